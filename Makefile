@@ -1,0 +1,50 @@
+# Narrowgate. Needs Python 3.11 or newer and pip; `make install` does the rest, in .venv.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help install demo serve test test-all lint bench lock
+
+help: ## this page
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## */  make \1|/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+
+install: $(READY) ## make .venv with everything, from the hashed lock
+
+$(READY): requirements.lock requirements-installer.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Narrowgate needs Python 3.11 or newer.")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-installer.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY) ## the whole story, in separate processes on this machine
+	$(BIN)/narrowgate demo
+
+serve: $(READY) ## a broker for trying things out, in var/broker on port 8470
+	test -f var/broker/settings.toml || $(BIN)/narrowgate broker init var/broker --public-origin http://127.0.0.1:8470
+	$(BIN)/narrowgate broker serve var/broker --port 8470 --bundle policies --trial
+
+test: $(READY) ## the tests that need nothing but this machine (under 5 minutes on two cores)
+	$(BIN)/python -m pytest -m "not all_only"
+
+test-all: $(READY) ## every test; a skipped test counts as a failure; CI may install packages for it
+	NARROWGATE_NO_SKIPS=1 $(BIN)/python -m pytest
+
+lint: $(READY) ## formatting, style, types, and which part may import which
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(READY) ## the figures, as ratios measured in one run each
+	$(BIN)/python -m benchmarks.masking
+	$(BIN)/python -m benchmarks.exchange
+
+lock: $(READY) ## resolve the dependencies anew into the lock
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --output-file requirements.lock
+	printf 'uv\nsetuptools\n' | $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		- --output-file requirements-installer.lock

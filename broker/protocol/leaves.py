@@ -1,0 +1,109 @@
+"""Log leaves: what the log promises about a record, without showing the record.
+
+A leaf is RFC 8785 canonical JSON of exactly four members, frozen for good because every proof stands on it:
+
+    {"digest":"<64 hex digits>","kind":"admitted","time":1767225600,"v":1}
+
+with digest = SHA-256(salt || record) over a salt of 32 random bytes. The record (facts, rules, law, officer)
+lies beside the log for auditors. Without its salt a record of low entropy cannot be guessed from the leaf,
+so erasing record and salt erases the content while the leaf, and every proof over it, stays.
+
+This module composes and checks leaves; it does not store them, and draws neither time nor salt itself.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+
+import rfc8785
+
+from broker.protocol.errors import BadInput, VerificationFailed
+
+LEAF_VERSION = 1
+SALT_BYTES = 32
+MAX_LEAF_BYTES = 512
+MAX_TIME = 2**53 - 1  # the largest integer of RFC 8785 (I-JSON)
+
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9._/-]{0,63}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A leaf with the record and salt that open it. Only `leaf` enters the log."""
+
+    leaf: bytes
+    record: bytes = field(repr=False)
+    salt: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LeafContent:
+    """What a leaf says: the kind of entry, when it was recorded (Unix seconds UTC) and the 32-byte digest."""
+
+    kind: str
+    recorded_at: int
+    digest: bytes
+
+
+def compose(kind: str, recorded_at: int, record: bytes, salt: bytes) -> Leaf:
+    """Returns the leaf for a record.
+
+    Args:
+        kind: what sort of entry, a short ASCII word such as `admitted`; at most 64 characters.
+        recorded_at: Unix seconds UTC. It is data: the order of the log is its index.
+        record: the record's exact bytes, of any length.
+        salt: 32 random bytes, drawn for this record alone.
+
+    Raises BadInput if kind, time or salt is not of that form.
+    """
+    if len(salt) != SALT_BYTES:
+        raise BadInput("A log record's salt is 32 random bytes.")
+    if not _KIND.fullmatch(kind):
+        raise BadInput("A log entry's kind is a word of at most 64 ASCII letters, digits and . _ / -")
+    if not 0 <= recorded_at <= MAX_TIME:
+        raise BadInput("A log entry's time is Unix seconds, not negative.")
+    return Leaf(_encode(kind, recorded_at, _digest(record, salt)), record, salt)
+
+
+def parse_leaf(leaf: bytes) -> LeafContent:
+    """Reads a leaf and raises VerificationFailed unless these are the exact bytes `compose` would have
+    written.
+    """
+    malformed = VerificationFailed("The log leaf is not the canonical JSON of a version 1 leaf.")
+    if len(leaf) > MAX_LEAF_BYTES:
+        raise malformed
+    try:
+        members = json.loads(leaf.decode("ascii"))
+    except ValueError:
+        raise malformed from None
+    if not isinstance(members, dict) or set(members) != {"digest", "kind", "time", "v"}:
+        raise malformed
+    digest, kind, recorded_at = members["digest"], members["kind"], members["time"]
+    if not isinstance(kind, str) or not _KIND.fullmatch(kind):
+        raise malformed
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        raise malformed
+    if type(recorded_at) is not int or not 0 <= recorded_at <= MAX_TIME:
+        raise malformed
+    # Writing it again catches what a JSON parser forgives: spaces, order, repeated members, 1.0 or true for
+    # 1.
+    content = LeafContent(kind, recorded_at, bytes.fromhex(digest))
+    if _encode(kind, recorded_at, content.digest) != leaf:
+        raise malformed
+    return content
+
+
+def verify_record(leaf: bytes, record: bytes, salt: bytes) -> None:
+    """Checks that the leaf was made from this record and salt. Raises VerificationFailed otherwise."""
+    if len(salt) != SALT_BYTES or parse_leaf(leaf).digest != _digest(record, salt):
+        raise VerificationFailed("The record and its salt do not give the digest in the log leaf.")
+
+
+def _digest(record: bytes, salt: bytes) -> bytes:
+    return hashlib.sha256(salt + record).digest()
+
+
+def _encode(kind: str, recorded_at: int, digest: bytes) -> bytes:
+    return rfc8785.dumps({"digest": digest.hex(), "kind": kind, "time": recorded_at, "v": LEAF_VERSION})

@@ -1,0 +1,88 @@
+"""The requester's call to a key holder, and the holder's signed answer (DESIGN 2.5).
+
+Rule: the statement binds permit, series, quorum, holder, batch and the exact answer; answers of two quorums cannot be
+mixed, since each proof is under the key folded for its own quorum.
+"""
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from broker.protocol.messages.base import Blob, Bytes32, Count, Document, Id16, Message, Seconds, Slug
+from broker.protocol.messages.series import Abscissa
+
+Quorum = Annotated[tuple[Abscissa, ...], Field(min_length=2, max_length=64)]
+
+
+class Consistency(Message):
+    """Proof that the log the permit stands in continues the log this holder saw at `old_size`."""
+
+    old_size: Count
+    path: tuple[Bytes32, ...]
+
+
+class EvaluationCall(Message):
+    """Everything a holder needs to decide again and evaluate: it asks the broker nothing."""
+
+    permit: Document
+    request: Document
+    findings: Annotated[tuple[Document, ...], Field(max_length=8)]
+    sealed_record: Blob
+    handle: Id16
+    quorum: Quorum
+    points: Blob
+    """The blinded elements of the series' identifier type, 32 bytes each, in index order."""
+    consistency: Consistency | None = None
+
+
+class Chunk(Message):
+    """At most 4,096 evaluated elements with their proof (c || s, 64 bytes)."""
+
+    elements: Blob
+    proof: Blob
+
+
+class EvaluationStatement(Message):
+    """The holder's signed word for one answer."""
+
+    TYP: ClassVar[str] = "evaluation"
+    v: Literal[1] = 1
+    permit_id: Id16
+    series_id: Bytes32
+    quorum: Quorum
+    holder_id: Slug
+    x: Abscissa
+    batch_root: Bytes32
+    answer_digest: Bytes32
+    evaluated_at: Seconds
+
+
+class EvaluationAnswer(Message):
+    """A holder's answer to an `EvaluationCall`."""
+
+    statement: Document
+    chunks: Annotated[tuple[Chunk, ...], Field(min_length=1, max_length=64)]
+
+
+class SelfTestCall(Message):
+    """Ask for the evaluation of the series' public self-test element under both keys; needs no permit."""
+
+    quorum: Quorum
+
+
+class SelfTestAnswer(Message):
+    """The self-test element evaluated under the folded shares of k_match and k_open."""
+
+    match: Chunk
+    open: Chunk
+
+
+def answer_digest(chunks: Sequence[Chunk]) -> bytes:
+    """SHA-256 over `u32 length || elements || proof` of each chunk. 32 bytes."""
+    digest = hashlib.sha256(b"narrowgate/v1/answer\x00")
+    for chunk in chunks:
+        digest.update(struct.pack(">I", len(chunk.elements)) + chunk.elements + chunk.proof)
+    return digest.digest()

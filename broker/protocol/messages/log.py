@@ -1,0 +1,57 @@
+"""What parties see of the audit log: proofs with checkpoints, pages of leaves, and records for auditors.
+
+Rule: leaves may be public, records are for auditors only and lie beside the log (AUDIT 1).
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from broker.protocol.messages.base import Blob, Bytes32, Count, Message
+
+
+class LogProof(Message):
+    """A leaf, its place, and the path to a signed checkpoint (RFC 9162 2.1.3): enough to check offline."""
+
+    index: Count
+    leaf: Blob
+    path: Annotated[tuple[Bytes32, ...], Field(max_length=64)]
+    checkpoint: Annotated[str, Field(max_length=16_384)]
+    """The signed note (C2SP tlog-checkpoint) whose tree the path leads to."""
+
+
+class ReceiptMessage(Message):
+    """The answer to a step whose only result is that it was recorded."""
+
+    proof: LogProof
+    trial: bool
+
+
+class LeafPage(Message):
+    """Consecutive leaves from `start`."""
+
+    start: Count
+    leaves: tuple[Blob, ...]
+
+
+class LoggedRecord(Message):
+    """A record beside the log with the salt that opens its leaf's digest; both gone once erased."""
+
+    index: Count
+    record: Blob | None
+    salt: Bytes32 | None
+
+
+class RecordPage(Message):
+    """Consecutive records from `start`; reading them is itself an entry."""
+
+    start: Count
+    records: tuple[LoggedRecord, ...]
+
+
+class ConsistencyPath(Message):
+    """RFC 9162 2.1.4 proof between two sizes."""
+
+    old_size: Count
+    new_size: Count
+    path: tuple[Bytes32, ...]

@@ -1,0 +1,139 @@
+"""Who takes part: enrolments, spaces with their rosters, and the wrapped salt.
+
+Rule: keys are pinned from these documents as files that people hand to one another, never taken from the broker's
+word (DESIGN 2.5). A space document is signed by its founding member; each new roster has the next version.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from broker.protocol.messages.base import (
+    Blob,
+    Bytes32,
+    Count,
+    Id16,
+    Jurisdiction,
+    KeyIdentifier,
+    Message,
+    Name,
+    Seconds,
+    Slug,
+)
+from broker.protocol.messages.vocabulary import AgencyKind, Purpose, Role
+
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]{1,255}$")]
+"""Scheme, host and port of a service, without a path."""
+
+
+class Enrolment(Message):
+    """A party introduces itself: signed by the very key it names. Says nothing until an operator accepted it."""
+
+    TYP: ClassVar[str] = "enrolment"
+    v: Literal[1] = 1
+    party_id: Slug
+    name: Name
+    role: Role
+    kind: AgencyKind | None = None
+    jurisdiction: Jurisdiction
+    signing_key: Bytes32
+    wrapping_key: Blob
+    origin: Origin | None = None
+    created_at: Seconds
+
+
+class Member(Message):
+    """An agency of a space, with the facts about it that the gate reads."""
+
+    agency_id: Slug
+    name: Name
+    kind: AgencyKind
+    jurisdiction: Jurisdiction
+    mandates: tuple[Purpose, ...]
+    suspended: bool = False
+    signing_key: Bytes32
+    wrapping_key: Blob
+
+
+class Holder(Message):
+    """A key holder of a space; `x` is its roster index and the abscissa of its shares (1 to n)."""
+
+    holder_id: Slug
+    name: Name
+    x: Annotated[int, Field(ge=1, le=64)]
+    signing_key: Bytes32
+    wrapping_key: Blob
+    origin: Origin
+
+
+class Reviewer(Message):
+    """A legal desk or an auditor of a space."""
+
+    party_id: Slug
+    name: Name
+    signing_key: Bytes32
+
+
+class Space(Message):
+    """One collaboration: members, holders, types, sizes and rules. Signed by its founding member."""
+
+    TYP: ClassVar[str] = "space"
+    v: Literal[1] = 1
+    space_id: Id16
+    name: Name
+    roster_version: Annotated[int, Field(ge=1, le=1_000_000)]
+    members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=500)]
+    holders: Annotated[tuple[Holder, ...], Field(min_length=2, max_length=64)]
+    threshold: Annotated[int, Field(ge=2, le=64)]
+    legal_desks: Annotated[tuple[Reviewer, ...], Field(min_length=1, max_length=20)]
+    auditors: Annotated[tuple[Reviewer, ...], Field(max_length=20)] = ()
+    broker_origin: Origin
+    broker_signing_key: Bytes32
+    log_origin: Name
+    log_key: Bytes32
+    identifier_types: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=64)]
+    size_class: Literal[512, 2048, 8192, 32768]
+    salt_id: Bytes32
+    bundle_digest: Bytes32
+    witnesses_needed: Annotated[int, Field(ge=0, le=20)] = 0
+    trial: bool
+    count_epsilon_millis: Annotated[int, Field(ge=1, le=10_000)]
+    """Privacy loss of one noised count, in thousandths."""
+    count_budget_millis: Count
+    """Privacy loss one requester may spend in 30 days, in thousandths."""
+    founded_at: Seconds
+
+    @model_validator(mode="after")
+    def _rules(self) -> "Space":
+        n = len(self.holders)
+        if 2 * self.threshold <= n or self.threshold > n:
+            raise ValueError(
+                "the threshold must be more than half of the holders, and not more than all of them"
+            )
+        if [holder.x for holder in self.holders] != list(range(1, n + 1)):
+            raise ValueError("holders are listed by their index, from 1 to n")
+        for kind, names in (
+            ("members", [member.agency_id for member in self.members]),
+            ("holders", [holder.holder_id for holder in self.holders]),
+            ("legal desks", [desk.party_id for desk in self.legal_desks]),
+        ):
+            if len(set(names)) != len(names):
+                raise ValueError(f"two {kind} have the same name")
+        keys = [party.signing_key for party in self.members] + [party.signing_key for party in self.holders]
+        keys += [reviewer.signing_key for reviewer in (*self.legal_desks, *self.auditors)]
+        if len(set(keys)) != len(keys) or self.broker_signing_key in keys:
+            raise ValueError("one key stands for two parties: nobody may be two parties of one space")
+        if (self.witnesses_needed == 0) != self.trial:
+            raise ValueError("a space without witnesses is a trial, and only such a space is")
+        return self
+
+
+class SaltWrap(Message):
+    """The space's salt, wrapped to one member's key and signed by a member (DESIGN 2.1)."""
+
+    TYP: ClassVar[str] = "salt-wrap"
+    v: Literal[1] = 1
+    space_id: Id16
+    salt_id: Bytes32
+    recipient_kid: KeyIdentifier
+    wrapped: Blob

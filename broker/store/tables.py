@@ -1,0 +1,243 @@
+"""The tables of the broker, in SQLAlchemy Core: one schema for SQLite and PostgreSQL.
+
+Rule: no column holds an identifier, a salt or a key of an agency. docs/data-model.md says of each table what it is
+for and when its rows go. Times are Unix seconds. Queries live beside, one module per subject.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite gives out row numbers only for INTEGER PRIMARY KEY; PostgreSQL wants the wide type.
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+# --- parties ---
+enrolments = Table(
+    "enrolments",
+    METADATA,
+    Column("kid", String(43), primary_key=True),
+    Column("party_id", String(64), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("signing_key", LargeBinary(32), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("state", String(10), nullable=False),  # pending, accepted
+    Column("received_at", BigInteger, nullable=False),
+    Column("accepted_at", BigInteger),
+)
+
+spaces = Table(
+    "spaces",
+    METADATA,
+    Column("space_id", LargeBinary(16), primary_key=True),
+    Column("roster_version", Integer, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("founder_kid", String(43), nullable=False),
+    Column("accepted_at", BigInteger, nullable=False),
+)
+
+salt_wraps = Table(
+    "salt_wraps",
+    METADATA,
+    Column("space_id", LargeBinary(16), primary_key=True),
+    Column("salt_id", LargeBinary(32), primary_key=True),
+    Column("recipient_kid", String(43), primary_key=True),
+    Column("document", Text, nullable=False),
+)
+
+# --- series and deposits ---
+series = Table(
+    "series",
+    METADATA,
+    Column("series_id", LargeBinary(32), primary_key=True),
+    Column("space_id", LargeBinary(16), nullable=False),
+    Column("contributor", String(64), nullable=False),
+    Column("identifier_type", String(64), nullable=False),
+    Column("manifest", Text, nullable=False),
+    Column("key_digest", LargeBinary(32), nullable=False),
+    Column("state", String(10), nullable=False),  # open, closed, withdrawn, destroyed
+    Column("retain_until", BigInteger, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("withdrawal", Text),
+    Index("ix_series_space_type", "space_id", "identifier_type"),
+)
+
+acceptances = Table(
+    "acceptances",
+    METADATA,
+    Column("series_id", LargeBinary(32), ForeignKey("series.series_id"), primary_key=True),
+    Column("holder_id", String(64), primary_key=True),
+    Column("document", Text, nullable=False),
+)
+
+destruction_receipts = Table(
+    "destruction_receipts",
+    METADATA,
+    Column("series_id", LargeBinary(32), ForeignKey("series.series_id"), primary_key=True),
+    Column("holder_id", String(64), primary_key=True),
+    Column("document", Text, nullable=False),
+)
+
+deposits = Table(
+    "deposits",
+    METADATA,
+    Column("deposit_number", _NUMBER, primary_key=True, autoincrement=True),
+    Column("deposit_id", LargeBinary(32), nullable=False, unique=True),
+    Column("series_id", LargeBinary(32), ForeignKey("series.series_id"), nullable=False, index=True),
+    Column("space_id", LargeBinary(16), nullable=False),
+    Column("contributor", String(64), nullable=False),
+    Column("declaration", Text, nullable=False),
+    Column("size_class", Integer, nullable=False),
+    Column("records_declared", BigInteger, nullable=False),
+    Column("records_stored", BigInteger, nullable=False),
+    Column("next_batch", Integer, nullable=False),
+    Column("last_token", LargeBinary(16)),
+    Column("frontier", LargeBinary, nullable=False),  # running RFC 6962 root, see merkle.Frontier
+    Column("state", String(10), nullable=False),  # admitted, complete, serving, withdrawn
+    Column("answer", LargeBinary, nullable=False),  # what was answered at admission, for a retry
+    Column("declared_at", BigInteger, nullable=False),
+)
+
+batches = Table(
+    "batches",
+    METADATA,
+    Column("deposit_number", _NUMBER, ForeignKey("deposits.deposit_number"), primary_key=True),
+    Column("batch_number", Integer, primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("records", Integer, nullable=False),
+)
+
+# Clustered by (deposit, token): a request's tokens arrive sorted per deposit, so the join walks each deposit once.
+records = Table(
+    "records",
+    METADATA,
+    Column("deposit_number", _NUMBER, primary_key=True, autoincrement=False),
+    Column("token", LargeBinary(16), primary_key=True),
+    Column("record_version", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# --- requests ---
+requests = Table(
+    "requests",
+    METADATA,
+    Column("request_id", LargeBinary(16), primary_key=True),
+    Column("space_id", LargeBinary(16), nullable=False),
+    Column("requester", String(64), nullable=False),
+    Column("tier", String(10), nullable=False),
+    Column("submission_digest", LargeBinary(32), nullable=False),
+    Column("state", String(10), nullable=False),  # refused, admitted, released, failed
+    Column("status", SmallInteger, nullable=False),  # of the stored answer
+    Column("answer", LargeBinary, nullable=False),  # the exact answer given, for a retry
+    Column("log_index", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+)
+
+permits = Table(
+    "permits",
+    METADATA,
+    Column("permit_id", LargeBinary(16), primary_key=True),
+    Column("request_id", LargeBinary(16), ForeignKey("requests.request_id"), nullable=False, unique=True),
+    Column("document", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("token_root", LargeBinary(32)),  # set once: the permit's single use
+    Column("disclosure", LargeBinary),  # the exact answer given, for a retry
+)
+
+# Matched tokens only: the later tiers select from these. Unmatched tokens never reach the disk.
+matches = Table(
+    "matches",
+    METADATA,
+    Column("permit_id", LargeBinary(16), ForeignKey("permits.permit_id"), primary_key=True),
+    Column("deposit_number", _NUMBER, primary_key=True),
+    Column("token", LargeBinary(16), primary_key=True),
+)
+
+# What each requester used: identifiers asked, matches found, privacy loss of counts.
+ledger = Table(
+    "ledger",
+    METADATA,
+    Column("entry", _NUMBER, primary_key=True, autoincrement=True),
+    Column("space_id", LargeBinary(16), nullable=False),
+    Column("requester", String(64), nullable=False),
+    Column("request_id", LargeBinary(16), nullable=False),
+    Column("charged_at", BigInteger, nullable=False),
+    Column("identifiers", BigInteger, nullable=False),
+    Column("hits", BigInteger, nullable=False),
+    Column("epsilon_millis", BigInteger, nullable=False),
+    UniqueConstraint("request_id"),
+    Index("ix_ledger_requester", "space_id", "requester", "charged_at"),
+)
+
+# --- calls ---
+nonces = Table(
+    "nonces",
+    METADATA,
+    Column("kid", String(43), primary_key=True),
+    Column("nonce", String(64), primary_key=True),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    METADATA,
+    Column("kid", String(43), primary_key=True),
+    Column("idempotency_key", String(64), primary_key=True),
+    Column("call_digest", LargeBinary(32), nullable=False),  # method, path and body
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+# --- the log ---
+log_leaves = Table(
+    "log_leaves",
+    METADATA,
+    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("leaf", LargeBinary, nullable=False),
+)
+
+log_nodes = Table(
+    "log_nodes",
+    METADATA,
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("node_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+log_head = Table(
+    "log_head",
+    METADATA,
+    Column("only", SmallInteger, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+)
+
+# The record beside its leaf, for auditors; `record` and `salt` become NULL when it is erased.
+log_records = Table(
+    "log_records",
+    METADATA,
+    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("record", LargeBinary),
+    Column("salt", LargeBinary(32)),
+)

@@ -1,0 +1,159 @@
+"""The demo's files: messy spreadsheets of three contributors and a police unit's list, with the truth beside.
+
+Rule: phone numbers come from Ofcom's ranges for drama and addresses from example.org, so nobody is meant. The truth
+is what the generator put in, never what the product found: hits are checked against it.
+"""
+
+import csv
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# Area codes whose 496 0xxx (Newcastle 498 0xxx) numbers Ofcom reserves for drama, and the mobile range.
+_DRAMA_PREFIXES = (
+    "+4477009", "+4420794", "+4411349", "+4411449", "+4411549", "+4411649", "+4411749", "+4411849",
+    "+4412149", "+4413149", "+4414149", "+4415149", "+4416149",
+)  # fmt: skip
+_STEMS = {prefix: prefix + "60" for prefix in _DRAMA_PREFIXES} | {"+4477009": "+44770090", "+4419149": "+44191498"}
+_WORDS = ("river", "stone", "amber", "cedar", "north", "harbour", "meadow", "copper", "linden", "falcon")
+MALFORMED = ("call me", "12", "n/a", "not-an-address", "+44 7700", "ask at the door", "@@example")
+
+
+@dataclass(frozen=True)
+class Identifiers:
+    """Canonical phones (E.164) and emails, each list without repeats."""
+
+    phones: tuple[str, ...]
+    emails: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.phones) + len(self.emails)
+
+    def as_set(self) -> frozenset[str]:
+        return frozenset(self.phones) | frozenset(self.emails)
+
+
+@dataclass(frozen=True)
+class ContributorFile:
+    """One spreadsheet: where it is, how many rows, what is in it in truth, and how many rows are malformed."""
+
+    path: Path
+    rows: int
+    identifiers: Identifiers
+    malformed: int
+
+
+@dataclass(frozen=True)
+class DemoData:
+    """Everything the demo's parties hold at the start."""
+
+    company: ContributorFile
+    payments: ContributorFile
+    payments_disputed: ContributorFile
+    ngo: ContributorFile
+    police: ContributorFile
+    fishing: ContributorFile
+
+    def hits(self, *files: ContributorFile) -> frozenset[str]:
+        """The police unit's identifiers that any of `files` holds: plain set intersection."""
+        held = frozenset[str]().union(*(file.identifiers.as_set() for file in files))
+        return self.police.identifiers.as_set() & held
+
+    def pairs(self, *files: ContributorFile) -> int:
+        """Matches counted as a broker counts them: (identifier, deposit) pairs."""
+        return sum(len(self.police.identifiers.as_set() & file.identifiers.as_set()) for file in files)
+
+
+def generate(directory: Path, seed: int) -> DemoData:
+    """Write all files under `directory`; the same seed gives the same bytes."""
+    chance = random.Random(seed)
+    pool = _pool(chance)
+    shared = Identifiers(pool.phones[:14], pool.emails[:8])
+    rest = Identifiers(pool.phones[14:], pool.emails[8:])
+    company = _take(rest, 0, 2600, 1900)
+    payments = _take(rest, 2600, 500, 350, email_start=1900)
+    disputed = _take(rest, 3100, 40, 20, email_start=2250)
+    ngo = _take(rest, 3140, 110, 60, email_start=2270)
+    police_own = _take(rest, 3250, 10, 8, email_start=2330)
+    fishing = _take(rest, 3260, 350, 250, email_start=2338)
+    # Of the unit's 40 identifiers 22 are shared: 12 with the company, 7 with payments, 3 only in its disputed
+    # file, 4 with the NGO; some are in two files, which a set intersection counts once.
+    company_all = _join(company, Identifiers(shared.phones[0:7], shared.emails[0:5]))
+    payments_all = _join(payments, Identifiers(shared.phones[5:9], shared.emails[4:7]))
+    disputed_all = _join(disputed, Identifiers(shared.phones[9:11], shared.emails[7:8]))
+    ngo_all = _join(ngo, Identifiers(shared.phones[11:14], shared.emails[0:1]))
+    police = _join(police_own, shared)
+    return DemoData(
+        _write(directory / "company.csv", company_all, 5000, 37, chance),
+        _write(directory / "payments.csv", payments_all, 940, 11, chance),
+        _write(directory / "payments-disputed.csv", disputed_all, 66, 0, chance),
+        _write(directory / "ngo.csv", ngo_all, 200, 6, chance),
+        _write(directory / "police.csv", police, 40, 0, chance),
+        _write(directory / "police-all-contacts.csv", fishing, 600, 0, chance),
+    )
+
+
+def _pool(chance: random.Random) -> Identifiers:
+    phones = [f"{stem}{number:03d}" for stem in _STEMS.values() for number in range(1000)]
+    phones = [phone for phone in phones if len(phone) == 13]
+    emails = [f"{word}.{other}{n}@example.org" for word in _WORDS for other in _WORDS for n in range(40)]
+    chance.shuffle(phones)
+    chance.shuffle(emails)
+    return Identifiers(tuple(phones), tuple(emails))
+
+
+def _take(pool: Identifiers, start: int, phones: int, emails: int, email_start: int = 0) -> Identifiers:
+    taken = Identifiers(pool.phones[start : start + phones], pool.emails[email_start : email_start + emails])
+    assert len(taken) == phones + emails, "the pool of reserved numbers is too small"
+    return taken
+
+
+def _join(first: Identifiers, second: Identifiers) -> Identifiers:
+    return Identifiers(first.phones + second.phones, first.emails + second.emails)
+
+
+def _write(path: Path, held: Identifiers, rows: int, malformed: int, chance: random.Random) -> ContributorFile:
+    values: list[str] = [_messy_phone(phone, chance) for phone in held.phones]
+    values += [_messy_email(email, chance) for email in held.emails]
+    # People write the same number twice, in another way: those rows fold into one record.
+    while len(values) < rows - malformed:
+        kind = chance.random() < len(held.phones) / len(held)
+        again = chance.choice(held.phones if kind else held.emails)
+        values.append(_messy_phone(again, chance) if kind else _messy_email(again, chance))
+    values += [chance.choice(MALFORMED) for _ in range(malformed)]
+    chance.shuffle(values)
+    _write_rows(path, values, chance)
+    return ContributorFile(path, len(values), held, malformed)
+
+
+def _write_rows(path: Path, values: Sequence[str], chance: random.Random) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("phone", "email", "first seen", "note"))
+        for number, value in enumerate(values):
+            phone, email = ("", value) if "@" in value else (value, "")
+            day = f"2026-{chance.randint(1, 9):02d}-{chance.randint(1, 28):02d}"
+            writer.writerow((phone, email, day, f"row of the sample, ticket {10_000 + number}"))
+
+
+def _messy_phone(phone: str, chance: random.Random) -> str:
+    national = "0" + phone[3:]
+    forms = (
+        phone,
+        f"+44 {phone[3:7]} {phone[7:]}",
+        f"+44 (0){phone[3:7]} {phone[7:10]} {phone[10:]}",
+        f"0044{phone[3:]}",
+        f"{national[:5]} {national[5:]}",
+        f"{national[:5]}-{national[5:8]}-{national[8:]}",
+        f"  {phone[:6]}.{phone[6:]}  ",
+        "".join(chr(ord("０") + int(c)) if c.isdigit() else "＋" for c in phone),
+        f"https://wa.me/{phone[1:]}",
+    )
+    return chance.choice(forms)
+
+
+def _messy_email(email: str, chance: random.Random) -> str:
+    forms = (email, email.upper(), email.title(), f" {email} ", email.replace("@example.org", "@Example.ORG"))
+    return chance.choice(forms)

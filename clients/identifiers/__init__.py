@@ -1,0 +1,59 @@
+"""Identifiers as written by people, to the one form that all agencies hash.
+
+Rule: only agencies canonicalise (DESIGN 2.1). The registry is the mapping below, written out, so that what is
+supported can be read here and does not depend on what was imported. One module per family.
+
+It does not hash or mask: see `clients.masking`.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from clients.identifiers.email import canonicalise_email, canonicalise_email_mailbox
+from clients.identifiers.phone import canonicalise_phone
+from clients.identifiers.types import Canonical, Canonicaliser, Rejected
+
+__all__ = ["MAXIMUM_RAW_CHARACTERS", "Canonical", "Rejected", "canonicalise", "registered_types"]
+
+MAXIMUM_RAW_CHARACTERS = 4096
+
+_REGISTRY: Mapping[str, Canonicaliser] = MappingProxyType(
+    {
+        "email": canonicalise_email,
+        "email_mailbox": canonicalise_email_mailbox,
+        "phone": canonicalise_phone,
+    }
+)
+
+
+def registered_types() -> tuple[str, ...]:
+    """The identifier types that have a canonical form here, sorted."""
+    return tuple(sorted(_REGISTRY))
+
+
+def canonicalise(type_name: str, raw: str, hint: str | None = None) -> Canonical:
+    """The canonical form of one identifier.
+
+    Args:
+        type_name: one of `registered_types()`.
+        raw: the identifier as it was found, at most 4,096 characters.
+        hint: what the value alone does not say; for a phone number in national format, its region ("TR").
+
+    Raises: Rejected, with a reason in plain words that repeats neither the value nor the name.
+    """
+    canonicaliser = _REGISTRY.get(type_name)
+    if canonicaliser is None:
+        raise Rejected(
+            f"This type of identifier is not known. The known types are {', '.join(registered_types())}."
+        )
+    if not raw.strip():
+        raise Rejected("The value is empty.")
+    if len(raw) > MAXIMUM_RAW_CHARACTERS:
+        raise Rejected(
+            f"The value is longer than {MAXIMUM_RAW_CHARACTERS:,} characters: it is not one identifier."
+        )
+    if "\0" in raw or any("\ud800" <= character <= "\udfff" for character in raw):
+        raise Rejected(
+            "The value holds a NUL or half of a character: the text was damaged on the way. Export it again."
+        )
+    return canonicaliser(raw, hint)

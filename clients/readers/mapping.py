@@ -1,0 +1,153 @@
+"""Which column holds what: given by the user, or guessed from the columns' names.
+
+Rule: any header will do (SIGNALS 5). A guess needs a name that people use for the thing; a column whose name
+says nothing becomes an attribute. Names of columns are not repeated in errors: in a file without a header the
+first line holds identifiers.
+
+It looks at names only, never at values.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from broker.protocol.errors import BadInput
+from clients.identifiers import registered_types
+from clients.readers.signals import REFERENCE
+
+_PHONE = """
+    phone phonenumber phoneno tel telno telnr telephone telephonenumber telefon telefonnummer telefonnr
+    telefono telefone mobile mobilenumber mobileno mobilephone mobil mobiltelefon handy handynummer handynr
+    cell cellphone cellulare movil celular msisdn whatsapp gsm rufnummer
+"""
+_EMAIL = "email emails emailaddress mail mailaddress emailadresse mailadresse correo courriel eposta"
+_TYPE = "type identifiertype indicatortype kind"
+_VALUE = "value identifier indicator raw"
+_HINT = "region country countrycode hint land pays pais paese"
+_REFERENCE = "reference localreference ref caseid caseref casereference casenumber caseno aktenzeichen"
+_IDENTIFIERS = {"phone": _PHONE, "email": _EMAIL, "email_mailbox": "emailmailbox mailbox"}
+
+
+@dataclass(frozen=True)
+class ColumnMapping:
+    """The columns of a table, by name; letter case, spaces and punctuation in names do not count.
+
+    `identifiers` are (column, identifier type). A row may also give its type and value in two columns. `hint`
+    holds the region of national phone numbers, `reference` the contributor's own reference, and `ignored`
+    columns go nowhere. All others become attributes, sealed with every identifier of their row. Raises
+    BadInput for an unknown type.
+    """
+
+    identifiers: tuple[tuple[str, str], ...] = ()
+    type_column: str | None = None
+    value_column: str | None = None
+    hint_column: str | None = None
+    reference_column: str | None = None
+    ignored: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(kind not in registered_types() for _, kind in self.identifiers):
+            raise BadInput(f"The mapping has an unknown type. Known are {', '.join(registered_types())}.")
+        if (self.type_column is None) != (self.value_column is None):
+            raise BadInput("A column of types needs a column of values, and the other way round.")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A mapping settled on the columns of one table, by position from 0."""
+
+    identifiers: tuple[tuple[int, str], ...]
+    type_and_value: tuple[int, int] | None
+    hint: int | None
+    attributes: tuple[tuple[int, str], ...]
+
+
+def settle(names: Sequence[str], mapping: ColumnMapping | None, *, strict: bool = True) -> Columns:
+    """Settle the columns of a table.
+
+    Args:
+        names: the columns' names in order.
+        mapping: the user's; None to guess.
+        strict: whether a column that the mapping names must be there (a table) or may lack (a JSON line).
+
+    Raises: BadInput if no column holds an identifier or the mapping does not fit the table.
+    """
+    chosen = guess_mapping(names) if mapping is None else mapping
+
+    def find_all(name: str) -> list[int]:
+        found = [position for position, own in enumerate(names) if _plain(own) == _plain(name)]
+        if not found and strict:
+            raise BadInput(
+                "The mapping names a column that the table does not have. Compare it with the first line."
+            )
+        return found
+
+    def find(name: str | None) -> int | None:
+        return None if name is None else next(iter(find_all(name)), None)
+
+    # All columns of the name: a second "phone" must not slip through as an attribute.
+    found = ((position, kind) for name, kind in chosen.identifiers for position in find_all(name))
+    identifiers = tuple(dict.fromkeys(found))
+    kind_at, value_at, hint = find(chosen.type_column), find(chosen.value_column), find(chosen.hint_column)
+    pair = None if kind_at is None or value_at is None else (kind_at, value_at)
+    if not identifiers and pair is None:
+        raise BadInput(
+            "No column with identifiers was recognised. Name the columns in the first line (such as phone, "
+            "email, or type and value), or give a mapping."
+        )
+    reference = find(chosen.reference_column)
+    ignored = (position for name in chosen.ignored for position in find_all(name))
+    taken = {hint, *(position for position, _ in identifiers), *(pair or ()), *ignored}
+    return Columns(identifiers, pair, hint, _attribute_names(names, taken, reference))
+
+
+def guess_mapping(names: Sequence[str]) -> ColumnMapping:
+    """The mapping that the columns' names suggest; it may hold no identifier column."""
+    identifiers = tuple((name, kind) for name in names if (kind := guess_type(name)) is not None)
+    type_column, value_column = _first(names, _TYPE), _first(names, _VALUE)
+    if type_column is None or value_column is None:
+        type_column = value_column = None  # one without the other is an ordinary column
+    return ColumnMapping(
+        identifiers=identifiers,
+        type_column=type_column,
+        value_column=value_column,
+        hint_column=_first(names, _HINT),
+        reference_column=_first(names, _REFERENCE),
+    )
+
+
+def guess_type(name: str) -> str | None:
+    """The identifier type that a word names: "E-Mail", "phone 2", "Telefon"; None if it names none."""
+    if name in registered_types():
+        return name
+    word = re.sub(r"[0-9]+\Z", "", _plain(name))
+    return next((kind for kind, words in _IDENTIFIERS.items() if word in words.split()), None)
+
+
+def _plain(name: str) -> str:
+    """Letters and digits only, without accents and case."""
+    decomposed = unicodedata.normalize("NFKD", name).casefold()
+    return "".join(character for character in decomposed if character.isalnum())
+
+
+def _first(names: Sequence[str], words: str) -> str | None:
+    return next((name for name in names if _plain(name) in words.split()), None)
+
+
+def _attribute_names(
+    names: Sequence[str], taken: set[int | None], reference: int | None
+) -> tuple[tuple[int, str], ...]:
+    """Each remaining column with a name of its own; empty and repeated names get their position."""
+    attributes: list[tuple[int, str]] = []
+    used = {REFERENCE}
+    for position, name in enumerate(names):
+        if position == reference:
+            attributes.append((position, REFERENCE))
+        elif position not in taken:
+            own = name.strip() or f"column {position + 1}"
+            while own in used:
+                own = f"{own} ({position + 1})"
+            used.add(own)
+            attributes.append((position, own))
+    return tuple(attributes)

@@ -1,0 +1,40 @@
+"""What a reader hands on: signals and refused rows.
+
+Rule: a refused row has its line number and a reason, never its value; the rest of the file goes in (SIGNALS
+5). A signal is one identifier in canonical form with the other columns of its row.
+
+It reads nothing and seals nothing: see `clients.readers.record` for what is sealed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from clients.identifiers import Canonical
+
+REFERENCE = "reference"
+"""The attribute that holds the contributor's own reference of a signal, such as a case number."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One identifier of one row. `line` counts from 1, header included; attributes are (name, value)."""
+
+    line: int
+    canonical: Canonical
+    attributes: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """A row, or one identifier of it, that did not go in."""
+
+    line: int
+    reason: str
+
+
+def grouped(signals: Iterable[Signal]) -> dict[str, list[Signal]]:
+    """Signals by the text of their canonical form, in order of appearance: one record per identifier."""
+    groups: dict[str, list[Signal]] = {}
+    for signal in signals:
+        groups.setdefault(signal.canonical.text, []).append(signal)
+    return groups

@@ -1,0 +1,89 @@
+"""Re-deriving a stored log: every kind of damage is found and named."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from broker.protocol import merkle
+from broker.protocol.errors import VerificationFailed
+from broker.translog import log, verify
+from broker.translog.memory import MemoryStorage
+from broker.translog.storage import EMPTY_HEAD, Head, StoredLeaf
+
+
+def grown(size: int) -> MemoryStorage:
+    storage = MemoryStorage()
+    log.append(storage, [b"leaf %d" % number for number in range(size)])
+    return storage
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 255, 256, 257, 600])
+def test_a_sound_log_gives_its_head(size: int) -> None:
+    storage = grown(size)
+    assert verify.rederive(storage) == storage.head()
+
+
+def test_an_empty_log_is_sound() -> None:
+    assert verify.rederive(MemoryStorage()) == EMPTY_HEAD
+
+
+def change_leaf(storage: MemoryStorage) -> None:
+    storage._leaves[300] = StoredLeaf(b"rewritten", merkle.leaf_hash(b"rewritten"))
+
+
+def change_leaf_and_its_hash(storage: MemoryStorage) -> None:
+    change_leaf(storage)
+    storage._nodes[(0, 300)] = merkle.leaf_hash(b"rewritten")
+
+
+def drop_leaf(storage: MemoryStorage) -> None:
+    del storage._leaves[300]
+
+
+def drop_last_leaves(storage: MemoryStorage) -> None:
+    del storage._leaves[500:]
+
+
+def add_leaf(storage: MemoryStorage) -> None:
+    storage._leaves.append(StoredLeaf(b"surplus", merkle.leaf_hash(b"surplus")))
+
+
+def drop_node(storage: MemoryStorage) -> None:
+    del storage._nodes[(3, 4)]
+
+
+def change_root(storage: MemoryStorage) -> None:
+    storage._head = Head(600, bytes(32))
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (change_leaf, "node 300 at level 0 does not fit"),
+        (change_leaf_and_its_hash, "node 150 at level 1 does not fit"),
+        (drop_leaf, "node 300 at level 0 does not fit"),
+        (drop_last_leaves, "leaf 500 is missing"),
+        (add_leaf, "leaf 600 is stored beyond the head"),
+        (drop_node, "node 4 at level 3 is missing"),
+        (change_root, "600 leaves do not give the stored root"),
+    ],
+)
+def test_damage_is_found_and_named(damage: Callable[[MemoryStorage], None], named: str) -> None:
+    storage = grown(600)
+    damage(storage)
+    with pytest.raises(VerificationFailed, match=named):
+        verify.rederive(storage)
+
+
+@settings(max_examples=60, deadline=None)
+@given(size=st.integers(1, 120), data=st.data())
+def test_one_flipped_bit_in_any_stored_node_is_found(size: int, data: st.DataObject) -> None:
+    storage = grown(size)
+    level, index = data.draw(st.sampled_from(sorted(storage._nodes)))
+    flipped = bytearray(storage._nodes[(level, index)])
+    flipped[data.draw(st.integers(0, 31))] ^= 1 << data.draw(st.integers(0, 7))
+    storage._nodes[(level, index)] = bytes(flipped)
+    with pytest.raises(VerificationFailed, match=f"node {index} at level {level} "):
+        verify.rederive(storage)

@@ -1,0 +1,193 @@
+"""CSV as it comes: any delimiter and header, and a bad row costs itself only."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.protocol.errors import BadInput
+from clients.readers import ColumnMapping, RefusedRow, Signal, read_csv
+
+DRAMA = "+44 7700 900123"
+
+
+def written(folder: Path, content: str | bytes) -> Path:
+    path = folder / "table.csv"
+    path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+    return path
+
+
+def signals_and_refusals(path: Path, **options: object) -> tuple[list[Signal], list[RefusedRow]]:
+    rows = list(read_csv(path, **options))  # type: ignore[arg-type]  # options as a test writes them
+    return [row for row in rows if isinstance(row, Signal)], [
+        row for row in rows if isinstance(row, RefusedRow)
+    ]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_every_usual_dialect_gives_the_same_signals(
+    tmp_path: Path, delimiter: str, ending: str, mark: str
+) -> None:
+    rows = [
+        ["Telefon-Nr.", "E-Mail", "seen"],
+        [DRAMA, "A@example.org", "2026-01-02"],
+        ["", "b@example.org", ""],
+    ]
+    path = written(tmp_path, mark + "".join(delimiter.join(row) + ending for row in rows))
+    signals, refusals = signals_and_refusals(path)
+    assert [(signal.line, signal.canonical.text, signal.attributes) for signal in signals] == [
+        (2, "phone/1|+447700900123", (("seen", "2026-01-02"),)),
+        (2, "email/1|a@example.org", (("seen", "2026-01-02"),)),
+        (3, "email/1|b@example.org", ()),
+    ]
+    assert refusals == []
+
+
+def test_a_bad_identifier_is_refused_with_its_line_and_the_rest_goes_in(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, f"phone,email\n12345,a@example.org\n{DRAMA},nonsense\n\n,\n{DRAMA},c@example.org\n"
+    )
+    signals, refusals = signals_and_refusals(path)
+    assert [(signal.line, signal.canonical.type) for signal in signals] == [
+        (2, "email"),
+        (3, "phone"),
+        (6, "phone"),
+        (6, "email"),
+    ]
+    assert [refusal.line for refusal in refusals] == [2, 3]
+    assert "12345" not in refusals[0].reason
+    assert "nonsense" not in refusals[1].reason
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (f"{DRAMA},note,surplus", "more columns"),
+        (f"{DRAMA},no\0te", "NUL"),
+        (f"{DRAMA},{'x' * 5000}", "4,096"),
+        (f"{DRAMA},{'x' * 100_000}", "longer than"),
+        (f'{DRAMA},"note', "quotation"),
+        (f'{DRAMA},"no"te', "quotation"),
+        (",note", "no identifier"),
+    ],
+)
+def test_a_malformed_row_is_refused_and_its_neighbours_go_in(tmp_path: Path, row: str, words: str) -> None:
+    path = written(tmp_path, f'phone,note\n{DRAMA},first\n{row}\n{DRAMA},"third"\n{DRAMA},fourth\n')
+    signals, refusals = signals_and_refusals(path)
+    assert [signal.line for signal in signals] == [2, 4, 5]
+    assert [refusal.line for refusal in refusals] == [3]
+    assert words in refusals[0].reason
+    assert "note" not in refusals[0].reason.replace("another", "")
+
+
+def test_a_late_line_that_is_not_utf_8_costs_itself_only(tmp_path: Path) -> None:
+    filler = b"+447700900123,filler\n" * 4000  # more than what is looked at first
+    signals, refusals = signals_and_refusals(
+        written(tmp_path, b"phone,note\n" + filler + b"+447700900124,caf\xe9\n+447700900125,end\n")
+    )
+    assert len(signals) == 4001
+    assert refusals == [RefusedRow(4002, "The line is not UTF-8.")]
+
+
+def test_a_quoted_field_may_hold_delimiters_quotes_and_line_breaks(tmp_path: Path) -> None:
+    path = written(tmp_path, f'phone,note\n{DRAMA},"one, ""two""\nthree\u2028four"\n{DRAMA},after\n')
+    signals, refusals = signals_and_refusals(path)
+    assert [signal.attributes[0][1] for signal in signals] == ['one, "two"\nthree\u2028four', "after"]
+    assert [signal.line for signal in signals] == [2, 4]
+    assert refusals == []
+
+
+def test_a_national_number_takes_its_rows_region_then_the_default_and_is_never_guessed(
+    tmp_path: Path,
+) -> None:
+    path = written(tmp_path, "phone,country\n0532 123 45 67,TR\n07700 900123,\n")
+    signals, refusals = signals_and_refusals(path, default_region="gb")
+    assert [signal.canonical.value for signal in signals] == ["+905321234567", "+447700900123"]
+    signals, refusals = signals_and_refusals(path)
+    assert [signal.line for signal in signals] == [2]
+    assert "no region" in refusals[0].reason
+
+
+def test_type_and_value_columns_are_read(tmp_path: Path) -> None:
+    path = written(tmp_path, f"type;value;ref\nE-Mail;A@example.org;c1\nmobile;{DRAMA};c2\nshoe;42;c3\n")
+    signals, refusals = signals_and_refusals(path)
+    assert [(signal.canonical.text, signal.attributes) for signal in signals] == [
+        ("email/1|a@example.org", (("reference", "c1"),)),
+        ("phone/1|+447700900123", (("reference", "c2"),)),
+    ]
+    assert [refusal.line for refusal in refusals] == [4]
+    assert "shoe" not in refusals[0].reason
+
+
+def test_two_columns_of_one_name_are_both_read_and_one_number_twice_is_one_signal(tmp_path: Path) -> None:
+    path = written(tmp_path, "phone,phone,mobile,note,note\n+447700900123,+447700900124,00447700900123,a,b\n")
+    signals, _ = signals_and_refusals(path, default_region="DE")
+    assert [signal.canonical.value for signal in signals] == ["+447700900123", "+447700900124"]
+    assert signals[0].attributes == (("note", "a"), ("note (5)", "b"))
+
+
+def test_no_identifier_of_a_row_becomes_an_attribute_of_another(tmp_path: Path) -> None:
+    signals, _ = signals_and_refusals(written(tmp_path, f"tel,mail,city\n{DRAMA},a@example.org,Leeds\n"))
+    assert [signal.attributes for signal in signals] == [(("city", "Leeds"),)] * 2
+
+
+def test_a_mapping_names_columns_that_no_guess_would_find(tmp_path: Path) -> None:
+    path = written(tmp_path, f"Spalte A,Spalte B,Spalte C\n{DRAMA},secret,note\n")
+    mapping = ColumnMapping(identifiers=(("spalte a", "phone"),), ignored=("Spalte B",))
+    signals, _ = signals_and_refusals(path, mapping=mapping)
+    assert [signal.attributes for signal in signals] == [(("Spalte C", "note"),)]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"\n\n", "empty"),
+        (b"+447700900123\n+447700900124\n", "No column"),
+        ("phone\n+447700900123\n".encode("utf-16"), "UTF-16"),
+        ("phone,café\n".encode("cp1252"), "not UTF-8"),
+        (b"phone\r+447700900123\r", "Macintosh"),
+        (b'phone,"note\n+447700900123,x\n', "not closed"),
+        (b"phone," + b"x" * 70_000, "cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_read_as_a_whole_says_what_to_do(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    with pytest.raises(BadInput, match=words) as refusal:
+        list(read_csv(written(tmp_path, content)))
+    assert "7700900" not in refusal.value.detail
+
+
+def test_a_missing_file_a_folder_and_a_wrong_region_are_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no such file"):
+        next(read_csv(tmp_path / "447700900123.csv"))
+    with pytest.raises(BadInput, match="directory"):
+        next(read_csv(tmp_path))
+    with pytest.raises(BadInput, match="default region"):
+        next(read_csv(written(tmp_path, "phone\n"), default_region="Britain"))
+
+
+def test_a_file_is_read_as_it_is_asked_for_and_not_ahead(tmp_path: Path) -> None:
+    rows = read_csv(written(tmp_path, "phone\n" + "+447700900123\n" * 50_000))
+    first = next(rows)
+    assert isinstance(first, Signal)
+    (tmp_path / "table.csv").write_bytes(b"")
+    # Cut off under the reader's hands, the file ends after what one buffer held: far from 50,000 rows.
+    assert sum(1 for _ in rows) < 20_000
+
+
+@given(st.binary(max_size=200))
+def test_no_file_content_does_anything_but_rows_refusals_or_bad_input(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = written(tmp_path_factory.getbasetemp(), b"phone,email,note\n" + content)
+    lines = content.count(b"\n") + 2
+    try:
+        rows = list(read_csv(path, default_region="GB"))
+    except BadInput:
+        return
+    assert all(2 <= row.line <= lines for row in rows)
