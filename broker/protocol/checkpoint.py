@@ -115,8 +115,7 @@ def verifier_key(name: str, public_key: bytes, algorithm: int = ED25519) -> str:
 
 
 def parse_verifier_key(text: str) -> VerifierKey:
-    """Reads a key's text form. Raises BadInput if it is malformed or its key id is not that of name and key.
-    """
+    """Reads a key's text form. Raises BadInput if it is malformed or its key id is not that of name and key."""
     name, separator, rest = text.partition("+")
     identifier, second_separator, encoded = rest.partition("+")
     material = _decode_base64(encoded)
@@ -224,8 +223,7 @@ def _check_key_name(name: str) -> None:
 
 
 def _split_note(note: bytes) -> tuple[bytes, list[_SignatureLine]]:
-    """Returns the signed text, with its final newline, and the signature lines (C2SP signed-note, "Format").
-    """
+    """Returns the signed text, with its final newline, and the signature lines (C2SP signed-note, "Format")."""
     malformed = VerificationFailed("The checkpoint is not a well-formed signed note.")
     try:
         readable = note.decode("utf-8")

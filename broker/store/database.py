@@ -1,24 +1,29 @@
 """Open the broker's database, and hand out transactions.
 
 Rule: SQLite runs in WAL with synchronous=FULL and secure_delete, and one process owns the file: a second refuses.
-Before each commit the open file is compared with the file of that name (device and inode), since writes to a deleted
-file still "succeed" (AUDIT 4). PostgreSQL with fsync, full_page_writes or synchronous_commit off is refused.
-It holds no query.
+Before each transaction and each commit the open files are compared with the files of that name (device and inode),
+since writes to a deleted file still "succeed" (AUDIT 4). PostgreSQL with fsync, full_page_writes or
+synchronous_commit off is refused. After a fault nothing more is written or read. It holds no query.
 """
 
 import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from broker.protocol.errors import Conflict, Unavailable
+
+__all__ = ["Connection", "Database"]
+
+_FAILED = "The database failed earlier, so nothing is recorded or disclosed now. Restart the broker."
+_NOT_TAKEN = "The step could not be recorded, so it was not taken."
 
 
 class Database:
@@ -32,92 +37,147 @@ class Database:
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.path: Path | None = None
         self._lock_file: int | None = None
-        self._identity: tuple[int, int] | None = None
-        self._write_lock = threading.RLock()
+        self._identity: tuple[tuple[int, int], ...] | None = None
+        self._keeper: Connection | None = None
+        self._write_lock = threading.Lock()
+        self._writer: int | None = None
         self._failed = False
-        if self.is_sqlite:
-            if not parsed.database:
-                raise Conflict("The broker's database needs a file: sqlite:///PATH.")
-            self.path = Path(parsed.database)
-            self._own_file(self.path)
-            self.engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30})
-            event.listen(self.engine, "connect", _prepare_sqlite)
-            event.listen(self.engine, "begin", _begin_immediate)
-        else:
+        if not self.is_sqlite:
             self.engine = create_engine(url, pool_pre_ping=True)
             event.listen(self.engine, "connect", _refuse_unsafe_postgresql)
+            return
+        if not parsed.database or parsed.database == ":memory:":
+            raise Conflict("The broker's database needs a file: sqlite:///PATH.")
+        self.path = Path(parsed.database)
+        self._lock_file = _own_file(self.path)
+        self.engine = create_engine(
+            url, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=8, max_overflow=40
+        )
+        event.listen(self.engine, "connect", _prepare_sqlite)
+        event.listen(self.engine, "begin", _begin_immediate)
+        self._keep_files_open()
 
-    def _own_file(self, path: Path) -> None:
-        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(lock)
-            raise Conflict(
-                "Another process owns this database. Stop it first: one broker process to one SQLite file."
-            ) from error
-        self._lock_file = lock
+    def _keep_files_open(self) -> None:
+        # One connection stays open for good: the last one to close would delete the write-ahead log, and then its
+        # inode could not be told from that of a file put in its place.
+        self._keeper = self.engine.connect()
+        self._keeper.begin().rollback()
+        self._identity = self._found()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection in one snapshot; what it writes is rolled back."""
-        with self.engine.connect().execution_options(narrowgate_read=True) as connection:
-            transaction = connection.begin()
-            try:
-                yield connection
-            finally:
-                transaction.rollback()
+        """A connection in one snapshot; what it writes is rolled back. Raises Unavailable on a fault."""
+        self._check_same_files()
+        options = {"narrowgate_read": True} | (
+            {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        )
+        try:
+            with self.engine.connect().execution_options(**options) as connection:
+                transaction = connection.begin()
+                try:
+                    yield connection
+                finally:
+                    transaction.rollback()
+        except SQLAlchemyError as error:
+            raise Unavailable("The database cannot be read now. Nothing was disclosed.") from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A connection in one transaction: committed when the block ends, rolled back when it raises.
 
-        Raises Unavailable when the commit fails; from then on every write is refused (AUDIT 3, promise 3)."""
-        with self._write_lock if self.is_sqlite else _nothing():
-            if self._failed:
-                raise Unavailable(
-                    "The database failed earlier, so nothing is recorded now. Restart the broker."
-                )
-            with self.engine.connect() as connection:
-                transaction = connection.begin()
-                try:
-                    yield connection
-                except BaseException:
-                    transaction.rollback()
-                    raise
-                self._check_same_file()
-                try:
-                    transaction.commit()
-                except SQLAlchemyError as error:
-                    self._failed = True
-                    raise Unavailable("The step could not be recorded, so it was not taken.") from error
+        Raises Unavailable when a statement or the commit fails, Conflict when another writer was first. After a
+        failure of SQLite every later call is refused (AUDIT 3, promise 3)."""
+        with self._only_writer():
+            self._check_same_files()
+            try:
+                with self.engine.connect() as connection:
+                    transaction = connection.begin()
+                    try:
+                        yield connection
+                        self._check_same_files()
+                        transaction.commit()
+                    except BaseException:
+                        transaction.rollback()
+                        raise
+            except IntegrityError as error:
+                raise Conflict("Another call wrote this first. Ask for the current state.") from error
+            except SQLAlchemyError as error:
+                # One process owns a SQLite file, so a failed statement is a full or failing disk.
+                self._failed = self._failed or self.is_sqlite
+                raise Unavailable(_NOT_TAKEN) from error
 
-    def _check_same_file(self) -> None:
+    def empty_wal(self) -> None:
+        """Move the write-ahead log into the database file and truncate it, so that deleted rows are gone from both.
+
+        Does nothing on PostgreSQL. Raises Unavailable when a reader keeps the log from being emptied."""
+        if not self.is_sqlite:
+            return
+        with self._only_writer():
+            self._check_same_files()
+            raw = self.engine.raw_connection()
+            try:
+                cursor = raw.cursor()
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy = (cursor.fetchone() or (1,))[0]
+                cursor.close()
+            finally:
+                raw.close()
+        if busy:
+            raise Unavailable("The deleted rows are still in the write-ahead log. Repeat the call.")
+
+    @contextmanager
+    def _only_writer(self) -> Iterator[None]:
+        # A second transaction of the same thread would wait for the first for ever: that is a fault of ours.
+        if self.is_sqlite and self._writer == threading.get_ident():
+            raise RuntimeError("a write transaction is open already in this thread")
+        with self._write_lock if self.is_sqlite else nullcontext():
+            self._writer = threading.get_ident() if self.is_sqlite else None
+            try:
+                yield
+            finally:
+                self._writer = None
+
+    def _found(self) -> tuple[tuple[int, int], ...]:
+        if self.path is None:
+            return ()
+        found = (os.stat(self.path), os.stat(f"{self.path}-wal"))
+        return tuple((each.st_dev, each.st_ino) for each in found)
+
+    def _check_same_files(self) -> None:
+        if self._failed:
+            raise Unavailable(_FAILED)
         if self.path is None:
             return
         try:
-            found = os.stat(self.path)
+            found = self._found()
         except OSError as error:
             self._failed = True
             raise Unavailable("The database file is gone. Nothing more is recorded or disclosed.") from error
-        identity = (found.st_dev, found.st_ino)
-        if self._identity is None:
-            self._identity = identity
-        elif self._identity != identity:
+        if found != self._identity:
             self._failed = True
             raise Unavailable("The database file was replaced. Nothing more is recorded or disclosed.")
 
     def close(self) -> None:
         """Close every connection and give the file up."""
+        if self._keeper is not None:
+            self._keeper.close()
+            self._keeper = None
         self.engine.dispose()
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
 
 
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
+def _own_file(path: Path) -> int:
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise Conflict(
+            "Another process owns this database. Stop it first: one broker process to one SQLite file."
+        ) from error
+    return lock
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -129,7 +189,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "secure_delete=ON",
-        "cache_size=-65536",
+        "cache_size=-16384",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
@@ -149,9 +209,3 @@ def _refuse_unsafe_postgresql(connection: Any, _record: Any) -> None:
                     f"PostgreSQL runs with {setting} off, which can lose recorded entries. Turn it on."
                 )
     connection.rollback()
-
-
-def checkpoint_wal(engine: Engine) -> None:
-    """Move the write-ahead log into the database file and truncate it, so that deleted rows are gone from both."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))

@@ -43,6 +43,7 @@ enrolments = Table(
     Column("state", String(10), nullable=False),  # pending, accepted
     Column("received_at", BigInteger, nullable=False),
     Column("accepted_at", BigInteger),
+    Column("log_index", BigInteger),  # of ENROLMENT_ACCEPTED
 )
 
 spaces = Table(
@@ -53,6 +54,7 @@ spaces = Table(
     Column("document", Text, nullable=False),
     Column("founder_kid", String(43), nullable=False),
     Column("accepted_at", BigInteger, nullable=False),
+    Column("log_index", BigInteger, nullable=False),  # of SPACE_FOUNDED
 )
 
 salt_wraps = Table(
@@ -77,8 +79,20 @@ series = Table(
     Column("state", String(10), nullable=False),  # open, closed, withdrawn, destroyed
     Column("retain_until", BigInteger, nullable=False),
     Column("opened_at", BigInteger, nullable=False),
+    Column("opened_index", BigInteger, nullable=False),  # of SERIES_OPENED
+    Column("closing", Text),
     Column("withdrawal", Text),
+    Column("withdrawn_index", BigInteger),
+    Column("destroyed_index", BigInteger),
     Index("ix_series_space_type", "space_id", "identifier_type"),
+)
+
+# C_0 of every key ever opened, so that nobody can open a series with another's commitments.
+first_commitments = Table(
+    "first_commitments",
+    METADATA,
+    Column("commitment", LargeBinary(32), primary_key=True),
+    Column("series_id", LargeBinary(32), ForeignKey("series.series_id"), nullable=False),
 )
 
 acceptances = Table(
@@ -113,8 +127,20 @@ deposits = Table(
     Column("last_token", LargeBinary(16)),
     Column("frontier", LargeBinary, nullable=False),  # running RFC 6962 root, see merkle.Frontier
     Column("state", String(10), nullable=False),  # admitted, complete, serving, withdrawn
-    Column("answer", LargeBinary, nullable=False),  # what was answered at admission, for a retry
     Column("declared_at", BigInteger, nullable=False),
+    Column("admitted_index", BigInteger, nullable=False),  # of DEPOSIT_ADMITTED
+    Column("completed_index", BigInteger),
+    Column("serving_index", BigInteger),
+)
+
+# Deposits the gate refused: a retry of the same document under the same bundle is told the same.
+deposit_refusals = Table(
+    "deposit_refusals",
+    METADATA,
+    Column("declaration_digest", LargeBinary(32), primary_key=True),
+    Column("bundle_digest", LargeBinary(32), primary_key=True),
+    Column("told", Text, nullable=False),
+    Column("log_index", BigInteger, nullable=False),
 )
 
 batches = Table(
@@ -132,7 +158,7 @@ records = Table(
     METADATA,
     Column("deposit_number", _NUMBER, primary_key=True, autoincrement=False),
     Column("token", LargeBinary(16), primary_key=True),
-    Column("record_version", Integer, nullable=False),
+    Column("record_version", BigInteger, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -206,6 +232,16 @@ idempotency_keys = Table(
     Column("idempotency_key", String(64), primary_key=True),
     Column("call_digest", LargeBinary(32), nullable=False),  # method, path and body
     Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+# --- the rules ---
+bundle_activations = Table(
+    "bundle_activations",
+    METADATA,
+    Column("activation", _NUMBER, primary_key=True, autoincrement=True),
+    Column("bundle_digest", LargeBinary(32), nullable=False),
+    Column("activated_at", BigInteger, nullable=False),
+    Column("log_index", BigInteger, nullable=False),
 )
 
 # --- the log ---

@@ -15,7 +15,10 @@ _DRAMA_PREFIXES = (
     "+4477009", "+4420794", "+4411349", "+4411449", "+4411549", "+4411649", "+4411749", "+4411849",
     "+4412149", "+4413149", "+4414149", "+4415149", "+4416149",
 )  # fmt: skip
-_STEMS = {prefix: prefix + "60" for prefix in _DRAMA_PREFIXES} | {"+4477009": "+44770090", "+4419149": "+44191498"}
+_STEMS = {prefix: prefix + "60" for prefix in _DRAMA_PREFIXES} | {
+    "+4477009": "+44770090",
+    "+4419149": "+44191498",
+}
 _WORDS = ("river", "stone", "amber", "cedar", "north", "harbour", "meadow", "copper", "linden", "falcon")
 MALFORMED = ("call me", "12", "n/a", "not-an-address", "+44 7700", "ask at the door", "@@example")
 
@@ -113,7 +116,9 @@ def _join(first: Identifiers, second: Identifiers) -> Identifiers:
     return Identifiers(first.phones + second.phones, first.emails + second.emails)
 
 
-def _write(path: Path, held: Identifiers, rows: int, malformed: int, chance: random.Random) -> ContributorFile:
+def _write(
+    path: Path, held: Identifiers, rows: int, malformed: int, chance: random.Random
+) -> ContributorFile:
     values: list[str] = [_messy_phone(phone, chance) for phone in held.phones]
     values += [_messy_email(email, chance) for email in held.emails]
     # People write the same number twice, in another way: those rows fold into one record.

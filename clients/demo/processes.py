@@ -67,7 +67,9 @@ class Processes:
         output, errors = process.communicate(timeout=600)
         if process.returncode not in expect:
             shown = " ".join(str(argument) for argument in arguments[:3])
-            raise DemoFailed(f"`narrowgate {shown}` ended with code {process.returncode}:\n{errors}\n{output}")
+            raise DemoFailed(
+                f"`narrowgate {shown}` ended with code {process.returncode}:\n{errors}\n{output}"
+            )
         return Finished(process.returncode, output, errors)
 
     def serve(self, role: str, arguments: Sequence[str | Path], origin: str) -> None:

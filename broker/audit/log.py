@@ -1,0 +1,158 @@
+"""The broker's audit log: appends an entry in the caller's transaction and gives back the proof of it.
+
+Rule (AUDIT 1 and 3): a leaf is canonical JSON of version, kind, time and a salted digest; the record lies beside it
+for auditors. Any failure to append raises Unavailable, so that the transaction rolls back and nothing is disclosed.
+At start the root is derived again from leaves and nodes; a damaged log refuses to serve. Without witnesses every
+receipt says `trial`. What may be disclosed on a receipt is decided elsewhere.
+"""
+
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from broker.protocol import checkpoint, leaves
+from broker.protocol.errors import BadInput, NarrowgateError, Unavailable, VerificationFailed
+from broker.protocol.messages.base import Message, RandomBytes, encode
+from broker.protocol.messages.log import (
+    ConsistencyPath,
+    LeafPage,
+    LoggedRecord,
+    LogProof,
+    ReceiptMessage,
+    RecordPage,
+)
+from broker.protocol.messages.vocabulary import RecordKind
+from broker.store.database import Connection
+from broker.store.log import SqlLogStorage, read_records, store_record
+from broker.translog import log as translog
+from broker.translog.storage import Head
+from broker.translog.verify import rederive
+
+PAGE_ENTRIES = 1000
+MAXIMUM_INDEX = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Evidence that an entry was appended; it holds once the transaction it came from is durable.
+
+    `record` and `salt` open the leaf's digest: for holders and auditors, never for a caller's answer."""
+
+    kind: RecordKind
+    recorded_at: int
+    proof: LogProof
+    trial: bool
+    record: bytes = field(repr=False)
+    salt: bytes = field(repr=False)
+
+    def message(self) -> ReceiptMessage:
+        """The receipt as it goes over the wire."""
+        return ReceiptMessage(proof=self.proof, trial=self.trial)
+
+
+class AuditLog:
+    """The log of one broker."""
+
+    def __init__(
+        self, origin: str, log_key: Ed25519PrivateKey, random_bytes: RandomBytes, trial: bool
+    ) -> None:
+        self.origin = origin
+        self.trial = trial
+        self._log_key = log_key
+        self._random_bytes = random_bytes
+        self._checked = False
+
+    def start(self, connection: Connection) -> Head:
+        """Derive the whole log again (AUDIT 3, promise 4). Returns its head.
+
+        Raises Unavailable when leaves, nodes and head do not fit: the broker must not serve."""
+        try:
+            head = rederive(SqlLogStorage(connection))
+        except VerificationFailed as error:
+            raise Unavailable(
+                "The stored log is damaged, so nothing is served. Keep the database as evidence and restore it."
+            ) from error
+        self._checked = True
+        return head
+
+    def append(self, connection: Connection, kind: RecordKind, record: Message, now: int) -> Receipt:
+        """Append one entry in the caller's write transaction.
+
+        Args:
+            record: a type of `broker.audit.records`, or `AdmissionRecord`.
+            now: Unix seconds; data only, the order of the log is its index.
+
+        Raises Unavailable whatever fails, so that the caller's transaction rolls back."""
+        if not self._checked:
+            self.start(connection)
+        try:
+            salt = self._random_bytes(leaves.SALT_BYTES)
+            leaf = leaves.compose(kind.value, now, encode(record), salt)
+            storage = SqlLogStorage(connection, lock=True)
+            appended = translog.append(storage, [leaf.leaf])
+            store_record(connection, appended.first_index, leaf.record, leaf.salt)
+            proof = self._proof(storage, appended.first_index, leaf.leaf, appended.head)
+        except NarrowgateError as error:
+            # Whatever did not fit may have been read wrongly: derive the log anew before the next entry.
+            self._checked = False
+            raise Unavailable("The step could not be recorded, so it was not taken.") from error
+        return Receipt(kind, now, proof, self.trial, leaf.record, leaf.salt)
+
+    def receipt(self, connection: Connection, index: int) -> Receipt:
+        """The receipt of an earlier entry, proved to the present head: what a retried step is answered.
+
+        Raises Unavailable when the entry or its record is not stored any more."""
+        storage = SqlLogStorage(connection)
+        leaf = next(iter(storage.leaves(index, index + 1)), None)
+        stored = read_records(connection, index, index + 1)
+        if leaf is None or not stored or stored[0].record is None or stored[0].salt is None:
+            raise Unavailable("The record of this step was erased, so its receipt cannot be given again.")
+        content = leaves.parse_leaf(leaf)
+        proof = self._proof(storage, index, leaf, storage.head())
+        kind = RecordKind(content.kind)
+        return Receipt(kind, content.recorded_at, proof, self.trial, stored[0].record, stored[0].salt)
+
+    def checkpoint(self, connection: Connection) -> str:
+        """The signed note of the present head (C2SP tlog-checkpoint)."""
+        return self._note(SqlLogStorage(connection).head())
+
+    def consistency(self, connection: Connection, old_size: int, new_size: int) -> ConsistencyPath:
+        """The proof that the log of `new_size` continues that of `old_size`. Raises BadInput for other sizes."""
+        path = translog.consistency_proof(SqlLogStorage(connection), old_size, new_size)
+        return ConsistencyPath(old_size=old_size, new_size=new_size, path=path)
+
+    def inclusion(self, connection: Connection, index: int, size: int) -> LogProof:
+        """The proof of one leaf in the log of `size` leaves, with a checkpoint of that size. Raises BadInput."""
+        storage = SqlLogStorage(connection)
+        path = translog.inclusion_proof(storage, index, size)
+        leaf = next(iter(storage.leaves(index, index + 1)))
+        note = self._note(Head(size, translog.root_at(storage, size)))
+        return LogProof(index=index, leaf=leaf, path=path, checkpoint=note)
+
+    def leaf_page(self, connection: Connection, start: int, end: int) -> LeafPage:
+        """Leaves `start` up to, not including, `end`; fewer if fewer are stored. Raises BadInput over 1,000."""
+        _check_page(start, end)
+        return LeafPage(start=start, leaves=tuple(SqlLogStorage(connection).leaves(start, end)))
+
+    def record_page(self, connection: Connection, start: int, end: int) -> RecordPage:
+        """Records with their salts, for an auditor; the caller appends RECORDS_READ in the same transaction."""
+        _check_page(start, end)
+        rows = read_records(connection, start, end)
+        records = tuple(LoggedRecord(index=row.index, record=row.record, salt=row.salt) for row in rows)
+        return RecordPage(start=start, records=records)
+
+    def size(self, connection: Connection) -> int:
+        """The number of entries."""
+        return SqlLogStorage(connection).head().size
+
+    def _proof(self, storage: SqlLogStorage, index: int, leaf: bytes, head: Head) -> LogProof:
+        path = translog.inclusion_proof(storage, index, head.size)
+        return LogProof(index=index, leaf=leaf, path=path, checkpoint=self._note(head))
+
+    def _note(self, head: Head) -> str:
+        return checkpoint.sign(self.origin, head.size, head.root, self._log_key, self.origin).decode()
+
+
+def _check_page(start: int, end: int) -> None:
+    if not 0 <= start < end <= min(start + PAGE_ENTRIES, MAXIMUM_INDEX):
+        raise BadInput("A page runs from start up to, not including, end, and holds at most 1,000 entries.")

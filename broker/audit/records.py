@@ -1,0 +1,185 @@
+"""What is recorded beside each kind of log entry: one typed record a kind.
+
+Rule: a record holds names, digests, rules and law, never an identifier, a token or a payload (AUDIT 1); it is for
+auditors, salted in its leaf, and can be erased while the leaf stays. ADMITTED is recorded as
+`broker.protocol.messages.requests.AdmissionRecord`, since holders open it. docs/data-model.md lists these fields.
+"""
+
+from typing import Literal
+
+from broker.protocol.messages.base import Bytes32, Count, Id16, KeyIdentifier, Message, Seconds, Slug
+from broker.protocol.messages.vocabulary import Role, Tier
+
+
+class EnrolmentAccepted(Message):
+    """ENROLMENT_ACCEPTED: the operator accepted a party's key."""
+
+    v: Literal[1] = 1
+    party_id: Slug
+    role: Role
+    kid: KeyIdentifier
+    document_digest: Bytes32
+    operator_kid: KeyIdentifier
+
+
+class SpaceFounded(Message):
+    """SPACE_FOUNDED: a version of a space's document was accepted."""
+
+    v: Literal[1] = 1
+    space_id: Id16
+    roster_version: Count
+    document_digest: Bytes32
+    founder: Slug
+    bundle_digest: Bytes32
+
+
+class BundleActivated(Message):
+    """BUNDLE_ACTIVATED: the broker started with another rule bundle than before."""
+
+    v: Literal[1] = 1
+    bundle_digest: Bytes32
+    previous_digest: Bytes32 | None
+
+
+class SeriesOpened(Message):
+    """SERIES_OPENED: enough holders accepted their shares."""
+
+    v: Literal[1] = 1
+    series_id: Bytes32
+    space_id: Id16
+    contributor: Slug
+    identifier_type: Slug
+    manifest_digest: Bytes32
+    key_digest: Bytes32
+    accepted_by: tuple[Slug, ...]
+
+
+class SeriesWithdrawn(Message):
+    """SERIES_WITHDRAWN: a contributor took a series back; its records were deleted in the same transaction."""
+
+    v: Literal[1] = 1
+    series_id: Bytes32
+    space_id: Id16
+    contributor: Slug
+    withdrawal_digest: Bytes32
+    deposits: tuple[Bytes32, ...]
+    records_deleted: Count
+
+
+class SeriesDestroyed(Message):
+    """SERIES_DESTROYED: so many holders erased their shares that the rest cannot evaluate."""
+
+    v: Literal[1] = 1
+    series_id: Bytes32
+    withdrawal_digest: Bytes32
+    destroyed_by: tuple[Slug, ...]
+    receipt_digests: tuple[Bytes32, ...]
+
+
+class DepositDecided(Message):
+    """DEPOSIT_ADMITTED and DEPOSIT_REFUSED: what the gate decided about a declaration.
+
+    `decision` is the decision's canonical JSON text; it names facts, rules, law and bundle, and can be replayed."""
+
+    v: Literal[1] = 1
+    deposit_id: Bytes32
+    series_id: Bytes32
+    space_id: Id16
+    contributor: Slug
+    declaration_digest: Bytes32
+    decision: str
+
+
+class DepositCompleted(Message):
+    """DEPOSIT_COMPLETED: all records are stored and give the declared root."""
+
+    v: Literal[1] = 1
+    deposit_id: Bytes32
+    records: Count
+    root: Bytes32
+
+
+class DepositServing(Message):
+    """DEPOSIT_SERVING: the self-test record was found and opened through the whole path."""
+
+    v: Literal[1] = 1
+    deposit_id: Bytes32
+    self_test_digest: Bytes32
+    quorum: tuple[int, ...]
+
+
+class RequestRefused(Message):
+    """REFUSED: the gate refused a matching request before any evaluation."""
+
+    v: Literal[1] = 1
+    request_id: Id16
+    space_id: Id16
+    requester: Slug
+    request_digest: Bytes32
+    finding_digests: tuple[Bytes32, ...]
+    decision: str
+
+
+class TokensOfSeries(Message):
+    """How many tokens were sent for one deposit of one series."""
+
+    handle: Id16
+    deposit_id: Bytes32
+    tokens: Count
+
+
+class TokensReceived(Message):
+    """TOKENS: the one submission under a permit, as a root that no guessed token can be tested against."""
+
+    v: Literal[1] = 1
+    permit_id: Id16
+    request_id: Id16
+    requester: Slug
+    token_root: Bytes32
+    nonce_digest: Bytes32
+    lists: tuple[TokensOfSeries, ...]
+
+
+class ReleaseDecided(Message):
+    """RELEASE: the gate decided on the result; durable before anything releasable is assembled."""
+
+    v: Literal[1] = 1
+    permit_id: Id16
+    request_id: Id16
+    requester: Slug
+    token_root: Bytes32
+    decision: str
+
+
+class Released(Message):
+    """RELEASED: a disclosure was assembled and signed."""
+
+    v: Literal[1] = 1
+    permit_id: Id16
+    request_id: Id16
+    requester: Slug
+    tier: Tier
+    disclosure_digest: Bytes32
+    release_index: Count
+
+
+class Failed(Message):
+    """FAILED: a decided release did not lead to a disclosure. `problem` is a slug of the problem types."""
+
+    v: Literal[1] = 1
+    permit_id: Id16
+    request_id: Id16
+    requester: Slug
+    release_index: Count
+    problem: Slug
+
+
+class RecordsRead(Message):
+    """RECORDS_READ: an auditor read records `start` up to, not including, `end`."""
+
+    v: Literal[1] = 1
+    auditor: Slug
+    kid: KeyIdentifier
+    start: Count
+    end: Count
+    read_at: Seconds

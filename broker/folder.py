@@ -1,0 +1,140 @@
+"""The broker's folder: its keys, the operator's key, and the settings file.
+
+    keys.json        signing key, log key and count key of the broker     mode 0600
+    operator.key     the operator's private key: move it to the operator  mode 0600
+    settings.toml    what an operator chooses; no secret in it
+    broker.sqlite3   the database, unless settings name another
+
+Rule: a file that exists is never written over, and a key file that others may read is refused. It opens no database.
+"""
+
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from broker.context import BrokerKeys
+from broker.protocol.documents import key_identifier, public_bytes
+from broker.protocol.errors import BadInput, Conflict, NotPermitted
+from broker.protocol.messages.base import Bytes32, Message, Name, RandomBytes, decode, encode
+from broker.protocol.messages.parties import Origin
+from broker.settings import SETTINGS_FILE, Settings, load
+
+KEYS_FILE = "keys.json"
+OPERATOR_FILE = "operator.key"
+DATABASE_FILE = "broker.sqlite3"
+_SEED_BYTES = 32
+
+
+class KeyFile(Message):
+    """The broker's secrets as they lie in its folder: 32 random bytes each."""
+
+    signing_seed: Bytes32
+    log_seed: Bytes32
+    count_key: Bytes32
+
+    def __repr__(self) -> str:
+        return "KeyFile(secret)"
+
+
+class OperatorFile(Message):
+    """The operator's private key: 32 random bytes."""
+
+    operator_seed: Bytes32
+
+    def __repr__(self) -> str:
+        return "OperatorFile(secret)"
+
+
+class Description(Message):
+    """What founders of a space need to know of this broker."""
+
+    broker_origin: Origin
+    broker_signing_key: Bytes32
+    log_origin: Name
+    log_key: Bytes32
+    trial: bool
+
+
+def create(directory: Path, public_origin: str, random_bytes: RandomBytes) -> None:
+    """Make a broker's folder with fresh keys. Raises Conflict if it holds a broker already."""
+    if any((directory / name).exists() for name in (KEYS_FILE, OPERATOR_FILE, SETTINGS_FILE)):
+        raise Conflict("This folder holds a broker already. Choose another, or use the one that is there.")
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    seeds = [random_bytes(_SEED_BYTES) for _ in range(3)]
+    operator_seed = random_bytes(_SEED_BYTES)
+    operator_key = public_bytes(Ed25519PrivateKey.from_private_bytes(operator_seed))
+    settings = Settings(
+        public_origin=public_origin,
+        database_url=f"sqlite:///{directory / DATABASE_FILE}",
+        log_origin=f"{public_origin.partition('://')[2]}/log",
+        operator_kid=key_identifier(operator_key),
+        operator_key=operator_key.hex(),
+    )
+    keys = KeyFile(signing_seed=seeds[0], log_seed=seeds[1], count_key=seeds[2])
+    _write_secret(directory / KEYS_FILE, encode(keys))
+    _write_secret(directory / OPERATOR_FILE, encode(OperatorFile(operator_seed=operator_seed)))
+    lines = [
+        "# The broker's settings; docs/settings.md lists them all. Keys lie in files of their own.",
+        f'public_origin = "{settings.public_origin}"',
+        f'log_origin = "{settings.log_origin}"',
+        f'operator_kid = "{settings.operator_kid}"',
+        f'operator_key = "{settings.operator_key}"',
+        '# database_url = "postgresql+psycopg://broker@/narrowgate"',
+    ]
+    (directory / SETTINGS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def read_settings(directory: Path, *, trial: bool | None = None) -> Settings:
+    """The settings of a folder; without a database_url the database lies in the folder. Raises BadInput."""
+    overrides = {} if trial is None else {"trial": trial}
+    try:
+        return load(directory, f"sqlite:///{directory.resolve() / DATABASE_FILE}", **overrides)
+    except FileNotFoundError as error:
+        raise BadInput("This folder holds no broker. Make one with `narrowgate broker init`.") from error
+
+
+def read_keys(directory: Path) -> BrokerKeys:
+    """The broker's keys. Raises BadInput or NotPermitted (others may read the file)."""
+    keys = decode(KeyFile, _read_secret(directory / KEYS_FILE))
+    return BrokerKeys(
+        Ed25519PrivateKey.from_private_bytes(keys.signing_seed),
+        Ed25519PrivateKey.from_private_bytes(keys.log_seed),
+        keys.count_key,
+    )
+
+
+def read_operator_key(directory: Path) -> Ed25519PrivateKey:
+    """The operator's key. Raises BadInput or NotPermitted (others may read the file)."""
+    operator = decode(OperatorFile, _read_secret(directory / OPERATOR_FILE))
+    return Ed25519PrivateKey.from_private_bytes(operator.operator_seed)
+
+
+def describe(directory: Path) -> Description:
+    """The broker's public names and keys. Raises BadInput or NotPermitted."""
+    settings, keys = read_settings(directory), read_keys(directory)
+    return Description(
+        broker_origin=settings.public_origin,
+        broker_signing_key=keys.signing_public,
+        log_origin=settings.log_origin,
+        log_key=keys.log_public,
+        trial=settings.trial,
+    )
+
+
+def _write_secret(path: Path, data: bytes) -> None:
+    # The mode is given at creation: set afterwards, there would be a moment in which others could read it.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read_secret(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_mode & 0o077:
+                raise NotPermitted("A key file may be read by others on this machine. Set its mode to 0600.")
+            return file.read()
+    except FileNotFoundError as error:
+        raise BadInput("A key file is missing from the broker's folder.") from error

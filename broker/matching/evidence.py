@@ -1,0 +1,114 @@
+"""What one step of a request hands to the next: frozen, and made only by checks that raise.
+
+Rule (DESIGN 3): a step asks for the evidence of the step before. `Admitted` needs the receipt of ADMITTED, `Recorded`
+that of TOKENS, and `find` takes nothing but `Recorded`: a skipped step does not type-check. It stores nothing.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from broker.audit.log import Receipt
+from broker.matching.count import TOKEN_BYTES, token_set_digest
+from broker.protocol.errors import BadInput, NotPermitted, Unavailable
+from broker.protocol.messages.base import decode
+from broker.protocol.messages.requests import (
+    AdmissionRecord,
+    PermitTerms,
+    TokenList,
+    TokenSubmission,
+    token_set_root,
+)
+from broker.protocol.messages.vocabulary import RecordKind
+from broker.store.matches import Match, OpenDeposit
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """Evidence that the gate admitted a request on these terms, and that ADMITTED stands in the log.
+
+    `decision` is the gate's decision, canonical JSON text."""
+
+    terms: PermitTerms
+    decision: str = field(repr=False)
+    receipt: Receipt
+
+    @classmethod
+    def by(cls, terms: PermitTerms, receipt: Receipt) -> "Admitted":
+        """From the receipt of the entry. Raises Unavailable when the entry is not about these terms."""
+        if receipt.kind is not RecordKind.ADMITTED:
+            raise Unavailable("The permit's entry in the log is of another kind. Nothing was disclosed.")
+        record = decode(AdmissionRecord, receipt.record)
+        digest = hashlib.sha256(record.decision.encode()).digest()
+        if record.terms != terms or digest != terms.decision_digest:
+            raise Unavailable("The permit and its entry in the log differ. Nothing was disclosed.")
+        return cls(terms, record.decision, receipt)
+
+
+@dataclass(frozen=True)
+class TokenSet:
+    """Evidence that a submission is what its permit allows. `root` goes into the log, `digest` into the noise."""
+
+    admitted: Admitted
+    lists: tuple[TokenList, ...] = field(repr=False)
+    root: bytes
+    digest: bytes = field(repr=False)
+
+    @classmethod
+    def within(cls, admitted: Admitted, submission: TokenSubmission) -> "TokenSet":
+        """Check that the lists are those the permit opens. Raises BadInput or NotPermitted."""
+        terms = admitted.terms
+        if submission.permit_id != terms.permit_id:
+            raise NotPermitted("The tokens are sent under another permit than the address names.")
+        allowed = {(series.handle, deposit): series for series in terms.series for deposit in series.deposits}
+        named = [(item.handle, item.deposit_id) for item in submission.lists]
+        if len(set(named)) != len(named) or set(named) != set(allowed):
+            raise NotPermitted(
+                "Send one list for each deposit the permit names and no other; a list may be empty."
+            )
+        identifiers = {batch.identifier_type: batch.identifiers for batch in terms.batches}
+        for item in submission.lists:
+            most = identifiers[allowed[item.handle, item.deposit_id].identifier_type]
+            if len(split(item.tokens)) > most:
+                raise NotPermitted("A list has more tokens than the permit has identifiers of that type.")
+        lists = submission.lists
+        return cls(admitted, lists, token_set_root(submission.nonce, lists), token_set_digest(lists))
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Evidence that a token set is the one submission under its permit, and that TOKENS stands in the log."""
+
+    tokens: TokenSet
+    receipt: Receipt
+
+
+@dataclass(frozen=True)
+class Matches:
+    """What `find` found, and in what: the result stays inside the broker until it is released.
+
+    `contributors` counts those whose deposits were searched, whether or not they held anything."""
+
+    recorded: Recorded
+    pairs: tuple[Match, ...] = field(repr=False)
+    deposits: tuple[OpenDeposit, ...] = field(repr=False)
+
+    @property
+    def contributors(self) -> int:
+        """Over how many contributors the matches are summed."""
+        return len({deposit.contributor for deposit in self.deposits})
+
+    @property
+    def identifiers(self) -> int:
+        """How many identifiers were asked about."""
+        return sum(batch.identifiers for batch in self.recorded.tokens.admitted.terms.batches)
+
+
+def split(tokens: bytes) -> Sequence[bytes]:
+    """A list's tokens. Raises BadInput unless they are whole and strictly increase."""
+    if len(tokens) % TOKEN_BYTES:
+        raise BadInput("Tokens are 16 bytes each.")
+    each = [tokens[at : at + TOKEN_BYTES] for at in range(0, len(tokens), TOKEN_BYTES)]
+    if any(after <= before for before, after in zip(each, each[1:], strict=False)):
+        raise BadInput("The tokens of a list strictly increase: sort them, and send each once.")
+    return each

@@ -1,0 +1,33 @@
+"""Tokens meet records: which of the submitted tokens do the permitted deposits hold?
+
+Rule (DESIGN 2.6): it takes the evidence that the request was admitted and that its one token set is recorded, and
+looks into the deposits the permit names and no other; a deposit withdrawn or past its retention since then is left
+out. A deposit's self-test record is nobody's and never counts (decision 0004). Unmatched tokens are parameters of a
+query and are forgotten. It decides nothing about what may leave.
+"""
+
+from broker.matching.evidence import Matches, Recorded, split
+from broker.protocol.messages.base import blob_from_text, read
+from broker.protocol.messages.deposits import DepositDeclaration
+from broker.store import matches as rows
+from broker.store.database import Connection
+
+
+def find(connection: Connection, recorded: Recorded, now: int) -> Matches:
+    """Join the recorded tokens with the records of the permit's deposits, in one snapshot.
+
+    About 5 microseconds a token and deposit (benchmarks); raises Unavailable when the database fails."""
+    lists = {item.deposit_id: item.tokens for item in recorded.tokens.lists}
+    searched = rows.open_deposits(connection, list(lists), now)
+    found: list[rows.Match] = []
+    for deposit in searched:
+        asked = [token for token in split(lists[deposit.deposit_id]) if token != self_test_token(deposit)]
+        held = rows.held_tokens(connection, deposit.deposit_number, asked)
+        found += [rows.Match(deposit.deposit_number, token) for token in held]
+    return Matches(recorded, tuple(sorted(found)), searched)
+
+
+def self_test_token(deposit: rows.OpenDeposit) -> bytes:
+    """The token of the deposit's self-test record, from the declaration that was verified when it was taken."""
+    payload = blob_from_text(deposit.declaration.split(".")[1])
+    return read(DepositDeclaration, payload).self_test_token

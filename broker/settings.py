@@ -1,0 +1,76 @@
+"""The broker's settings: one TOML file in its folder, overridden by NARROWGATE_BROKER_* variables.
+
+Rule: no secret is a setting (keys lie in files of their own, mode 0600), and every field is documented here; units
+are in names. It does not open anything.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from broker.protocol.errors import BadInput
+from broker.protocol.messages.base import explain
+from broker.protocol.messages.parties import Origin
+
+SETTINGS_FILE = "settings.toml"
+
+
+class Settings(BaseSettings):
+    """What an operator chooses."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NARROWGATE_BROKER_", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    public_origin: Origin
+    """Scheme, host and port under which clients call: what their signatures cover, also behind a proxy."""
+    database_url: Annotated[str, Field(repr=False)]
+    """sqlite:///PATH, or postgresql+psycopg://... Has no repr since it may hold a password."""
+    log_origin: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:/-]{1,200}$")]
+    """The name in the first line of every checkpoint."""
+    operator_kid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
+    """Thumbprint of the operator's key."""
+    operator_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """The operator's raw public key, in hexadecimal."""
+    trial: bool = False
+    """Without witnesses nothing but a trial may run; every receipt then says so."""
+    permit_hours: Annotated[int, Field(ge=1, le=720)] = 24
+    """How long a permit may be used."""
+    maximum_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
+    """Larger bodies are refused before they are read."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes before what the file said; no .env file is read."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+
+def load(directory: Path, database_url: str, **overrides: Any) -> Settings:
+    """The settings of the broker's folder. Raises FileNotFoundError, or BadInput naming the setting.
+
+    `database_url` is used where the file names none; `overrides` are what the command line said."""
+    path = directory / SETTINGS_FILE
+    if not path.is_file():
+        raise FileNotFoundError(SETTINGS_FILE)
+    try:
+        from_file = TomlConfigSettingsSource(Settings, path)()
+        return Settings(**({"database_url": database_url} | from_file | overrides))
+    except ValidationError as error:
+        raise BadInput(f"The settings are not usable: {explain(error)}") from None
+    except ValueError as error:
+        raise BadInput("The settings file is not TOML.") from error

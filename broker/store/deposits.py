@@ -1,0 +1,173 @@
+"""Queries about deposits: their state, their batches, and their records clustered by token.
+
+Rule: whatever moves a deposit on runs in the transaction that logs or stores it. It verifies nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from broker.protocol.messages.deposits import Record
+from broker.store.tables import batches, deposit_refusals, deposits, matches, records
+
+
+@dataclass(frozen=True)
+class StoredDeposit:
+    """One deposit. `declaration` is the signed document; `frontier` the running RFC 6962 tree of its records."""
+
+    deposit_number: int
+    deposit_id: bytes
+    series_id: bytes
+    space_id: bytes
+    contributor: str
+    declaration: str
+    size_class: int
+    records_declared: int
+    records_stored: int
+    next_batch: int
+    last_token: bytes | None
+    frontier: bytes
+    state: str
+    declared_at: int
+    admitted_index: int
+    completed_index: int | None = None
+    serving_index: int | None = None
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What a withdrawal deleted: ids of the deposits, sorted, and the number of records."""
+
+    deposits: tuple[bytes, ...]
+    records: int
+
+
+@dataclass(frozen=True)
+class StoredRefusal:
+    """What the contributor of a refused declaration was told, as JSON, and where it is logged."""
+
+    told: str
+    log_index: int
+
+
+def find(connection: Connection, deposit_id: bytes) -> StoredDeposit | None:
+    """One deposit, if it is known."""
+    row = connection.execute(select(deposits).where(deposits.c.deposit_id == deposit_id)).one_or_none()
+    return None if row is None else StoredDeposit(**row._mapping)
+
+
+def of_series(connection: Connection, series_id: bytes) -> int:
+    """How many deposits a series has."""
+    query = select(func.count()).select_from(deposits).where(deposits.c.series_id == series_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def add(connection: Connection, stored: StoredDeposit) -> StoredDeposit:
+    """Keep a new deposit. Its number is given out here; the one passed in is ignored."""
+    values = {name: value for name, value in vars(stored).items() if name != "deposit_number"}
+    number = connection.execute(insert(deposits).values(**values)).inserted_primary_key
+    if number is None:
+        raise RuntimeError("the database gave out no number")
+    return replace(stored, deposit_number=int(number[0]))
+
+
+def refusal(connection: Connection, declaration_digest: bytes, bundle_digest: bytes) -> StoredRefusal | None:
+    """What was told about this declaration under this bundle, if it was refused before."""
+    query = select(deposit_refusals.c.told, deposit_refusals.c.log_index).where(
+        deposit_refusals.c.declaration_digest == declaration_digest,
+        deposit_refusals.c.bundle_digest == bundle_digest,
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else StoredRefusal(row.told, row.log_index)
+
+
+def add_refusal(
+    connection: Connection, declaration_digest: bytes, bundle_digest: bytes, stored: StoredRefusal
+) -> None:
+    """Keep what was told."""
+    connection.execute(
+        insert(deposit_refusals).values(
+            declaration_digest=declaration_digest, bundle_digest=bundle_digest, **vars(stored)
+        )
+    )
+
+
+def batch_digest(connection: Connection, deposit_number: int, batch_number: int) -> bytes | None:
+    """The digest of a batch that was stored."""
+    query = select(batches.c.digest).where(
+        batches.c.deposit_number == deposit_number, batches.c.batch_number == batch_number
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
+def add_batch(
+    connection: Connection,
+    deposit: StoredDeposit,
+    digest: bytes,
+    batch: Sequence[Record],
+    frontier: bytes,
+) -> StoredDeposit:
+    """Store the next batch with its records, and move the deposit on. Returns its new state."""
+    number = deposit.deposit_number
+    connection.execute(
+        insert(records),
+        [
+            {
+                "deposit_number": number,
+                "token": record.token,
+                "record_version": record.record_version,
+                "sealed": record.sealed,
+            }
+            for record in batch
+        ],
+    )
+    connection.execute(
+        insert(batches).values(
+            deposit_number=number, batch_number=deposit.next_batch, digest=digest, records=len(batch)
+        )
+    )
+    moved = {
+        "records_stored": deposit.records_stored + len(batch),
+        "next_batch": deposit.next_batch + 1,
+        "last_token": batch[-1].token,
+        "frontier": frontier,
+    }
+    connection.execute(update(deposits).where(deposits.c.deposit_number == number).values(**moved))
+    return StoredDeposit(**(vars(deposit) | moved))
+
+
+def record(connection: Connection, deposit_number: int, token: bytes) -> Record | None:
+    """The record of one token."""
+    query = select(records.c.token, records.c.record_version, records.c.sealed).where(
+        records.c.deposit_number == deposit_number, records.c.token == token
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Record(row.token, row.record_version, row.sealed)
+
+
+def mark_complete(connection: Connection, deposit_number: int, log_index: int) -> None:
+    """All records are in."""
+    _move(connection, deposit_number, state="complete", completed_index=log_index)
+
+
+def mark_serving(connection: Connection, deposit_number: int, log_index: int) -> None:
+    """Requests may be matched against it."""
+    _move(connection, deposit_number, state="serving", serving_index=log_index)
+
+
+def erase_series(connection: Connection, series_id: bytes) -> Erased:
+    """Delete all records, batches and matches of a series' deposits, and mark them as withdrawn."""
+    query = select(deposits.c.deposit_number, deposits.c.deposit_id).where(deposits.c.series_id == series_id)
+    found = connection.execute(query.order_by(deposits.c.deposit_id)).all()
+    erased = 0
+    for number, _ in found:
+        connection.execute(delete(matches).where(matches.c.deposit_number == number))
+        connection.execute(delete(batches).where(batches.c.deposit_number == number))
+        erased += connection.execute(delete(records).where(records.c.deposit_number == number)).rowcount
+        _move(connection, number, state="withdrawn", last_token=None, frontier=b"")
+    return Erased(tuple(row.deposit_id for row in found), erased)
+
+
+def _move(connection: Connection, deposit_number: int, **values: object) -> None:
+    connection.execute(update(deposits).where(deposits.c.deposit_number == deposit_number).values(**values))

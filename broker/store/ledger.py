@@ -1,0 +1,89 @@
+"""The ledger: what each requester of a space asked, found and spent.
+
+Rule (POLICY 2, L10): a request's use is entered in the transaction that decides it, after the ledger was read in the
+same one, so that two requests never share the last unit of a budget. It knows no limit: those are the gate's.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, select, text, update
+
+from broker.store.tables import ledger
+
+DAY_SECONDS = 86_400
+SHORT_DAYS = 30
+LONG_DAYS = 90
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one requester used up to a moment, this request not included."""
+
+    identifiers_30d: int
+    epsilon_millis_30d: int
+    identifiers_90d: int
+    queries_90d: int
+    hits_90d: int
+
+
+def lock(connection: Connection, space_id: bytes, requester: str) -> None:
+    """Let no other transaction read or write this requester's ledger until this one ends.
+
+    SQLite needs nothing: its writers come one after the other."""
+    if connection.dialect.name != "sqlite":
+        name = hashlib.sha256(b"narrowgate/v1/ledger\x00" + space_id + requester.encode()).digest()
+        number = int.from_bytes(name[:8], "big", signed=True)
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+def usage(connection: Connection, space_id: bytes, requester: str, now: int) -> Usage:
+    """The requester's use in the last 30 and 90 days before `now`."""
+
+    def since(days: int) -> tuple[int, ...]:
+        query = select(
+            func.coalesce(func.sum(ledger.c.identifiers), 0),
+            func.coalesce(func.sum(ledger.c.epsilon_millis), 0),
+            func.coalesce(func.sum(ledger.c.hits), 0),
+            func.count(),
+        ).where(
+            ledger.c.space_id == space_id,
+            ledger.c.requester == requester,
+            ledger.c.charged_at > now - days * DAY_SECONDS,
+        )
+        return tuple(int(each) for each in connection.execute(query).one())
+
+    identifiers, epsilon, _, _ = since(SHORT_DAYS)
+    identifiers_long, _, hits, queries = since(LONG_DAYS)
+    return Usage(identifiers, epsilon, identifiers_long, queries, hits)
+
+
+def charge(
+    connection: Connection,
+    *,
+    space_id: bytes,
+    requester: str,
+    request_id: bytes,
+    identifiers: int,
+    epsilon_millis: int,
+    now: int,
+) -> None:
+    """Enter an admitted request: its identifiers, and the privacy loss reserved for its count."""
+    connection.execute(
+        insert(ledger).values(
+            space_id=space_id,
+            requester=requester,
+            request_id=request_id,
+            charged_at=now,
+            identifiers=identifiers,
+            hits=0,
+            epsilon_millis=epsilon_millis,
+        )
+    )
+
+
+def settle(connection: Connection, request_id: bytes, hits: int, epsilon_millis: int) -> None:
+    """Enter the result of a request: its matches, and the privacy loss of what is disclosed of them."""
+    connection.execute(
+        update(ledger).where(ledger.c.request_id == request_id).values(hits=hits, epsilon_millis=epsilon_millis)
+    )

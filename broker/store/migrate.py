@@ -1,0 +1,40 @@
+"""Bring a database to the schema of this release (Alembic), and tell whether it is there.
+
+Rule: a database of a newer release is refused, not used. It is the only module that knows Alembic.
+"""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.util.exc import CommandError
+
+from broker.protocol.errors import Conflict
+from broker.store.database import Database
+from broker.store.tables import METADATA
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+
+__all__ = ["differences", "upgrade"]
+
+
+def upgrade(database: Database) -> None:
+    """Apply all versions that are missing, in one transaction. Raises Conflict for a database of a newer release."""
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise Conflict(
+                "The database was written by another release of the broker. Use that release or a newer one."
+            ) from error
+
+
+def differences(database: Database) -> list[object]:
+    """What a database lacks, or has too much, against `broker.store.tables`; empty when it is up to date."""
+    with database.read() as connection:
+        return list(compare_metadata(MigrationContext.configure(connection), METADATA))

@@ -1,0 +1,134 @@
+"""`narrowgate`: the root of the command line.
+
+Rule: a subject's commands are imported when they are used, so that each starts fast and a client installed without the
+key holder's libraries still works; the help lists all of them. The broker's commands come by the entry-point group
+`narrowgate.commands`, so that clients never import the broker (DESIGN 4).
+
+It parses nothing itself and handles no error: see `clients.cli.run`.
+"""
+
+import importlib
+import importlib.metadata
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from broker.protocol.errors import NotFound
+from clients.cli.run import Commands, application
+
+ENTRY_POINT_GROUP = "narrowgate.commands"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A command or group of commands, by the module and attribute it comes from."""
+
+    module: str
+    help: str
+    attribute: str = "app"
+
+
+SUBJECTS: Mapping[str, Subject] = MappingProxyType(
+    {
+        "agency": Subject("clients.cli.agency", "Make your agency's keys; introduce it to a broker."),
+        "space": Subject("clients.cli.space", "Found a collaboration, or join one."),
+        "deposit": Subject("clients.cli.deposit", "Share what you know, masked, on your conditions."),
+        "request": Subject("clients.cli.request", "Ask whether other agencies know your identifiers."),
+        "desk": Subject("clients.cli.desk", "Legal desk: sign what you found on a request."),
+        "audit": Subject("clients.cli.audit", "Auditor: verify the log; decide past cases again."),
+        "policy": Subject("clients.cli.policy", "Try the written rules on a set of facts."),
+        "keyholder": Subject("clients.keyholder.cli", "Run a key holder."),
+        "canonicalise": Subject(
+            "clients.cli.canonicalise", "Write identifiers in the one form that is compared."
+        ),
+        "demo": Subject("clients.demo.cli", "Watch the whole story with made-up agencies."),
+        "broker": Subject("", "Run a broker."),
+    }
+)
+
+
+class _Root(Commands):
+    """The subjects by name, each imported when it is asked for."""
+
+    _listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All subjects, those of other packages included, in the order of the page above."""
+        return list(SUBJECTS) + sorted(set(_entry_points()) - set(SUBJECTS))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, or None. While the help is written, only its one line of help."""
+        subject = SUBJECTS.get(cmd_name)
+        if self._listing and subject is not None:
+            return TyperCommand(cmd_name, help=subject.help)
+        entry_point = _entry_points().get(cmd_name)
+        if entry_point is not None:
+            return _command(cmd_name, entry_point.load())
+        if subject is None:
+            return None
+        if not subject.module or importlib.util.find_spec(subject.module) is None:
+            return TyperCommand(cmd_name, help=subject.help, callback=_not_installed)
+        try:
+            module = importlib.import_module(subject.module)
+        except ModuleNotFoundError as error:
+            if error.name and error.name.split(".")[0] in ("broker", "clients"):
+                raise
+            return TyperCommand(cmd_name, help=subject.help, callback=_not_installed)
+        return _command(cmd_name, getattr(module, subject.attribute))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The page of help, without importing what it lists."""
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
+
+def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
+    return {point.name: point for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def _command(name: str, application: Any) -> Any:
+    command = typer.main.get_command(application) if isinstance(application, typer.Typer) else application
+    command.name = name
+    return command
+
+
+def _not_installed() -> None:
+    raise NotFound(
+        "This part is not installed here. Install narrowgate with its extra: [broker], [keyholder] or [policy]."
+    )
+
+
+app = application("Compare what agencies know about trafficking, without pooling it.")
+app.info.cls = _Root
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(importlib.metadata.version("narrowgate"))
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Compare what agencies know about trafficking, without pooling it."""
+
+
+def main() -> None:
+    """The entry point of the program `narrowgate`."""
+    app(prog_name="narrowgate")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""`narrowgate space`: found a collaboration, let members in, join one, and show who is in it."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from broker.protocol.documents import Signed
+from broker.protocol.errors import BadInput
+from broker.protocol.messages.base import explain
+from broker.protocol.messages.parties import Space
+from broker.protocol.messages.vocabulary import Purpose
+from clients.cli import run
+from clients.founder import BrokerDescription, Founder, SpacePlan, join
+from clients.home import Home
+
+app = run.application("Found a collaboration of agencies (a space), let members in, or join one.")
+
+Mandates = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mandate", metavar="ID:PURPOSE,...", help="For what a member may ask, instead of its kind's usual."
+    ),
+]
+Out = Annotated[
+    Path, typer.Option("--out", metavar="FILE", help="Where to write the space document to hand over.")
+]
+
+
+@app.command()
+def found(
+    directory: run.HomeFolder,
+    broker_description: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="From the broker's operator: `narrowgate broker describe --json`."),
+    ],
+    member: Annotated[
+        list[Path], typer.Option(metavar="FILE", help="A member's enrolment file; your own too.")
+    ],
+    holder: Annotated[
+        list[Path], typer.Option(metavar="FILE", help="A key holder's enrolment file, in order.")
+    ],
+    desk: Annotated[list[Path], typer.Option(metavar="FILE", help="A legal desk's enrolment file.")],
+    threshold: Annotated[int, typer.Option(help="How many holders it takes: more than half of them.")],
+    identifier_type: Annotated[
+        list[str], typer.Option("--type", help="A type of identifier, such as phone.")
+    ],
+    out: Out,
+    auditor: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="An auditor's enrolment file.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="What the collaboration is called.")] = "A space",
+    bundle: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="The rules all agreed on; else those the broker names."),
+    ] = None,
+    mandate: Mandates = None,
+    size_class: Annotated[
+        int, typer.Option(help="Bytes of a sealed record: 512, 2048, 8192 or 32768.")
+    ] = 2048,
+    witnesses: Annotated[int, typer.Option(help="Witnesses needed on the log; none only in a trial.")] = 1,
+    epsilon_millis: Annotated[int, typer.Option(help="Privacy loss of one count, in thousandths.")] = 500,
+    budget_millis: Annotated[int, typer.Option(help="Privacy loss a member may spend in 30 days.")] = 5_000,
+    as_json: run.Json = False,
+) -> None:
+    """Found a space: who takes part, under which keys, and under which rules.
+
+    Every key comes from a file that its owner handed you. Your program draws the secret salt, wraps it for each
+    member, and sends the wraps and the signed space document to the broker, which cannot open them.
+    """
+    home = run.open_home(directory)
+    broker = _description(broker_description)
+    plan = SpacePlan(
+        name=name,
+        broker=broker,
+        members=_documents(member, "a member's enrolment"),
+        holders=_documents(holder, "a key holder's enrolment"),
+        desks=_documents(desk, "a legal desk's enrolment"),
+        auditors=_documents(auditor or [], "an auditor's enrolment"),
+        threshold=threshold,
+        identifier_types=identifier_type,
+        bundle_digest=_bundle_digest(bundle, broker),
+        size_class=size_class,
+        witnesses_needed=witnesses,
+        count_epsilon_millis=epsilon_millis,
+        count_budget_millis=budget_millis,
+        mandates=dict(_mandate(text) for text in mandate or ()),
+    )
+    signed = _founder(home).found(plan)
+    run.write_output(out, signed.document + "\n")
+    _show_founded(signed, out, directory, as_json=as_json)
+
+
+@app.command("add-member")
+def add_member(
+    directory: run.HomeFolder,
+    member: Annotated[Path, typer.Option(metavar="FILE", help="The new member's enrolment file.")],
+    out: Out,
+    mandate: Mandates = None,
+    space_id: run.SpaceId = None,
+    as_json: run.Json = False,
+) -> None:
+    """Let one more agency in: the next version of the space's roster. Everybody pins the new file."""
+    home = run.open_home(directory)
+    given = dict(_mandate(text) for text in mandate or ())
+    if len(given) > 1:
+        raise BadInput("One member is added at a time: give --mandate for it alone.")
+    purposes = next(iter(given.values()), None)
+    document = run.read_document(member, "the member's enrolment")
+    signed = _founder(home).add_member(run.space_id(space_id), document, purposes)
+    run.write_output(out, signed.document + "\n")
+    _show_founded(signed, out, directory, as_json=as_json)
+
+
+@app.command()
+def suspend(
+    directory: run.HomeFolder,
+    agency: Annotated[str, typer.Option("--agency", help="The id of the member to suspend.")],
+    out: Out,
+    space_id: run.SpaceId = None,
+    as_json: run.Json = False,
+) -> None:
+    """Suspend a member: the next version of the roster, under which the rules refuse it."""
+    signed = _founder(run.open_home(directory)).suspend_member(run.space_id(space_id), agency)
+    run.write_output(out, signed.document + "\n")
+    _show_founded(signed, out, directory, as_json=as_json)
+
+
+@app.command()
+def publish(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: run.Json = False) -> None:
+    """Send a space you founded, and its wrapped salts, to the broker once more, if the first time broke off."""
+    home = run.open_home(directory)
+    signed = home.space(run.space_id(space_id))
+    _founder(home).publish(signed)
+    run.show(
+        {"space_id": signed.payload.space_id.hex()},
+        "The broker has the space and its wraps.",
+        as_json=as_json,
+    )
+
+
+@app.command("join")
+def join_space(
+    directory: run.HomeFolder,
+    space: Annotated[
+        Path, typer.Option("--space", metavar="FILE", help="The space document the founder handed you.")
+    ],
+    founder: Annotated[Path, typer.Option("--founder", metavar="FILE", help="The founder's enrolment file.")],
+    as_json: run.Json = False,
+) -> None:
+    """Join a space from the founder's two files. From then on their keys hold, whatever a broker says.
+
+    A member also fetches its wrapped copy of the salt. A legal desk or an auditor joins without one. Joining again
+    with a newer file takes over the new roster.
+    """
+    home = run.open_home(directory)
+    document = run.read_document(space, "the space")
+    signed = join(home, run.caller(home), document, run.read_document(founder, "the founder's enrolment"))
+    has_salt = home.has_salt(signed.payload)
+    words = f"You are in {signed.payload.name}, roster version {signed.payload.roster_version}."
+    words += " Its salt is here, sealed." if has_salt else " You are no member, so you need no salt."
+    run.show({**_facts(signed), "salt": has_salt}, words, as_json=as_json)
+
+
+@app.command("show")
+def show_space(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: run.Json = False) -> None:
+    """Show who is in a space, what is compared in it, and which rules hold."""
+    signed = run.open_home(directory).space(run.space_id(space_id))
+    space = signed.payload
+    lines = [
+        f"{space.name}  {space.space_id.hex()}, roster version {space.roster_version}",
+        f"broker {space.broker_origin}; {space.threshold} of {len(space.holders)} key holders needed",
+        f"types {', '.join(space.identifier_types)}; rules {space.bundle_digest.hex()[:16]}...",
+    ]
+    lines += [
+        f"  member  {item.name} ({item.agency_id}, {item.kind}{_suspended(item)})" for item in space.members
+    ]
+    lines += [f"  holder  {item.x} {item.name} ({item.holder_id}) at {item.origin}" for item in space.holders]
+    lines += [f"  desk    {item.name} ({item.party_id})" for item in space.legal_desks]
+    lines += [f"  auditor {item.name} ({item.party_id})" for item in space.auditors]
+    if space.trial:
+        lines.append(
+            "TRIAL: no witness cosigns the log, so the broker could show different logs to different people."
+        )
+    run.show({**_facts(signed), "space": space.model_dump(mode="json")}, "\n".join(lines), as_json=as_json)
+
+
+def _suspended(member: Any) -> str:
+    return ", suspended" if member.suspended else ""
+
+
+def _founder(home: Home) -> Founder:
+    return Founder(home, run.caller(home), run.clock, run.random_bytes)
+
+
+def _documents(paths: list[Path], what: str) -> list[str]:
+    return [run.read_document(path, what) for path in paths]
+
+
+def _description(path: Path) -> BrokerDescription:
+    # The operator's file may say more than a founder needs: what is not known here is left out.
+    try:
+        members = json.loads(run.read_input(path, "the broker's description"))
+        known = {name: members[name] for name in BrokerDescription.model_fields if name in members}
+        return BrokerDescription.model_validate_json(json.dumps(known))
+    except ValidationError as error:
+        raise BadInput(f"The broker's description is not complete: {explain(error)}") from None
+    except (ValueError, TypeError):
+        raise BadInput(
+            "The broker's description is not JSON. Ask for `narrowgate broker describe --json`."
+        ) from None
+
+
+def _bundle_digest(bundle: Path | None, broker: BrokerDescription) -> bytes:
+    if bundle is None:
+        if broker.bundle_digest is None:
+            raise BadInput(
+                "Name the folder of the rules with --bundle: the broker's description does not say."
+            )
+        return broker.bundle_digest
+    from broker.gate.bundle import load
+
+    return load(bundle).digest
+
+
+def _mandate(text: str) -> tuple[str, tuple[Purpose, ...]]:
+    agency_id, _, purposes = text.partition(":")
+    try:
+        return agency_id, tuple(Purpose(word.strip()) for word in purposes.split(","))
+    except ValueError:
+        known = ", ".join(Purpose)
+        raise BadInput(f"A mandate is written ID:PURPOSE,PURPOSE. The purposes are {known}.") from None
+
+
+def _facts(signed: Signed[Space]) -> dict[str, object]:
+    space = signed.payload
+    return {
+        "space_id": space.space_id.hex(),
+        "name": space.name,
+        "roster_version": space.roster_version,
+        "digest": signed.digest.hex(),
+        "trial": space.trial,
+    }
+
+
+def _show_founded(signed: Signed[Space], out: Path, directory: Path, *, as_json: bool) -> None:
+    space = signed.payload
+    words = (
+        f"{space.name}: roster version {space.roster_version}, {len(space.members)} members, "
+        f"id {space.space_id.hex()}.\n"
+        f"Hand {out} and {directory / 'enrolment.jws'} to everybody in it."
+    )
+    run.show({**_facts(signed), "file": str(out)}, words, as_json=as_json)

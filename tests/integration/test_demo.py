@@ -1,0 +1,149 @@
+"""The demo, run as a person runs it: its figures, its processes, and what it leaves on the disk of each party."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class DemoRun:
+    """One run of the demo: its report, its standard error, and the folder it kept."""
+
+    report: dict[str, Any]
+    errors: str
+    folder: Path
+
+    def request(self, case: str) -> dict[str, Any]:
+        """The one request of this case."""
+        found: dict[str, Any] = next(one for one in self.report["requests"] if one["case"].endswith(case))
+        return found
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoRun]:
+    folder = tmp_path_factory.mktemp("demo") / "kept"
+    command = [
+        sys.executable,
+        "-m",
+        "clients.cli.main",
+        "demo",
+        "--json",
+        "--seed",
+        "11",
+        "--keep",
+        str(folder),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    yield DemoRun(json.loads(done.stdout), done.stderr, folder)
+
+
+def test_three_contributors_deposit_and_their_malformed_rows_are_refused(demo: DemoRun) -> None:
+    deposits = demo.report["deposits"]
+    assert len({one["contributor"] for one in deposits}) == 3
+    assert all(one["records"] > 0 for one in deposits)
+
+
+def test_hits_are_those_of_a_plain_comparison(demo: DemoRun) -> None:
+    request = demo.request("104-hits")
+    assert request["outcome"] == "ALLOW"
+    assert request["hits"] == request["expected_hits"] == 22
+
+
+def test_the_count_is_near_the_exact_number(demo: DemoRun) -> None:
+    count = demo.report["count"]
+    assert count["exact"] == 26
+    # Two-sided geometric noise at epsilon 0.5: beyond 60 with chance below 1e-12.
+    assert abs(count["noised"] - count["exact"]) < 60
+
+
+@pytest.mark.parametrize(
+    ("case", "rule"), [("fishing", "L06"), ("hidden", "L03"), ("hidden", "L20"), ("lane", "LANE")]
+)
+def test_a_request_that_must_be_refused_is_refused_by_its_rule(demo: DemoRun, case: str, rule: str) -> None:
+    request = demo.request(case)
+    assert request["outcome"] == "DENY"
+    assert rule in request["rules"]
+    assert len(request["rules"]) == len(request["reasons"]) == len(request["law"])
+
+
+def test_no_holder_evaluates_what_a_dishonest_broker_let_through(demo: DemoRun) -> None:
+    request = demo.request("let-through")
+    assert request["outcome"] == "DENY"
+    assert request["hits"] is None
+
+
+def test_a_withdrawn_series_is_no_longer_matched(demo: DemoRun) -> None:
+    again = demo.request("104-again")
+    assert again["hits"] == again["expected_hits"] == 19
+
+
+def test_the_log_verifies_and_every_decision_replays(demo: DemoRun) -> None:
+    log = demo.report["log"]
+    assert log["verified"]
+    assert log["replayed"] == log["decisions"] > 0
+    assert re.fullmatch(r"[0-9a-f]{64}|[A-Za-z0-9+/]{43}=", log["root"])
+
+
+def test_every_party_ran_in_a_process_of_its_own(demo: DemoRun) -> None:
+    pids = [one["pid"] for one in demo.report["processes"]]
+    assert len(pids) == len(set(pids)) >= 10
+
+
+def _identifiers(folder: Path) -> set[str]:
+    """Every identifier of the demo's files, as written and bare: the canaries."""
+    canaries: set[str] = set()
+    for file in (folder / "files").glob("*.csv"):
+        with file.open(encoding="utf-8", newline="") as lines:
+            for row in csv.DictReader(lines):
+                for value in (row["phone"].strip(), row["email"].strip().lower()):
+                    digits = re.sub(r"\D", "", value)
+                    if "@" in value and len(value) > 8:
+                        canaries.add(value)
+                    elif len(digits) >= 11:
+                        canaries.add(digits[-10:])
+    return canaries
+
+
+def test_no_identifier_is_in_any_file_of_broker_or_holder_nor_in_any_log(demo: DemoRun) -> None:
+    canaries = _identifiers(demo.folder)
+    assert len(canaries) > 4000
+    pattern = re.compile(
+        "|".join(sorted(map(re.escape, canaries), key=len, reverse=True)).encode(), re.IGNORECASE
+    )
+    folders = (
+        "broker",
+        "broker-copy",
+        "court-office",
+        "privacy-regulator",
+        "rights-ngo",
+        "logs",
+        "handed-over",
+    )
+    searched = 0
+    for name in folders:
+        for file in (demo.folder / name).rglob("*"):
+            if file.is_file():
+                searched += 1
+                assert not pattern.search(file.read_bytes()), f"an identifier is in {name}/{file.name}"
+    assert searched > 10
+    assert not pattern.search(demo.errors.encode())
+
+
+def test_the_search_finds_an_identifier_where_there_is_one(demo: DemoRun) -> None:
+    text = (demo.folder / "files" / "police.csv").read_text(encoding="utf-8")
+    assert any(
+        canary in re.sub(r"\D", "", line) or canary in line.lower()
+        for canary in _identifiers(demo.folder)
+        for line in text.splitlines()[1:3]
+    )

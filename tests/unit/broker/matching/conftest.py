@@ -1,0 +1,156 @@
+"""A real SQLite file with deposits in it, and permits admitted by a real log."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import insert
+
+from broker.audit.log import AuditLog
+from broker.audit.records import TokensReceived
+from broker.matching.evidence import Admitted, Recorded, TokenSet
+from broker.protocol.documents import sign
+from broker.protocol.messages.deposits import DepositDeclaration
+from broker.protocol.messages.requests import (
+    AdmissionRecord,
+    PermitSeries,
+    PermitTerms,
+    TokenList,
+    TokenSubmission,
+)
+from broker.protocol.messages.vocabulary import RecordKind
+from broker.store import tables
+from broker.store.database import Database
+from tests.messages_examples import BATCH, NOW, TERMS
+
+SIGNER = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
+
+
+def name(word: str, length: int = 32) -> bytes:
+    """A name of its length, the same each time."""
+    return hashlib.sha256(word.encode()).digest()[:length]
+
+
+class Shelf:
+    """Deposits on a real database, and what a request goes through before `find`."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.log = AuditLog("broker.example.org/log", SIGNER, lambda size: bytes(size), trial=True)
+
+    def put(self, word: str, tokens: Iterable[bytes], contributor: str = "company-1", self_test: bytes = b"") -> bytes:
+        """A serving deposit in a series of its own. Returns its deposit_id."""
+        deposit_id, series_id = name(word), name(f"series of {word}")
+        self_test = self_test or name(f"self-test of {word}", 16)
+        held = sorted({*tokens, self_test})
+        declaration = DepositDeclaration(
+            deposit_id=deposit_id,
+            series_id=series_id,
+            space_id=TERMS.space_id,
+            contributor=contributor,
+            salt_id=name("salt"),
+            size_class=512,
+            records=len(held),
+            root=name("root"),
+            self_test_token=self_test,
+            period_from=NOW,
+            period_until=NOW,
+            declared_at=NOW,
+        )
+        with self.database.write() as connection:
+            connection.execute(
+                insert(tables.series).values(
+                    series_id=series_id,
+                    space_id=TERMS.space_id,
+                    contributor=contributor,
+                    identifier_type="phone",
+                    manifest="",
+                    key_digest=name("key"),
+                    state="open",
+                    retain_until=NOW + 1000,
+                    opened_at=NOW,
+                    opened_index=0,
+                )
+            )
+            number = connection.execute(
+                insert(tables.deposits).values(
+                    deposit_id=deposit_id,
+                    series_id=series_id,
+                    space_id=TERMS.space_id,
+                    contributor=contributor,
+                    declaration=sign(declaration, SIGNER).document,
+                    size_class=512,
+                    records_declared=len(held),
+                    records_stored=len(held),
+                    next_batch=1,
+                    frontier=b"",
+                    state="serving",
+                    declared_at=NOW,
+                    admitted_index=0,
+                )
+            ).inserted_primary_key[0]
+            rows = [
+                {"deposit_number": number, "token": token, "record_version": 1, "sealed": b"sealed"}
+                for token in held
+            ]
+            connection.execute(insert(tables.records), rows)
+        return deposit_id
+
+    def admit(self, deposit_ids: Iterable[bytes], identifiers: int = 1000) -> Admitted:
+        """A permit for these deposits, its entry in the log."""
+        series = tuple(
+            PermitSeries(
+                handle=deposit_id[:16],
+                series_id=deposit_id,
+                identifier_type="phone",
+                key_digest=name("key"),
+                deposits=(deposit_id,),
+            )
+            for deposit_id in deposit_ids
+        )
+        batch = BATCH.model_copy(update={"identifiers": identifiers, "points": identifiers})
+        update = {"series": series, "batches": (batch,), "decision_digest": hashlib.sha256(b"{}").digest()}
+        terms: PermitTerms = TERMS.model_copy(update=update)
+        with self.database.write() as connection:
+            record = AdmissionRecord(terms=terms, decision="{}")
+            receipt = self.log.append(connection, RecordKind.ADMITTED, record, NOW)
+        return Admitted.by(terms, receipt)
+
+    def record(self, tokens: TokenSet) -> Recorded:
+        """Log the submission."""
+        terms = tokens.admitted.terms
+        record = TokensReceived(
+            permit_id=terms.permit_id,
+            request_id=name("request", 16),
+            requester=terms.requester,
+            token_root=tokens.root,
+            nonce_digest=name("nonce"),
+            lists=(),
+        )
+        with self.database.write() as connection:
+            return Recorded(tokens, self.log.append(connection, RecordKind.TOKENS, record, NOW))
+
+
+def submission(lists: dict[bytes, Iterable[bytes]]) -> TokenSubmission:
+    """What a requester sends: tokens by deposit, sorted."""
+    items = tuple(
+        TokenList(handle=deposit_id[:16], deposit_id=deposit_id, tokens=b"".join(sorted(tokens)))
+        for deposit_id, tokens in lists.items()
+    )
+    return TokenSubmission(permit_id=TERMS.permit_id, nonce=name("nonce"), lists=items)
+
+
+@pytest.fixture(name="submit")
+def _submit() -> Callable[[dict[bytes, Iterable[bytes]]], TokenSubmission]:
+    return submission
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    """An empty shelf on a new file."""
+    database = Database(f"sqlite:///{tmp_path / 'broker.db'}")
+    tables.METADATA.create_all(database.engine)
+    yield Shelf(database)
+    database.close()

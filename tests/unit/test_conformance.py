@@ -1,0 +1,110 @@
+"""The vector runner as a program: it passes the published files and fails a tampered copy."""
+
+import base64
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+VECTORS = ROOT / "tests" / "vectors"
+FILES = {
+    "inclusion": ("merkle", VECTORS / "merkle" / "inclusion.json"),
+    "consistency": ("merkle", VECTORS / "merkle" / "consistency.json"),
+    "oprf": ("oprf", VECTORS / "rfc9497.json"),
+}
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.conformance", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def last_line(done: subprocess.CompletedProcess[str]) -> str:
+    return done.stdout.splitlines()[-1]
+
+
+def flip(encoded: str) -> str:
+    raw = bytearray(base64.b64decode(encoded))
+    raw[0] ^= 1
+    return base64.b64encode(bytes(raw)).decode()
+
+
+def flip_hex(encoded: str) -> str:
+    return f"{int(encoded[0], 16) ^ 1:x}{encoded[1:]}"
+
+
+@pytest.mark.parametrize(
+    ("name", "summary"),
+    [("inclusion", "46 passed, 0 failed"), ("consistency", "45 passed, 0 failed"), ("oprf", "5 passed, 0 failed")],
+)
+def test_the_published_vectors_pass(name: str, summary: str) -> None:
+    suite, file = FILES[name]
+    done = run(suite, str(file))
+    assert (last_line(done), done.returncode) == (summary, 0)
+
+
+def tamper_inclusion_root(cases: Any) -> None:
+    case = next(each for each in cases if each["case"] == "inclusion/1/happy-path")
+    case["root"] = flip(case["root"])
+
+
+def mark_a_good_proof_as_bad(cases: Any) -> None:
+    next(each for each in cases if each["case"] == "inclusion/1/happy-path")["wantErr"] = True
+
+
+def mark_a_bad_proof_as_good(cases: Any) -> None:
+    next(each for each in cases if each["case"] == "inclusion/1/preceding-garbage")["wantErr"] = False
+
+
+@pytest.mark.parametrize(
+    ("tamper", "named"),
+    [
+        (tamper_inclusion_root, "inclusion/1/happy-path"),
+        (mark_a_good_proof_as_bad, "inclusion/1/happy-path"),
+        (mark_a_bad_proof_as_good, "inclusion/1/preceding-garbage"),
+    ],
+)
+def test_a_tampered_merkle_vector_is_reported_by_name(
+    tmp_path: Path, tamper: Callable[[Any], None], named: str
+) -> None:
+    cases = json.loads(FILES["inclusion"][1].read_text())
+    tamper(cases)
+    (copy := tmp_path / "copy.json").write_text(json.dumps(cases))
+    done = run("merkle", str(copy))
+    assert (last_line(done), done.returncode) == ("45 passed, 1 failed", 4)
+    assert named in done.stdout
+
+
+def test_garbage_in_place_of_base64_is_a_refused_proof(tmp_path: Path) -> None:
+    cases = json.loads(FILES["consistency"][1].read_text())[:2]
+    assert [each["wantErr"] for each in cases] == [False, True]
+    cases[1]["proof"] = ["", "not base64!"]
+    (copy := tmp_path / "copy.json").write_text(json.dumps(cases))
+    assert run("merkle", str(copy)).returncode == 0
+    cases[1]["wantErr"] = False
+    copy.write_text(json.dumps(cases))
+    assert run("merkle", str(copy)).returncode == 4
+
+
+@pytest.mark.parametrize("content", ["", "{", "null", "[]", "{}", "[1]", '[{"leafIdx": 0}]', '[{"case": "x"}]'])
+@pytest.mark.parametrize("suite", ["merkle", "oprf"])
+def test_a_file_of_another_format_is_bad_input(tmp_path: Path, suite: str, content: str) -> None:
+    (file := tmp_path / "other.json").write_text(content)
+    done = run(suite, str(file))
+    assert (done.returncode, done.stdout) == (6, "")
+    assert f"is not a file of {suite} vectors" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_file_is_bad_input_and_wrong_words_are_usage(tmp_path: Path) -> None:
+    assert run("merkle", str(tmp_path / "missing.json")).returncode == 6
+    assert run("merkle", str(tmp_path)).returncode == 6
+    for words in [(), ("merkle",), ("other", "file"), ("merkle", "a", "b")]:
+        done = run(*words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "usage:" in done.stderr
