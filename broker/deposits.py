@@ -89,7 +89,9 @@ def put_batch(broker: Broker, caller: Caller, deposit_id: bytes, number: int, da
             raise Conflict("The series of this deposit is withdrawn.")
         if number < deposit.next_batch:
             if rows.batch_digest(connection, deposit.deposit_number, number) != digest:
-                raise Conflict("This batch was stored before with other content. Ask for the deposit's state.")
+                raise Conflict(
+                    "This batch was stored before with other content. Ask for the deposit's state."
+                )
             return _state_of(deposit)
         if deposit.state != "admitted":
             raise Conflict("This deposit takes no more batches.")
@@ -114,7 +116,9 @@ def complete(broker: Broker, caller: Caller, deposit_id: bytes) -> Receipt:
         if deposit.records_stored != declaration.records:
             raise Conflict("Records are missing. Ask for the deposit's state and send the rest.")
         if Frontier.from_bytes(deposit.frontier).root() != declaration.root:
-            raise VerificationFailed("The stored records do not give the declared root. Declare a new deposit.")
+            raise VerificationFailed(
+                "The stored records do not give the declared root. Declare a new deposit."
+            )
         if rows.record(connection, deposit.deposit_number, declaration.self_test_token) is None:
             raise VerificationFailed("No record bears the declared self-test token. Declare a new deposit.")
         record = DepositCompleted(deposit_id=deposit_id, records=declaration.records, root=declaration.root)
@@ -153,8 +157,12 @@ def serve(broker: Broker, caller: Caller, deposit_id: bytes, document: str) -> R
             raise Conflict("A deposit serves after it is complete, and until its series is withdrawn.")
         space = load_space(connection, deposit.space_id).payload
         indices = list(test.quorum)
-        if len(indices) < space.threshold or indices != sorted(set(indices) & set(range(1, len(space.holders) + 1))):
-            raise BadInput("The self-test's quorum is at least t of the space's holders, by increasing index.")
+        if len(indices) < space.threshold or indices != sorted(
+            set(indices) & set(range(1, len(space.holders) + 1))
+        ):
+            raise BadInput(
+                "The self-test's quorum is at least t of the space's holders, by increasing index."
+            )
         token = _declaration(deposit, caller).self_test_token
         found = rows.record(connection, deposit.deposit_number, token)
         if found is None or hashlib.sha256(found.sealed).digest() != test.sealed_digest:
@@ -267,7 +275,9 @@ def _read_batch(deposit: rows.StoredDeposit, data: bytes) -> tuple[list[Record],
     batch: list[Record] = []
     for record in decode_batch(data, deposit.size_class):
         if record.token <= last:
-            raise BadInput("Tokens must increase strictly over the whole deposit: sort them, one record each.")
+            raise BadInput(
+                "Tokens must increase strictly over the whole deposit: sort them, one record each."
+            )
         if record.record_version > MAXIMUM_RECORD_VERSION:
             raise BadInput("A record version is at most 1,000,000,000.")
         frontier.append(leaf_hash(sealing.record_leaf(record.token, record.sealed, record.record_version)))

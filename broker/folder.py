@@ -10,6 +10,7 @@ Rule: a file that exists is never written over, and a key file that others may r
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -49,11 +50,13 @@ class OperatorFile(Message):
 class Description(Message):
     """What founders of a space need to know of this broker."""
 
-    broker_origin: Origin
-    broker_signing_key: Bytes32
+    v: Literal[1] = 1
+    origin: Origin
+    signing_key: Bytes32
     log_origin: Name
     log_key: Bytes32
-    trial: bool
+    trial: Literal[True] = True
+    """Witnesses come with a later release: until then every broker is a trial."""
 
 
 def create(directory: Path, public_origin: str, random_bytes: RandomBytes) -> None:
@@ -114,11 +117,10 @@ def describe(directory: Path) -> Description:
     """The broker's public names and keys. Raises BadInput or NotPermitted."""
     settings, keys = read_settings(directory), read_keys(directory)
     return Description(
-        broker_origin=settings.public_origin,
-        broker_signing_key=keys.signing_public,
+        origin=settings.public_origin,
+        signing_key=keys.signing_public,
         log_origin=settings.log_origin,
         log_key=keys.log_public,
-        trial=settings.trial,
     )
 
 

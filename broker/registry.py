@@ -12,7 +12,16 @@ from broker.audit.records import EnrolmentAccepted, SpaceFounded
 from broker.context import Broker
 from broker.protocol.documents import Signed, key_identifier, unverified_kid, verify
 from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted
-from broker.protocol.messages.base import Document, KeyIdentifier, Message, Name, Seconds, Slug, blob_from_text, read
+from broker.protocol.messages.base import (
+    Document,
+    KeyIdentifier,
+    Message,
+    Name,
+    Seconds,
+    Slug,
+    blob_from_text,
+    read,
+)
 from broker.protocol.messages.parties import Enrolment, Member, SaltWrap, Space
 from broker.protocol.messages.vocabulary import RecordKind, Role
 from broker.refusals import TooManyCalls
@@ -62,7 +71,9 @@ def enrol(broker: Broker, document: str) -> None:
         known = parties.enrolment(connection, signed.kid)
         if known is None:
             if parties.pending_enrolments(connection) >= MAXIMUM_PENDING:
-                raise TooManyCalls("Too many enrolments wait for the operator. Ask the operator to look at them.")
+                raise TooManyCalls(
+                    "Too many enrolments wait for the operator. Ask the operator to look at them."
+                )
             parties.add_enrolment(
                 connection,
                 kid=signed.kid,
@@ -74,7 +85,9 @@ def enrol(broker: Broker, document: str) -> None:
             )
         elif known.document != document:
             if known.state == "accepted":
-                raise Conflict("This key is enrolled already, with another document. A new enrolment needs a new key.")
+                raise Conflict(
+                    "This key is enrolled already, with another document. A new enrolment needs a new key."
+                )
             role = signed.payload.role.value
             parties.replace_pending_enrolment(connection, signed.kid, signed.payload.party_id, role, document)
 
@@ -153,9 +166,7 @@ def found_space(broker: Broker, caller: Caller, document: str) -> Receipt:
         )
         receipt = broker.audit.append(connection, RecordKind.SPACE_FOUNDED, record, now)
         index = receipt.proof.index
-        stored = parties.StoredSpace(
-            space.space_id, space.roster_version, document, signed.kid, now, index
-        )
+        stored = parties.StoredSpace(space.space_id, space.roster_version, document, signed.kid, now, index)
         parties.add_space(connection, stored)
         return receipt
 
@@ -186,7 +197,8 @@ def space_document(broker: Broker, caller: Caller, space_id: bytes) -> str:
     with broker.database.read() as connection:
         signed = load_space(connection, space_id)
     space = signed.payload
-    named = {party.signing_key for party in (*space.members, *space.holders)}
+    named = {member.signing_key for member in space.members}
+    named |= {holder.signing_key for holder in space.holders}
     named |= {reviewer.signing_key for reviewer in (*space.legal_desks, *space.auditors)}
     if caller.signing_key not in named:
         raise NotFound("No such space is known here.")
@@ -275,4 +287,6 @@ def _check_version(caller: Caller, space: Space, newest: parties.StoredSpace | N
     before = verify(Space, newest.document, caller.signing_key).payload
     fixed = (before.holders, before.threshold, before.size_class, before.trial)
     if (space.holders, space.threshold, space.size_class, space.trial) != fixed:
-        raise Conflict("Holders, threshold and size class of a space are fixed. Found a new space for others.")
+        raise Conflict(
+            "Holders, threshold and size class of a space are fixed. Found a new space for others."
+        )

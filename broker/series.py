@@ -43,7 +43,9 @@ def open_series(broker: Broker, caller: Caller, opening: SeriesOpening) -> Recei
         space = load_space(connection, manifest.space_id).payload
         member = member_of(space, caller)
         if member.agency_id != manifest.contributor or member.suspended:
-            raise NotPermitted("A series is opened by the member it names, while that member is not suspended.")
+            raise NotPermitted(
+                "A series is opened by the member it names, while that member is not suspended."
+            )
         known = rows.find(connection, series_id)
         if known is not None:
             return broker.audit.receipt(connection, known.opened_index)
@@ -152,7 +154,9 @@ def add_destruction_receipts(
                 rows.add_destruction_receipt(connection, series_id, receipt.payload.holder_id, document)
         missing = len(space.holders) - space.threshold + 1 - len(kept)
         if missing <= 0:
-            verified = [_check_destruction(kept[name], space, series_id, withdrawal.digest) for name in sorted(kept)]
+            verified = [
+                _check_destruction(kept[name], space, series_id, withdrawal.digest) for name in sorted(kept)
+            ]
             record = SeriesDestroyed(
                 series_id=series_id,
                 withdrawal_digest=withdrawal.digest,
@@ -163,7 +167,9 @@ def add_destruction_receipts(
             rows.destroyed(connection, series_id, entry.proof.index)
             return entry
     # Raised only here, after the transaction: what came in is kept.
-    raise Conflict(f"The receipts are kept. The withdrawal is complete once {missing} more holders have signed.")
+    raise Conflict(
+        f"The receipts are kept. The withdrawal is complete once {missing} more holders have signed."
+    )
 
 
 def own_series(connection: Connection, caller: Caller, series_id: bytes) -> rows.StoredSeries:
@@ -190,7 +196,9 @@ def manifest_of(connection: Connection, known: rows.StoredSeries) -> Signed[Seri
 
 def _check_fits(manifest: SeriesManifest, space: Space) -> None:
     if manifest.roster_version != space.roster_version:
-        raise Conflict("The manifest names an old roster. Fetch the space's newest document and open it anew.")
+        raise Conflict(
+            "The manifest names an old roster. Fetch the space's newest document and open it anew."
+        )
     if manifest.identifier_type not in space.identifier_types:
         raise BadInput("The space does not know the manifest's identifier type.")
     if manifest.salt_id != space.salt_id:
@@ -228,7 +236,9 @@ def _check_acceptances(
             raise VerificationFailed("An acceptance is for another series, or for other commitments.")
         accepted[holder.holder_id] = document
     if len(accepted) < min(space.threshold + 1, len(space.holders)):
-        raise Conflict("Too few holders accepted: a series needs one more than the threshold, or all holders.")
+        raise Conflict(
+            "Too few holders accepted: a series needs one more than the threshold, or all holders."
+        )
     return sorted(accepted.items())
 
 

@@ -24,7 +24,7 @@ from types import MappingProxyType
 
 from broker.protocol import checkpoint as notes
 from broker.protocol import leaves, merkle
-from broker.protocol.errors import BadInput, NarrowgateError, NotFound, Unavailable, VerificationFailed
+from broker.protocol.errors import BadInput, NarrowgateError, Unavailable, VerificationFailed
 from broker.protocol.messages.base import decode
 from broker.protocol.messages.log import ConsistencyPath, LeafPage, LoggedRecord, RecordPage
 from broker.protocol.messages.parties import Space
@@ -245,9 +245,7 @@ class Auditor:
             raise VerificationFailed("The broker served other records than were asked for.")
         return page
 
-    def _check_record(
-        self, latest: notes.Checkpoint, index: int, leaf: bytes, logged: LoggedRecord
-    ) -> int:
+    def _check_record(self, latest: notes.Checkpoint, index: int, leaf: bytes, logged: LoggedRecord) -> int:
         """Returns 1 for an erased record, 0 for one that opens its leaf."""
         if logged.record is None and logged.salt is None:
             return 1

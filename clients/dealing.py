@@ -1,7 +1,7 @@
 """Deal a new series to the key holders, and try it out with a quorum of them.
 
-Rule (DESIGN 2.2): two independent scalars, each shared with Feldman commitments; a holder's two shares are wrapped to one
-of its one-time prekeys, taken from a pack that verifies under the holder's pinned key. An acceptance counts when it
+Rule (DESIGN 2.2): two independent scalars, each shared with Feldman commitments; a holder's two shares are wrapped to
+one of its one-time prekeys, taken from a pack that verifies under the holder's pinned key. An acceptance counts when it
 is signed by that key and names this series, this holder and these commitments. One holder may be down: t+1 suffice.
 
 It keeps what it made in the series' folder before it sends anything, so that a run that was killed goes on. It opens no
@@ -36,7 +36,8 @@ from broker.protocol.messages.series import (
 )
 from broker.protocol.tokens import Outputs
 from clients.home import Home
-from clients.series_folder import SeriesFolder, SeriesKeys
+from clients.masking import MaskingKeys
+from clients.series_folder import SeriesFolder
 from clients.transport import Caller, Clock
 
 _PREKEY_ATTEMPTS = 3
@@ -56,7 +57,7 @@ def draw_series(
     """
     if identifier_type not in space.identifier_types:
         raise NotPermitted("This type of identifier is not compared in the space. See: narrowgate space show")
-    keys = SeriesKeys(group.random_scalar(random_bytes), group.random_scalar(random_bytes))
+    keys = MaskingKeys(group.random_scalar(random_bytes), group.random_scalar(random_bytes))
     threshold, holders = space.threshold, len(space.holders)
     match = shares.split(keys.k_match, threshold, holders, random_bytes)
     opening = shares.split(keys.k_open, threshold, holders, random_bytes)

@@ -18,12 +18,12 @@ from broker.protocol import documents, tokens, wrapping
 from broker.protocol.documents import Signed
 from broker.protocol.errors import BadInput, NotFound, NotPermitted, VerificationFailed
 from broker.protocol.messages.base import Bytes32, Message, Name, RandomBytes, explain
-from broker.protocol.messages.envelopes import DocumentMessage, DocumentsMessage
-from broker.protocol.messages.log import ReceiptMessage
+from broker.protocol.messages.envelopes import DocumentMessage, DocumentsMessage, Nothing
 from broker.protocol.messages.parties import Enrolment, Holder, Member, Origin, Reviewer, SaltWrap, Space
-from broker.protocol.messages.vocabulary import AgencyKind, Purpose, Role
+from broker.protocol.messages.vocabulary import AgencyKind, Purpose, RecordKind, Role
 from clients.agency import read_enrolment
 from clients.home import SALT_BYTES, Home
+from clients.recorded import post_recorded
 from clients.transport import Caller, Clock
 
 DEFAULT_MANDATES: Mapping[AgencyKind, tuple[Purpose, ...]] = MappingProxyType(
@@ -143,15 +143,14 @@ class Founder:
     def publish(self, signed: Signed[Space]) -> None:
         """Post a pinned space and a wrap of its salt for each member. Doing it again changes nothing."""
         space = signed.payload
-        self._caller.post(
-            f"{space.broker_origin}/v1/spaces", DocumentMessage(document=signed.document), ReceiptMessage
-        )
+        body = DocumentMessage(document=signed.document)
+        post_recorded(self._caller, "/v1/spaces", body, space, RecordKind.SPACE_FOUNDED)
         salt = self._home.salt(space)
         wraps = tuple(self._wrap(space, salt, member) for member in space.members)
         self._caller.post(
             f"{space.broker_origin}/v1/spaces/{space.space_id.hex()}/salt-wraps",
             DocumentsMessage(documents=wraps),
-            ReceiptMessage,
+            Nothing,
         )
 
     def _wrap(self, space: Space, salt: bytes, member: Member) -> str:
@@ -193,11 +192,18 @@ def _fetch_salt(home: Home, caller: Caller, space: Space) -> bytes:
     )
     members = {documents.key_identifier(member.signing_key): member.signing_key for member in space.members}
     kid = home.identity.kid
-    for document in reversed(answer.documents):
+    refused: VerificationFailed | None = None
+    for document in answer.documents:
         # Signed by a member, for this space, this salt and this very key: else it is somebody else's.
-        wrap = documents.verify(SaltWrap, document, members).payload
+        try:
+            wrap = documents.verify(SaltWrap, document, members).payload
+        except VerificationFailed as error:
+            refused = error
+            continue
         if (wrap.space_id, wrap.salt_id, wrap.recipient_kid) == (space.space_id, space.salt_id, kid):
             return home.unwrap(wrap.wrapped, wrapping.salt_info(space.space_id, space.salt_id, kid))
+    if refused is not None:
+        raise refused
     raise NotFound(
         "The broker holds no salt wrapped for this member yet. Ask the founder to publish it again."
     )

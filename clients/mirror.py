@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from broker.protocol.errors import NotFound, VerificationFailed
-from broker.protocol.messages.base import Message, encode, read
+from broker.protocol.messages.base import encode, read
 from broker.protocol.messages.log import LeafPage, LoggedRecord, RecordPage
 from clients.vault import Vault
 

@@ -9,7 +9,6 @@ It deals nothing and calls nobody: see `clients.dealing` and `clients.contributo
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -19,6 +18,7 @@ from broker.protocol.errors import NotFound
 from broker.protocol.messages.base import Message, Seconds
 from broker.protocol.messages.series import SeriesManifest
 from clients.home import Home
+from clients.masking import MaskingKeys
 
 _SCALAR_BYTES = 32
 
@@ -38,14 +38,6 @@ class _Status(Message):
     changed_at: Seconds
 
 
-@dataclass(frozen=True)
-class SeriesKeys:
-    """The two scalars of a series, 32 bytes each."""
-
-    k_match: bytes = field(repr=False)
-    k_open: bytes = field(repr=False)
-
-
 class SeriesFolder:
     """The files of one series. Raises NotFound on construction if there is none of that id."""
 
@@ -62,7 +54,7 @@ class SeriesFolder:
 
     @classmethod
     def create(
-        cls, home: Home, manifest: Signed[SeriesManifest], keys: SeriesKeys, shares: bytes, now: int
+        cls, home: Home, manifest: Signed[SeriesManifest], keys: MaskingKeys, shares: bytes, now: int
     ) -> "SeriesFolder":
         """Keep a new series before anything of it is sent. `shares` are all holders' 64 bytes in roster order."""
         folder = f"series/{manifest.payload_digest.hex()}"
@@ -82,10 +74,10 @@ class SeriesFolder:
         """Note durably what became of the series."""
         self._vault.write_message(f"{self._folder}/series.json", _Status(state=state, changed_at=now))
 
-    def keys(self) -> SeriesKeys:
+    def keys(self) -> MaskingKeys:
         """The series' scalars. Raises NotFound once they are erased."""
         data = self._vault.read_secret(f"{self._folder}/keys")
-        return SeriesKeys(data[:_SCALAR_BYTES], data[_SCALAR_BYTES:])
+        return MaskingKeys(data[:_SCALAR_BYTES], data[_SCALAR_BYTES:])
 
     def share_pair(self, x: int) -> bytes:
         """The shares of k_match and k_open for abscissa x: 64 bytes. Raises NotFound once the series is open."""

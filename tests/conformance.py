@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from broker.protocol import merkle, oprf
+from broker.protocol import group, merkle, oprf
 from broker.protocol.errors import NarrowgateError, VerificationFailed
 
 DONE, USAGE, VERIFICATION_FAILED, BAD_INPUT = 0, 2, 4, 6
@@ -97,7 +97,9 @@ def inclusion_check(entry: Mapping[str, Any], proof: Sequence[str]) -> Callable[
     """Returns the check of one inclusion proof."""
     index, size = field(entry, "leafIdx", int), field(entry, "treeSize", int)
     leaf, root = field(entry, "leafHash", str), field(entry, "root", str)
-    return lambda: merkle.verify_inclusion(unbase64(leaf), index, size, list(map(unbase64, proof)), unbase64(root))
+    return lambda: merkle.verify_inclusion(
+        unbase64(leaf), index, size, list(map(unbase64, proof)), unbase64(root)
+    )
 
 
 def consistency_check(entry: Mapping[str, Any], proof: Sequence[str]) -> Callable[[], None]:
@@ -130,9 +132,56 @@ def refusal_of(check: Callable[[], None]) -> Callable[[], None]:
     return refuse
 
 
+# --- RFC 9497 ---
+
+SUITE = "ristretto255-SHA512"
+
+
+def oprf_cases(document: object) -> Iterator[Case]:
+    """Yields one case for each test vector of RFC 9497 appendix A.1, in the JSON of its working group."""
+    for keys in field(document, "vectors", list):
+        mode = field(keys, "mode", int)
+        if field(keys, "identifier", str) != SUITE or mode not in (oprf.OPRF, oprf.VOPRF):
+            raise IllFormed(f"it holds another suite than {SUITE}, or another mode than 0 and 1")
+        for number, vector in enumerate(field(keys, "vectors", list), start=1):
+            yield Case(f"oprf/mode-{mode}/{number}", oprf_check(keys, vector, oprf.Mode(mode)))
+
+
+def oprf_check(keys: object, vector: object, mode: oprf.Mode) -> Callable[[], None]:
+    """Returns the check of one vector: keys, every step between client and server, and the proof in mode 1."""
+    count = field(vector, "Batch", int)
+    inputs = unhex_list(vector, "Input", count)
+    blinds = unhex_list(vector, "Blind", count)
+    blinded = unhex_list(vector, "BlindedElement", count)
+    evaluated = unhex_list(vector, "EvaluationElement", count)
+    columns = (inputs, blinds, blinded, evaluated, unhex_list(vector, "Output", count))
+    seed, info, secret = unhex(keys, "seed"), unhex(keys, "keyInfo"), unhex(keys, "skSm")
+    group_dst = unhex(keys, "groupDST")
+    public = unhex(keys, "pkSm") if mode is oprf.VOPRF else None
+    given = field(vector, "Proof", Mapping) if mode is oprf.VOPRF else None
+    proved = (unhex(given, "proof"), unhex(given, "r")) if given is not None else None
+
+    def check() -> None:
+        pair = oprf.derive_key_pair(seed, info, mode)
+        expect("the secret key", pair.secret_key, secret)
+        expect("the public key", pair.public_key, public if public is not None else pair.public_key)
+        for each, blind, element, answer, output in zip(*columns, strict=True):
+            expect("the hash to the group", oprf.hash_input(each, mode), group.hash_to_group(each, group_dst))
+            expect("the blinded element", oprf.blind_with(each, blind, mode).blinded_element, element)
+            expect("the output", oprf.finalize(each, blind, answer), output)
+            expect("the output without blinding", oprf.evaluate(secret, each, mode), output)
+        expect("the evaluation", oprf.blind_evaluate_unverified(secret, blinded), tuple(evaluated))
+        if public is not None and proved is not None:
+            proof, r = proved
+            expect("the proof", oprf.generate_proof(secret, public, blinded, evaluated, lambda _: r), proof)
+            oprf.verify_proof(public, blinded, evaluated, proof)
+
+    return check
+
+
 # --- the runner ---
 
-SUITES: Mapping[str, Callable[[object], Iterator[Case]]] = {"merkle": merkle_cases}
+SUITES: Mapping[str, Callable[[object], Iterator[Case]]] = {"oprf": oprf_cases, "merkle": merkle_cases}
 
 
 def failures_of(cases: Sequence[Case]) -> Iterator[str]:

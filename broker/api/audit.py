@@ -18,6 +18,8 @@ def records(start: int, end: int, call: Call, broker: BrokerInUse) -> Response:
     with broker.database.write() as connection:
         require_auditor(connection, call.caller)
         page = broker.audit.record_page(connection, start, end)
-        read = RecordsRead(auditor=call.caller.party_id, kid=call.caller.kid, start=start, end=end, read_at=now)
+        read = RecordsRead(
+            auditor=call.caller.party_id, kid=call.caller.kid, start=start, end=end, read_at=now
+        )
         broker.audit.append(connection, RecordKind.RECORDS_READ, read, now)
     return reply(page)

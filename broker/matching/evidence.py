@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from broker.audit.log import Receipt
+from broker.audit.records import ReleaseDecided, TokensReceived
 from broker.matching.count import TOKEN_BYTES, token_set_digest
 from broker.protocol.errors import BadInput, NotPermitted, Unavailable
 from broker.protocol.messages.base import decode
@@ -21,6 +22,11 @@ from broker.protocol.messages.requests import (
 )
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.store.matches import Match, OpenDeposit
+
+_NAMES_A_TOKEN_SET: dict[RecordKind, type[TokensReceived] | type[ReleaseDecided]] = {
+    RecordKind.TOKENS: TokensReceived,
+    RecordKind.RELEASE: ReleaseDecided,
+}
 
 
 @dataclass(frozen=True)
@@ -77,15 +83,29 @@ class TokenSet:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Evidence that a token set is the one submission under its permit, and that TOKENS stands in the log."""
+    """Evidence that the log names this token set as the one submission under its permit.
+
+    `receipt` is that of TOKENS, or of the RELEASE that was decided on the same set."""
 
     tokens: TokenSet
     receipt: Receipt
 
+    @classmethod
+    def by(cls, tokens: TokenSet, receipt: Receipt) -> "Recorded":
+        """From the receipt of the entry. Raises Unavailable when the entry is not about this token set."""
+        terms = tokens.admitted.terms
+        kind = _NAMES_A_TOKEN_SET.get(receipt.kind)
+        if kind is None:
+            raise Unavailable("The entry in the log is of a kind that names no tokens. Nothing was disclosed.")
+        record = decode(kind, receipt.record)
+        if (record.permit_id, record.token_root) != (terms.permit_id, tokens.root):
+            raise Unavailable("The tokens and their entry in the log differ. Nothing was disclosed.")
+        return cls(tokens, receipt)
+
 
 @dataclass(frozen=True)
 class Matches:
-    """What `find` found, and in what: the result stays inside the broker until it is released.
+    """What was found, and in what: the result stays inside the broker until it is released.
 
     `contributors` counts those whose deposits were searched, whether or not they held anything."""
 

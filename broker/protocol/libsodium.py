@@ -47,6 +47,8 @@ class Sodium:
         """Binds the functions, starts the library and runs the RFC's vectors. Raises Unavailable if any of it
         fails.
         """
+        self.handle = library._handle
+        """The library as dlopen returned it, so that a benchmark in C can call the very same one."""
         try:
             self.version = _version(library)
             core, mult = "crypto_core_ristretto255_", "crypto_scalarmult_ristretto255"

@@ -7,7 +7,9 @@ from broker.store.tables import bundle_activations
 
 def newest(connection: Connection) -> bytes | None:
     """The digest of the bundle activated last, if any was."""
-    query = select(bundle_activations.c.bundle_digest).order_by(bundle_activations.c.activation.desc()).limit(1)
+    query = (
+        select(bundle_activations.c.bundle_digest).order_by(bundle_activations.c.activation.desc()).limit(1)
+    )
     return connection.execute(query).scalar_one_or_none()
 
 

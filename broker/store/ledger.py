@@ -85,5 +85,7 @@ def charge(
 def settle(connection: Connection, request_id: bytes, hits: int, epsilon_millis: int) -> None:
     """Enter the result of a request: its matches, and the privacy loss of what is disclosed of them."""
     connection.execute(
-        update(ledger).where(ledger.c.request_id == request_id).values(hits=hits, epsilon_millis=epsilon_millis)
+        update(ledger)
+        .where(ledger.c.request_id == request_id)
+        .values(hits=hits, epsilon_millis=epsilon_millis)
     )

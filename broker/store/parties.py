@@ -93,7 +93,9 @@ def add_enrolment(
     )
 
 
-def replace_pending_enrolment(connection: Connection, kid: str, party_id: str, role: str, document: str) -> None:
+def replace_pending_enrolment(
+    connection: Connection, kid: str, party_id: str, role: str, document: str
+) -> None:
     """A newer document of the same key, before anybody accepted it."""
     connection.execute(
         update(enrolments)

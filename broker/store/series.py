@@ -161,9 +161,7 @@ def destruction_receipts_of(connection: Connection, series_id: bytes) -> dict[st
     return {row.holder_id: row.document for row in connection.execute(query)}
 
 
-def add_destruction_receipt(
-    connection: Connection, series_id: bytes, holder_id: str, document: str
-) -> None:
+def add_destruction_receipt(connection: Connection, series_id: bytes, holder_id: str, document: str) -> None:
     """Keep a holder's word that it erased its shares."""
     connection.execute(
         insert(destruction_receipts).values(series_id=series_id, holder_id=holder_id, document=document)

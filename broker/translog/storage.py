@@ -48,8 +48,7 @@ class LogStorage(Protocol):
         ...
 
     def set_head(self, expected: Head, new: Head) -> None:
-        """Replaces the head. Raises Conflict, and changes nothing, unless the stored head equals `expected`.
-        """
+        """Replaces the head. Raises Conflict, and changes nothing, unless the stored head equals `expected`."""
         ...
 
     def append_leaves(self, start_index: int, leaves: Sequence[StoredLeaf]) -> None:

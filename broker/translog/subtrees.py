@@ -38,8 +38,7 @@ def subtrees_of(start: int, end: int) -> list[Key]:
 
 
 def fetch(storage: LogStorage, keys: Sequence[Key]) -> Mapping[Key, bytes]:
-    """Returns the stored hashes of all keys. Raises VerificationFailed, naming the first that is not stored.
-    """
+    """Returns the stored hashes of all keys. Raises VerificationFailed, naming the first that is not stored."""
     nodes = storage.get_nodes(keys)
     for level, index in keys:
         if (level, index) not in nodes:

@@ -170,6 +170,11 @@ def print_json(value: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True))
 
 
+def print_json_in_order(value: Mapping[str, Any]) -> None:
+    """One JSON object on standard output, its members in the order a person should read them."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
 def show(value: Message | Mapping[str, Any], words: str, *, as_json: bool) -> None:
     """End a command: `value` as JSON with --json, else `words`, on standard output."""
     if as_json:

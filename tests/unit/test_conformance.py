@@ -40,7 +40,11 @@ def flip_hex(encoded: str) -> str:
 
 @pytest.mark.parametrize(
     ("name", "summary"),
-    [("inclusion", "46 passed, 0 failed"), ("consistency", "45 passed, 0 failed"), ("oprf", "5 passed, 0 failed")],
+    [
+        ("inclusion", "46 passed, 0 failed"),
+        ("consistency", "45 passed, 0 failed"),
+        ("oprf", "5 passed, 0 failed"),
+    ],
 )
 def test_the_published_vectors_pass(name: str, summary: str) -> None:
     suite, file = FILES[name]
@@ -80,6 +84,47 @@ def test_a_tampered_merkle_vector_is_reported_by_name(
     assert named in done.stdout
 
 
+def tampered_oprf(change: Callable[[Any, Any], None], file: Path) -> subprocess.CompletedProcess[str]:
+    document = json.loads(FILES["oprf"][1].read_text())
+    keys = document["vectors"][1]
+    change(keys, keys["vectors"][1])
+    file.write_text(json.dumps(document))
+    return run("oprf", str(file))
+
+
+@pytest.mark.parametrize("name", ["Output", "Blind", "BlindedElement", "EvaluationElement", "Input"])
+def test_a_flipped_value_of_one_oprf_vector_is_reported_by_name(tmp_path: Path, name: str) -> None:
+    def change(_: Any, vector: Any) -> None:
+        vector[name] = flip_hex(vector[name])
+
+    done = tampered_oprf(change, tmp_path / "copy.json")
+    assert (last_line(done), done.returncode) == ("4 passed, 1 failed", 4)
+    assert "oprf/mode-1/2" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["proof", "r"])
+def test_a_flipped_proof_is_reported(tmp_path: Path, name: str) -> None:
+    def change(_: Any, vector: Any) -> None:
+        vector["Proof"][name] = flip_hex(vector["Proof"][name])
+
+    assert tampered_oprf(change, tmp_path / "copy.json").returncode == 4
+
+
+@pytest.mark.parametrize("name", ["seed", "skSm", "pkSm", "keyInfo", "groupDST"])
+def test_a_flipped_key_fails_every_vector_under_it(tmp_path: Path, name: str) -> None:
+    def change(keys: Any, _: Any) -> None:
+        keys[name] = flip_hex(keys[name])
+
+    assert last_line(tampered_oprf(change, tmp_path / "copy.json")) == "2 passed, 3 failed"
+
+
+def test_vectors_of_another_mode_are_bad_input(tmp_path: Path) -> None:
+    def change(keys: Any, _: Any) -> None:
+        keys["mode"] = 2
+
+    assert tampered_oprf(change, tmp_path / "copy.json").returncode == 6
+
+
 def test_garbage_in_place_of_base64_is_a_refused_proof(tmp_path: Path) -> None:
     cases = json.loads(FILES["consistency"][1].read_text())[:2]
     assert [each["wantErr"] for each in cases] == [False, True]
@@ -91,7 +136,9 @@ def test_garbage_in_place_of_base64_is_a_refused_proof(tmp_path: Path) -> None:
     assert run("merkle", str(copy)).returncode == 4
 
 
-@pytest.mark.parametrize("content", ["", "{", "null", "[]", "{}", "[1]", '[{"leafIdx": 0}]', '[{"case": "x"}]'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "null", "[]", "{}", "[1]", '[{"leafIdx": 0}]', '[{"case": "x"}]']
+)
 @pytest.mark.parametrize("suite", ["merkle", "oprf"])
 def test_a_file_of_another_format_is_bad_input(tmp_path: Path, suite: str, content: str) -> None:
     (file := tmp_path / "other.json").write_text(content)

@@ -130,7 +130,7 @@ class Shelf:
             lists=(),
         )
         with self.database.write() as connection:
-            return Recorded(tokens, self.log.append(connection, RecordKind.TOKENS, record, NOW))
+            return Recorded.by(tokens, self.log.append(connection, RecordKind.TOKENS, record, NOW))
 
 
 def submission(lists: dict[bytes, Iterable[bytes]]) -> TokenSubmission:

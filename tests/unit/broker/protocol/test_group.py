@@ -27,7 +27,7 @@ def test_the_multiples_of_the_generator_are_those_of_the_rfc() -> None:
     assert group.GENERATOR.hex() == MULTIPLES[0]
 
 
-def test_expansion_gives_the_published_vectors() -> None:
+def test_expansion_follows_the_steps_of_the_rfc() -> None:
     # RFC 9380 K.3, expand_message_xmd(SHA-512), has lengths 32 and 128; the length is hashed, so the vectors for 64
     # bytes are computed here by the RFC's own steps, with the loop written out.
     dst = b"QUUX-V01-CS02-with-expander-SHA512-256"
@@ -69,13 +69,14 @@ def test_inverting_in_a_batch_is_inverting_each(many: list[bytes]) -> None:
 @pytest.mark.parametrize(
     "bad",
     [b"", bytes(31), bytes(32), bytes(33), b"\x01" + bytes(31), b"\xff" * 32],
-    ids=lambda each: each.hex()[:9],
+    ids=["empty", "short", "identity", "long", "negative", "non-canonical"],
 )
 def test_what_is_no_element_is_refused_at_every_door(bad: bytes) -> None:
     one = group.scalar_from_int(1)
-    for door in (lambda: group.check_element(bad), lambda: group.multiply(one, bad)):
-        with pytest.raises(BadInput):
-            door()
+    with pytest.raises(BadInput):
+        group.check_element(bad)
+    with pytest.raises(BadInput):
+        group.multiply(one, bad)
     if bad != group.IDENTITY:
         for operation in (group.add, group.subtract):
             with pytest.raises(BadInput):

@@ -1,0 +1,139 @@
+"""`narrowgate broker ...`: make a broker, run it, and accept parties.
+
+Rule: a command parses, calls and prints; with --json there is JSON alone on standard output. Errors go up to the root
+of the command line, the one place that turns them into words and exit codes (0 done, 1 fault, 2 usage, 3 refused,
+4 verification failed, 5 unreachable, 6 bad input).
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from broker import folder
+from broker.protocol.errors import BadInput, Conflict, Unavailable
+
+app = typer.Typer(
+    help="Run a broker.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _remember_json(context: typer.Context, wanted: bool) -> bool:
+    # The root of the command line looks here to print an error the way the answer would have been printed.
+    if wanted:
+        context.meta["narrowgate.json"] = True
+    return wanted
+
+
+Folder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The broker's folder: keys, settings and database live there.")
+]
+Json = Annotated[
+    bool,
+    typer.Option("--json", callback=_remember_json, help="Print JSON, and nothing else, on standard output."),
+]
+
+
+@app.command()
+def init(
+    directory: Folder,
+    public_origin: Annotated[
+        str,
+        typer.Option(
+            help="Scheme, host and port under which clients call, such as https://broker.example.org"
+        ),
+    ] = "http://127.0.0.1:8470",
+    as_json: Json = False,
+) -> None:
+    """Make a broker's folder with fresh keys; it starts nothing."""
+    if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]{1,255}", public_origin):
+        raise BadInput("--public-origin is a scheme, host and port, without a path.")
+    folder.create(directory, public_origin, os.urandom)
+    described = folder.describe(directory).model_dump(mode="json")
+    _show(
+        described,
+        f"The broker's folder is ready. Keep {folder.KEYS_FILE} and {folder.OPERATOR_FILE} secret and backed up.",
+        as_json,
+    )
+
+
+@app.command()
+def serve(
+    directory: Folder,
+    bundle: Annotated[Path, typer.Option(help="Folder of the written rules this broker decides by.")] = Path(
+        "policies"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8470,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; put a TLS proxy before any other.")
+    ] = "127.0.0.1",
+    trial: Annotated[
+        bool, typer.Option("--trial", help="Run without witnesses; every receipt and permit says so.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Serve until stopped (SIGTERM stops cleanly). Prints one line when it is ready; logs go to standard error."""
+    # Imported on use: the web framework and the rules take a second that `--help` need not wait for.
+    from broker.serving import serve as run
+
+    def ready(address: str) -> None:
+        _show({"ready": True, "address": address}, f"The broker serves at {address}", as_json)
+
+    try:
+        run(directory, bundle, host=host, port=port, trial=trial, ready=ready)
+    except OSError as error:
+        raise Conflict("The broker cannot listen there. Is the port in use, or not yours to open?") from error
+
+
+@app.command()
+def accept(
+    directory: Folder,
+    kid: Annotated[
+        str, typer.Argument(metavar="KID", help="Thumbprint of the key, as read out by its owner.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Accept a party that enrolled. Compare the thumbprint with its owner by another way first."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{43}", kid):
+        raise BadInput("A thumbprint has 43 letters, digits, - and _. See `narrowgate broker enrolments`.")
+    receipt = _operator(directory).accept(kid).model_dump(mode="json")
+    _show(receipt, "Accepted, and recorded in the log. This is a trial: no witness cosigned it.", as_json)
+
+
+@app.command()
+def enrolments(directory: Folder, as_json: Json = False) -> None:
+    """List who enrolled, and who of them was accepted."""
+    found = _operator(directory).enrolments()
+    lines = [
+        f"{each.kid}  {each.state:8}  {each.role.value:10}  {each.party_id}" for each in found.enrolments
+    ]
+    _show(found.model_dump(mode="json"), "\n".join(lines) or "Nobody enrolled yet.", as_json)
+
+
+@app.command()
+def describe(directory: Folder, as_json: Json = False) -> None:
+    """Print the broker's public names and keys, for founders of a space."""
+    described = folder.describe(directory).model_dump(mode="json")
+    _show(described, "\n".join(f"{name}: {value}" for name, value in described.items()), as_json)
+
+
+def _operator(directory: Path) -> Any:
+    from broker.operator_calls import Operator
+    from broker.serving import clock
+
+    try:
+        settings, key = folder.read_settings(directory), folder.read_operator_key(directory)
+    except OSError as error:
+        raise Unavailable("The broker's folder cannot be read.") from error
+    return Operator(settings.public_origin, key, clock, os.urandom)
+
+
+def _show(value: dict[str, Any], words: str, as_json: bool) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, sort_keys=True) if as_json else words)

@@ -1,0 +1,133 @@
+"""The facts a decision is taken on, in three kinds kept apart: claimed, verified and derived.
+
+Rule (POLICY 1): purpose, offence, subject and basis count only as verified by a legal desk's signed finding; counts
+and rates are derived from a ledger; no rule loosens on a claim. Every number is bounded far inside the engine's
+64-bit integers, so that no sum can overflow. It reads no store and no clock: `now` is a fact.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from broker.protocol.errors import BadInput
+from broker.protocol.messages.base import Bytes32, Count, Id16, Jurisdiction, Message, Seconds, Slug
+from broker.protocol.messages.parties import Member
+from broker.protocol.messages.requests import Claims, Finding, LegalBasis
+from broker.protocol.messages.series import Conditions
+from broker.protocol.messages.vocabulary import AgencyKind, Offence, Purpose, Subject, Tier
+
+
+class Party(Message):
+    """An agency as the space's roster has it."""
+
+    agency_id: Slug
+    kind: AgencyKind
+    jurisdiction: Jurisdiction
+    mandates: tuple[Purpose, ...]
+    suspended: bool
+
+    @classmethod
+    def of(cls, member: Member) -> "Party":
+        """The facts about a member of a space."""
+        return cls(
+            agency_id=member.agency_id,
+            kind=member.kind,
+            jurisdiction=member.jurisdiction,
+            mandates=member.mandates,
+            suspended=member.suspended,
+        )
+
+
+class SeriesFacts(Message):
+    """One series that could be asked: whose it is, and under what conditions (from its manifest)."""
+
+    series_id: Bytes32
+    contributor: Party
+    identifier_type: Slug
+    conditions: Conditions
+
+
+class Verified(Message):
+    """What a legal desk found on this very request."""
+
+    basis: LegalBasis
+    basis_authentic: bool
+    offence: Offence
+    maximum_penalty_months: Annotated[int, Field(ge=0, le=1200)]
+    purpose: Purpose
+    subjects: tuple[Subject, ...]
+    dual_criminality: bool
+    threat_to_life: bool
+    necessity_shown: bool
+    less_intrusive_means_considered: bool
+
+
+class Derived(Message):
+    """What the ledger says about the requester."""
+
+    identifiers_30d: Count
+    queries_90d: Count
+    hits_90d: Count
+    count_budget_left_millis: Count
+    count_cost_millis: Count
+    prior_tier: Tier | None = None
+    prior_decided_at: Seconds | None = None
+
+
+class DepositFacts(Message):
+    """Facts of the action `deposit`."""
+
+    now: Seconds
+    space_id: Id16
+    contributor: Party
+    identifier_type: Slug
+    conditions: Conditions
+    records: Count
+    declaration_digest: Bytes32
+
+
+class AdmitFacts(Message):
+    """Facts of the action `admit`. `tier` is the one asked for."""
+
+    now: Seconds
+    space_id: Id16
+    request_digest: Bytes32
+    requester: Party
+    tier: Tier
+    claims: Claims
+    verified: Verified | None
+    derived: Derived
+    identifiers: Count
+    points: Count
+    identifier_types: tuple[Slug, ...]
+    series: tuple[SeriesFacts, ...]
+
+
+class Result(Message):
+    """What matching found: the number of (token, deposit) pairs, and of contributors summed over."""
+
+    hits: Count
+    contributors: Count
+
+
+class ReleaseFacts(Message):
+    """Facts of the action `release`: those of the admission, and the result."""
+
+    now: Seconds
+    admission_digest: Bytes32
+    admitted: AdmitFacts
+    result: Result
+
+
+def verified_from(findings: Sequence[Finding], now: int) -> Verified | None:
+    """The verified facts of findings whose signatures were checked before.
+
+    Returns None when there is none in force at `now`. Raises BadInput when two findings differ."""
+    valid = [finding for finding in findings if finding.found_at <= now < finding.expires_at]
+    found = {
+        Verified(**{name: getattr(finding, name) for name in Verified.model_fields}) for finding in valid
+    }
+    if len(found) > 1:
+        raise BadInput("Two findings about the same request contradict each other. Ask the legal desk to settle it.")
+    return next(iter(found), None)

@@ -1,0 +1,89 @@
+"""Run the broker's application in this process, with JSON logs that repeat nothing, until SIGTERM.
+
+Rule: one process; no access log (a query or path could hold what somebody submitted); the libraries' own log lines
+are written by their constant text alone, without arguments or errors. This is where clock, randomness and socket
+are bound.
+"""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import structlog
+import uvicorn
+
+from broker import folder, startup
+from broker.api.app import create_app
+from broker.gate.bundle import load as load_bundle
+
+GRACE_SECONDS = 10
+
+
+def clock() -> int:
+    """Unix seconds, UTC."""
+    return int(time.time())
+
+
+class _ConstantText(logging.Handler):
+    """Writes a library's log line as its text before any argument is put in."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line of JSON."""
+        logger = structlog.get_logger("narrowgate.broker")
+        logger.warning("library", library=record.name, text=str(record.msg)[:200])
+
+
+def configure_logs() -> None:
+    """JSON lines on standard error."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.root.handlers = [_ConstantText(level=logging.WARNING)]
+
+
+def _stay(_signal: int, _frame: FrameType | None) -> None:
+    """The server has handled the signal already."""
+
+
+def serve(
+    directory: Path, bundle: Path, *, host: str, port: int, trial: bool, ready: Callable[[str], None]
+) -> None:
+    """Serve until SIGTERM or SIGINT. `ready` is called with the address once calls are queued for an answer.
+
+    Raises what `broker.startup.start` and `broker.folder` do, BadInput for a bundle, OSError for a port in use."""
+    configure_logs()
+    settings = folder.read_settings(directory, trial=trial or None)
+    keys = folder.read_keys(directory)
+    broker = startup.start(settings, keys, load_bundle(bundle), clock, os.urandom)
+    try:
+        listener = socket.create_server((host, port), backlog=128)
+        config = uvicorn.Config(
+            create_app(broker),
+            access_log=False,
+            log_config=None,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        # The server stops at a signal, then raises it anew: without these the process would end before the database
+        # is closed.
+        signal.signal(signal.SIGTERM, _stay)
+        signal.signal(signal.SIGINT, _stay)
+        address, bound = listener.getsockname()[:2]
+        ready(f"http://{address}:{bound}")
+        with listener:
+            uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        startup.stop(broker)

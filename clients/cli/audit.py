@@ -1,0 +1,128 @@
+"""`narrowgate audit`: verify the broker's log, decide recorded cases again, and read single entries.
+
+Rule: a log that does not verify, and a decision that comes out otherwise, exit with 4. Neither command believes the
+broker: keys come from the pinned space document, rules from the auditor's own folder.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clients.auditor import AuditFailed, Auditor, AuditReport
+from clients.cli import run
+from clients.home import Home
+
+app = run.application("Auditor: verify the broker's log, and decide past cases again.")
+
+_TRIAL = "TRIAL: no witness cosigned the log, so the broker could show another log to somebody else."
+
+
+@app.command()
+def verify(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: run.Json = False) -> None:
+    """Mirror what is new in the log and verify all of it: root, growth, and every record against its leaf.
+
+    Reading the records is itself recorded. Two signed logs that do not fit each other are kept as evidence.
+    """
+    auditor = _auditor(run.open_home(directory), space_id)
+    try:
+        with run.progress("Mirroring") as update:
+            report = auditor.verify(update)
+    except AuditFailed as error:
+        if as_json:
+            run.print_json(_report(error.report) | {"detail": error.detail, "evidence": error.evidence})
+        run.say(error.detail)
+        if error.evidence is not None:
+            run.say(f"Evidence: {error.evidence}")
+        raise typer.Exit(int(run.ExitCode.VERIFICATION_FAILED)) from None
+    lines = [
+        f"{report.entries} entries of {report.origin} give the signed root {report.root.hex()}.",
+        *(f"  {kind}: {number}" for kind, number in report.kinds.items()),
+    ]
+    if report.erased:
+        lines.append(f"{report.erased} records were erased at the broker; their leaves stand.")
+    if report.trial:
+        lines.append(_TRIAL)
+    run.show(_report(report), "\n".join(lines), as_json=as_json)
+
+
+@app.command()
+def replay(
+    directory: run.HomeFolder,
+    bundle: Annotated[Path, typer.Option("--bundle", metavar="FOLDER", help="The rules to decide under.")],
+    space_id: run.SpaceId = None,
+    as_json: run.Json = False,
+) -> None:
+    """Decide every mirrored case again under your copy of the rules, and list what comes out otherwise."""
+    from clients import replay as replaying
+
+    rules = replaying.load(bundle)
+    decisions, different = 0, []
+    for index, text in _auditor(run.open_home(directory), space_id).decisions():
+        decisions += 1
+        replayed = replaying.replay(rules, text)
+        if not replayed.same:
+            different.append(
+                {
+                    "index": index,
+                    "recorded": replayed.recorded,
+                    "replayed": replayed.replayed,
+                    "rules": list(replayed.rules),
+                }
+            )
+    same = decisions - len(different)
+    lines = [f"{same} of {decisions} decisions come out the same."]
+    lines += [f"  entry {item['index']}: {item['recorded']} became {item['replayed']}" for item in different]
+    run.show(
+        {"decisions": decisions, "same": same, "different": different}, "\n".join(lines), as_json=as_json
+    )
+    if different:
+        raise typer.Exit(int(run.ExitCode.VERIFICATION_FAILED))
+
+
+@app.command("show")
+def show_entry(
+    directory: run.HomeFolder,
+    index: Annotated[
+        int, typer.Argument(metavar="INDEX", help="The entry's place in the log, from 0.", min=0)
+    ],
+    space_id: run.SpaceId = None,
+    as_json: run.Json = False,
+) -> None:
+    """Show one mirrored entry with its record."""
+    entry = _auditor(run.open_home(directory), space_id).entry(index)
+    facts: dict[str, Any] = {
+        "index": entry.index,
+        "kind": entry.content.kind,
+        "recorded_at": entry.content.recorded_at,
+        "digest": entry.content.digest.hex(),
+        "erased": entry.record is None,
+        "record": None if entry.record is None else json.loads(entry.record),
+    }
+    decision = (facts["record"] or {}).get("decision")
+    if isinstance(decision, str):
+        facts["record"]["decision"] = json.loads(decision)
+    words = f"Entry {entry.index}, {entry.content.kind}, at {entry.content.recorded_at} (Unix seconds)\n"
+    words += "The record was erased." if entry.record is None else json.dumps(facts["record"], indent=2)
+    run.show(facts, words, as_json=as_json)
+
+
+def _auditor(home: Home, space_id: str | None) -> Auditor:
+    space = home.space(run.space_id(space_id)).payload
+    return Auditor(home, space, run.caller(home), run.clock)
+
+
+def _report(report: AuditReport) -> dict[str, Any]:
+    return {
+        "origin": report.origin,
+        "size": report.size,
+        "root": report.root.hex(),
+        "verified": report.verified,
+        "fork": report.fork,
+        "first_bad_index": report.first_bad_index,
+        "entries": report.entries,
+        "erased": report.erased,
+        "kinds": dict(report.kinds),
+        "trial": report.trial,
+    }

@@ -1,0 +1,332 @@
+"""`narrowgate request`: ask which of your identifiers other agencies know.
+
+Rule: identifiers are read from a file, never from the command line, where the shell's history would keep them. A
+refusal is an answer and exits with 3; with --json it has the members of an answer.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from broker.protocol.errors import BadInput
+from broker.protocol.messages.parties import Space
+from broker.protocol.messages.requests import Claims
+from broker.protocol.messages.vocabulary import Tier
+from clients.cli import claims as claims_paper
+from clients.cli import run
+from clients.cli.hits import write_hits
+from clients.cli.papers import read_paper, write_paper
+from clients.home import Home
+from clients.permits import VerifiedAdmission
+from clients.readers import RefusedRow, read_file
+from clients.remote import RefusedByGate, readable
+from clients.request_folder import Answer, Refusal, RequestFolder, request_ids
+from clients.requester import Requester
+
+app = run.application("Ask which of your identifiers other agencies know, on a legal basis.")
+
+_SHOWN_ROWS = 20
+_TRIAL = "TRIAL: no witness cosigned the log, so the broker could show another log to somebody else."
+
+RequestId = Annotated[
+    str, typer.Argument(metavar="REQUEST_ID", help="As `narrowgate request prepare` printed it.")
+]
+Findings = Annotated[
+    list[Path] | None,
+    typer.Option("--finding", metavar="FILE", help="A finding that a legal desk signed on this request."),
+]
+OutHits = Annotated[
+    Path | None,
+    typer.Option("--out-hits", metavar="FILE", help="Write the hits as a CSV file that only you can read."),
+]
+
+
+@app.command("claims-template")
+def claims_template(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")],
+    as_json: run.Json = False,
+) -> None:
+    """Write an example of the claims of a request, with remarks, for you to fill in."""
+    write_paper(out, claims_paper.example(run.clock()), claims_paper.REMARKS)
+    run.show({"file": str(out)}, f"Wrote {out}. Fill it in; every value in it is made up.", as_json=as_json)
+
+
+@app.command()
+def prepare(
+    directory: run.HomeFolder,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Your identifiers: .csv, .tsv, .txt, .ndjson.")
+    ],
+    tier: Annotated[
+        Tier, typer.Option("--tier", help="How much to ask: count (how many are known) or hits (which).")
+    ],
+    claims: Annotated[
+        Path, typer.Option("--claims", metavar="FILE", help="See `narrowgate request claims-template`.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="Where to write the request for the legal desk.")
+    ],
+    default_region: Annotated[
+        str | None, typer.Option("--default-region", metavar="GB", help="For numbers in national format.")
+    ] = None,
+    earlier: Annotated[
+        str | None, typer.Option("--earlier", metavar="HEX", help="The request that this one builds on.")
+    ] = None,
+    space_id: run.SpaceId = None,
+    as_json: run.Json = False,
+) -> None:
+    """Blind the identifiers of a file and sign a request about them. Nothing is sent yet.
+
+    Hand the written file to your legal desk; it holds no identifier. Rows that cannot be read are refused by line and
+    reason, and the others go in.
+    """
+    home = run.open_home(directory)
+    space = home.space(run.space_id(space_id)).payload
+    paper = read_paper(Claims, claims, "the claims")
+    identifiers, refused = _read(file, space, default_region)
+    earlier_id = None if earlier is None else run.identifier(earlier, 16, "--earlier")
+    prepared = _requester(home, space).prepare(identifiers, paper, tier, earlier_id)
+    run.write_output(out, prepared.document + "\n")
+    types = {batch.identifier_type: batch.identifiers for batch in prepared.request.payload.batches}
+    for row in refused[:_SHOWN_ROWS]:
+        run.say(f"line {row.line}: {row.reason}")
+    if len(refused) > _SHOWN_ROWS:
+        run.say(f"... and {len(refused) - _SHOWN_ROWS} more rows refused.")
+    run.show(
+        {
+            "request_id": prepared.request_id.hex(),
+            "tier": tier.value,
+            "identifiers": sum(types.values()),
+            "types": types,
+            "refused_rows": len(refused),
+            "refused": [{"line": row.line, "reason": row.reason} for row in refused],
+            "file": str(out),
+        },
+        f"Request {prepared.request_id.hex()}: {_types(types)}; {len(refused)} rows refused.\n"
+        f"Hand {out} to your legal desk; then: narrowgate request send {directory} "
+        f"{prepared.request_id.hex()} --finding FILE",
+        as_json=as_json,
+    )
+
+
+@app.command("file")
+def file_request(
+    directory: run.HomeFolder,
+    request_id: RequestId,
+    finding: Findings = None,
+    as_json: run.Json = False,
+) -> None:
+    """File a prepared request with the broker, whose rules admit or refuse it."""
+    home, space, identifier = _open(directory, request_id)
+    with _refusals(identifier, space, as_json):
+        admission = _requester(home, space).file(identifier, _findings(finding))
+    run.show(_admission(identifier, admission), _admission_words(admission), as_json=as_json)
+
+
+@app.command()
+def evaluate(
+    directory: run.HomeFolder,
+    request_id: RequestId,
+    quorum: Annotated[
+        str | None, typer.Option("--quorum", metavar="1,3", help="Ask these key holders and no others.")
+    ] = None,
+    as_json: run.Json = False,
+) -> None:
+    """Have the key holders evaluate an admitted request; each decides again under its own rules."""
+    home, space, identifier = _open(directory, request_id)
+    with _refusals(identifier, space, as_json), run.progress("Asking key holders") as update:
+        _requester(home, space).evaluate(identifier, _quorum(quorum), update)
+    run.show(
+        {"request_id": identifier.hex(), "state": "evaluated", "trial": space.trial},
+        "The key holders have answered and every proof verifies. Next: narrowgate request submit",
+        as_json=as_json,
+    )
+
+
+@app.command()
+def submit(
+    directory: run.HomeFolder, request_id: RequestId, out_hits: OutHits = None, as_json: run.Json = False
+) -> None:
+    """Send the tokens of an evaluated request, once, and show the answer."""
+    home, space, identifier = _open(directory, request_id)
+    with _refusals(identifier, space, as_json):
+        answer = _requester(home, space).submit(identifier)
+    _show_answer(answer, out_hits, as_json=as_json)
+
+
+@app.command()
+def send(
+    directory: run.HomeFolder,
+    request_id: RequestId,
+    finding: Findings = None,
+    out_hits: OutHits = None,
+    as_json: run.Json = False,
+) -> None:
+    """File, evaluate and submit a prepared request. Broken off, it goes on where it was."""
+    home, space, identifier = _open(directory, request_id)
+    with _refusals(identifier, space, as_json), run.progress("Asking key holders") as update:
+        answer = _requester(home, space).run(identifier, _findings(finding), update)
+    _show_answer(answer, out_hits, as_json=as_json)
+
+
+@app.command("show")
+def show_request(directory: run.HomeFolder, request_id: RequestId, as_json: run.Json = False) -> None:
+    """Show a request: how far it has come, and its answer or refusal."""
+    home = run.open_home(directory)
+    facts = _facts(home, run.identifier(request_id, 16, "REQUEST_ID"))
+    lines = [f"{name}: {value}" for name, value in facts.items() if value not in (None, [], {})]
+    run.show(facts, "\n".join(lines), as_json=as_json)
+
+
+@app.command("list")
+def list_requests(directory: run.HomeFolder, as_json: run.Json = False) -> None:
+    """List the requests of this home."""
+    home = run.open_home(directory)
+    listed = [_facts(home, request_id) for request_id in request_ids(home.vault)]
+    listed.sort(key=lambda facts: facts["created_at"])
+    lines = [
+        f"{facts['request_id']}  {facts['state']:9}  {facts['tier']:5}  {facts['case_reference']}"
+        for facts in listed
+    ]
+    run.show({"requests": listed}, "\n".join(lines) or "No request yet.", as_json=as_json)
+
+
+# --- what the commands share ---
+
+
+def _requester(home: Home, space: Space) -> Requester:
+    return Requester(home, space, run.caller(home), run.clock, run.random_bytes)
+
+
+def _open(directory: Path, request_id: str) -> tuple[Home, Space, bytes]:
+    """The home, the space under the roster that the request was prepared under, and the request's id."""
+    home = run.open_home(directory)
+    identifier = run.identifier(request_id, 16, "REQUEST_ID")
+    return home, home.space(*RequestFolder(home.vault, identifier).roster()).payload, identifier
+
+
+def _read(
+    file: Path, space: Space, default_region: str | None
+) -> tuple[dict[str, list[str]], list[RefusedRow]]:
+    identifiers: dict[str, list[str]] = {}
+    refused: list[RefusedRow] = []
+    for item in read_file(file, default_region=default_region):
+        if isinstance(item, RefusedRow):
+            refused.append(item)
+        elif item.canonical.type not in space.identifier_types:
+            refused.append(RefusedRow(item.line, "This space does not compare identifiers of that type."))
+        else:
+            identifiers.setdefault(item.canonical.type, []).append(item.canonical.text)
+    return identifiers, refused
+
+
+def _findings(paths: list[Path] | None) -> tuple[str, ...]:
+    return tuple(run.read_document(path, "the finding") for path in paths or ())
+
+
+def _quorum(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise BadInput("--quorum names key holders by their index, such as 1,3.") from None
+
+
+@contextmanager
+def _refusals(request_id: bytes, space: Space, as_json: bool) -> Iterator[None]:
+    """With --json, a refusal is printed as an answer is. Without, `run` prints it in words."""
+    try:
+        yield
+    except RefusedByGate as error:
+        if not as_json:
+            if space.trial:
+                run.say(_TRIAL)
+            raise
+        told = Refusal.of(error, space.trial).model_dump(mode="json", exclude={"v"})
+        run.print_json({"request_id": request_id.hex(), "outcome": "DENY", **told})
+        raise typer.Exit(int(run.ExitCode.REFUSED)) from None
+
+
+def _show_answer(answer: Answer, out_hits: Path | None, *, as_json: bool) -> None:
+    if out_hits is not None:
+        write_hits(out_hits, answer.hits)
+    run.show(_result(answer), _answer_words(answer, out_hits), as_json=as_json)
+
+
+def _result(answer: Answer) -> dict[str, Any]:
+    return {
+        "request_id": answer.request_id.hex(),
+        "outcome": "ALLOW",
+        "tier": answer.tier.value,
+        "rules": list(answer.rules),
+        "reasons": list(answer.reasons),
+        "law": list(answer.law),
+        "identifiers": answer.identifiers,
+        "hits": len(answer.hits),
+        "matched": list(answer.hits),
+        "noised_count": answer.noised_count,
+        "trial": answer.trial,
+    }
+
+
+def _answer_words(answer: Answer, out_hits: Path | None) -> str:
+    if answer.tier is Tier.COUNT:
+        lines = [
+            f"About {answer.noised_count} matches for {answer.identifiers} identifiers. Noise was added, so the "
+            "number may be off by a few, or below zero."
+        ]
+    else:
+        lines = [f"{len(answer.hits)} of {answer.identifiers} identifiers are known."]
+        lines += [f"  {text}" for text in answer.hits] if out_hits is None else [f"They are in {out_hits}."]
+    lines += [f"  {rule}: {reason}" for rule, reason in zip(answer.rules, answer.reasons, strict=False)]
+    return "\n".join([*lines, _TRIAL] if answer.trial else lines)
+
+
+def _admission(request_id: bytes, admission: VerifiedAdmission) -> dict[str, Any]:
+    terms = admission.terms
+    return {
+        "request_id": request_id.hex(),
+        "outcome": "ALLOW",
+        "permit_id": terms.permit_id.hex(),
+        "tier": terms.tier.value,
+        "series": len(terms.series),
+        "deposits": sum(len(series.deposits) for series in terms.series),
+        "log_index": admission.entry.index,
+        "expires_at": terms.expires_at,
+        "notes": list(admission.notes),
+        "trial": terms.trial,
+    }
+
+
+def _admission_words(admission: VerifiedAdmission) -> str:
+    lines = [
+        f"Admitted: {len(admission.terms.series)} series may be asked. The decision is entry "
+        f"{admission.entry.index} of the broker's log.",
+        *admission.notes,
+        "Next: narrowgate request evaluate",
+    ]
+    return "\n".join([*lines, _TRIAL] if admission.terms.trial else lines)
+
+
+def _facts(home: Home, request_id: bytes) -> dict[str, Any]:
+    folder = RequestFolder(home.vault, request_id)
+    request = folder.request(home.identity.signing_key).payload
+    refusal, answer = folder.refusal(), folder.answer()
+    return {
+        "request_id": request_id.hex(),
+        "state": folder.state,
+        "tier": request.tier.value,
+        "case_reference": readable(request.claims.case_reference),
+        "types": {batch.identifier_type: batch.identifiers for batch in request.batches},
+        "created_at": request.created_at,
+        "refusal": None if refusal is None else refusal.model_dump(mode="json", exclude={"v"}),
+        "answer": None if answer is None else _result(answer),
+    }
+
+
+def _types(types: dict[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in types.items())

@@ -1,0 +1,100 @@
+"""A contributor's deposits at rest: what was masked, declared and is still to be sent.
+
+Rule: a deposit is kept, records and signed declaration both, before the broker hears of it, so that a run that was
+killed goes on under the same id with the same bytes. The masked records go once the deposit serves. No identifier is
+kept: `input_digest`, keyed with k, only tells whether the same file is deposited again.
+
+    deposits/DEPOSIT/{records,declaration.jws,deposit.json,self-test.jws}
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from broker.protocol import documents
+from broker.protocol.documents import Signed
+from broker.protocol.errors import NotFound
+from broker.protocol.messages.base import Bytes32, Message, Seconds, Slug
+from broker.protocol.messages.deposits import DepositDeclaration, SelfTest
+from clients.home import Home
+from clients.masked_records import MaskedRecords
+
+Stage = Literal["masked", "serving", "withdrawn", "refused"]
+
+
+class DepositEntry(Message):
+    """What the home knows of one deposit. `identifiers` leaves out the self-test record."""
+
+    v: Literal[1] = 1
+    deposit_id: Bytes32
+    series_id: Bytes32
+    identifier_type: Slug
+    input_digest: Bytes32
+    identifiers: Annotated[int, Field(ge=1)]
+    stage: Stage
+    changed_at: Seconds
+
+
+class DepositFolder:
+    """The files of one deposit. Raises NotFound on construction if there is none of that id."""
+
+    def __init__(self, home: Home, deposit_id: bytes) -> None:
+        self._vault = home.vault
+        self._folder = f"deposits/{deposit_id.hex()}"
+        if not self._vault.exists(f"{self._folder}/deposit.json"):
+            raise NotFound("This home has no deposit of that name. See: narrowgate deposit list")
+        text = self._vault.read_text(f"{self._folder}/declaration.jws")
+        self.declaration: Signed[DepositDeclaration] = documents.verify(
+            DepositDeclaration, text, home.identity.signing_key
+        )
+        self.deposit_id = deposit_id
+
+    @classmethod
+    def create(
+        cls, home: Home, declaration: Signed[DepositDeclaration], entry: DepositEntry
+    ) -> "DepositFolder":
+        """Keep a deposit whose records are written already (under `records_name`)."""
+        folder = f"deposits/{entry.deposit_id.hex()}"
+        home.vault.write_text(f"{folder}/declaration.jws", declaration.document)
+        # Last: a deposit is there once this file is.
+        home.vault.write_message(f"{folder}/deposit.json", entry)
+        return cls(home, entry.deposit_id)
+
+    @property
+    def entry(self) -> DepositEntry:
+        """What the home knows of the deposit."""
+        return self._vault.read_message(DepositEntry, f"{self._folder}/deposit.json")
+
+    @property
+    def masked(self) -> MaskedRecords:
+        """The file of its masked records, as declared."""
+        declared = self.declaration.payload
+        return MaskedRecords(
+            records_name(self.deposit_id), declared.size_class, declared.records, declared.root
+        )
+
+    def move_to(self, stage: Stage, now: int) -> None:
+        """Note durably where the deposit stands. Beyond `masked` its records are erased here."""
+        entry = self.entry.model_copy(update={"stage": stage, "changed_at": now})
+        self._vault.write_message(f"{self._folder}/deposit.json", entry)
+        if stage != "masked":
+            self._vault.erase(records_name(self.deposit_id))
+
+    def keep_self_test(self, test: Signed[SelfTest]) -> None:
+        """Keep the signed self-test, the evidence on which the deposit serves."""
+        self._vault.write_text(f"{self._folder}/self-test.jws", test.document)
+
+
+def records_name(deposit_id: bytes) -> str:
+    """The name of the file of masked records in the home."""
+    return f"deposits/{deposit_id.hex()}/records"
+
+
+def all_deposits(home: Home, series_id: bytes | None = None) -> Iterator[DepositFolder]:
+    """Every deposit of a home, or of one series, by id."""
+    for name in home.vault.names("deposits"):
+        if home.vault.exists(f"deposits/{name}/deposit.json"):
+            folder = DepositFolder(home, bytes.fromhex(name))
+            if series_id is None or folder.declaration.payload.series_id == series_id:
+                yield folder

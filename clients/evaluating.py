@@ -1,0 +1,220 @@
+"""Collect the key holders' answers under a permit: every series, one quorum at a time, each proof checked.
+
+Rule (DESIGN 2.5): the requester names the quorum S. An answer counts once its statement is signed by that holder over
+exactly this permit, series, quorum, batch and answer, and its proofs hold under the key folded for S, computed here.
+When a holder is down, refuses or answers wrongly, the whole quorum is asked anew under another S with the same
+points, {1,2}, {1,3}, {2,3}: answers of two quorums are never mixed.
+
+A holder's refusal is its own decision under its own rules. It takes t holders to evaluate, so others may be asked; if
+no quorum is left, the refusal is the answer. It derives no token: see `clients.requester`.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Event
+
+from broker.protocol import documents, group, quorum
+from broker.protocol.errors import BadInput, NarrowgateError, Unavailable, VerificationFailed
+from broker.protocol.messages import evaluation
+from broker.protocol.messages.log import ConsistencyPath
+from broker.protocol.messages.parties import Holder, Space
+from broker.protocol.messages.requests import Batch
+from broker.protocol.messages.series import SeriesSheet
+from clients.permits import VerifiedAdmission
+from clients.remote import ConsistencyNeeded, RefusedByGate
+from clients.request_folder import RequestFolder
+from clients.transport import Caller
+
+Progress = Callable[[int, int], None]
+Elements = tuple[bytes, ...]
+_CONSISTENCY_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Question:
+    """Everything each holder is shown, but for what is its own."""
+
+    admission: VerifiedAdmission
+    request_document: str
+    findings: tuple[str, ...]
+    points: Mapping[str, Elements] = field(repr=False)
+    """By identifier type, in index order."""
+
+
+class _Stopped(NarrowgateError):
+    """Another holder of the quorum failed, so this one was not asked further."""
+
+
+class Evaluating:
+    """Asks the holders of a space under one permit.
+
+    Args:
+        folder: where answers are kept as evidence; those kept before are not asked for again.
+        progress: called with answers collected and answers needed for the quorum being asked.
+    """
+
+    def __init__(
+        self,
+        caller: Caller,
+        space: Space,
+        question: Question,
+        folder: RequestFolder,
+        progress: Progress | None = None,
+    ) -> None:
+        self._caller = caller
+        self._space = space
+        self._question = question
+        self._folder = folder
+        self._progress = progress
+        self._holders = {holder.x: holder for holder in space.holders}
+        self._batches: dict[str, Batch] = {
+            batch.identifier_type: batch for batch in question.admission.terms.batches
+        }
+
+    def collect(self, wanted: Sequence[int] | None = None) -> dict[bytes, list[bytes]]:
+        """k * B for every point of every series, by the series' handle.
+
+        Args:
+            wanted: the one quorum to ask; None to try all until one answers.
+
+        Raises RefusedByGate, VerificationFailed, or another error of a holder's when no quorum is left; Unavailable
+        when fewer than t holders answer.
+        """
+        failures: dict[int, NarrowgateError] = {}
+        for members in self._quorums(wanted):
+            if failures.keys() & set(members):
+                continue
+            answers = self._ask_quorum(members, failures)
+            if answers is not None:
+                return answers
+        raise self._explain(failures)
+
+    def _quorums(self, wanted: Sequence[int] | None) -> Iterator[tuple[int, ...]]:
+        if wanted is not None:
+            return iter([quorum.check_quorum(wanted, self._space.threshold, len(self._holders))])
+        return itertools.combinations(sorted(self._holders), self._space.threshold)
+
+    def _ask_quorum(
+        self, members: tuple[int, ...], failures: dict[int, NarrowgateError]
+    ) -> dict[bytes, list[bytes]] | None:
+        """All answers of one quorum, added up; None if a member failed, which is then among `failures`."""
+        stop, collected = Event(), itertools.count(1)
+        needed = len(members) * len(self._question.admission.sheets)
+
+        def ask(x: int) -> dict[bytes, Elements] | NarrowgateError:
+            answers = {}
+            for sheet in self._question.admission.sheets:
+                if stop.is_set():
+                    return _Stopped("Not asked further.")
+                try:
+                    answers[sheet.handle] = self._answer(sheet, members, self._holders[x])
+                except NarrowgateError as error:
+                    stop.set()
+                    return error
+                if self._progress is not None:
+                    self._progress(next(collected), needed)
+            return answers
+
+        # One thread a holder: each is asked for its series one after another, all holders at the same time.
+        with ThreadPoolExecutor(max_workers=len(members)) as pool:
+            results = dict(zip(members, pool.map(ask, members), strict=True))
+        failed = {x: result for x, result in results.items() if isinstance(result, NarrowgateError)}
+        failures.update({x: error for x, error in failed.items() if not isinstance(error, _Stopped)})
+        if failed:
+            return None
+        verified = {x: result for x, result in results.items() if not isinstance(result, NarrowgateError)}
+        return {
+            sheet.handle: quorum.combine({x: verified[x][sheet.handle] for x in members}, members)
+            for sheet in self._question.admission.sheets
+        }
+
+    def _answer(self, sheet: SeriesSheet, members: tuple[int, ...], holder: Holder) -> Elements:
+        kept = self._folder.evaluation(members, sheet.handle, holder.x)
+        answer = kept or self._ask(sheet, members, holder)
+        try:
+            elements = self._verify(answer, sheet, members, holder)
+        except (VerificationFailed, BadInput) as error:
+            self._folder.keep_false_evaluation(members, sheet.handle, holder.x, answer)
+            raise VerificationFailed(
+                f"The answer does not verify and is kept as evidence: {error.detail}"
+            ) from error
+        if kept is None:
+            self._folder.keep_evaluation(members, sheet.handle, holder.x, answer)
+        return elements
+
+    def _ask(
+        self, sheet: SeriesSheet, members: tuple[int, ...], holder: Holder
+    ) -> evaluation.EvaluationAnswer:
+        sealed = self._question.admission.sealed_records.get(holder.holder_id)
+        if sealed is None:
+            raise VerificationFailed("The broker gave no record for this key holder to decide on.")
+        call = evaluation.EvaluationCall(
+            permit=self._question.admission.permit.document,
+            request=self._question.request_document,
+            findings=self._question.findings,
+            sealed_record=sealed,
+            handle=sheet.handle,
+            quorum=members,
+            points=b"".join(self._question.points[sheet.identifier_type]),
+        )
+        url = f"{holder.origin}/v1/evaluations"
+        for _ in range(_CONSISTENCY_ATTEMPTS):
+            try:
+                return self._caller.post(url, call, evaluation.EvaluationAnswer)
+            except ConsistencyNeeded as error:
+                # Between two calls the holder may have seen a newer log in another requester's permit.
+                call = call.model_copy(update={"consistency": self._consistency(error.seen_size)})
+        raise Unavailable("The key holder's view of the log moves on faster than it can be proved to it.")
+
+    def _consistency(self, seen_size: int) -> evaluation.Consistency:
+        """The broker's proof between the log a holder saw and the one the permit stands in, whichever is older."""
+        size = self._question.admission.entry.checkpoint.size
+        if seen_size in (0, size):
+            raise VerificationFailed("The key holder asks for a proof where none is possible or needed.")
+        old, new = sorted((seen_size, size))
+        url = f"{self._space.broker_origin}/v1/log/consistency?old={old}&new={new}"
+        path = self._caller.get(url, ConsistencyPath).path
+        return evaluation.Consistency(old_size=seen_size, path=path)
+
+    def _verify(
+        self,
+        answer: evaluation.EvaluationAnswer,
+        sheet: SeriesSheet,
+        members: tuple[int, ...],
+        holder: Holder,
+    ) -> Elements:
+        # 1. The holder signed this very answer to this very question.
+        signed = documents.verify(evaluation.EvaluationStatement, answer.statement, holder.signing_key)
+        said, batch = signed.payload, self._batches[sheet.identifier_type]
+        if (said.permit_id, said.series_id, said.batch_root) != (
+            self._question.admission.terms.permit_id,
+            sheet.series_id,
+            batch.batch_root,
+        ) or (said.quorum, said.holder_id, said.x) != (members, holder.holder_id, holder.x):
+            raise VerificationFailed("The key holder's statement is for another question.")
+        if said.answer_digest != evaluation.answer_digest(answer.chunks):
+            raise VerificationFailed("The key holder's statement is for another answer.")
+        # 2. Its proofs hold under the key folded for this quorum.
+        chunks = [quorum.Chunk(group.split_elements(chunk.elements), chunk.proof) for chunk in answer.chunks]
+        points = self._question.points[sheet.identifier_type]
+        return quorum.verify_answer(sheet.commitments_match, members, holder.x, points, chunks)
+
+    def _explain(self, failures: Mapping[int, NarrowgateError]) -> NarrowgateError:
+        """The error to raise when no quorum is left: the gravest, with the holder's name."""
+        for x, error in sorted(failures.items()):
+            if isinstance(error, RefusedByGate):
+                detail = f"{self._holders[x].name} (key holder {x}) decided again and refuses. {error.detail}"
+                return RefusedByGate("refused", detail, error.extensions, status=error.status)
+        for x, error in sorted(failures.items()):
+            if isinstance(error, VerificationFailed):
+                return VerificationFailed(f"{self._holders[x].name} (key holder {x}): {error.detail}")
+        others = [error for _, error in sorted(failures.items()) if not isinstance(error, Unavailable)]
+        if others:
+            return others[0]
+        names = ", ".join(self._holders[x].name for x in sorted(failures)) or "None of those named"
+        return Unavailable(
+            f"Too few key holders answer: {self._space.threshold} of {len(self._holders)} are needed. Without an "
+            f"answer: {names}. Nothing is lost; run the command again later."
+        )

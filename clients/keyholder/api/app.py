@@ -1,0 +1,209 @@
+"""The key holder's door: its routes, each a few lines from call to step to answer.
+
+Rule: every POST is authenticated before its body is read as anything; no answer, log line or error repeats a submitted
+value, so FastAPI's own error pages are replaced; the log names route, status and the class of an error, no more.
+
+It decides nothing. Routes: see docs/protocol.md, "Key holder".
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from broker.protocol.errors import BadInput, NarrowgateError, NotFound, NotPermitted
+from broker.protocol.merkle import EMPTY_ROOT
+from broker.protocol.messages.base import Message, MessageT, encode, read
+from broker.protocol.messages.envelopes import DocumentMessage, SeenCheckpoint
+from broker.protocol.messages.evaluation import EvaluationCall, SelfTestCall
+from broker.protocol.messages.series import ShareDelivery
+from clients.keyholder import acceptance, destroy, evaluation, prekeys, self_test
+from clients.keyholder.api.authentication import ReceivedCall, authenticate
+from clients.keyholder.api.problems import fault_response, problem_response
+from clients.keyholder.context import Caller, KeyHolder, TooLarge
+from clients.keyholder.pinning import pinned_space, pinned_spaces
+from clients.keyholder.store import permits
+
+MAXIMUM_BODY_BYTES = 16 * 1024 * 1024
+LOGGER = logging.getLogger("narrowgate.keyholder")
+
+Step = Callable[[KeyHolder, Caller, bytes], Message]
+
+
+def create_app(holder: KeyHolder) -> FastAPI:
+    """The ASGI application of one open key holder; it takes clock and randomness from there."""
+    app = FastAPI(title="Narrowgate key holder", docs_url=None, redoc_url=None, openapi_url=None)
+    _replace_error_pages(app, holder)
+    _add_calls(app, holder)
+    _add_readings(app, holder)
+    return app
+
+
+def _add_calls(app: FastAPI, holder: KeyHolder) -> None:
+    """The routes that take signed calls."""
+
+    @app.post("/v1/series")
+    async def deliver_share(request: Request) -> Response:
+        def step(holder: KeyHolder, caller: Caller, body: bytes) -> Message:
+            delivery = read(ShareDelivery, body)
+            return DocumentMessage(document=acceptance.accept_shares(holder, caller, delivery))
+
+        return await _answer(holder, request, step)
+
+    @app.post("/v1/series/{series_id}/self-test")
+    async def test_series(request: Request, series_id: str) -> Response:
+        def step(holder: KeyHolder, caller: Caller, body: bytes) -> Message:
+            call = read(SelfTestCall, body)
+            return self_test.answer_self_test(holder, caller, _identifier(series_id, 32), call)
+
+        return await _answer(holder, request, step)
+
+    @app.post("/v1/series/{series_id}/destroy")
+    async def destroy_series(request: Request, series_id: str) -> Response:
+        def step(holder: KeyHolder, caller: Caller, body: bytes) -> Message:
+            document = read(DocumentMessage, body).document
+            receipt = destroy.destroy_shares(holder, caller, _identifier(series_id, 32), document)
+            return DocumentMessage(document=receipt)
+
+        return await _answer(holder, request, step)
+
+    @app.post("/v1/evaluations")
+    async def evaluate(request: Request) -> Response:
+        def step(holder: KeyHolder, caller: Caller, body: bytes) -> Message:
+            return evaluation.evaluate(holder, caller, read(EvaluationCall, body))
+
+        return await _answer(holder, request, step)
+
+
+def _add_readings(app: FastAPI, holder: KeyHolder) -> None:
+    """The routes that anybody may read: they tell nothing of any case."""
+
+    @app.get("/healthz")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/v1/prekeys")
+    def prekey_pack() -> Response:
+        return _message(DocumentMessage(document=prekeys.issue_pack(holder)))
+
+    @app.get("/v1/log/checkpoint")
+    def log_checkpoint() -> Response:
+        with holder.database.read() as connection:
+            return PlainTextResponse(holder.log.checkpoint(connection))
+
+    @app.get("/v1/log/leaves")
+    def log_leaves(start: int, end: int) -> Response:
+        with holder.database.read() as connection:
+            return _message(holder.log.leaf_page(connection, start, end))
+
+    @app.get("/v1/log/seen")
+    def log_seen(space_id: str | None = None) -> Response:
+        """`space_id` is needed only by a holder whose spaces have several logs."""
+        with holder.database.read() as connection:
+            if space_id is None:
+                keys = {space.payload.log_key for space in pinned_spaces(connection)}
+            else:
+                keys = {pinned_space(connection, _identifier(space_id, 16)).payload.log_key}
+            if len(keys) > 1:
+                raise BadInput("This key holder watches several logs. Name the space with ?space_id=.")
+            seen = permits.seen(connection, keys.pop()) if keys else None
+        if seen is None:
+            return _message(SeenCheckpoint(size=0, root=EMPTY_ROOT))
+        return _message(SeenCheckpoint(size=seen.size, root=seen.root))
+
+
+async def _answer(holder: KeyHolder, request: Request, step: Step) -> Response:
+    body = await _body(request)
+    query = request.scope["query_string"]
+    # The target URI as the client wrote it: raw path and query, under the origin the operator set.
+    path = request.scope["raw_path"].decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
+    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
+    call = ReceivedCall(request.method, path, headers, body)
+
+    def take() -> Response:
+        return _message(step(holder, authenticate(holder, call), call.body))
+
+    return await run_in_threadpool(take)
+
+
+async def _body(request: Request) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAXIMUM_BODY_BYTES:
+            raise TooLarge("The body is larger than 16 MiB. No call to a key holder needs that much.")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _message(message: Message) -> Response:
+    return Response(encode(message), media_type="application/json")
+
+
+def _identifier(text: str, size: int) -> bytes:
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        value = b""
+    if len(value) != size or value.hex() != text:
+        raise BadInput(f"An id in the address is {2 * size} lower-case hexadecimal digits.")
+    return value
+
+
+def _replace_error_pages(app: FastAPI, holder: KeyHolder) -> None:
+    async def expected(request: Request, error: Any) -> Response:
+        _log(request.scope, error)
+        return problem_response(error, holder.clock())
+
+    async def malformed(request: Request, error: Any) -> Response:
+        # The framework's own page would repeat what was sent.
+        return await expected(request, BadInput("A parameter in the address is missing or is no number."))
+
+    async def unknown(request: Request, error: Any) -> Response:
+        if error.status_code == 405:
+            return await expected(request, NotPermitted("This address is not called with that method."))
+        return await expected(request, NotFound("There is nothing at this address."))
+
+    handlers: dict[type[Exception], Callable[[Request, Any], Awaitable[Response]]] = {
+        NarrowgateError: expected,
+        RequestValidationError: malformed,
+        HTTPException: unknown,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
+    app.add_middleware(_FaultBarrier)
+
+
+class _FaultBarrier:
+    """Answers what nobody expected, inside the server, whose own report would print the error's text."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            _log(scope, error)
+            await fault_response()(scope, receive, send)
+
+
+def _log(scope: Scope, error: Exception) -> None:
+    # The route's pattern and not the path, which a caller could write anything into.
+    route = getattr(scope.get("route"), "path", "unknown route")
+    if isinstance(error, NarrowgateError):
+        LOGGER.info("%s refused: %s", route, error.problem)
+        return
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown place"
+    LOGGER.error("%s failed: %s at %s", route, type(error).__name__, place)

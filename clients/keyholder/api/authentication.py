@@ -1,0 +1,52 @@
+"""Who calls: the RFC 9421 signature of a call, under the keys of members of the pinned spaces.
+
+Rule: nonce and Idempotency-Key are durable before the call is acted upon, so that no recorded call counts twice
+(AUDIT 5). It says who signed; whether that party may do what it asks, each step checks itself.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from broker.protocol.calls import WINDOW_SECONDS, Unauthenticated, verify_call
+from broker.protocol.documents import key_identifier
+from clients.keyholder.context import Caller, KeyHolder
+from clients.keyholder.pinning import pinned_spaces
+from clients.keyholder.store import calls as rows
+
+
+@dataclass(frozen=True)
+class ReceivedCall:
+    """A call as it came: `path` with its query, raw header lines, and the whole body."""
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def authenticate(holder: KeyHolder, call: ReceivedCall) -> Caller:
+    """Verify the call and use up its nonce.
+
+    Raises Unauthenticated, or Conflict when its Idempotency-Key was used for another call."""
+    now = holder.clock()
+    with holder.database.read() as connection:
+        members = [member for space in pinned_spaces(connection) for member in space.payload.members]
+    keys = {key_identifier(member.signing_key): member.signing_key for member in members}
+    verified = verify_call(
+        keys,
+        method=call.method,
+        url=holder.keys.origin + call.path,
+        headers=call.headers,
+        body=call.body,
+        now=now,
+    )
+    with holder.database.write() as connection:
+        # A clock may lag by the window and lead by it, so a nonce is kept for both.
+        expires_at = now + 2 * WINDOW_SECONDS
+        if not rows.use_nonce(connection, verified.kid, verified.nonce, now, expires_at):
+            raise Unauthenticated("This call was made before. Sign each call anew, with a fresh nonce.")
+        if verified.idempotency_key is not None:
+            content = b"\x00".join((call.method.encode(), call.path.encode(), call.body))
+            digest = hashlib.sha256(content).digest()
+            rows.use_idempotency_key(connection, verified.kid, verified.idempotency_key, digest, now)
+    return Caller(verified.kid, keys[verified.kid])

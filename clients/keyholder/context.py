@@ -1,0 +1,79 @@
+"""What every step of the key holder is given: keys, database, log, rules, clock and randomness, in one frozen value.
+
+Rule: no module below reads a clock, a file or a global of its own. It holds no state of a call.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from broker.protocol.errors import NarrowgateError
+from broker.protocol.messages.base import RandomBytes
+from clients.keyholder.keys import HolderKeys, open_keys
+from clients.keyholder.own_log import OwnLog
+from clients.keyholder.pinning import BundleShelf
+from clients.keyholder.store.database import Database
+
+DATABASE_FILE = "keyholder.sqlite"
+
+Clock = Callable[[], int]
+"""Unix seconds, UTC."""
+
+
+class ConsistencyNeeded(NarrowgateError):
+    """The broker's log has to be connected with the size this holder saw; `seen_size` says which."""
+
+    problem = "consistency-needed"
+
+    def __init__(self, seen_size: int) -> None:
+        super().__init__("This key holder has seen another size of the broker's log. Send a consistency proof.")
+        self.seen_size = seen_size
+
+
+class TooLarge(NarrowgateError):
+    """The body is larger than any this service takes."""
+
+    problem = "too-large"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who signed a call: a member of at least one pinned space, by key. What it may do, each step checks."""
+
+    kid: str
+    signing_key: bytes
+
+
+@dataclass(frozen=True)
+class KeyHolder:
+    """One running key holder."""
+
+    keys: HolderKeys
+    database: Database
+    log: OwnLog
+    shelf: BundleShelf = field(repr=False)
+    clock: Clock = field(repr=False)
+    random_bytes: RandomBytes = field(repr=False)
+
+    def close(self) -> None:
+        """Give the folder up."""
+        self.database.close()
+
+
+def open_key_holder(
+    directory: Path, clock: Clock, random_bytes: RandomBytes, passphrase: str | None = None
+) -> KeyHolder:
+    """Open a key holder's folder and check its own log from the first leaf on.
+
+    Raises NotFound, BadInput or VerificationFailed as `keys.open_keys`, Conflict if it runs already, Unavailable if
+    its log is damaged."""
+    keys = open_keys(directory, passphrase)
+    log = OwnLog(keys.log_origin, keys.log_key, keys.signing_key, random_bytes)
+    database = Database(directory / DATABASE_FILE)
+    try:
+        with database.read() as connection:
+            log.start(connection)
+    except BaseException:
+        database.close()
+        raise
+    return KeyHolder(keys, database, log, BundleShelf(directory), clock, random_bytes)

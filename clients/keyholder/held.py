@@ -1,0 +1,46 @@
+"""A series this holder holds shares of: its manifest as accepted, and the opened shares.
+
+Rule: the manifest was verified when it was accepted; here its bytes are compared with the series id again, so that a
+changed row is found before a share is used.
+"""
+
+from dataclasses import dataclass, field
+
+from broker.protocol.documents import Signed, verify
+from broker.protocol.errors import Conflict, NotFound, VerificationFailed
+from broker.protocol.messages.series import SeriesManifest
+from clients.keyholder.context import KeyHolder
+from clients.keyholder.store import series as rows
+from clients.keyholder.store.database import Connection
+from clients.keyholder.store.sealing import SharePair
+
+
+@dataclass(frozen=True)
+class HeldSeries:
+    """Evidence that this holder accepted the series, and has not erased it."""
+
+    series_id: bytes
+    manifest: SeriesManifest
+    key_digest: bytes
+    shares: SharePair = field(repr=False)
+
+
+def held_series(holder: KeyHolder, connection: Connection, series_id: bytes) -> HeldSeries:
+    """The series with its shares. Raises NotFound, or Conflict when it was withdrawn."""
+    stored = rows.find(connection, series_id)
+    if stored is None:
+        raise NotFound("This key holder has no share of the series.")
+    sealed = rows.sealed_shares(connection, series_id)
+    if sealed is None or stored.destruction_receipt is not None:
+        raise Conflict("The series was withdrawn, and its shares are erased. It is evaluated no more.")
+    manifest = stored_manifest(stored).payload
+    opened = holder.keys.storage_key.open_shares(sealed, series_id, holder.keys.holder_id, stored.x)
+    return HeldSeries(series_id, manifest, stored.key_digest, opened)
+
+
+def stored_manifest(stored: rows.StoredSeries) -> Signed[SeriesManifest]:
+    """The manifest of a stored series. Raises VerificationFailed if its row was changed."""
+    signed = verify(SeriesManifest, stored.manifest, stored.contributor_key)
+    if signed.payload_digest != stored.series_id:
+        raise VerificationFailed("A stored manifest is not that of its series. Restore the folder from a backup.")
+    return signed

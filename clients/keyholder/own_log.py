@@ -1,0 +1,120 @@
+"""The holder's own log: every acceptance, evaluation and destruction, in the transaction that makes it so.
+
+Rule (AUDIT 1): a leaf is canonical JSON of version, kind, time and a salted digest; the record lies beside it. A
+checkpoint bears two signatures, of the log key and of the signing key: who pinned a space document has the second,
+so a holder's log can be checked against the broker's (`audit reconcile`) without any further key.
+
+It records no point and no identifier, and decides nothing.
+"""
+
+from typing import Literal
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from broker.protocol import checkpoint, leaves
+from broker.protocol.errors import BadInput, NarrowgateError, Unavailable, VerificationFailed
+from broker.protocol.messages.base import Bytes32, Count, Id16, Message, RandomBytes, Slug, encode
+from broker.protocol.messages.evaluation import Quorum
+from broker.protocol.messages.log import LeafPage
+from broker.protocol.messages.vocabulary import RecordKind
+from broker.translog import log as translog
+from broker.translog.verify import rederive
+from clients.keyholder.store.database import Connection
+from clients.keyholder.store.log import SqlLogStorage, store_record
+
+PAGE_ENTRIES = 1000
+
+
+class SeriesAccepted(Message):
+    """SERIES_ACCEPTED: this holder keeps shares of a series."""
+
+    v: Literal[1] = 1
+    series_id: Bytes32
+    space_id: Id16
+    contributor: Slug
+    x: Count
+    manifest_digest: Bytes32
+    key_digest: Bytes32
+
+
+class Evaluated(Message):
+    """EVALUATED: this holder decided again and answered; written before the answer was computed.
+
+    `admitted_index` and `checkpoint_size` say where in the broker's log the admission stands."""
+
+    v: Literal[1] = 1
+    permit_id: Id16
+    space_id: Id16
+    requester: Slug
+    request_digest: Bytes32
+    series_id: Bytes32
+    quorum: Quorum
+    batch_root: Bytes32
+    points: Count
+    decision_digest: Bytes32
+    bundle_digest: Bytes32
+    admitted_index: Count
+    checkpoint_size: Count
+
+
+class ShareDestroyed(Message):
+    """SHARE_DESTROYED: this holder erased its shares of a series."""
+
+    v: Literal[1] = 1
+    series_id: Bytes32
+    x: Count
+    withdrawal_digest: Bytes32
+
+
+class OwnLog:
+    """The log of one key holder."""
+
+    def __init__(
+        self,
+        origin: str,
+        log_key: Ed25519PrivateKey,
+        signing_key: Ed25519PrivateKey,
+        random_bytes: RandomBytes,
+    ) -> None:
+        self.origin = origin
+        self._keys = (log_key, signing_key)
+        self._random_bytes = random_bytes
+
+    def start(self, connection: Connection) -> None:
+        """Derive the whole log again. Raises Unavailable if it is damaged: the holder must not serve."""
+        try:
+            rederive(SqlLogStorage(connection))
+        except VerificationFailed as error:
+            raise Unavailable(
+                "The key holder's own log is damaged, so nothing is served. Keep the folder as evidence."
+            ) from error
+
+    def append(self, connection: Connection, kind: RecordKind, record: Message, now: int) -> int:
+        """Append one entry in the caller's transaction and return its index.
+
+        Raises Unavailable whatever fails, so that the transaction rolls back."""
+        try:
+            leaf = leaves.compose(kind.value, now, encode(record), self._random_bytes(leaves.SALT_BYTES))
+            index = translog.append(SqlLogStorage(connection), [leaf.leaf]).first_index
+        except NarrowgateError as error:
+            raise Unavailable("The step could not be recorded, so it was not taken.") from error
+        store_record(connection, index, leaf.record, leaf.salt)
+        return index
+
+    def checkpoint(self, connection: Connection) -> str:
+        """The signed note of the present head (C2SP tlog-checkpoint), with both signatures."""
+        head = SqlLogStorage(connection).head()
+        first, second = (
+            checkpoint.sign(self.origin, head.size, head.root, key, self.origin).decode() for key in self._keys
+        )
+        return first + second.splitlines(keepends=True)[-1]
+
+    def leaf_page(self, connection: Connection, start: int, end: int) -> LeafPage:
+        """Leaves `start` up to, not including, `end`; fewer if fewer are stored. Raises BadInput over 1,000."""
+        if not 0 <= start < end <= start + PAGE_ENTRIES:
+            raise BadInput("A page runs from start up to, not including, end, and holds at most 1,000 entries.")
+        return LeafPage(start=start, leaves=tuple(SqlLogStorage(connection).leaves(start, end)))
+
+    def size(self, connection: Connection) -> int:
+        """The number of entries."""
+        return SqlLogStorage(connection).head().size

@@ -1,0 +1,80 @@
+"""The holder's own log in its database: `translog`'s storage over SQL, and the records beside the leaves.
+
+Rule: everything runs in the caller's transaction, so that an entry and what it records are durable together. It
+computes no hash and signs nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, func, insert, select, tuple_, update
+
+from broker.protocol.errors import Conflict
+from broker.translog.storage import EMPTY_HEAD, Head, StoredLeaf
+from clients.keyholder.store.tables import log_head, log_leaves, log_nodes, log_records
+
+_KEYS_PER_QUERY = 500
+
+
+class SqlLogStorage:
+    """Implements `broker.translog.storage.LogStorage` on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def head(self) -> Head:
+        """See `LogStorage.head`."""
+        row = self._connection.execute(select(log_head).where(log_head.c.only == 1)).one_or_none()
+        return EMPTY_HEAD if row is None else Head(row.size, row.root)
+
+    def set_head(self, expected: Head, new: Head) -> None:
+        """See `LogStorage.set_head`."""
+        if self.head() != expected:
+            raise Conflict("The log grew meanwhile: read its head again and repeat the step.")
+        values = {"size": new.size, "root": new.root}
+        changed = self._connection.execute(update(log_head).where(log_head.c.only == 1).values(values))
+        if changed.rowcount == 0:
+            self._connection.execute(insert(log_head).values(only=1, **values))
+
+    def append_leaves(self, start_index: int, leaves: Sequence[StoredLeaf]) -> None:
+        """See `LogStorage.append_leaves`."""
+        last = self._connection.execute(select(func.max(log_leaves.c.leaf_index))).scalar_one()
+        if start_index != (0 if last is None else last + 1):
+            raise Conflict("Leaves are stored one after the other, without a gap.")
+        rows = [{"leaf_index": at, "leaf": stored.leaf} for at, stored in enumerate(leaves, start_index)]
+        self._connection.execute(insert(log_leaves), rows)
+
+    def leaves(self, start: int, end: int) -> Iterable[bytes]:
+        """See `LogStorage.leaves`."""
+        query = (
+            select(log_leaves.c.leaf)
+            .where(log_leaves.c.leaf_index >= start, log_leaves.c.leaf_index < end)
+            .order_by(log_leaves.c.leaf_index)
+        )
+        return self._connection.execute(query).scalars().all()
+
+    def put_nodes(self, nodes: Sequence[tuple[int, int, bytes]]) -> None:
+        """See `LogStorage.put_nodes`."""
+        if self.get_nodes([(level, index) for level, index, _ in nodes]):
+            raise Conflict("A subtree's hash is stored once and never changed.")
+        rows = [{"level": level, "node_index": index, "hash": each} for level, index, each in nodes]
+        self._connection.execute(insert(log_nodes), rows)
+
+    def get_nodes(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        """See `LogStorage.get_nodes`."""
+        found: dict[tuple[int, int], bytes] = {}
+        for at in range(0, len(keys), _KEYS_PER_QUERY):
+            wanted = tuple_(log_nodes.c.level, log_nodes.c.node_index).in_(keys[at : at + _KEYS_PER_QUERY])
+            for row in self._connection.execute(select(log_nodes).where(wanted)):
+                found[(row.level, row.node_index)] = row.hash
+        return found
+
+
+def store_record(connection: Connection, index: int, record: bytes, salt: bytes) -> None:
+    """Lay a record beside its leaf."""
+    connection.execute(insert(log_records).values(leaf_index=index, record=record, salt=salt))
+
+
+def record_at(connection: Connection, index: int) -> tuple[bytes, bytes] | None:
+    """A record and its salt, or None if there is none, or it was erased."""
+    row = connection.execute(select(log_records).where(log_records.c.leaf_index == index)).one_or_none()
+    return None if row is None or row.record is None or row.salt is None else (row.record, row.salt)

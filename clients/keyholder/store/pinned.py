@@ -1,0 +1,78 @@
+"""Queries on what the operator pinned and activated: space documents, and rule bundles by digest.
+
+Rule: every version stays, so that a past decision can be looked at again; the highest roster and the latest
+activation are the ones in force.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, select
+
+from clients.keyholder.store.tables import bundle_activations, pinned_spaces
+
+
+@dataclass(frozen=True)
+class PinnedSpace:
+    """A pinned space document and the founder's key it verified under."""
+
+    space_id: bytes
+    roster_version: int
+    document: str
+    founder_key: bytes
+    pinned_at: int
+
+
+@dataclass(frozen=True)
+class Activation:
+    """The rule bundle that the operator last put in force."""
+
+    bundle_digest: bytes
+    activated_at: int
+
+
+def spaces(connection: Connection) -> tuple[PinnedSpace, ...]:
+    """The newest pinned document of each space, in order of space_id."""
+    newest = (
+        select(pinned_spaces.c.space_id, func.max(pinned_spaces.c.roster_version).label("roster_version"))
+        .group_by(pinned_spaces.c.space_id)
+        .subquery()
+    )
+    query = (
+        select(pinned_spaces)
+        .join(
+            newest,
+            (newest.c.space_id == pinned_spaces.c.space_id)
+            & (newest.c.roster_version == pinned_spaces.c.roster_version),
+        )
+        .order_by(pinned_spaces.c.space_id)
+    )
+    return tuple(PinnedSpace(**row._mapping) for row in connection.execute(query))
+
+
+def space(connection: Connection, space_id: bytes) -> PinnedSpace | None:
+    """The newest pinned document of one space."""
+    query = (
+        select(pinned_spaces)
+        .where(pinned_spaces.c.space_id == space_id)
+        .order_by(pinned_spaces.c.roster_version.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else PinnedSpace(**row._mapping)
+
+
+def add_space(connection: Connection, pinned: PinnedSpace) -> None:
+    """Keep a newly pinned document."""
+    connection.execute(insert(pinned_spaces).values(**vars(pinned)))
+
+
+def activate(connection: Connection, bundle_digest: bytes, now: int) -> None:
+    """Put a bundle in force."""
+    connection.execute(insert(bundle_activations).values(bundle_digest=bundle_digest, activated_at=now))
+
+
+def activation(connection: Connection) -> Activation | None:
+    """The bundle in force, if the operator activated one."""
+    query = select(bundle_activations).order_by(bundle_activations.c.activation.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Activation(row.bundle_digest, row.activated_at)

@@ -1,0 +1,159 @@
+"""From identifiers to records, in bulk, on the contributor's own machine and without a network (DESIGN 2.3).
+
+Rule: memory is constant whatever the number of records. Signals are taken as they come, in chunks, and a few chunks
+are in work at a time; records come out in the same order, which the caller must destroy by sorting on the token before
+anything leaves the house, since the order of rows would link deposits. One record per identifier: gathering an
+identifier's signals into one plaintext is the reader's work.
+
+Threads, not processes: libsodium runs outside the interpreter's lock, and keys stay in one process. The figures are in
+`python -m benchmarks.masking`. It reads no file, keeps no key and does not know what the plaintexts say.
+"""
+
+import io
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from broker.protocol import sealing, tokens
+from broker.protocol.errors import BadInput
+from broker.protocol.messages.deposits import Record as MaskedRecord
+
+FIRST_VERSION = 1
+"""The record version of a first deposit; a record that replaces another takes the next."""
+
+_CHUNK_RECORDS = 256
+_CHUNKS_IN_WORK = 2  # for each thread: one being masked, one waiting
+
+Signal = tuple[str, bytes]
+"""An identifier's canonical form and the plaintext of its record."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskingKeys:
+    """The two scalars of a series, which only its contributor has whole."""
+
+    k_match: bytes = field(repr=False)
+    k_open: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Deposit:
+    """Everything that is the same for all records of one deposit."""
+
+    keys: MaskingKeys
+    salt: bytes = field(repr=False)
+    series_id: bytes
+    space_id: bytes
+    deposit_id: bytes
+    size_class: int
+    with_payload: bool
+
+    def mask_chunk(self, first: int, signals: Sequence[Signal], nonces: bytes) -> list[MaskedRecord]:
+        """Masks and seals a run of signals, the first of which has that number in the whole, from 1."""
+        draw = io.BytesIO(nonces).read
+        records = []
+        for number, (canonical, plaintext) in enumerate(signals, first):
+            try:
+                h = tokens.salted_hash(self.salt, canonical)
+                records.append(self.mask_hash(h, plaintext, draw))
+            except BadInput as error:
+                raise BadInput(f"Record {number}: {error.detail}") from None
+        return records
+
+    def mask_hash(self, h: bytes, plaintext: bytes, draw: Callable[[int], bytes]) -> MaskedRecord:
+        """One input of the pseudorandom function and its plaintext to a record."""
+        keys, place = self.keys, (self.series_id, self.space_id, self.deposit_id)
+        outputs = tokens.mask(keys.k_match, keys.k_open if self.with_payload else None, h)
+        token = tokens.derive(outputs.y_match, *place)
+        sealed = sealing.seal(
+            tokens.seal_key(outputs.y_match, outputs.y_open, *place),
+            plaintext,
+            space_id=self.space_id,
+            deposit_id=self.deposit_id,
+            token=token,
+            record_version=FIRST_VERSION,
+            size_class=self.size_class,
+            random_bytes=draw,
+        )
+        return MaskedRecord(token, FIRST_VERSION, sealed)
+
+
+def mask_records(
+    signals: Iterable[Signal],
+    keys: MaskingKeys,
+    *,
+    salt: bytes,
+    series_id: bytes,
+    space_id: bytes,
+    deposit_id: bytes,
+    size_class: int,
+    with_payload: bool,
+    random_bytes: Callable[[int], bytes],
+    threads: int,
+) -> Iterator[MaskedRecord]:
+    """Masks each `(canonical form, plaintext)`, in order, with that many threads.
+
+    `with_payload` is False for a deposit of payload category none: k_open is then not used. `random_bytes` is asked by
+    the caller's thread alone, once a chunk. Raises BadInput, naming the record's number and never its content, for a
+    plaintext too long for the class; the records before it in order have been given out by then.
+    """
+    deposit = _Deposit(keys, salt, series_id, space_id, deposit_id, size_class, with_payload)
+    chunks = _chunks(signals, random_bytes)
+    if threads <= 1:
+        for chunk in chunks:
+            yield from deposit.mask_chunk(*chunk)
+        return
+    with ThreadPoolExecutor(threads, thread_name_prefix="masking") as pool:
+        # Not pool.map: it would read all the signals before it gave the first record.
+        working: deque[Future[list[MaskedRecord]]] = deque()
+        try:
+            for chunk in chunks:
+                working.append(pool.submit(deposit.mask_chunk, *chunk))
+                if len(working) >= threads * _CHUNKS_IN_WORK:
+                    yield from working.popleft().result()
+            while working:
+                yield from working.popleft().result()
+        finally:
+            # Whether the caller stopped early or a record was bad, nothing more is masked.
+            for future in working:
+                future.cancel()
+
+
+def self_test_record(
+    keys: MaskingKeys,
+    *,
+    series_id: bytes,
+    space_id: bytes,
+    deposit_id: bytes,
+    size_class: int,
+    with_payload: bool,
+    random_bytes: Callable[[int], bytes],
+) -> MaskedRecord:
+    """The record of the series' public self-test element, to be put among the deposit's others. Raises BadInput."""
+    deposit = _Deposit(keys, b"", series_id, space_id, deposit_id, size_class, with_payload)
+    plaintext = tokens.self_test_plaintext(series_id)
+    return deposit.mask_hash(tokens.self_test_input(series_id), plaintext, random_bytes)
+
+
+def sorted_by_token(records: Iterable[MaskedRecord]) -> list[MaskedRecord]:
+    """All records in the order in which a deposit sends them. In memory: about 1.1 GB a million at 512 B each, so a
+    larger deposit is sorted on disk by its caller.
+
+    Raises BadInput if two records have one token: the identifier came twice and its signals belong in one record.
+    """
+    ordered = sorted(records, key=lambda record: record.token)
+    if any(a.token == b.token for a, b in itertools.pairwise(ordered)):
+        raise BadInput("An identifier came twice. Gather the signals of each identifier in one record.")
+    return ordered
+
+
+def _chunks(
+    signals: Iterable[Signal], random_bytes: Callable[[int], bytes]
+) -> Iterator[tuple[int, list[Signal], bytes]]:
+    """Runs of signals, each with the number of its first (from 1) and a nonce for each."""
+    remaining, first = iter(signals), 1
+    while chunk := list(itertools.islice(remaining, _CHUNK_RECORDS)):
+        yield first, chunk, random_bytes(sealing.NONCE_BYTES * len(chunk))
+        first += len(chunk)

@@ -1,0 +1,140 @@
+"""Bring a masked deposit to the broker: declare, send, complete, test, serve; each step goes on where it broke off.
+
+Rule (DESIGN 2.3): the broker's gate decides on the signed declaration before a record is sent; batches are numbered,
+and the same number has the same bytes at every attempt. The deposit serves only after its public test record was found
+under the token that a quorum of holders evaluated, and opened with the key derived from their answers: so holders,
+broker and contributor agree before anybody's identifier depends on it.
+
+Where it stands the broker says; what to send lies in the home. It masks nothing.
+"""
+
+import hashlib
+from collections.abc import Callable
+
+from broker.protocol import documents, sealing, tokens
+from broker.protocol.errors import Conflict, NotFound, Refused, VerificationFailed
+from broker.protocol.messages.deposits import DepositState, SelfTest
+from broker.protocol.messages.envelopes import DocumentMessage, Nothing, SealedAnswer, TokenQuery
+from broker.protocol.messages.parties import Space
+from broker.protocol.messages.vocabulary import PayloadCategory, RecordKind
+from clients import masked_records
+from clients.dealing import Dealer
+from clients.deposit_folder import DepositFolder
+from clients.home import Home
+from clients.recorded import post_recorded
+from clients.series_folder import SeriesFolder
+from clients.transport import Caller, Clock
+
+Progress = Callable[[int, int], None]
+"""Told how many records are done, and of how many."""
+
+
+class Upload:
+    """The way of one deposit to the broker.
+
+    Args:
+        deposit: masked and kept in the home.
+        series: the one it is masked under.
+        dealer: asks the holders of that series to try it out.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        space: Space,
+        deposit: DepositFolder,
+        series: SeriesFolder,
+        dealer: Dealer,
+        caller: Caller,
+        clock: Clock,
+    ) -> None:
+        self._home = home
+        self._space = space
+        self._deposit = deposit
+        self._series = series
+        self._dealer = dealer
+        self._caller = caller
+        self._clock = clock
+        self._path = f"/v1/deposits/{deposit.deposit_id.hex()}"
+
+    def finish(self, progress: Progress | None = None) -> None:
+        """Take every step that is left.
+
+        Raises RefusedByGate (the deposit is then given up), RemoteProblem, Unreachable, or VerificationFailed when the
+        test record is not found or does not open.
+        """
+        state = self._state()
+        if state is None:
+            self._declare()
+            state = self._state()
+        if state is None or state.state == "withdrawn":
+            raise Conflict("The broker does not take this deposit any more: its series is withdrawn.")
+        if state.state == "admitted":
+            self._send(state.next_batch, progress)
+            post_recorded(
+                self._caller, f"{self._path}/complete", Nothing(), self._space, RecordKind.DEPOSIT_COMPLETED
+            )
+        if state.state != "serving":
+            self._serve()
+        self._deposit.move_to("serving", self._clock())
+
+    def _state(self) -> DepositState | None:
+        try:
+            return self._caller.get(self._space.broker_origin + self._path, DepositState)
+        except NotFound:
+            return None
+
+    def _declare(self) -> None:
+        body = DocumentMessage(document=self._deposit.declaration.document)
+        try:
+            post_recorded(self._caller, "/v1/deposits", body, self._space, RecordKind.DEPOSIT_ADMITTED)
+        except Refused:
+            # The same records may be deposited again once what the rules missed is mended: as another deposit.
+            self._deposit.move_to("refused", self._clock())
+            raise
+
+    def _send(self, next_batch: int, progress: Progress | None) -> None:
+        masked = self._deposit.masked
+        for number, data in masked_records.remaining(self._home.vault, masked, next_batch):
+            url = f"{self._space.broker_origin}{self._path}/batches/{number}"
+            state = self._caller.post(url, data, DepositState)
+            if progress is not None:
+                progress(state.records_stored, masked.records)
+
+    def _serve(self) -> None:
+        declared, series_id = self._deposit.declaration.payload, self._series.series_id
+        # 1. A quorum evaluates the series' public element; the token must be the declared one.
+        chosen, outputs = self._dealer.self_test(self._series)
+        token = tokens.derive(outputs.y_match, series_id, declared.space_id, declared.deposit_id)
+        if token != declared.self_test_token:
+            raise VerificationFailed(
+                "The holders' keys are not those this deposit was masked under. Withdraw it."
+            )
+        # 2. The broker finds the record under it, and it opens.
+        url = f"{self._space.broker_origin}{self._path}/self-test-record"
+        found = self._caller.post(url, TokenQuery(token=token), SealedAnswer)
+        category = self._series.manifest.payload.conditions.payload_category
+        y_open = b"" if category is PayloadCategory.NONE else outputs.y_open
+        plaintext = sealing.open_sealed(
+            tokens.seal_key(outputs.y_match, y_open, series_id, declared.space_id, declared.deposit_id),
+            found.sealed,
+            space_id=declared.space_id,
+            deposit_id=declared.deposit_id,
+            token=token,
+            record_version=found.record_version,
+            size_class=declared.size_class,
+        )
+        if plaintext != tokens.self_test_plaintext(series_id):
+            raise VerificationFailed("The test record does not hold what was put in. Withdraw the series.")
+        # 3. Say so, signed: from here on the deposit serves.
+        test = SelfTest(
+            series_id=series_id,
+            deposit_id=declared.deposit_id,
+            quorum=chosen,
+            sealed_digest=hashlib.sha256(found.sealed).digest(),
+            tested_at=self._clock(),
+        )
+        signed = documents.sign(test, self._home.signing_key)
+        self._deposit.keep_self_test(signed)
+        body = DocumentMessage(document=signed.document)
+        post_recorded(self._caller, f"{self._path}/serve", body, self._space, RecordKind.DEPOSIT_SERVING)

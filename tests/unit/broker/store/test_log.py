@@ -1,0 +1,73 @@
+"""The log in SQL keeps the rules of `LogStorage`: compared with the log in memory, and broken on purpose."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from broker.protocol.errors import Conflict, VerificationFailed
+from broker.store import migrate
+from broker.store.database import Database
+from broker.store.log import SqlLogStorage
+from broker.translog import log as translog
+from broker.translog.memory import MemoryStorage
+from broker.translog.storage import EMPTY_HEAD, Head, StoredLeaf
+from broker.translog.verify import rederive
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(f"sqlite:///{tmp_path / 'broker.sqlite3'}")
+    migrate.upgrade(opened)
+    yield opened
+    opened.close()
+
+
+def _grow(database: Database, leaves: list[bytes]) -> Head:
+    with database.write() as connection:
+        return translog.append(SqlLogStorage(connection, lock=True), leaves).head
+
+
+def test_it_grows_as_the_log_in_memory_does(database: Database) -> None:
+    memory = MemoryStorage()
+    for size in (1, 2, 5, 300, 7):
+        leaves = [f"leaf {size} {number}".encode() for number in range(size)]
+        assert _grow(database, leaves) == translog.append(memory, leaves).head
+    with database.read() as connection:
+        stored = SqlLogStorage(connection)
+        assert rederive(stored) == memory.head()
+        assert list(stored.leaves(3, 400)) == list(memory.leaves(3, 400))
+        for index in (0, 1, 8, 314):
+            expected = translog.inclusion_proof(memory, index, 315)
+            assert translog.inclusion_proof(stored, index, 315) == expected
+        assert translog.consistency_proof(stored, 8, 315) == translog.consistency_proof(memory, 8, 315)
+
+
+def test_a_moved_head_and_a_gap_are_conflicts(database: Database) -> None:
+    head = _grow(database, [b"one"])
+    with pytest.raises(Conflict), database.write() as connection:
+        SqlLogStorage(connection).set_head(EMPTY_HEAD, head)
+    with pytest.raises(Conflict), database.write() as connection:
+        SqlLogStorage(connection).append_leaves(2, [StoredLeaf(b"two", bytes(32))])
+    with pytest.raises(Conflict), database.write() as connection:
+        SqlLogStorage(connection).put_nodes([(0, 0, bytes(32))])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE log_leaves SET leaf = x'00' WHERE leaf_index = 2",
+        "DELETE FROM log_leaves WHERE leaf_index = 4",
+        "UPDATE log_nodes SET hash = zeroblob(32) WHERE level = 1 AND node_index = 0",
+        "DELETE FROM log_nodes WHERE level = 2",
+        "UPDATE log_head SET size = 3",
+        "UPDATE log_head SET root = zeroblob(32)",
+    ],
+)
+def test_every_damage_to_the_stored_log_is_found(database: Database, damage: str) -> None:
+    _grow(database, [f"leaf {number}".encode() for number in range(5)])
+    with database.write() as connection:
+        connection.execute(text(damage))
+    with pytest.raises(VerificationFailed), database.read() as connection:
+        rederive(SqlLogStorage(connection))

@@ -1,0 +1,28 @@
+"""`narrowgate canonicalise`: a line in, a line out, and never an error for what a line holds."""
+
+import json
+
+from typer.testing import CliRunner
+
+from clients.cli.main import app
+
+
+def test_each_line_gets_its_line_and_the_end_is_always_good() -> None:
+    lines = [
+        json.dumps({"type": "phone", "raw": "07700 900123", "hint": "GB"}),
+        json.dumps({"type": "phone", "raw": "call me"}),
+        "not json",
+        json.dumps({"type": "email", "raw": "Alice@EXAMPLE.org"}),
+    ]
+    result = CliRunner().invoke(app, ["canonicalise"], input="\n".join(lines) + "\n")
+    assert result.exit_code == 0
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert answers[0]["canonical"] == "phone/1|+447700900123"
+    assert ["rejected" in answer for answer in answers] == [False, True, True, False]
+    assert "call me" not in result.output
+
+
+def test_damaged_bytes_are_a_rejected_line_and_not_a_crash() -> None:
+    result = CliRunner().invoke(app, ["canonicalise"], input=b"\xff\xfe\n{}\n")
+    assert result.exit_code == 0
+    assert ["rejected" in json.loads(line) for line in result.stdout.splitlines()] == [True, True]
