@@ -17,8 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -30,8 +30,9 @@ from clients.masking import MaskedRecord, MaskingKeys, Signal, mask_records
 AIM = 0.70
 RECORDS = 1_500
 ROUNDS = 9
-PARALLEL_RECORDS = 8_192
+PARALLEL_RECORDS = 6_144
 PARALLEL_ROUNDS = 3
+CHUNK_RECORDS = 256
 WORKERS = 2
 SIZE_CLASS = 512
 PLAINTEXT_BYTES = 200
@@ -87,12 +88,9 @@ def numbers(count: int) -> list[Signal]:
 
 
 def in_python(
-    some: list[Signal],
-    with_payload: bool,
-    random_bytes: Callable[[int], bytes] = os.urandom,
-    threads: int = 1,
+    some: list[Signal], with_payload: bool, random_bytes: Callable[[int], bytes] = os.urandom
 ) -> list[MaskedRecord]:
-    """The product's own function over these signals."""
+    """The product's own function over these signals, here and now."""
     masked = mask_records(
         some,
         KEYS,
@@ -103,7 +101,7 @@ def in_python(
         size_class=SIZE_CLASS,
         with_payload=with_payload,
         random_bytes=random_bytes,
-        threads=threads,
+        threads=1,
     )
     return list(masked)
 
@@ -130,7 +128,9 @@ def in_c(loop: Loop, some: list[Signal], with_payload: bool) -> Callable[[], lis
             raise SystemExit("The loop in C failed.")
         token_bytes, sealed = tokens_out.raw, sealed_out.raw
         return [
-            MaskedRecord(token_bytes[16 * i : 16 * (i + 1)], 1, sealed[sealed_bytes * i : sealed_bytes * (i + 1)])
+            MaskedRecord(
+                token_bytes[16 * i : 16 * (i + 1)], 1, sealed[sealed_bytes * i : sealed_bytes * (i + 1)]
+            )
             for i in range(count)
         ]
 
@@ -169,40 +169,44 @@ def against_c(loop: Loop) -> bool:
         return b"".join(group.multiply(KEYS.k_match, oprf.hash_input(h)) for h in hashes)
 
     compared("group only: hash to group, one multiplication", RECORDS, group_in_c, group_in_python)
-    whole = [
-        compared(
-            f"whole record, {'payload, two keys' if with_payload else 'no payload, one key'}",
-            RECORDS,
-            in_c(loop, some, with_payload),
-            lambda with_payload=with_payload: in_python(some, with_payload, io.BytesIO(NONCES).read),
-        )
-        for with_payload in (False, True)
-    ]
+    whole = []
+    for with_payload in (False, True):
+        name = f"whole record, {'payload, two keys' if with_payload else 'no payload, one key'}"
+
+        def python(with_payload: bool = with_payload) -> list[MaskedRecord]:
+            return in_python(some, with_payload, io.BytesIO(NONCES).read)
+
+        whole.append(compared(name, RECORDS, in_c(loop, some, with_payload), python))
     return min(whole) >= AIM
 
 
 def threads_against_processes() -> None:
-    """Records a second on wall time: one thread, two threads, two processes that send records back."""
+    """Records a second on wall time: one thread, two threads, two processes that send the records back."""
     some = numbers(PARALLEL_RECORDS)
-    parts = [some[i : i + 512] for i in range(0, len(some), 512)]
+    parts = [some[i : i + CHUNK_RECORDS] for i in range(0, len(some), CHUNK_RECORDS)]
+    times: dict[str, list[float]] = {}
 
-    def rate(work: Callable[[], object]) -> float:
-        times = []
+    def timed(name: str, results: Callable[[], Iterable[list[MaskedRecord]]]) -> None:
+        start = time.perf_counter()
+        if sum(len(each) for each in results()) != len(some):
+            raise SystemExit(f"{name}: records are missing.")
+        times.setdefault(name, []).append(time.perf_counter() - start)
+
+    # spawn: as the product does, which may have threads of its own.
+    with (
+        ThreadPoolExecutor(WORKERS) as threads,
+        ProcessPoolExecutor(WORKERS, get_context("spawn")) as processes,
+    ):
+        list(processes.map(in_python, parts[:WORKERS], [True] * WORKERS))
         for _ in range(PARALLEL_ROUNDS):
-            start = time.perf_counter()
-            work()
-            times.append(time.perf_counter() - start)
-        return len(some) / min(times)
-
-    # spawn: how it would have to be in a program that has threads of its own.
-    with ProcessPoolExecutor(WORKERS, get_context("spawn")) as pool:
-        list(pool.map(in_python, parts[:WORKERS], [True] * WORKERS))
-        processes = rate(lambda: list(pool.map(in_python, parts, [True] * len(parts))))
-    alone = rate(lambda: in_python(some, True))
-    threads = rate(lambda: in_python(some, True, threads=WORKERS))
-    print(f"records a second with payload, {os.cpu_count()} cores, wall time:")
-    for name, figure in (("1 thread", alone), (f"{WORKERS} threads", threads), (f"{WORKERS} processes", processes)):
-        print(f"  {name:<12} {figure:8.0f}   {figure / alone:.2f} times one thread")
+            timed("1 thread", lambda: [in_python(part, True) for part in parts])
+            timed(f"{WORKERS} threads", lambda: threads.map(in_python, parts, [True] * len(parts)))
+            timed(f"{WORKERS} processes", lambda: processes.map(in_python, parts, [True] * len(parts)))
+    print(f"whole records with payload a second, wall time, {os.cpu_count()} cores:")
+    alone = statistics.median(times["1 thread"])
+    for name, each in times.items():
+        median = statistics.median(each)
+        print(f"  {name:<12} {len(some) / median:8.0f}   {alone / median:.2f} times one thread")
 
 
 def main() -> int:

@@ -1,47 +1,27 @@
-"""What an admission is made from and what it gives out: the papers checked, the facts, the permit.
+"""What a decision to admit is made from: the papers, checked, and the facts.
 
 Rule: a request counts as filed when the caller signed it, is the member it names, and the roster is the newest; a
-finding when one of the space's legal desks signed it over exactly this request (POLICY 1). Series that cannot match
-or prove nothing are left out before the gate sees them: the requester's own, those masked under another salt, those
-whose contributor left. Below `sources` what the requester gets names no contributor, and its order tells nothing
-(decision 0002). The order of the steps is `broker.exchange`'s; the decision is the gate's.
+finding when one of the space's legal desks signed it over exactly this request (POLICY 1). Series that could tell
+nothing are left out before the gate sees them: the requester's own (which would also make up the number of
+contributors), those masked under another salt, those whose contributor left. What is given out on a decision is
+`broker.permits`; the order of the steps is `broker.exchange`'s; the decision is the gate's.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from broker.audit.log import Receipt
 from broker.context import Broker
 from broker.gate.facts import AdmitFacts, Derived, Party, SeriesFacts, verified_from
-from broker.matching.evidence import Admitted
-from broker.protocol import wrapping
-from broker.protocol.documents import Signed, key_identifier, sign, verify
+from broker.protocol.documents import Signed, key_identifier, verify
 from broker.protocol.errors import BadInput, Conflict, NotPermitted, VerificationFailed
-from broker.protocol.messages.base import encode
 from broker.protocol.messages.parties import Member, Space
-from broker.protocol.messages.requests import (
-    Admission,
-    Disclosure,
-    Finding,
-    OpenedRecord,
-    Permit,
-    PermitSeries,
-    PermitTerms,
-    Request,
-    SealedRecord,
-)
-from broker.protocol.messages.series import SeriesManifest, SeriesSheet
-from broker.protocol.messages.vocabulary import Tier
+from broker.protocol.messages.requests import Disclosure, Finding, Request
+from broker.protocol.messages.series import SeriesManifest
 from broker.registry import Caller, load_space, member_of
 from broker.store import ledger
 from broker.store import requests as rows
 from broker.store.database import Connection
 from broker.store.series import ServingSeries, serving_series
-
-MAXIMUM_DEPOSITS = 1000
-"""Deposits one permit can name: tokens are sent in one list for each."""
-NAMES_CONTRIBUTORS = (Tier.SOURCES, Tier.PAYLOAD)
-HOUR_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -82,9 +62,7 @@ def read_papers(
 
 
 def candidates(connection: Connection, filed: Filed, now: int) -> tuple[Candidate, ...]:
-    """The series that serve the request's types now, in order of series_id.
-
-    Raises Conflict when they have more deposits than a permit can name."""
+    """The series that serve the request's types now, in order of series_id. Raises VerificationFailed."""
     members = {member.agency_id: member for member in filed.space.members}
     types = [batch.identifier_type for batch in filed.request.payload.batches]
     found: list[Candidate] = []
@@ -123,57 +101,6 @@ def facts(broker: Broker, connection: Connection, filed: Filed, found: Sequence[
             for each in found
         ),
     )
-
-
-def terms(
-    broker: Broker, filed: Filed, admitted: Sequence[Candidate], tier: Tier, decision_digest: bytes, now: int
-) -> PermitTerms:
-    """What the permit allows: series under fresh handles, in the order of the handles."""
-    request = filed.request.payload
-    if sum(len(each.serving.deposits) for each in admitted) > MAXIMUM_DEPOSITS:
-        raise Conflict("More deposits could answer than one permit can name (1,000). Ask for fewer types at once.")
-    series = [
-        PermitSeries(
-            handle=broker.random_bytes(16),
-            series_id=each.serving.series.series_id,
-            identifier_type=each.manifest.identifier_type,
-            key_digest=each.serving.series.key_digest,
-            deposits=tuple(sorted(deposit.deposit_id for deposit in each.serving.deposits)),
-        )
-        for each in admitted
-    ]
-    return PermitTerms(
-        permit_id=broker.random_bytes(16),
-        space_id=request.space_id,
-        roster_version=request.roster_version,
-        requester=request.requester,
-        request_digest=filed.request.digest,
-        tier=tier,
-        batches=request.batches,
-        series=tuple(sorted(series, key=lambda each: each.handle)),
-        decision_digest=decision_digest,
-        bundle_digest=broker.bundle.digest,
-        not_before_at=now,
-        expires_at=now + broker.settings.permit_hours * HOUR_SECONDS,
-        trial=broker.audit.trial,
-    )
-
-
-def issue(
-    broker: Broker, filed: Filed, admitted: Admitted, found: Sequence[Candidate], notes: Sequence[str]
-) -> tuple[Signed[Permit], Admission]:
-    """The signed permit, and the requester's answer: sheets in the permit's order, the record sealed to each holder."""
-    permit = sign(Permit(terms=admitted.terms, proof=admitted.receipt.proof), broker.keys.signing_key)
-    by_id = {each.serving.series.series_id: each for each in found}
-    answer = Admission(
-        permit=permit.document,
-        series=tuple(
-            _sheet(by_id[series.series_id], series, admitted.terms.tier) for series in admitted.terms.series
-        ),
-        sealed_records=_sealed_records(filed.space, admitted.terms.permit_id, admitted.receipt),
-        notes=tuple(notes),
-    )
-    return permit, answer
 
 
 def _read_finding(space: Space, request: Signed[Request], document: str) -> Signed[Finding]:
@@ -222,32 +149,3 @@ def _prior(broker: Broker, connection: Connection, filed: Filed) -> Disclosure |
         return None
     told = verify(Disclosure, permit.disclosure.decode("ascii"), broker.keys.signing_public).payload
     return told if told.matched else None
-
-
-def _sheet(candidate: Candidate, series: PermitSeries, tier: Tier) -> SeriesSheet:
-    manifest = candidate.manifest
-    return SeriesSheet(
-        handle=series.handle,
-        series_id=series.series_id,
-        identifier_type=series.identifier_type,
-        threshold=manifest.threshold,
-        holders=len(manifest.holders),
-        commitments_match=manifest.commitments_match,
-        commitments_open=manifest.commitments_open,
-        acceptances=candidate.serving.acceptances,
-        deposits=series.deposits,
-        contributor=candidate.contributor.agency_id if tier in NAMES_CONTRIBUTORS else None,
-    )
-
-
-def _sealed_records(space: Space, permit_id: bytes, receipt: Receipt) -> tuple[SealedRecord, ...]:
-    opened = encode(OpenedRecord(record=receipt.record, salt=receipt.salt))
-    return tuple(
-        SealedRecord(
-            holder_id=holder.holder_id,
-            wrapped=wrapping.wrap(
-                holder.wrapping_key, opened, wrapping.facts_info(permit_id, holder.holder_id)
-            ),
-        )
-        for holder in space.holders
-    )

@@ -13,7 +13,8 @@ from dataclasses import asdict
 from broker.audit.log import Receipt
 from broker.audit.records import DepositCompleted, DepositDecided, DepositServing
 from broker.context import Broker
-from broker.gate.decide import Decision, decide_deposit
+from broker.gate.decide import decide_deposit
+from broker.gate.decision import Decision
 from broker.gate.facts import DepositFacts, Party
 from broker.protocol import sealing
 from broker.protocol.documents import Signed, verify

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from broker.protocol import documents, group, oprf, quorum, shares, tokens, wrapping
 from broker.protocol.documents import Signed
 from broker.protocol.errors import (
+    BadInput,
     Conflict,
     NarrowgateError,
     NotFound,
@@ -53,10 +54,15 @@ def draw_series(
 ) -> SeriesFolder:
     """Draw, share and sign a new series and keep it. Nothing is sent.
 
-    Raises NotPermitted when the type is not compared in this space.
+    Raises NotPermitted when the type is not compared in this space, BadInput for conditions no holder would accept.
     """
     if identifier_type not in space.identifier_types:
         raise NotPermitted("This type of identifier is not compared in the space. See: narrowgate space show")
+    member = home.membership(space)
+    if conditions.contributor_kind is not member.kind:
+        raise BadInput(f"contributor_kind: the space knows you as {member.kind}. Correct the conditions.")
+    if conditions.retain_until <= now:
+        raise BadInput("retain_until: that day is over. Correct the conditions.")
     keys = MaskingKeys(group.random_scalar(random_bytes), group.random_scalar(random_bytes))
     threshold, holders = space.threshold, len(space.holders)
     match = shares.split(keys.k_match, threshold, holders, random_bytes)
@@ -64,7 +70,7 @@ def draw_series(
     manifest = SeriesManifest(
         space_id=space.space_id,
         roster_version=space.roster_version,
-        contributor=home.membership(space).agency_id,
+        contributor=member.agency_id,
         identifier_type=identifier_type,
         salt_id=space.salt_id,
         conditions=conditions,

@@ -176,7 +176,7 @@ class Evaluating:
         old, new = sorted((seen_size, size))
         url = f"{self._space.broker_origin}/v1/log/consistency?old={old}&new={new}"
         path = self._caller.get(url, ConsistencyPath).path
-        return evaluation.Consistency(old_size=seen_size, path=path)
+        return evaluation.Consistency(old_size=old, path=path)
 
     def _verify(
         self,

@@ -5,29 +5,39 @@ are in work at a time; records come out in the same order, which the caller must
 anything leaves the house, since the order of rows would link deposits. One record per identifier: gathering an
 identifier's signals into one plaintext is the reader's work.
 
-Threads, not processes: libsodium runs outside the interpreter's lock, and keys stay in one process. The figures are in
-`python -m benchmarks.masking`. It reads no file, keeps no key and does not know what the plaintexts say.
+Large sets are masked by processes, small ones where they are. Threads would be simpler, and `python -m
+benchmarks.masking` measures both in one run: two threads gain little, since a record lets go of the interpreter's lock
+a dozen times. The keys reach the processes through a pipe and are in no file. This module reads no file, keeps no key
+and does not know what the plaintexts say.
 """
 
 import io
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 
 from broker.protocol import sealing, tokens
 from broker.protocol.errors import BadInput
-from broker.protocol.messages.deposits import Record as MaskedRecord
+from broker.protocol.messages.deposits import Record
 
 FIRST_VERSION = 1
 """The record version of a first deposit; a record that replaces another takes the next."""
 
 _CHUNK_RECORDS = 256
-_CHUNKS_IN_WORK = 2  # for each thread: one being masked, one waiting
+_CHUNKS_IN_WORK = 2  # for each process: one being masked, one waiting
+_CHUNKS_AT_ONCE = 16  # up to so many, starting processes takes longer than it saves
+
+MaskedRecord = Record
+"""What masking gives is what goes on the wire: token, record_version, sealed."""
 
 Signal = tuple[str, bytes]
 """An identifier's canonical form and the plaintext of its record."""
+
+_Chunk = tuple[int, list[Signal], bytes]
+"""A run of signals: the number of its first, from 1; the signals; a nonce for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,32 +103,25 @@ def mask_records(
     random_bytes: Callable[[int], bytes],
     threads: int,
 ) -> Iterator[MaskedRecord]:
-    """Masks each `(canonical form, plaintext)`, in order, with that many threads.
+    """Masks each `(canonical form, plaintext)`, in order.
 
-    `with_payload` is False for a deposit of payload category none: k_open is then not used. `random_bytes` is asked by
-    the caller's thread alone, once a chunk. Raises BadInput, naming the record's number and never its content, for a
-    plaintext too long for the class; the records before it in order have been given out by then.
+    Args:
+        with_payload: False for a deposit of payload category none; k_open is then not used.
+        random_bytes: asked in this process alone, once a chunk, for its nonces.
+        threads: how many mask at the same time, each in a process of its own; 1 stays in this one.
+
+    Raises BadInput, naming the record's number and never its content, for a plaintext too long for the class; the
+    records of earlier chunks have been given out by then.
     """
     deposit = _Deposit(keys, salt, series_id, space_id, deposit_id, size_class, with_payload)
     chunks = _chunks(signals, random_bytes)
-    if threads <= 1:
-        for chunk in chunks:
+    first = list(itertools.islice(chunks, _CHUNKS_AT_ONCE + 1)) if threads > 1 else []
+    everything = itertools.chain(first, chunks)
+    if len(first) <= _CHUNKS_AT_ONCE:
+        for chunk in everything:
             yield from deposit.mask_chunk(*chunk)
-        return
-    with ThreadPoolExecutor(threads, thread_name_prefix="masking") as pool:
-        # Not pool.map: it would read all the signals before it gave the first record.
-        working: deque[Future[list[MaskedRecord]]] = deque()
-        try:
-            for chunk in chunks:
-                working.append(pool.submit(deposit.mask_chunk, *chunk))
-                if len(working) >= threads * _CHUNKS_IN_WORK:
-                    yield from working.popleft().result()
-            while working:
-                yield from working.popleft().result()
-        finally:
-            # Whether the caller stopped early or a record was bad, nothing more is masked.
-            for future in working:
-                future.cancel()
+    else:
+        yield from _in_processes(deposit, everything, threads)
 
 
 def self_test_record(
@@ -149,9 +152,25 @@ def sorted_by_token(records: Iterable[MaskedRecord]) -> list[MaskedRecord]:
     return ordered
 
 
-def _chunks(
-    signals: Iterable[Signal], random_bytes: Callable[[int], bytes]
-) -> Iterator[tuple[int, list[Signal], bytes]]:
+def _in_processes(deposit: _Deposit, chunks: Iterable[_Chunk], processes: int) -> Iterator[MaskedRecord]:
+    # spawn: a fork would copy whatever locks the caller's other threads hold at this moment.
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        # Not pool.map: it would read all the signals before it gave the first record.
+        working: deque[Future[list[MaskedRecord]]] = deque()
+        try:
+            for chunk in chunks:
+                working.append(pool.submit(deposit.mask_chunk, *chunk))
+                if len(working) >= processes * _CHUNKS_IN_WORK:
+                    yield from working.popleft().result()
+            while working:
+                yield from working.popleft().result()
+        finally:
+            # Whether the caller stopped early or a record was bad, nothing more is masked.
+            for future in working:
+                future.cancel()
+
+
+def _chunks(signals: Iterable[Signal], random_bytes: Callable[[int], bytes]) -> Iterator[_Chunk]:
     """Runs of signals, each with the number of its first (from 1) and a nonce for each."""
     remaining, first = iter(signals), 1
     while chunk := list(itertools.islice(remaining, _CHUNK_RECORDS)):

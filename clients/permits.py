@@ -67,8 +67,9 @@ def verify_admission(admission: Admission, request: Signed[Request], space: Spac
     if (
         (terms.space_id, terms.roster_version, terms.requester)
         != (asked.space_id, asked.roster_version, asked.requester)
-        or (terms.request_digest, terms.tier, terms.batches) != (request.digest, asked.tier, asked.batches)
+        or (terms.request_digest, terms.batches) != (request.digest, asked.batches)
         or terms.trial != space.trial
+        or _TIERS.index(terms.tier) > _TIERS.index(_highest(asked.tier))
     ):
         raise VerificationFailed("The broker's permit is not for this request. Keep it as evidence.")
     # 3. The decision stands in the log.
@@ -92,7 +93,7 @@ def check_time(terms: PermitTerms, now: int) -> None:
 
 
 def verify_disclosure(
-    document: str, admission: VerifiedAdmission, request_id: bytes, submission: TokenSubmission, space: Space
+    document: str, admission: VerifiedAdmission, request: Request, submission: TokenSubmission, space: Space
 ) -> Signed[Disclosure]:
     """Verify what the broker disclosed under a permit for the tokens that were sent.
 
@@ -102,7 +103,8 @@ def verify_disclosure(
     disclosed, terms = signed.payload, admission.terms
     # 1. It answers this request, this permit and exactly these tokens.
     names = (disclosed.request_id, disclosed.permit_id, disclosed.requester, disclosed.asked_tier)
-    if names != (request_id, terms.permit_id, terms.requester, terms.tier) or disclosed.trial != space.trial:
+    asked = (request.request_id, terms.permit_id, terms.requester, request.tier)
+    if names != asked or disclosed.trial != space.trial:
         raise VerificationFailed("The broker's disclosure is not for this request. Keep it as evidence.")
     if disclosed.token_root != token_set_root(submission.nonce, submission.lists):
         raise VerificationFailed("The broker's disclosure is for other tokens than were sent. Keep it.")
@@ -111,16 +113,21 @@ def verify_disclosure(
     if entry.index <= admission.entry.index:
         raise VerificationFailed("The release stands in the log before the admission it follows.")
     # 3. It tells what its tier tells, and of tokens that were sent alone.
+    if _TIERS.index(disclosed.tier) > _TIERS.index(terms.tier):
+        raise VerificationFailed(
+            "The broker disclosed more than the permit allows. Do not use it; tell the operator."
+        )
     _check_content(disclosed, submission)
     return signed
 
 
+def _highest(asked: Tier) -> Tier:
+    """The highest tier a permit may have: a count over too few contributors is decided as hits (DESIGN 2.7)."""
+    return Tier.HITS if asked is Tier.COUNT else asked
+
+
 def _check_content(disclosed: Disclosure, submission: TokenSubmission) -> None:
     allowed, told = disclosed.outcome is Outcome.ALLOW, disclosed.tier
-    if _TIERS.index(told) > _TIERS.index(disclosed.asked_tier):
-        raise VerificationFailed(
-            "The broker disclosed more than was asked. Do not use it; tell the operator."
-        )
     if disclosed.matched and not (allowed and told is Tier.HITS):
         raise VerificationFailed("The disclosure names matches that its tier does not tell.")
     if (disclosed.noised_count is not None) != (allowed and told is Tier.COUNT):

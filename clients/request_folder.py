@@ -122,7 +122,6 @@ class RequestFolder:
     """The files of one request."""
 
     def __init__(self, vault: Vault, request_id: bytes) -> None:
-        self.request_id = request_id
         self._vault = vault
         self._folder = f"requests/{request_id.hex()}"
 
@@ -250,6 +249,7 @@ class RequestFolder:
         """Keep the answer, and erase the tokens, which nobody needs any more."""
         self._vault.write_secret(f"{self._folder}/answer", encode(answer))
         self._vault.erase(f"{self._folder}/tokens")
+        self.forget_refusal()
 
     def answer(self) -> Answer | None:
         """The answer, or None."""

@@ -271,7 +271,7 @@ class Requester:
         url = f"{self._space.broker_origin}/v1/requests/{request_id.hex()}/tokens"
         try:
             document = self._caller.post(url, kept.submission, DocumentMessage).document
-            answer = self._read_disclosure(document, folder, admission, kept)
+            answer = self._read_disclosure(document, folder, request.payload, admission, kept)
         except RefusedByGate as error:
             folder.keep_refusal(Refusal.of(error, self._space.trial))
             raise
@@ -279,11 +279,15 @@ class Requester:
         return answer
 
     def _read_disclosure(
-        self, document: str, folder: RequestFolder, admission: VerifiedAdmission, kept: Tokens
+        self,
+        document: str,
+        folder: RequestFolder,
+        request: Request,
+        admission: VerifiedAdmission,
+        kept: Tokens,
     ) -> Answer:
-        request_id = folder.request_id
         try:
-            signed = verify_disclosure(document, admission, request_id, kept.submission, self._space)
+            signed = verify_disclosure(document, admission, request, kept.submission, self._space)
         except (VerificationFailed, BadInput) as error:
             folder.keep_disclosure(document, false=True)
             raise VerificationFailed(
@@ -298,7 +302,7 @@ class Requester:
                 disclosed.model_dump(mode="json", include={"rules", "reasons", "law", "trial"}),
             )
         return Answer(
-            request_id=request_id,
+            request_id=request.request_id,
             tier=disclosed.tier,
             identifiers=sum(len(planned.identifiers) for planned in plan.batches),
             hits=_hits(admission, plan, kept, frozenset(disclosed.matched)),

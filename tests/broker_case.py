@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from broker.gate.bundle import load as load_bundle
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker import startup
 from broker.api.app import create_app
 from broker.context import Broker, BrokerKeys
+from broker.gate.bundle import load as load_bundle
 from broker.protocol import group, merkle, sealing, shares, tokens
 from broker.protocol.calls import sign_call
 from broker.protocol.documents import Signed, key_identifier, public_bytes, sign
@@ -56,7 +56,7 @@ POLICIES = Path(__file__).parent.parent / "policies"
 CONDITIONS = Conditions(
     contributor_kind=AgencyKind.COMPANY,
     established_in="IE",
-    lawful_ground="gdpr_6_1_f",
+    lawful_ground="legitimate_interests",
     collection=Collection.OWN_DETECTION,
     inclusion_criterion="Account closed for advertising another person",
     reviewed_by_person=True,
@@ -374,7 +374,7 @@ class Case:
         manifest = SeriesManifest.model_validate(dict(manifest) | changes)
         return Keys(k_match, k_open, sign(manifest, key_of(who)))
 
-    def acceptance(self, keys: Keys, x: int, signer: str | None = None, **changes: Any) -> str:
+    def acceptance(self, keys: Keys, x: int, /, signer: str | None = None, **changes: Any) -> str:
         """A holder's acceptance, or one that somebody else signed."""
         manifest = keys.manifest.payload
         digest = key_digest(keys.series_id, 2, 3, manifest.commitments_match, manifest.commitments_open)

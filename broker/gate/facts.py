@@ -129,5 +129,7 @@ def verified_from(findings: Sequence[Finding], now: int) -> Verified | None:
         Verified(**{name: getattr(finding, name) for name in Verified.model_fields}) for finding in valid
     }
     if len(found) > 1:
-        raise BadInput("Two findings about the same request contradict each other. Ask the legal desk to settle it.")
+        raise BadInput(
+            "Two findings about the same request contradict each other. Ask the legal desk to settle it."
+        )
     return next(iter(found), None)

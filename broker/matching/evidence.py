@@ -57,6 +57,7 @@ class TokenSet:
 
     admitted: Admitted
     lists: tuple[TokenList, ...] = field(repr=False)
+    nonce: bytes = field(repr=False)
     root: bytes
     digest: bytes = field(repr=False)
 
@@ -77,8 +78,8 @@ class TokenSet:
             most = identifiers[allowed[item.handle, item.deposit_id].identifier_type]
             if len(split(item.tokens)) > most:
                 raise NotPermitted("A list has more tokens than the permit has identifiers of that type.")
-        lists = submission.lists
-        return cls(admitted, lists, token_set_root(submission.nonce, lists), token_set_digest(lists))
+        lists, nonce = submission.lists, submission.nonce
+        return cls(admitted, lists, nonce, token_set_root(nonce, lists), token_set_digest(lists))
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,12 @@ def find(connection: Connection, request_id: bytes) -> StoredRequest | None:
     return None if row is None else StoredRequest(**row._mapping)
 
 
+def state(connection: Connection, request_id: bytes) -> str | None:
+    """How far a request came; its row is locked in a write, where the database knows row locks."""
+    query = select(requests.c.state).where(requests.c.request_id == request_id).with_for_update()
+    return connection.execute(query).scalar_one_or_none()
+
+
 def permit_of(connection: Connection, request_id: bytes) -> StoredPermit | None:
     """The permit of a request, if it was admitted; its row is locked in a write, where the database knows row locks."""
     query = select(permits).where(permits.c.request_id == request_id).with_for_update()

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from broker.protocol.errors import NotFound
 from clients.cli.run import Commands, application
@@ -46,7 +46,7 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType(
         "canonicalise": Subject(
             "clients.cli.canonicalise", "Write identifiers in the one form that is compared."
         ),
-        "demo": Subject("clients.demo.cli", "Watch the whole story with made-up agencies."),
+        "demo": Subject("clients.demo.cli", "Watch the whole story with made-up agencies.", "demo"),
         "broker": Subject("", "Run a broker."),
     }
 )
@@ -95,6 +95,10 @@ def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
 
 
 def _command(name: str, application: Any) -> Any:
+    if not isinstance(application, typer.Typer) and not isinstance(application, TyperCommand | TyperGroup):
+        # A subject of one command may be a plain function.
+        function, application = application, typer.Typer(add_completion=False, rich_markup_mode=None)
+        application.command()(function)
     command = typer.main.get_command(application) if isinstance(application, typer.Typer) else application
     command.name = name
     return command

@@ -44,7 +44,7 @@ def conditions(
         "permitted_jurisdictions": ["NL", "IE", "DE"],
         "permitted_offences": ["trafficking_adult", "trafficking_minor", "forced_labour"],
         "highest_tier": "hits",
-        "transfer_ground": "none_needed",
+        "transfer_ground": "within_union",
         "retain_until": now + 90 * DAY_SECONDS,
         "notice_duty": False,
         "releases_each_payload": False,

@@ -4,10 +4,13 @@ Rule: the manifest was verified when it was accepted; here its bytes are compare
 changed row is found before a share is used.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from broker.gate.facts import Party, SeriesFacts
 from broker.protocol.documents import Signed, verify
 from broker.protocol.errors import Conflict, NotFound, VerificationFailed
+from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import SeriesManifest
 from clients.keyholder.context import KeyHolder
 from clients.keyholder.store import series as rows
@@ -44,3 +47,28 @@ def stored_manifest(stored: rows.StoredSeries) -> Signed[SeriesManifest]:
     if signed.payload_digest != stored.series_id:
         raise VerificationFailed("A stored manifest is not that of its series. Restore the folder from a backup.")
     return signed
+
+
+def held_series_facts(
+    connection: Connection, space: Space, series_ids: Iterable[bytes]
+) -> dict[bytes, SeriesFacts]:
+    """What this holder knows itself of those of the series that it ever accepted, for comparison with a decision.
+
+    Raises VerificationFailed if a contributor is no member of the space any more."""
+    members = {member.agency_id: member for member in space.members}
+    known: dict[bytes, SeriesFacts] = {}
+    for series_id in series_ids:
+        stored = rows.find(connection, series_id)
+        if stored is None:
+            continue
+        contributor = members.get(stored.contributor)
+        if contributor is None:
+            raise VerificationFailed("A series' contributor is no member of the space any more.")
+        manifest = stored_manifest(stored).payload
+        known[series_id] = SeriesFacts(
+            series_id=series_id,
+            contributor=Party.of(contributor),
+            identifier_type=manifest.identifier_type,
+            conditions=manifest.conditions,
+        )
+    return known

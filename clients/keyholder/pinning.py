@@ -31,11 +31,13 @@ class BundleShelf:
         self._directory = directory / BUNDLE_FOLDER
         self._loaded: dict[bytes, Bundle] = {}
 
-    def keep(self, source: Path) -> Bundle:
+    def keep(self, source: Path, wanted: bytes | None = None) -> Bundle:
         """Load a bundle from where the operator has it, copy it, and load the copy.
 
-        Raises BadInput for a bundle that does not load, VerificationFailed if the copy is another."""
+        Raises BadInput for a bundle that does not load, VerificationFailed if its digest is not the one wanted."""
         bundle = bundles.load(source)
+        if wanted is not None and bundle.digest != wanted:
+            raise VerificationFailed("The bundle has another digest than the one to activate. Nothing was changed.")
         kept = self._directory / bundle.digest.hex()
         if not kept.exists():
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -87,9 +89,13 @@ def pin_space(database: Database, keys: HolderKeys, document: str, founder_enrol
     return signed
 
 
-def activate_bundle(database: Database, shelf: BundleShelf, source: Path, now: int) -> Bundle:
-    """Put a bundle in force for this holder: it refuses what was decided under any other. Errors as `BundleShelf`."""
-    bundle = shelf.keep(source)
+def activate_bundle(
+    database: Database, shelf: BundleShelf, source: Path, now: int, wanted: bytes | None = None
+) -> Bundle:
+    """Put a bundle in force for this holder: it refuses what was decided under any other.
+
+    Errors as `BundleShelf.keep`."""
+    bundle = shelf.keep(source, wanted)
     with database.write() as connection:
         current = pinned.activation(connection)
         if current is None or current.bundle_digest != bundle.digest:

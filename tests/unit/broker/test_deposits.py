@@ -40,7 +40,9 @@ def _state(case: Case, upload: Upload) -> tuple[str, int, int]:
     return found["state"], found["next_batch"], found["records_stored"]
 
 
-def test_a_deposit_goes_from_declaration_to_serving_with_an_entry_at_each_step(ready: Case, keys: Keys) -> None:
+def test_a_deposit_goes_from_declaration_to_serving_with_an_entry_at_each_step(
+    ready: Case, keys: Keys
+) -> None:
     upload = ready.serving(keys)
     assert _state(ready, upload) == ("serving", 2, 6)
     assert ready.kinds()[-3:] == ["DEPOSIT_ADMITTED", "DEPOSIT_COMPLETED", "DEPOSIT_SERVING"]
@@ -140,7 +142,9 @@ def test_a_gap_between_batches_is_a_conflict(ready: Case, upload: Upload) -> Non
     assert _state(ready, upload) == ("admitted", 0, 0)
 
 
-def test_a_batch_cut_short_unsorted_repeating_or_too_long_is_refused_whole(ready: Case, upload: Upload) -> None:
+def test_a_batch_cut_short_unsorted_repeating_or_too_long_is_refused_whole(
+    ready: Case, upload: Upload
+) -> None:
     records = upload.records
     first = encode_batch(records[:3])
     bad = [
@@ -165,7 +169,9 @@ def test_a_batch_over_eight_mebibytes_is_too_large(ready: Case, upload: Upload) 
     assert ready.put(upload, 0, bytes((8 * 1024 * 1024 // size + 1) * size)).slug == "too-large"
 
 
-def test_a_deposit_with_records_missing_altered_or_another_root_is_not_completed(ready: Case, keys: Keys) -> None:
+def test_a_deposit_with_records_missing_altered_or_another_root_is_not_completed(
+    ready: Case, keys: Keys
+) -> None:
     short = ready.mask(keys)
     ready.declare(short)
     ready.put(short, 0, short.batches(4)[0])
@@ -243,5 +249,3 @@ def test_a_self_test_of_something_else_does_not_make_a_deposit_serve(
     _complete(ready, upload)
     assert ready.step(upload, "serve", ready.self_test(upload, **change)).slug == slug
     assert _state(ready, upload)[0] == "complete"
-
-

@@ -36,7 +36,8 @@ def test_two_acceptances_of_three_holders_are_too_few(ready: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"series_id": bytes(32)}, {"key_digest": bytes(32)}, {"holder_id": "holder-1", "x": 1}, {"x": 2}]
+    "change",
+    [{"series_id": bytes(32)}, {"key_digest": bytes(32)}, {"holder_id": "holder-1", "x": 1}, {"x": 2}],
 )
 def test_an_acceptance_of_something_else_is_refused(ready: Case, change: dict[str, Any]) -> None:
     keys = ready.deal()
@@ -95,7 +96,9 @@ def test_a_suspended_member_opens_no_series(ready: Case) -> None:
     members = ready.space().members
     suspended = (members[0], members[1].model_copy(update={"suspended": True}), members[2])
     assert ready.found(ready.space(roster_version=2, members=suspended)).status == 200
-    assert ready.open_series(ready.deal("company-2", roster_version=2), who="company-2").slug == "not-permitted"
+    assert (
+        ready.open_series(ready.deal("company-2", roster_version=2), who="company-2").slug == "not-permitted"
+    )
 
 
 def _close(case: Case, keys: Keys, who: str = "company-1") -> str:
@@ -173,7 +176,7 @@ def test_only_the_contributor_withdraws(ready: Case) -> None:
     assert "SERIES_WITHDRAWN" not in ready.kinds()
 
 
-def _destruction(keys: Keys, x: int, digest: bytes, signer: str | None = None, **changes: Any) -> str:
+def _destruction(keys: Keys, x: int, digest: bytes, /, signer: str | None = None, **changes: Any) -> str:
     receipt = DestructionReceipt(
         series_id=keys.series_id, holder_id=f"holder-{x}", x=x, withdrawal_digest=digest, destroyed_at=NOW
     )
@@ -207,5 +210,3 @@ def test_a_destruction_receipt_of_another_holder_series_or_withdrawal_is_refused
         _destruction(keys, 1, withdrawal.digest, signer="company-1"),
     ):
         assert ready.post("company-1", path, documents(wrong)).slug == "verification-failed"
-
-

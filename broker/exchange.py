@@ -1,0 +1,269 @@
+"""The whole life of a request, on one page: docs/life-of-a-request.md gives the reason for each step's place.
+
+    file_request     1 papers   2 facts   3 gate.admit   4 ADMITTED or REFUSED, budget and permit
+                     [the key holders decide again and evaluate, elsewhere]
+    answer_tokens    5 permit   6 TOKENS   7 find   8 gate.release   9 RELEASE   10 assemble   11 RELEASED
+
+Rule (DESIGN 3): each step demands the evidence of the step before, a frozen value that only a check can make, so a
+skipped step does not type-check. What a step decides, what it spends and its log entry are one transaction; a refusal
+goes the same way, is recorded, and is raised once the record is durable. The same bytes are answered the same at any
+time, so an interrupted call is sent again and goes on where it stopped.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+from broker import admission, permits
+from broker.admission import Candidate, Filed
+from broker.audit.log import Receipt
+from broker.audit.records import (
+    Failed,
+    Released,
+    ReleaseDecided,
+    RequestRefused,
+    TokensOfSeries,
+    TokensReceived,
+)
+from broker.context import Broker
+from broker.disclosure import Release, assemble
+from broker.gate.decide import Decision, decide_admission, decide_release
+from broker.gate.facts import ReleaseFacts, Result
+from broker.matching.count import TOKEN_BYTES
+from broker.matching.evidence import Admitted, Matches, Recorded, TokenSet
+from broker.matching.find import find, recall
+from broker.permits import Held
+from broker.protocol.documents import Signed, sign, verify
+from broker.protocol.errors import Expired, Refused
+from broker.protocol.messages.base import encode
+from broker.protocol.messages.requests import (
+    Admission,
+    AdmissionRecord,
+    Disclosure,
+    Request,
+    RequestSubmission,
+    TokenSubmission,
+)
+from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
+from broker.refusals import GateRefusal, Told
+from broker.registry import Caller
+from broker.store import ledger
+from broker.store import matches as match_rows
+from broker.store import requests as rows
+from broker.store.database import Connection
+
+
+def file_request(broker: Broker, caller: Caller, submission: RequestSubmission) -> Admission:
+    """Decide about a request; an admitted one gets its permit.
+
+    Raises GateRefusal (recorded), BadInput, VerificationFailed, NotFound, NotPermitted, Conflict or Unavailable."""
+    request = verify(Request, submission.request, caller.signing_key)
+    digest = hashlib.sha256(encode(submission)).digest()
+    now = broker.clock()
+    with broker.database.write() as connection:
+        answer = permits.answered_before(broker, connection, request.payload.request_id, digest)
+        if answer is None:
+            # 1. Who asks, and what the legal desks found about exactly this request.
+            filed = admission.read_papers(connection, caller, request, submission.findings)
+            # 2. The ledger is locked before it is read, and charged before it is let go.
+            ledger.lock(connection, filed.space.space_id, filed.requester.agency_id)
+            found = admission.candidates(connection, filed, now)
+            facts = admission.facts(broker, connection, filed, found, now)
+            # 3. The gate.
+            decision = decide_admission(broker.bundle, facts)
+            # 4. Entry, budget and answer together.
+            if decision.outcome is Outcome.ALLOW:
+                answer = _admit(broker, connection, filed, found, decision, digest, now)
+            else:
+                answer = _refuse(broker, connection, filed, decision, digest, now)
+    if isinstance(answer, GateRefusal):
+        raise answer
+    return answer
+
+
+def answer_tokens(
+    broker: Broker, caller: Caller, request_id: bytes, submission: TokenSubmission
+) -> Signed[Disclosure]:
+    """Match the tokens of an admitted request, once, and disclose what the gate lets leave.
+
+    Raises GateRefusal (recorded), BadInput, NotFound, NotPermitted, Expired, Conflict or Unavailable."""
+    answer: Signed[Disclosure] | GateRefusal | Recorded
+    with broker.database.write() as connection:
+        # 5. The caller's own permit, and tokens within it.
+        held = permits.held_permit(broker, connection, caller, request_id)
+        tokens = TokenSet.within(held.admitted, submission)
+        # 6. The permit's one use is in the log before a token meets a record.
+        answer = permits.disclosed_before(broker, connection, held, tokens) or _record_tokens(
+            broker, connection, held, tokens
+        )
+    if isinstance(answer, Recorded):
+        with broker.database.write() as connection:
+            # 7. to 9. What is found decides whether it may leave; the decision is durable when this block ends.
+            _decide_release(broker, connection, held, answer)
+        with broker.database.write() as connection:
+            # 10. and 11. Assembled on the receipt, read back from the log.
+            answer = _disclose(broker, connection, held, answer)
+    if isinstance(answer, GateRefusal):
+        raise answer
+    return answer
+
+
+def _admit(
+    broker: Broker,
+    connection: Connection,
+    filed: Filed,
+    found: Sequence[Candidate],
+    decision: Decision,
+    digest: bytes,
+    now: int,
+) -> Admission:
+    terms = permits.terms_of(broker, filed, found, decision, now)
+    record = AdmissionRecord(terms=terms, decision=decision.text)
+    receipt = broker.audit.append(connection, RecordKind.ADMITTED, record, now)
+    admitted = Admitted.by(terms, receipt)
+    permit, answer = permits.issue(broker, filed, admitted, found, decision.notes)
+    request_id, counted = filed.request.payload.request_id, terms.tier is Tier.COUNT
+    ledger.charge(
+        connection,
+        space_id=terms.space_id,
+        requester=terms.requester,
+        request_id=request_id,
+        identifiers=sum(batch.identifiers for batch in terms.batches),
+        epsilon_millis=filed.space.count_epsilon_millis if counted else 0,
+        now=now,
+    )
+    permits.keep(connection, filed, digest, rows.ADMITTED, encode(answer), receipt)
+    rows.add_permit(
+        connection,
+        rows.StoredPermit(
+            terms.permit_id, request_id, permit.document, decision.text, terms.expires_at, None, None
+        ),
+    )
+    return answer
+
+
+def _refuse(
+    broker: Broker, connection: Connection, filed: Filed, decision: Decision, digest: bytes, now: int
+) -> GateRefusal:
+    record = RequestRefused(
+        request_id=filed.request.payload.request_id,
+        space_id=filed.space.space_id,
+        requester=filed.requester.agency_id,
+        request_digest=filed.request.digest,
+        finding_digests=tuple(finding.digest for finding in filed.findings),
+        decision=decision.text,
+    )
+    receipt = broker.audit.append(connection, RecordKind.REFUSED, record, now)
+    refusal = GateRefusal(decision, receipt)
+    permits.keep(connection, filed, digest, rows.REFUSED, permits.write_told(refusal.told), receipt)
+    return refusal
+
+
+def _record_tokens(broker: Broker, connection: Connection, held: Held, tokens: TokenSet) -> Recorded:
+    terms, now = held.admitted.terms, broker.clock()
+    if held.permit.token_root is not None:
+        # An earlier call came this far and no further: its entry is the latest of this request.
+        return Recorded.by(tokens, broker.audit.receipt(connection, held.request.log_index))
+    if not terms.not_before_at <= now < terms.expires_at:
+        raise Expired("The permit's time is over. File the request anew.")
+    record = TokensReceived(
+        permit_id=terms.permit_id,
+        request_id=held.request.request_id,
+        requester=terms.requester,
+        token_root=tokens.root,
+        nonce_digest=hashlib.sha256(tokens.nonce).digest(),
+        lists=tuple(
+            TokensOfSeries(handle=each.handle, deposit_id=each.deposit_id, tokens=len(each.tokens) // TOKEN_BYTES)
+            for each in tokens.lists
+        ),
+    )
+    receipt = broker.audit.append(connection, RecordKind.TOKENS, record, now)
+    rows.use_permit(connection, terms.permit_id, tokens.root)
+    rows.advance(connection, held.request.request_id, rows.ADMITTED, rows.TOKENS, receipt.proof.index)
+    return Recorded.by(tokens, receipt)
+
+
+def _decide_release(broker: Broker, connection: Connection, held: Held, recorded: Recorded) -> None:
+    now, terms, request_id = broker.clock(), held.admitted.terms, held.request.request_id
+    if rows.state(connection, request_id) != rows.TOKENS:
+        return  # an earlier call decided
+    # 7. Tokens meet records.
+    matches = find(connection, recorded, now)
+    # 8. The gate, on the result.
+    decision = _gate_release(broker, connection, held, matches, now)
+    # 9. Entry, ledger and what matched, together; unmatched tokens are forgotten with this call.
+    record = ReleaseDecided(
+        permit_id=terms.permit_id,
+        request_id=request_id,
+        requester=terms.requester,
+        token_root=recorded.tokens.root,
+        decision=decision.text,
+    )
+    receipt = broker.audit.append(connection, RecordKind.RELEASE, record, now)
+    rows.advance(connection, request_id, rows.TOKENS, rows.RELEASING, receipt.proof.index)
+    allowed = decision.outcome is Outcome.ALLOW
+    counted = terms.tier is Tier.COUNT or (allowed and decision.tier is Tier.COUNT)
+    ledger.settle(connection, request_id, len(matches.pairs), held.space.count_epsilon_millis if counted else 0)
+    if allowed:
+        match_rows.keep(connection, terms.permit_id, matches.pairs)
+
+
+def _gate_release(
+    broker: Broker, connection: Connection, held: Held, matches: Matches, now: int
+) -> Decision:
+    terms = held.admitted.terms
+    facts = ReleaseFacts(
+        now=now,
+        admission_digest=terms.decision_digest,
+        admitted=held.admitted.facts,
+        result=Result(hits=len(matches.pairs), contributors=matches.contributors),
+    )
+    return decide_release(broker.bundle, facts, terms.tier)
+
+
+def _disclose(
+    broker: Broker, connection: Connection, held: Held, recorded: Recorded
+) -> Signed[Disclosure] | GateRefusal:
+    now, request_id = broker.clock(), held.request.request_id
+    answer, receipt = permits.release_of(broker, connection, request_id)
+    if answer is not None:
+        return answer  # an identical call was faster
+    decision = decision_of(receipt)
+    if decision.outcome is not Outcome.ALLOW:
+        return _fail(broker, connection, held, receipt, Told.of(decision))
+    # 10. Assembled on the receipt, and on what was kept when it was given.
+    release = Release.by(recall(connection, recorded, now), decision, receipt)
+    try:
+        assembled = assemble(
+            release, request_id, Tier(held.request.tier), held.space, broker.keys.count_key, now
+        )
+    except Refused as error:
+        return _fail(broker, connection, held, receipt, Told((), (error.detail,), (), (), ()))
+    signed = sign(assembled, broker.keys.signing_key)
+    # 11. The entry and the exact answer, together.
+    record = Released(
+        permit_id=assembled.permit_id,
+        request_id=request_id,
+        requester=assembled.requester,
+        tier=assembled.tier,
+        disclosure_digest=signed.digest,
+        release_index=receipt.proof.index,
+    )
+    entry = broker.audit.append(connection, RecordKind.RELEASED, record, now)
+    rows.advance(connection, request_id, rows.RELEASING, rows.RELEASED, entry.proof.index)
+    rows.keep_disclosure(connection, assembled.permit_id, signed.document.encode("ascii"))
+    return signed
+
+
+def _fail(broker: Broker, connection: Connection, held: Held, release: Receipt, told: Told) -> GateRefusal:
+    terms = held.admitted.terms
+    record = Failed(
+        permit_id=terms.permit_id,
+        request_id=held.request.request_id,
+        requester=terms.requester,
+        release_index=release.proof.index,
+        problem=Refused.problem,
+    )
+    entry = broker.audit.append(connection, RecordKind.FAILED, record, broker.clock())
+    rows.advance(connection, held.request.request_id, rows.RELEASING, rows.FAILED, entry.proof.index)
+    rows.keep_disclosure(connection, terms.permit_id, permits.write_told(told))
+    return GateRefusal(told, entry)

@@ -1,0 +1,240 @@
+"""Decide: the three actions, each a pure function of bundle and facts; and decide again from a record.
+
+Rule: default deny. Cedar is asked for each series; what it cannot count (contributors, budgets of privacy) is counted
+here, from facts, and named by its rule. Below the tier `sources` a request that fewer than three contributors could
+answer is decided as `sources` (L21); a count too small or without budget is decided as `hits` (L15). A series that only
+its own conditions refuse is left out; the request is refused when none is left.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from broker.gate import engine, question
+from broker.gate.bundle import Bundle
+from broker.gate.decision import Action, Decision, SeriesVerdict
+from broker.gate.facts import AdmitFacts, DepositFacts, ReleaseFacts, Result, SeriesFacts
+from broker.protocol.errors import BadInput, VerificationFailed
+from broker.protocol.messages.base import Message, decode, read
+from broker.protocol.messages.vocabulary import Outcome, Tier
+
+__all__ = [
+    "COMPUTED",
+    "Decision",
+    "decide_admission",
+    "decide_again",
+    "decide_deposit",
+    "decide_release",
+    "decide_text",
+    "replay",
+]
+
+LANE = "LANE"
+NO_SERIES = "NO_SERIES"
+COMPUTED: dict[str, tuple[str, str]] = {
+    LANE: (
+        "There is no lane from this kind of contributor to this kind of requester.",
+        "Lanes are data of the bundle: an unknown lane is refused",
+    ),
+    NO_SERIES: ("Nobody has deposited identifiers of this type here that could be asked.", ""),
+    "GATEWAY": ("No gateway opens: what each would need is listed.", "Default deny"),
+    "L21": (
+        "Fewer than three contributors could answer, so it was decided as a request for sources.",
+        "Narrowgate rule: a match over few contributors names them",
+    ),
+    engine.ENGINE_ERROR: ("The rules could not be evaluated without an error, so the answer is no.", ""),
+}
+"""Refusals that no Cedar rule makes: reason and law by name."""
+
+
+def decide_deposit(bundle: Bundle, facts: DepositFacts) -> Decision:
+    """May this contributor make this deposit?"""
+    entities = question.entities(
+        facts.contributor,
+        facts.declaration_digest,
+        facts.contributor,
+        facts.identifier_type,
+        facts.conditions,
+    )
+    verdict = engine.ask(bundle, "deposit", entities, question.deposit_context(bundle, facts))
+    outcome = Outcome.ALLOW if verdict.allowed else Outcome.DENY
+    rules = verdict.rules or ("GATEWAY",)
+    return _decision(bundle, "deposit", facts, outcome, None, rules, _needs(bundle, verdict.missed), (), ())
+
+
+def decide_admission(bundle: Bundle, facts: AdmitFacts) -> Decision:
+    """May this request be put to holders, and to which series?"""
+    tier, notes = _count_or_hits(bundle, facts)
+    verdicts = _ask_each(bundle, "admit", facts, tier, facts.now, None)
+    contributors = _contributors(facts, verdicts)
+    few = 0 < contributors < bundle.limits.count_contributors and tier in (Tier.COUNT, Tier.HITS)
+    if few:
+        tier, notes = Tier.SOURCES, (*notes, COMPUTED["L21"][0])
+        verdicts = _ask_each(bundle, "admit", facts, tier, facts.now, None)
+    return _of_series(bundle, "admit", facts, tier, verdicts, notes, ("L21",) if few else ())
+
+
+def decide_release(bundle: Bundle, facts: ReleaseFacts, tier: Tier) -> Decision:
+    """May this result leave at `tier`, now that it is known?"""
+    verdicts = _ask_each(bundle, "release", facts.admitted, tier, facts.now, facts.result)
+    refused = [one for one in verdicts if one.outcome is Outcome.DENY]
+    # A result is one answer over all series: whatever refuses one of them refuses it.
+    if refused and len(refused) < len(verdicts):
+        verdicts = tuple(
+            SeriesVerdict(series_id=one.series_id, outcome=Outcome.DENY, rules=refused[0].rules, missed=())
+            for one in verdicts
+        )
+    return _of_series(bundle, "release", facts, tier, verdicts, (), ())
+
+
+def decide_text(bundle: Bundle, text: bytes) -> Decision:
+    """Decide on facts as a person wrote them: JSON with `action`, and for a release `tier`. Raises BadInput."""
+    case = read(_Case, text)
+    if case.deposit is not None:
+        return decide_deposit(bundle, case.deposit)
+    if case.admit is not None:
+        return decide_admission(bundle, case.admit)
+    if case.release is not None and case.tier is not None:
+        return decide_release(bundle, case.release, case.tier)
+    raise BadInput(
+        'Give facts as {"deposit": {...}}, {"admit": {...}} or {"release": {...}, "tier": "hits"}.'
+    )
+
+
+def replay(bundle: Bundle, text: str) -> Decision:
+    """Decide again from the facts in a recorded decision; its verdict is not read.
+
+    Raises BadInput for another bundle's decision, VerificationFailed when the digest differs."""
+    recorded = decode(Decision, text.encode())
+    if recorded.bundle_digest != bundle.digest:
+        raise BadInput("This decision was taken under another bundle of rules. Replay it with that one.")
+    again = decide_again(bundle, recorded)
+    if again.text != text:
+        raise VerificationFailed("The recorded decision is not what these rules come to on its facts.")
+    return again
+
+
+def decide_again(bundle: Bundle, recorded: Decision) -> Decision:
+    """Decide on the facts of `recorded` under `bundle`, whatever bundle it was taken under."""
+    facts = recorded.facts
+    if recorded.action == "deposit" and isinstance(facts, DepositFacts):
+        return decide_deposit(bundle, facts)
+    if recorded.action == "admit" and isinstance(facts, AdmitFacts):
+        return decide_admission(bundle, facts)
+    if recorded.action == "release" and isinstance(facts, ReleaseFacts) and recorded.tier is not None:
+        return decide_release(bundle, facts, recorded.tier)
+    raise VerificationFailed("The recorded decision's facts are not those of its action.")
+
+
+class _Case(Message):
+    deposit: DepositFacts | None = None
+    admit: AdmitFacts | None = None
+    release: ReleaseFacts | None = None
+    tier: Tier | None = None
+
+
+def _count_or_hits(bundle: Bundle, facts: AdmitFacts) -> tuple[Tier, tuple[str, ...]]:
+    if facts.tier is not Tier.COUNT:
+        return facts.tier, ()
+    if facts.identifiers < bundle.limits.count_least_identifiers:
+        return Tier.HITS, ("L15: a count about so few identifiers is decided as hits.",)
+    if facts.derived.count_cost_millis > facts.derived.count_budget_left_millis:
+        return Tier.HITS, ("L15: the budget for counts is spent, so this is decided as hits.",)
+    return Tier.COUNT, ()
+
+
+def _ask_each(
+    bundle: Bundle, action: Action, facts: AdmitFacts, tier: Tier, now: int, result: Result | None
+) -> tuple[SeriesVerdict, ...]:
+    return tuple(_ask(bundle, action, facts, series, tier, now, result) for series in facts.series)
+
+
+def _ask(
+    bundle: Bundle,
+    action: Action,
+    facts: AdmitFacts,
+    series: SeriesFacts,
+    tier: Tier,
+    now: int,
+    result: Result | None,
+) -> SeriesVerdict:
+    entities = question.entities(
+        facts.requester, series.series_id, series.contributor, series.identifier_type, series.conditions
+    )
+    context = question.matching_context(bundle, facts, series, tier, now, result)
+    verdict = engine.ask(bundle, action, entities, context)
+    lane = question.lane(bundle, facts.requester, series)
+    outcome = Outcome.ALLOW if verdict.allowed else Outcome.DENY
+    rules = verdict.rules if verdict.allowed or lane else tuple(sorted({*verdict.rules, LANE}))
+    missed = [clause for clause in verdict.missed if clause.partition("/")[0] in lane]
+    return SeriesVerdict(
+        series_id=series.series_id,
+        outcome=outcome,
+        rules=rules or ("GATEWAY",),
+        missed=_needs(bundle, missed),
+    )
+
+
+def _contributors(facts: AdmitFacts, verdicts: Sequence[SeriesVerdict]) -> int:
+    pairs = zip(facts.series, verdicts, strict=True)
+    return len({one.contributor.agency_id for one, verdict in pairs if verdict.outcome is Outcome.ALLOW})
+
+
+def _of_series(
+    bundle: Bundle,
+    action: Action,
+    facts: AdmitFacts | ReleaseFacts,
+    tier: Tier,
+    verdicts: Sequence[SeriesVerdict],
+    notes: Sequence[str],
+    extra: Sequence[str],
+) -> Decision:
+    allowed = [one for one in verdicts if one.outcome is Outcome.ALLOW]
+    if allowed:
+        rules = sorted({rule for one in allowed for rule in one.rules})
+        return _decision(bundle, action, facts, Outcome.ALLOW, tier, rules, (), tuple(verdicts), notes)
+    every = [set(one.rules) for one in verdicts]
+    common = set.intersection(*every) if every else {NO_SERIES}
+    # What refuses every series tells most; where nothing does, all that refused one is told.
+    refusing = sorted({*(common or set().union(*every)), *extra})
+    missed = tuple(dict.fromkeys(line for one in verdicts for line in one.missed))
+    return _decision(bundle, action, facts, Outcome.DENY, tier, refusing, missed, tuple(verdicts), notes)
+
+
+def _decision(
+    bundle: Bundle,
+    action: Action,
+    facts: DepositFacts | AdmitFacts | ReleaseFacts,
+    outcome: Outcome,
+    tier: Tier | None,
+    rules: Iterable[str],
+    missed: Sequence[str],
+    series: Sequence[SeriesVerdict],
+    notes: Sequence[str],
+) -> Decision:
+    named = tuple(rules)
+    return Decision(
+        action=action,
+        bundle_digest=bundle.digest,
+        facts=facts,
+        outcome=outcome,
+        tier=tier,
+        rules=named,
+        reasons=tuple(_said(bundle, rule)[0] for rule in named),
+        law=tuple(_said(bundle, rule)[1] for rule in named),
+        missed=tuple(missed),
+        series=tuple(series),
+        notes=tuple(notes),
+    )
+
+
+def _said(bundle: Bundle, rule: str) -> tuple[str, str]:
+    if rule in COMPUTED:
+        return COMPUTED[rule]
+    return bundle.rules[rule].reason, bundle.rules[rule].law
+
+
+def _needs(bundle: Bundle, missed: Iterable[str]) -> tuple[str, ...]:
+    lines = []
+    for clause in missed:
+        rule, _, number = clause.partition("/")
+        lines.append(f"{rule}, clause {number}: {bundle.rules[rule].needs[int(number) - 1]}")
+    return tuple(lines)

@@ -1,0 +1,233 @@
+"""What a request is given: its permit, and at any later time the same answer again.
+
+Rule: below `sources` a permit and its sheets name no contributor, handles are fresh for each request, and their order
+is that of the handles, which tells nothing (decision 0002). The ADMITTED record goes to each key holder sealed, by
+the requester's hand (decision 0003). What is read back from the database is verified again. It decides nothing.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from broker.admission import Candidate, Filed
+from broker.audit.log import Receipt
+from broker.context import Broker
+from broker.gate.decide import Decision
+from broker.matching.evidence import Admitted, TokenSet
+from broker.protocol import wrapping
+from broker.protocol.documents import Signed, sign, verify
+from broker.protocol.errors import Conflict, NotFound, NotPermitted, Unavailable
+from broker.protocol.messages.base import decode, encode
+from broker.protocol.messages.parties import Space
+from broker.protocol.messages.requests import (
+    Admission,
+    Disclosure,
+    OpenedRecord,
+    Permit,
+    PermitSeries,
+    PermitTerms,
+    SealedRecord,
+)
+from broker.protocol.messages.series import SeriesSheet
+from broker.protocol.messages.vocabulary import Tier
+from broker.refusals import GateRefusal, Told
+from broker.registry import Caller, load_space, member_of
+from broker.store import requests as rows
+from broker.store.database import Connection
+
+MAXIMUM_DEPOSITS = 1000
+"""Deposits one permit can name: tokens are sent in one list for each."""
+NAMES_CONTRIBUTORS = (Tier.SOURCES, Tier.PAYLOAD)
+HOUR_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Held:
+    """A requester's own permit with its evidence, and how far its request came."""
+
+    request: rows.StoredRequest
+    permit: rows.StoredPermit
+    space: Space
+    admitted: Admitted
+
+
+def terms_of(
+    broker: Broker, filed: Filed, found: Sequence[Candidate], decision: Decision, now: int
+) -> PermitTerms:
+    """What the permit allows: the admitted series under fresh handles, in the order of the handles.
+
+    Raises Conflict when they have more deposits than a permit can name."""
+    request = filed.request.payload
+    admitted = [each for each in found if each.serving.series.series_id in set(decision.series)]
+    if sum(len(each.serving.deposits) for each in admitted) > MAXIMUM_DEPOSITS:
+        raise Conflict("More deposits could answer than one permit can name (1,000). Ask for fewer types at once.")
+    series = [
+        PermitSeries(
+            handle=broker.random_bytes(16),
+            series_id=each.serving.series.series_id,
+            identifier_type=each.manifest.identifier_type,
+            key_digest=each.serving.series.key_digest,
+            deposits=tuple(sorted(deposit.deposit_id for deposit in each.serving.deposits)),
+        )
+        for each in admitted
+    ]
+    return PermitTerms(
+        permit_id=broker.random_bytes(16),
+        space_id=request.space_id,
+        roster_version=request.roster_version,
+        requester=request.requester,
+        request_digest=filed.request.digest,
+        tier=decision.tier,
+        batches=request.batches,
+        series=tuple(sorted(series, key=lambda each: each.handle)),
+        decision_digest=decision.digest,
+        bundle_digest=broker.bundle.digest,
+        not_before_at=now,
+        expires_at=now + broker.settings.permit_hours * HOUR_SECONDS,
+        trial=broker.audit.trial,
+    )
+
+
+def issue(
+    broker: Broker, filed: Filed, admitted: Admitted, found: Sequence[Candidate], notes: Sequence[str]
+) -> tuple[Signed[Permit], Admission]:
+    """The signed permit, and the requester's answer: sheets in the permit's order, the record sealed to each holder."""
+    permit = sign(Permit(terms=admitted.terms, proof=admitted.receipt.proof), broker.keys.signing_key)
+    by_id = {each.serving.series.series_id: each for each in found}
+    answer = Admission(
+        permit=permit.document,
+        series=tuple(
+            _sheet(by_id[series.series_id], series, admitted.terms.tier) for series in admitted.terms.series
+        ),
+        sealed_records=_sealed_records(filed.space, admitted.terms.permit_id, admitted.receipt),
+        notes=tuple(notes),
+    )
+    return permit, answer
+
+
+def keep(
+    connection: Connection, filed: Filed, digest: bytes, state: str, answer: bytes, receipt: Receipt
+) -> None:
+    """Keep a decided request with the exact answer to the submission of this digest."""
+    request = filed.request.payload
+    rows.add(
+        connection,
+        rows.StoredRequest(
+            request_id=request.request_id,
+            space_id=request.space_id,
+            requester=request.requester,
+            tier=request.tier.value,
+            submission_digest=digest,
+            state=state,
+            answer=answer,
+            log_index=receipt.proof.index,
+            received_at=receipt.recorded_at,
+        ),
+    )
+
+
+def held_permit(broker: Broker, connection: Connection, caller: Caller, request_id: bytes) -> Held:
+    """The caller's own permit, verified again, with the receipt of its entry.
+
+    Raises NotFound (another's request as none), NotPermitted (refused, or no member any more) or Unavailable."""
+    stored = rows.find(connection, request_id)
+    if stored is None or stored.requester != caller.party_id:
+        raise NotFound("No such request of yours is known here.")
+    space = load_space(connection, stored.space_id).payload
+    if member_of(space, caller).suspended:
+        raise NotPermitted("The requester is suspended in the newest roster of the space.")
+    permit = rows.permit_of(connection, request_id)
+    if permit is None:
+        raise NotPermitted("The request was refused, so there is no permit. File another request.")
+    signed = verify(Permit, permit.document, broker.keys.signing_public).payload
+    if signed.terms.permit_id != permit.permit_id:
+        raise Unavailable("A stored permit is not that of its request. Tell the operator.")
+    receipt = broker.audit.receipt(connection, signed.proof.index)
+    return Held(stored, permit, space, Admitted.by(signed.terms, receipt))
+
+
+def answered_before(
+    broker: Broker, connection: Connection, request_id: bytes, submission_digest: bytes
+) -> Admission | GateRefusal | None:
+    """What the same submission was answered, if it came before. Raises Conflict for another under the same name."""
+    stored = rows.find(connection, request_id)
+    if stored is None:
+        return None
+    if stored.submission_digest != submission_digest:
+        raise Conflict("This request_id was used before with other content. Draw a new one.")
+    if stored.state == rows.REFUSED:
+        return GateRefusal(read_told(stored.answer), broker.audit.receipt(connection, stored.log_index))
+    return decode(Admission, stored.answer)
+
+
+def disclosed_before(
+    broker: Broker, connection: Connection, held: Held, tokens: TokenSet
+) -> Signed[Disclosure] | GateRefusal | None:
+    """What the same tokens were answered, if they were. Raises Conflict for other tokens under a used permit."""
+    if held.permit.token_root is None:
+        return None
+    if held.permit.token_root != tokens.root:
+        raise Conflict("Other tokens were sent under this permit before. File a new request for these.")
+    return _answer_of(broker, connection, held.request, held.permit)
+
+
+def release_of(
+    broker: Broker, connection: Connection, request_id: bytes
+) -> tuple[Signed[Disclosure] | GateRefusal | None, Receipt]:
+    """The answer of a request whose release was decided, None while there is none, and its latest receipt.
+
+    Raises NotFound or Unavailable."""
+    stored, permit = rows.find(connection, request_id), rows.permit_of(connection, request_id)
+    if stored is None or permit is None:
+        raise NotFound("No such request of yours is known here.")
+    receipt = broker.audit.receipt(connection, stored.log_index)
+    return _answer_of(broker, connection, stored, permit), receipt
+
+
+def _answer_of(
+    broker: Broker, connection: Connection, request: rows.StoredRequest, permit: rows.StoredPermit
+) -> Signed[Disclosure] | GateRefusal | None:
+    if permit.disclosure is None:
+        return None
+    if request.state == rows.FAILED:
+        return GateRefusal(read_told(permit.disclosure), broker.audit.receipt(connection, request.log_index))
+    return verify(Disclosure, permit.disclosure.decode("ascii"), broker.keys.signing_public)
+
+
+def write_told(told: Told) -> bytes:
+    """What a refused caller was told, as it is kept."""
+    return json.dumps(asdict(told), sort_keys=True).encode()
+
+
+def read_told(data: bytes) -> Told:
+    """The inverse of `write_told`."""
+    return Told(**{name: tuple(texts) for name, texts in json.loads(data).items()})
+
+
+def _sheet(candidate: Candidate, series: PermitSeries, tier: Tier) -> SeriesSheet:
+    manifest = candidate.manifest
+    return SeriesSheet(
+        handle=series.handle,
+        series_id=series.series_id,
+        identifier_type=series.identifier_type,
+        threshold=manifest.threshold,
+        holders=len(manifest.holders),
+        commitments_match=manifest.commitments_match,
+        commitments_open=manifest.commitments_open,
+        acceptances=candidate.serving.acceptances,
+        deposits=series.deposits,
+        contributor=candidate.contributor.agency_id if tier in NAMES_CONTRIBUTORS else None,
+    )
+
+
+def _sealed_records(space: Space, permit_id: bytes, receipt: Receipt) -> tuple[SealedRecord, ...]:
+    opened = encode(OpenedRecord(record=receipt.record, salt=receipt.salt))
+    return tuple(
+        SealedRecord(
+            holder_id=holder.holder_id,
+            wrapped=wrapping.wrap(
+                holder.wrapping_key, opened, wrapping.facts_info(permit_id, holder.holder_id)
+            ),
+        )
+        for holder in space.holders
+    )

@@ -1,0 +1,183 @@
+"""`narrowgate keyholder ...`: make, pin, activate, serve and look at a key holder.
+
+Rule: parse, call, print; this is where the clock and the system's randomness are bound. Everything but `serve` needs
+the service stopped, since one process owns the folder. Exit codes are those of `clients.cli.run`.
+"""
+
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from broker.protocol import documents
+from broker.protocol.checkpoint import verifier_key
+from broker.protocol.errors import VerificationFailed
+from clients.cli.run import Json, application, clock, identifier, passphrase, random_bytes, read_document, show
+from clients.keyholder import pinning
+from clients.keyholder.context import KeyHolder, open_key_holder
+from clients.keyholder.keys import ENROLMENT_FILE, Persona, create_keys
+from clients.keyholder.store import permits, pinned
+from clients.keyholder.store import series as rows
+
+app = application("Run a key holder: it decides again, then evaluates, and never sees an identifier.")
+
+Folder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The key holder's folder: keys, database and rule bundles.")
+]
+
+
+@app.command("init")
+def initialise(
+    directory: Folder,
+    holder_id: Annotated[str, typer.Option(help="Short name in rosters, such as court-office.")],
+    name: Annotated[str, typer.Option(help="Name as people know it.")],
+    jurisdiction: Annotated[str, typer.Option(help="Two letters, such as NL.")],
+    origin: Annotated[str, typer.Option(help="Address of the service: scheme, host and port.")],
+    json: Json = False,
+) -> None:
+    """Make keys, and the enrolment document to hand to the founder of a space.
+
+    With NARROWGATE_PASSPHRASE set, the keys are locked by it."""
+    keys = create_keys(
+        directory,
+        Persona(holder_id, name, jurisdiction, origin),
+        now=clock(),
+        random_bytes=random_bytes,
+        passphrase=passphrase(),
+    )
+    enrolment = directory / ENROLMENT_FILE
+    kid = documents.key_identifier(keys.signing_public)
+    show(
+        {"holder_id": keys.holder_id, "kid": kid, "enrolment": str(enrolment)},
+        f"Made. Hand {enrolment} to the founder of the space, and back up the folder.",
+        as_json=json,
+    )
+
+
+@app.command("pin")
+def pin(
+    directory: Folder,
+    space: Annotated[Path, typer.Option(metavar="FILE", help="The signed space document, as handed over.")],
+    founder: Annotated[Path, typer.Option(metavar="FILE", help="The founder's enrolment document.")],
+    json: Json = False,
+) -> None:
+    """Pin a space: all keys of agencies, desks, broker and log come from its document.
+
+    Check with the founder, by another way than the file came, that it is the right one."""
+    document = read_document(space, "the space document")
+    enrolment = read_document(founder, "the founder's enrolment")
+    holder = _open(directory)
+    try:
+        signed = pinning.pin_space(holder.database, holder.keys, document, enrolment, holder.clock())
+    finally:
+        holder.close()
+    pinned_space = signed.payload
+    show(
+        {
+            "space_id": pinned_space.space_id.hex(),
+            "roster_version": pinned_space.roster_version,
+            "founder_kid": signed.kid,
+            "members": [member.agency_id for member in pinned_space.members],
+            "bundle_digest": pinned_space.bundle_digest.hex(),
+            "trial": pinned_space.trial,
+        },
+        f"Pinned {pinned_space.name}, roster {pinned_space.roster_version}, founded by key {signed.kid}.\n"
+        f"Its members expect the rules {pinned_space.bundle_digest.hex()}.",
+        as_json=json,
+    )
+
+
+@app.command("activate")
+def activate(
+    directory: Folder,
+    bundle: Annotated[Path, typer.Option(metavar="POLICIES", help="The folder of the rule bundle.")],
+    digest: Annotated[
+        str | None, typer.Option(metavar="HEX", help="Refuse unless the bundle has this digest.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Put a rule bundle in force here. What was decided under any other is refused from then on."""
+    wanted = None if digest is None else identifier(digest, 32, "--digest")
+    holder = _open(directory)
+    try:
+        active = pinning.activate_bundle(holder.database, holder.shelf, bundle, holder.clock(), wanted)
+        with holder.database.read() as connection:
+            spaces = [signed.payload for signed in pinning.pinned_spaces(connection)]
+    finally:
+        holder.close()
+    others = [space.name for space in spaces if space.bundle_digest != active.digest]
+    warning = f"\nBut these spaces expect other rules: {', '.join(others)}." if others else ""
+    show(
+        {"bundle_digest": active.digest.hex(), "spaces_expecting_other_rules": others},
+        f"In force: {active.digest.hex()}.{warning}",
+        as_json=json,
+    )
+
+
+@app.command("serve")
+def serve(
+    directory: Folder,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")],
+    host: Annotated[str, typer.Option(help="Address to listen on; put a TLS proxy before any other.")] = "127.0.0.1",
+) -> None:
+    """Answer calls until stopped. Prints no call and no address of a caller."""
+    # Imported on use: the web framework takes a second that the other commands need not wait for.
+    import uvicorn
+
+    from clients.keyholder.api.app import create_app
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    holder = _open(directory)
+    try:
+        uvicorn.run(
+            create_app(holder), host=host, port=port, access_log=False, log_level="warning", server_header=False
+        )
+    finally:
+        holder.close()
+
+
+@app.command("status")
+def status(directory: Folder, json: Json = False) -> None:
+    """What is pinned, in force and held; and whether a broker's log was found to have forked."""
+    holder = _open(directory)
+    try:
+        found = _status(holder)
+    finally:
+        holder.close()
+    lines = [f"{name.replace('_', ' ')}: {_words(value)}" for name, value in found.items()]
+    show(found, "\n".join(lines), as_json=json)
+    if found["forks_found"]:
+        raise VerificationFailed("A broker's log contradicted itself. Keep the folder as evidence; tell an auditor.")
+
+
+def _status(holder: KeyHolder) -> dict[str, Any]:
+    with holder.database.read() as connection:
+        spaces = [signed.payload for signed in pinning.pinned_spaces(connection)]
+        activation = pinned.activation(connection)
+        accepted, held = rows.count(connection)
+        return {
+            "holder_id": holder.keys.holder_id,
+            "kid": documents.key_identifier(holder.keys.signing_public),
+            "log_verifier_key": verifier_key(holder.log.origin, documents.public_bytes(holder.keys.log_key)),
+            "log_entries": holder.log.size(connection),
+            "spaces": [
+                {"space_id": each.space_id.hex(), "name": each.name, "roster_version": each.roster_version}
+                for each in spaces
+            ],
+            "bundle_in_force": None if activation is None else activation.bundle_digest.hex(),
+            "series_accepted": accepted,
+            "series_held": held,
+            "evaluations": permits.count_evaluations(connection),
+            "forks_found": permits.count_forks(connection),
+        }
+
+
+def _words(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(f"{each['name']} (roster {each['roster_version']})" for each in value) or "none"
+    return "none" if value is None else str(value)
+
+
+def _open(directory: Path) -> KeyHolder:
+    return open_key_holder(directory, clock, random_bytes, passphrase())

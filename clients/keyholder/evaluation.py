@@ -1,0 +1,192 @@
+"""Evaluate a request's points for one series: check everything, charge durably, and only then answer.
+
+Rule (DESIGN 2.5): one transaction keeps the charge to this holder's own budget, the permit's terms, the log entry and
+the checkpoint seen; it is durable before a single point is multiplied. The same permit with the same terms is answered
+again uncharged (another quorum after a failed holder is no second use); other terms under its id are refused.
+
+The budget is the rules' limit for 30 days times t/n, for each requester: a requester that spreads its calls over all
+holders comes to the limit itself, so that choosing quorums buys nothing (CRYPTO 4).
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from broker.gate.bundle import Bundle
+from broker.protocol import documents, quorum
+from broker.protocol.errors import Conflict, Refused
+from broker.protocol.messages.base import encode
+from broker.protocol.messages.evaluation import (
+    EvaluationAnswer,
+    EvaluationCall,
+    EvaluationStatement,
+    answer_digest,
+)
+from broker.protocol.messages.vocabulary import RecordKind
+from clients.keyholder import checks
+from clients.keyholder.context import Caller, KeyHolder
+from clients.keyholder.held import HeldSeries, held_series, held_series_facts
+from clients.keyholder.own_log import Evaluated
+from clients.keyholder.pinning import active_bundle, pinned_spaces
+from clients.keyholder.self_test import wire_chunk
+from clients.keyholder.store import permits
+from clients.keyholder.store.database import Connection
+
+BUDGET_SECONDS = 30 * 86_400
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """Evidence of all checks but the log's: this call may be evaluated, once it is charged."""
+
+    permit: checks.CheckedPermit
+    series_id: bytes
+    held: HeldSeries = field(repr=False)
+    quorum: tuple[int, ...]
+    points: checks.CheckedPoints
+    record: checks.CheckedRecord
+    decision: checks.CheckedDecision
+    bundle: Bundle = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Charged:
+    """Evidence that the call is recorded: `evaluated_at` is durable, and the answer may be computed."""
+
+    cleared: Cleared
+    evaluated_at: int
+
+
+def evaluate(holder: KeyHolder, caller: Caller, call: EvaluationCall) -> EvaluationAnswer:
+    """This holder's answer for one series. Raises what the checks raise, Conflict or Refused (budget), Unavailable."""
+    now = holder.clock()
+    with holder.database.read() as connection:
+        cleared = _clear(holder, connection, caller, call, now)
+    try:
+        charged = _charge(holder, cleared, call, now)
+    except checks.LogForked as error:
+        with holder.database.write() as connection:
+            log_key = cleared.permit.space.log_key
+            permits.add_fork(connection, log_key, error.seen_note, error.other_note, now)
+        raise
+    return _answer(holder, charged)
+
+
+def _clear(
+    holder: KeyHolder, connection: Connection, caller: Caller, call: EvaluationCall, now: int
+) -> Cleared:
+    permit = checks.check_permit(call.permit, pinned_spaces(connection), now)
+    requester = checks.check_requester(permit, caller)
+    request = checks.check_request(permit, requester, call.request)
+    series = checks.find_series(permit, call.handle)
+    held = checks.check_series(permit, series, held_series(holder, connection, series.series_id), now)
+    asked = checks.check_quorum(held, call.quorum)
+    points = checks.check_points(permit, series, call.points)
+    record = checks.check_record(permit, holder.keys, call.sealed_record)
+    findings = checks.check_findings(permit.space, request, call.findings)
+    bundle = active_bundle(connection, holder.shelf)
+    decision = checks.check_decision(permit, record, bundle, series)
+    known = held_series_facts(connection, permit.space, decision.series_ids)
+    checks.check_facts(permit, request, requester, findings, decision, known)
+    return Cleared(permit, series.series_id, held, asked, points, record, decision, bundle)
+
+
+def _charge(holder: KeyHolder, cleared: Cleared, call: EvaluationCall, now: int) -> Charged:
+    """The one transaction before the answer."""
+    terms, space = cleared.permit.terms, cleared.permit.space
+    note = cleared.permit.permit.proof.checkpoint
+    with holder.database.write() as connection:
+        # Read again inside: the largest size seen, and that the shares were not erased meanwhile.
+        held_series(holder, connection, cleared.series_id)
+        seen = permits.seen(connection, space.log_key)
+        shown = checks.check_log(cleared.record, note, seen, call.consistency)
+        if seen is None or shown.size > seen.size:
+            newest = permits.SeenCheckpoint(shown.size, shown.root, note)
+            permits.keep_seen(connection, space.log_key, newest, now)
+        _use_permit(connection, cleared, now)
+        points = permits.points_evaluated(connection, terms.permit_id, cleared.series_id, cleared.quorum)
+        if points is None:
+            index = holder.log.append(connection, RecordKind.EVALUATED, _log_record(cleared), now)
+            permits.add_evaluation(
+                connection,
+                permit_id=terms.permit_id,
+                series_id=cleared.series_id,
+                quorum=cleared.quorum,
+                points_digest=cleared.points.digest,
+                evaluated_at=now,
+                log_index=index,
+            )
+        elif points != cleared.points.digest:
+            raise Conflict("Other points were evaluated under this permit. A permit is for one set of points.")
+    return Charged(cleared, now)
+
+
+def _use_permit(connection: Connection, cleared: Cleared, now: int) -> None:
+    """Bind the permit id to its terms and charge it, or find it charged before."""
+    terms = cleared.permit.terms
+    digest = hashlib.sha256(encode(terms)).digest()
+    used = permits.find_permit(connection, terms.permit_id)
+    if used is not None:
+        if used.terms_digest != digest:
+            raise Conflict("This permit was used here with other terms. It is refused; tell an auditor.")
+        return
+    identifiers = sum(batch.identifiers for batch in terms.batches)
+    since = now - BUDGET_SECONDS
+    before = permits.charged_since(connection, terms.space_id, terms.requester, since)
+    if before + identifiers > holder_budget(cleared.bundle, cleared.held):
+        raise Refused(
+            "This key holder's own budget for the requester is used up: too many identifiers in 30 days. "
+            "Ask for fewer, ask later, or name other holders."
+        )
+    charge = permits.UsedPermit(terms.permit_id, digest, terms.space_id, terms.requester, identifiers, now)
+    permits.charge_permit(connection, charge)
+
+
+def holder_budget(bundle: Bundle, held: HeldSeries) -> int:
+    """Identifiers this holder answers one requester for in 30 days: the rules' limit times t/n, rounded down."""
+    return bundle.limits.identifiers_30d * held.manifest.threshold // len(held.manifest.holders)
+
+
+def _log_record(cleared: Cleared) -> Evaluated:
+    terms, entry = cleared.permit.terms, cleared.record.entry
+    return Evaluated(
+        permit_id=terms.permit_id,
+        space_id=terms.space_id,
+        requester=terms.requester,
+        request_digest=terms.request_digest,
+        series_id=cleared.series_id,
+        quorum=cleared.quorum,
+        batch_root=cleared.points.batch.batch_root,
+        points=len(cleared.points.elements),
+        decision_digest=terms.decision_digest,
+        bundle_digest=terms.bundle_digest,
+        admitted_index=entry.index,
+        checkpoint_size=entry.checkpoint.size,
+    )
+
+
+def _answer(holder: KeyHolder, charged: Charged) -> EvaluationAnswer:
+    """Multiply the points by the folded share, prove it, and sign the whole."""
+    cleared = charged.cleared
+    share = cleared.held.shares.match
+    chunks = tuple(
+        wire_chunk(chunk)
+        for chunk in quorum.evaluate_share(
+            share,
+            cleared.held.manifest.commitments_match,
+            cleared.quorum,
+            cleared.points.elements,
+            holder.random_bytes,
+        )
+    )
+    statement = EvaluationStatement(
+        permit_id=cleared.permit.terms.permit_id,
+        series_id=cleared.series_id,
+        quorum=cleared.quorum,
+        holder_id=holder.keys.holder_id,
+        x=share.x,
+        batch_root=cleared.points.batch.batch_root,
+        answer_digest=answer_digest(chunks),
+        evaluated_at=charged.evaluated_at,
+    )
+    signed = documents.sign(statement, holder.keys.signing_key)
+    return EvaluationAnswer(statement=signed.document, chunks=chunks)

@@ -1,0 +1,451 @@
+"""A small collaboration around real key holders: contributors, a requester, a legal desk, and a broker that may lie.
+
+Shares, documents, the broker's log and the holders' databases are real; only the broker is played, by `Broker`, so
+that a test can have it lie where the real one would not. The clock is fixed and moved by hand.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from broker.gate.bundle import Bundle, load
+from broker.gate.decide import decide_admit
+from broker.gate.facts import AdmitFacts, Derived, Party, SeriesFacts, verified_from
+from broker.protocol import checkpoint, group, leaves, oprf, shares, wrapping
+from broker.protocol.documents import Signed, key_identifier, public_bytes, sign, verify
+from broker.protocol.messages.base import encode
+from broker.protocol.messages.evaluation import Consistency, EvaluationCall
+from broker.protocol.messages.log import LogProof
+from broker.protocol.messages.parties import Enrolment, Holder, Member, Reviewer, Space
+from broker.protocol.messages.requests import (
+    AdmissionRecord,
+    Batch,
+    Finding,
+    OpenedRecord,
+    Permit,
+    PermitSeries,
+    PermitTerms,
+    Request,
+    batch_root,
+)
+from broker.protocol.messages.series import (
+    Conditions,
+    PrekeyPack,
+    SeriesManifest,
+    ShareDelivery,
+    Withdrawal,
+    key_digest,
+)
+from broker.protocol.messages.vocabulary import AgencyKind, Purpose, RecordKind, Role, Tier
+from broker.translog import log as translog
+from broker.translog.memory import MemoryStorage
+from clients.keyholder.acceptance import accept_shares
+from clients.keyholder.context import Caller, KeyHolder, open_key_holder
+from clients.keyholder.keys import HolderKeys, Persona, create_keys, open_keys
+from clients.keyholder.pinning import activate_bundle, pin_space
+from clients.keyholder.prekeys import issue_pack
+from tests.messages_examples import CLAIMS, CONDITIONS
+
+NOW = 1_790_000_000
+POLICIES = Path(__file__).parents[1] / "policies"
+COMPANIES = ("company-1", "company-2", "company-3")
+POLICE = "unit-1"
+HOLDER_IDS = ("court-office", "privacy-regulator", "rights-ngo")
+SALT = bytes(range(32))
+FACTS_CHANGE = Callable[[AdmitFacts], AdmitFacts]
+
+
+@dataclass
+class HandClock:
+    """A clock that a test sets."""
+
+    now: int = NOW
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@dataclass(frozen=True)
+class Deal:
+    """One contributor's keys for one series."""
+
+    signed: Signed[SeriesManifest]
+    match: shares.Dealing = field(repr=False)
+    open: shares.Dealing = field(repr=False)
+    k_match: bytes = field(repr=False)
+
+    @property
+    def series_id(self) -> bytes:
+        return self.signed.payload_digest
+
+    @property
+    def manifest(self) -> SeriesManifest:
+        return self.signed.payload
+
+
+@dataclass(frozen=True)
+class Filed:
+    """What a requester has in hand after an admission: all that a holder is sent."""
+
+    permit: Signed[Permit]
+    request: Signed[Request]
+    findings: tuple[str, ...]
+    record: bytes
+    salt: bytes
+    points: tuple[bytes, ...]
+    world: "World" = field(repr=False)
+
+    @property
+    def terms(self) -> PermitTerms:
+        return self.permit.payload.terms
+
+    def sealed_to(self, holder: KeyHolder) -> bytes:
+        opened = encode(OpenedRecord(record=self.record, salt=self.salt))
+        info = wrapping.facts_info(self.terms.permit_id, holder.keys.holder_id)
+        return wrapping.wrap(holder.keys.wrapping.public, opened, info)
+
+    def call(
+        self,
+        holder: KeyHolder,
+        deal: Deal,
+        quorum: tuple[int, ...] = (1, 2),
+        consistency: Consistency | None = None,
+    ) -> EvaluationCall:
+        """The call for one series to one holder."""
+        series = next(each for each in self.terms.series if each.series_id == deal.series_id)
+        return EvaluationCall(
+            permit=self.permit.document,
+            request=self.request.document,
+            findings=self.findings,
+            sealed_record=self.sealed_to(holder),
+            handle=series.handle,
+            quorum=quorum,
+            points=b"".join(self.points),
+            consistency=consistency,
+        )
+
+
+class BrokerLog:
+    """The broker's log, in memory."""
+
+    def __init__(self, key: Ed25519PrivateKey, origin: str = "broker.example.org/log") -> None:
+        self.key, self.origin, self.storage = key, origin, MemoryStorage()
+
+    def append(self, record: bytes, salt: bytes, kind: str = RecordKind.ADMITTED.value) -> LogProof:
+        leaf = leaves.compose(kind, NOW, record, salt)
+        appended = translog.append(self.storage, [leaf.leaf])
+        return self.proof(appended.first_index, appended.head.size)
+
+    def proof(self, index: int, size: int) -> LogProof:
+        root = translog.root_at(self.storage, size)
+        note = checkpoint.sign(self.origin, size, root, self.key, self.origin).decode()
+        leaf = next(iter(self.storage.leaves(index, index + 1)))
+        path = translog.inclusion_proof(self.storage, index, size)
+        return LogProof(index=index, leaf=leaf, path=path, checkpoint=note)
+
+    def consistency(self, old: int, new: int) -> Consistency:
+        return Consistency(old_size=old, path=translog.consistency_proof(self.storage, old, new))
+
+
+class World:
+    """Everybody, with real keys. Holders are opened on demand, each in a folder of its own."""
+
+    def __init__(self, directory: Path, holders: Sequence[str] = HOLDER_IDS[:1]) -> None:
+        self.directory, self.clock, self.random_bytes = directory, HandClock(), os.urandom
+        self.keys = {name: Ed25519PrivateKey.generate() for name in (*COMPANIES, POLICE, "desk-1", "broker", "log")}
+        self.bundle: Bundle = load(POLICIES)
+        self.holder_keys = {name: self._make_holder(name) for name in HOLDER_IDS}
+        self.space = self.sign_space()
+        self.log = BrokerLog(self.keys["log"])
+        self.holders: dict[str, KeyHolder] = {}
+        for name in holders:
+            self.start(name)
+
+    def _make_holder(self, name: str) -> HolderKeys:
+        persona = Persona(name, name, "NL", f"http://{name}.example.org:8000")
+        return create_keys(self.directory / name, persona, now=NOW, random_bytes=os.urandom)
+
+    # --- documents ---
+
+    def member(self, name: str, **changes: object) -> Member:
+        police = name == POLICE
+        member = Member(
+            agency_id=name,
+            name=name,
+            kind=AgencyKind.POLICE if police else AgencyKind.COMPANY,
+            jurisdiction="NL" if police else "IE",
+            mandates=(Purpose.INVESTIGATE_TRAFFICKER, Purpose.IDENTIFY_VICTIM),
+            signing_key=public_bytes(self.keys[name]),
+            wrapping_key=b"wrapping key",
+        )
+        return member.model_copy(update=changes)
+
+    def space_value(self, **changes: object) -> Space:
+        holders = tuple(
+            Holder(
+                holder_id=name,
+                name=name,
+                x=x,
+                signing_key=keys.signing_public,
+                wrapping_key=keys.wrapping.public,
+                origin=keys.origin,
+            )
+            for x, (name, keys) in enumerate(self.holder_keys.items(), 1)
+        )
+        space = Space(
+            space_id=bytes(range(16)),
+            name="Example space",
+            roster_version=1,
+            members=tuple(self.member(name) for name in (*COMPANIES, POLICE)),
+            holders=holders,
+            threshold=2,
+            legal_desks=(
+                Reviewer(party_id="desk-1", name="Legal desk", signing_key=public_bytes(self.keys["desk-1"])),
+            ),
+            broker_origin="http://broker.example.org:8000",
+            broker_signing_key=public_bytes(self.keys["broker"]),
+            log_origin="broker.example.org/log",
+            log_key=public_bytes(self.keys["log"]),
+            identifier_types=("email", "phone"),
+            size_class=512,
+            salt_id=SALT,
+            bundle_digest=self.bundle.digest,
+            trial=True,
+            count_epsilon_millis=500,
+            count_budget_millis=10_000,
+            founded_at=NOW,
+        )
+        return space.model_copy(update=changes)
+
+    def sign_space(self, founder: str = COMPANIES[0], **changes: object) -> Signed[Space]:
+        return sign(self.space_value(**changes), self.keys[founder])
+
+    def enrolment(self, name: str = COMPANIES[0]) -> str:
+        enrolment = Enrolment(
+            party_id=name,
+            name=name,
+            role=Role.AGENCY,
+            kind=AgencyKind.COMPANY,
+            jurisdiction="IE",
+            signing_key=public_bytes(self.keys[name]),
+            wrapping_key=b"wrapping key",
+            created_at=NOW,
+        )
+        return sign(enrolment, self.keys[name]).document
+
+    def caller(self, name: str) -> Caller:
+        key = public_bytes(self.keys[name])
+        return Caller(key_identifier(key), key)
+
+    # --- holders ---
+
+    def start(self, name: str) -> KeyHolder:
+        holder = open_key_holder(self.directory / name, self.clock, lambda size: self.random_bytes(size))
+        self.holders[name] = holder
+        pin_space(holder.database, holder.keys, self.space.document, self.enrolment(), NOW)
+        activate_bundle(holder.database, holder.shelf, POLICIES, NOW)
+        return holder
+
+    @property
+    def holder(self) -> KeyHolder:
+        """The first holder."""
+        return self.holders[HOLDER_IDS[0]]
+
+    def close(self) -> None:
+        for holder in self.holders.values():
+            holder.close()
+
+    # --- series ---
+
+    def deal(self, contributor: str = COMPANIES[0], signer: str | None = None, **changes: object) -> Deal:
+        """Fresh keys under a manifest that its contributor signs, or `signer`. `changes` are of the manifest."""
+        k_match, k_open = group.random_scalar(os.urandom), group.random_scalar(os.urandom)
+        match, opened = (shares.split(key, 2, 3, os.urandom) for key in (k_match, k_open))
+        manifest = SeriesManifest(
+            space_id=self.space.payload.space_id,
+            roster_version=1,
+            contributor=contributor,
+            identifier_type="phone",
+            salt_id=SALT,
+            conditions=CONDITIONS,
+            threshold=2,
+            holders=HOLDER_IDS,
+            commitments_match=match.commitments,
+            commitments_open=opened.commitments,
+            nonce=os.urandom(16),
+        ).model_copy(update=changes)
+        return Deal(sign(manifest, self.keys[signer or contributor]), match, opened, k_match)
+
+    def delivery(self, holder: KeyHolder, deal: Deal, values: bytes | None = None) -> ShareDelivery:
+        """Both shares wrapped to a fresh prekey; `values` in place of the right ones."""
+        x = deal.manifest.holders.index(holder.keys.holder_id) + 1
+        pack = verify(PrekeyPack, issue_pack(holder), holder.keys.signing_public).payload
+        prekey = pack.prekeys[0]
+        right = deal.match.shares[x - 1].value + deal.open.shares[x - 1].value
+        info = wrapping.share_info(deal.series_id, holder.keys.holder_id, x)
+        wrapped = wrapping.wrap(prekey.public_key, right if values is None else values, info)
+        return ShareDelivery(manifest=deal.signed.document, prekey_id=prekey.prekey_id, wrapped=wrapped)
+
+    def deliver(self, deal: Deal) -> None:
+        """Every open holder accepts its shares."""
+        for holder in self.holders.values():
+            accept_shares(holder, self.caller(deal.manifest.contributor), self.delivery(holder, deal))
+
+    def deal_all(self) -> tuple[Deal, ...]:
+        """One series of each company, accepted by every open holder."""
+        deals = tuple(self.deal(name) for name in COMPANIES)
+        for each in deals:
+            self.deliver(each)
+        return deals
+
+    def withdrawal(self, deal: Deal, signer: str | None = None) -> str:
+        withdrawal = Withdrawal(series_id=deal.series_id, reason="Example", withdrawn_at=NOW)
+        return sign(withdrawal, self.keys[signer or deal.manifest.contributor]).document
+
+    # --- requests ---
+
+    def admit(
+        self,
+        deals: Sequence[Deal],
+        *,
+        inputs: Sequence[bytes] = (b"first", b"second"),
+        points: Sequence[bytes] | None = None,
+        finding: Mapping[str, object] | None = None,
+        desk: str = "desk-1",
+        change_facts: FACTS_CHANGE = lambda facts: facts,
+        change_terms: Mapping[str, object] | None = None,
+        change_text: Callable[[str], str] = lambda text: text,
+        kind: RecordKind = RecordKind.ADMITTED,
+    ) -> Filed:
+        """An admission as the real broker would make it, or with one lie."""
+        blinded = tuple(points or (oprf.blind(each, os.urandom).blinded_element for each in inputs))
+        batch = Batch(
+            identifier_type="phone",
+            identifiers=len(blinded),
+            points=len(blinded),
+            batch_root=batch_root(blinded),
+        )
+        request = sign(
+            Request(
+                request_id=os.urandom(16),
+                space_id=self.space.payload.space_id,
+                roster_version=1,
+                requester=POLICE,
+                tier=Tier.HITS,
+                batches=(batch,),
+                claims=CLAIMS,
+                created_at=self.clock(),
+            ),
+            self.keys[POLICE],
+        )
+        found = sign(self._finding(request, finding or {}), self.keys[desk])
+        facts = change_facts(self._facts(request, found.payload, deals))
+        decision = decide_admit(self.bundle, facts)
+        text = change_text(decision.text)
+        terms = self._terms(request, deals, text).model_copy(update=dict(change_terms or {}))
+        record, salt = encode(AdmissionRecord(terms=terms, decision=text)), os.urandom(32)
+        permit = Permit(terms=terms, proof=self.log.append(record, salt, kind.value))
+        signed = sign(permit, self.keys["broker"])
+        return Filed(signed, request, (found.document,), record, salt, blinded, self)
+
+    def with_proof(self, filed: Filed, proof: LogProof) -> Filed:
+        """The same terms with another proof of the same entry."""
+        permit = Permit(terms=filed.terms, proof=proof)
+        return replace(filed, permit=sign(permit, self.keys["broker"]))
+
+    def _finding(self, request: Signed[Request], changes: Mapping[str, object]) -> Finding:
+        claims = request.payload.claims
+        finding = Finding(
+            finding_id=os.urandom(16),
+            space_id=request.payload.space_id,
+            request_digest=request.digest,
+            desk="desk-1",
+            basis=claims.basis,
+            basis_authentic=True,
+            offence=claims.offence,
+            maximum_penalty_months=claims.maximum_penalty_months,
+            purpose=claims.purpose,
+            subjects=claims.subjects,
+            dual_criminality=True,
+            threat_to_life=False,
+            necessity_shown=True,
+            less_intrusive_means_considered=True,
+            found_at=self.clock(),
+            expires_at=self.clock() + 7 * 86_400,
+        )
+        return finding.model_copy(update=dict(changes))
+
+    def _facts(self, request: Signed[Request], finding: Finding, deals: Sequence[Deal]) -> AdmitFacts:
+        asked = request.payload
+        return AdmitFacts(
+            now=self.clock(),
+            space_id=asked.space_id,
+            request_digest=request.digest,
+            requester=Party.of(self.member(POLICE)),
+            tier=asked.tier,
+            claims=asked.claims,
+            verified=verified_from([finding], self.clock()),
+            derived=Derived(
+                identifiers_30d=0,
+                queries_90d=0,
+                hits_90d=0,
+                count_budget_left_millis=10_000,
+                count_cost_millis=500,
+            ),
+            identifiers=sum(batch.identifiers for batch in asked.batches),
+            points=sum(batch.points for batch in asked.batches),
+            identifier_types=tuple(batch.identifier_type for batch in asked.batches),
+            series=tuple(self._series_facts(deal) for deal in deals),
+        )
+
+    def _series_facts(self, deal: Deal) -> SeriesFacts:
+        return SeriesFacts(
+            series_id=deal.series_id,
+            contributor=Party.of(self.member(deal.manifest.contributor)),
+            identifier_type=deal.manifest.identifier_type,
+            conditions=deal.manifest.conditions,
+        )
+
+    def _terms(self, request: Signed[Request], deals: Sequence[Deal], text: str) -> PermitTerms:
+        asked = request.payload
+        return PermitTerms(
+            permit_id=os.urandom(16),
+            space_id=asked.space_id,
+            roster_version=asked.roster_version,
+            requester=asked.requester,
+            request_digest=request.digest,
+            tier=asked.tier,
+            batches=asked.batches,
+            series=tuple(_permit_series(deal) for deal in deals),
+            decision_digest=hashlib.sha256(text.encode()).digest(),
+            bundle_digest=self.bundle.digest,
+            not_before_at=self.clock(),
+            expires_at=self.clock() + 86_400,
+            trial=True,
+        )
+
+
+def conditions(**changes: object) -> Conditions:
+    """The usual conditions with changes."""
+    return CONDITIONS.model_copy(update=changes)
+
+
+def keys_of(directory: Path) -> HolderKeys:
+    """The keys in a holder's folder."""
+    return open_keys(directory)
+
+
+def _permit_series(deal: Deal) -> PermitSeries:
+    manifest = deal.manifest
+    digest = key_digest(deal.series_id, 2, 3, manifest.commitments_match, manifest.commitments_open)
+    return PermitSeries(
+        handle=os.urandom(16),
+        series_id=deal.series_id,
+        identifier_type=manifest.identifier_type,
+        key_digest=digest,
+        deposits=(os.urandom(32),),
+    )

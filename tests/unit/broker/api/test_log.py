@@ -1,0 +1,83 @@
+"""Anybody follows the log; auditors read the records beside it, and that is itself an entry."""
+
+import hashlib
+
+import pytest
+
+from broker.protocol import checkpoint, leaves, merkle
+from broker.protocol.messages.base import read
+from broker.protocol.messages.envelopes import ServerTime
+from broker.protocol.messages.log import ConsistencyPath, LeafPage, LogProof, RecordPage
+from broker.protocol.receipts import verify_log_proof
+from tests.broker_case import NOW, Case
+
+
+@pytest.fixture
+def ready(case: Case) -> Case:
+    """A broker with its space: six entries."""
+    return case.ready()
+
+
+def _checkpoint(case: Case) -> checkpoint.Checkpoint:
+    answer = case.raw("GET", "/v1/log/checkpoint", {}, b"")
+    key = checkpoint.VerifierKey(case.settings.log_origin, checkpoint.ED25519, case.keys.log_public)
+    return checkpoint.parse_and_verify(answer.body, case.settings.log_origin, key)
+
+
+def test_the_leaves_give_the_root_of_the_signed_checkpoint(ready: Case) -> None:
+    signed = _checkpoint(ready)
+    page = read(LeafPage, ready.raw("GET", "/v1/log/leaves?start=0&end=1000", {}, b"").body)
+    assert signed.size == len(page.leaves) == 6
+    assert merkle.root_of(merkle.leaf_hash(leaf) for leaf in page.leaves) == signed.root
+
+
+def test_an_older_checkpoint_is_proved_to_be_the_beginning_of_a_newer_one(ready: Case) -> None:
+    old = _checkpoint(ready)
+    ready.opened()
+    new = _checkpoint(ready)
+    path = f"/v1/log/consistency?old={old.size}&new={new.size}"
+    proof = read(ConsistencyPath, ready.raw("GET", path, {}, b"").body)
+    merkle.verify_consistency(old.size, new.size, proof.path, old.root, new.root)
+    assert ready.raw("GET", "/v1/log/consistency?old=1&new=999", {}, b"").slug == "bad-input"
+
+
+def test_a_leaf_is_proved_at_any_size(ready: Case) -> None:
+    proof = read(LogProof, ready.raw("GET", "/v1/log/proof?index=2&size=4", {}, b"").body)
+    entry = verify_log_proof(proof, ready.settings.log_origin, ready.keys.log_public)
+    assert (entry.index, entry.checkpoint.size) == (2, 4)
+    assert ready.raw("GET", "/v1/log/proof?index=4&size=4", {}, b"").slug == "bad-input"
+
+
+def test_an_auditor_reads_records_that_open_their_leaves_and_the_reading_is_logged(ready: Case) -> None:
+    answer = ready.get("auditor-1", "/v1/audit/records?start=0&end=1000")
+    page = read(RecordPage, answer.body)
+    found = read(LeafPage, ready.raw("GET", "/v1/log/leaves?start=0&end=6", {}, b"").body)
+    for leaf, logged in zip(found.leaves, page.records, strict=True):
+        assert logged.record is not None
+        assert logged.salt is not None
+        leaves.verify_record(leaf, logged.record, logged.salt)
+        assert leaves.parse_leaf(leaf).digest == hashlib.sha256(logged.salt + logged.record).digest()
+    assert ready.kinds()[-1] == "RECORDS_READ"
+
+
+def test_nobody_else_reads_records(ready: Case) -> None:
+    path = "/v1/audit/records?start=0&end=10"
+    assert ready.get("company-1", path).slug == "not-permitted"
+    assert ready.get(ready.operator, path).slug == "not-permitted"
+    assert ready.raw("GET", path, {}, b"").slug == "unauthenticated"
+    assert "RECORDS_READ" not in ready.kinds()
+
+
+def test_pages_are_bounded(ready: Case) -> None:
+    for query in ("start=0&end=1001", "start=3&end=3", "start=-1&end=2", f"start={10**20}&end={10**20 + 1}"):
+        assert ready.raw("GET", f"/v1/log/leaves?{query}", {}, b"").slug == "bad-input"
+        assert ready.get("auditor-1", f"/v1/audit/records?{query}").slug == "bad-input"
+
+
+def test_health_time_and_metrics_tell_nothing_about_anybody(ready: Case) -> None:
+    assert ready.raw("GET", "/healthz", {}, b"").json == {"status": "ok"}
+    assert read(ServerTime, ready.raw("GET", "/v1/time", {}, b"").body).now == NOW
+    metrics = ready.raw("GET", "/metrics", {}, b"").body.decode()
+    assert 'narrowgate_calls_total{route="/v1/spaces",status="200"} 1.0' in metrics
+    assert "narrowgate_log_entries 6.0" in metrics
+    assert "company-1" not in metrics

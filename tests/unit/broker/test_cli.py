@@ -1,0 +1,152 @@
+"""`narrowgate broker ...` as an operator runs it: separate processes, exit codes, JSON alone on standard output."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.protocol.documents import key_identifier, public_bytes, sign
+from broker.protocol.messages.base import encode
+from broker.protocol.messages.envelopes import DocumentMessage
+from broker.protocol.messages.parties import Enrolment
+from broker.protocol.messages.vocabulary import AgencyKind, Role
+from tests.broker_case import NOW, POLICIES, key_of
+
+PROGRAM = [sys.executable, "-m", "clients.cli.main", "broker"]
+
+
+def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PROGRAM, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A broker's folder, for a loopback port that was free just now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    made = _run("init", tmp_path / "broker", "--public-origin", f"http://127.0.0.1:{port}", "--json")
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["origin"] == f"http://127.0.0.1:{port}"
+    return tmp_path / "broker"
+
+
+def _describe(home: Path) -> Any:
+    return json.loads(_run("describe", home, "--json").stdout)
+
+
+@pytest.fixture
+def serving(home: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A broker that serves in a process of its own."""
+    port = _describe(home)["origin"].rpartition(":")[2]
+    arguments = [*PROGRAM, "serve", str(home), "--port", port, "--bundle", str(POLICIES), "--trial", "--json"]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, process.communicate()[1]
+    assert json.loads(line)["ready"]
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def _enrol(origin: str) -> str:
+    key = key_of("company-1")
+    enrolment = Enrolment(
+        party_id="company-1",
+        name="Company",
+        role=Role.AGENCY,
+        kind=AgencyKind.COMPANY,
+        jurisdiction="IE",
+        signing_key=public_bytes(key),
+        wrapping_key=b"wrapping key",
+        created_at=NOW,
+    )
+    body = encode(DocumentMessage(document=sign(enrolment, key).document))
+    call = urllib.request.Request(f"{origin}/v1/enrolments", body, {"content-type": "application/json"})
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(call) as answer:
+        assert answer.status == 202
+    return key_identifier(public_bytes(key))
+
+
+def test_a_broker_is_made_served_used_and_stopped_cleanly(
+    home: Path, serving: "subprocess.Popen[str]"
+) -> None:
+    kid = _enrol(_describe(home)["origin"])
+    listed = json.loads(_run("enrolments", home, "--json").stdout)["enrolments"]
+    assert [(each["kid"], each["state"]) for each in listed] == [(kid, "pending")]
+    accepted = _run("accept", home, kid, "--json")
+    assert accepted.returncode == 0, accepted.stderr
+    assert json.loads(accepted.stdout)["trial"]
+    second = _run("serve", home, "--port", "0", "--bundle", POLICIES, "--trial", "--json")
+    assert (second.returncode, json.loads(second.stdout)["problem"]) == (6, "conflict")
+    serving.send_signal(signal.SIGTERM)
+    output, errors = serving.communicate(timeout=20)
+    assert (serving.returncode, output) == (0, "")
+    lines = [json.loads(line) for line in errors.splitlines()]
+    assert {"route": "/v1/operator/enrolments/{kid}/accept", "status": 200}.items() <= lines[-1].items()
+    assert kid not in errors
+    assert not (home / "broker.sqlite3-wal").exists()
+
+
+def test_a_killed_broker_starts_again_on_what_was_recorded(
+    home: Path, serving: "subprocess.Popen[str]"
+) -> None:
+    origin = _describe(home)["origin"]
+    kid = _enrol(origin)
+    assert _run("accept", home, kid).returncode == 0
+    os.kill(serving.pid, signal.SIGKILL)
+    serving.communicate()
+    arguments = [
+        *PROGRAM,
+        "serve",
+        str(home),
+        "--port",
+        origin.rpartition(":")[2],
+        "--bundle",
+        str(POLICIES),
+        "--trial",
+    ]
+    again = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert again.stdout is not None
+    assert "serves at" in again.stdout.readline()
+    listed = json.loads(_run("enrolments", home, "--json").stdout)["enrolments"]
+    again.send_signal(signal.SIGTERM)
+    again.communicate(timeout=20)
+    assert [each["state"] for each in listed] == ["accepted"]
+
+
+def test_without_trial_it_does_not_serve(home: Path) -> None:
+    refused = _run("serve", home, "--port", "0", "--bundle", POLICIES)
+    assert refused.returncode == 6
+    assert "no witnesses yet" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("init", "DIR"), 6),
+        (("init", "DIR/other", "--public-origin", "http://broker.example.org/path"), 6),
+        (("accept", "DIR", "too-short"), 6),
+        (("accept", "DIR", "A" * 43), 5),
+        (("enrolments", "DIR"), 5),
+        (("enrolments", "DIR/nothing"), 6),
+        (("serve",), 2),
+        (("describe", "DIR", "--unknown"), 2),
+    ],
+)
+def test_errors_have_the_exit_codes_of_every_command(
+    home: Path, arguments: tuple[str, ...], code: int
+) -> None:
+    found = _run(*(word.replace("DIR", str(home)) for word in arguments))
+    assert (found.returncode, found.stdout) == (code, "")
+    assert found.stderr

@@ -1,0 +1,61 @@
+"""A broker starts as a trial that says so, on a log that fits together, and logs the rules it decides by."""
+
+import pytest
+from sqlalchemy import text
+
+from broker import startup
+from broker.gate.bundle import load
+from broker.protocol.errors import Conflict, NotPermitted, Unavailable
+from tests.broker_case import POLICIES, Case, seeded
+
+
+def _start(case: Case, **changes: object) -> None:
+    settings = case.settings.model_copy(update=changes)
+    startup.stop(startup.start(settings, case.keys, load(POLICIES), case.clock, seeded("second")))
+
+
+def test_without_trial_it_refuses_and_says_why(case: Case) -> None:
+    with pytest.raises(NotPermitted, match="no witnesses yet"):
+        _start(case, trial=False)
+
+
+def test_a_second_broker_on_the_same_database_is_refused(case: Case) -> None:
+    with pytest.raises(Conflict, match="Another process owns"):
+        _start(case)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE log_head SET root = zeroblob(32)",
+        "UPDATE log_leaves SET leaf = x'00' WHERE leaf_index = 0",
+        "UPDATE log_nodes SET hash = zeroblob(32) WHERE level = 0",
+        "DELETE FROM log_leaves",
+    ],
+)
+def test_a_log_that_does_not_fit_together_refuses_to_serve(case: Case, damage: str) -> None:
+    case.ready()
+    with case.broker.database.write() as connection:
+        connection.execute(text(damage))
+    case.close()
+    with pytest.raises(Unavailable, match="damaged"):
+        _start(case)
+    with pytest.raises(Unavailable, match="damaged"):
+        _start(case)
+
+
+def test_the_rule_bundle_is_logged_when_it_changes_and_only_then(case: Case) -> None:
+    assert case.kinds() == ["BUNDLE_ACTIVATED"]
+    case.restart()
+    assert case.kinds() == ["BUNDLE_ACTIVATED"]
+    with case.broker.database.write() as connection:
+        connection.execute(text("UPDATE bundle_activations SET bundle_digest = x'" + "01" * 32 + "'"))
+    case.restart()
+    assert case.kinds() == ["BUNDLE_ACTIVATED", "BUNDLE_ACTIVATED"]
+
+
+def test_what_was_recorded_is_there_after_a_restart(case: Case) -> None:
+    case.ready()
+    entries = case.kinds()
+    case.restart()
+    assert case.kinds() == entries

@@ -1,0 +1,200 @@
+"""`narrowgate space` and `narrowgate deposit` as agencies use them, against a real broker and real holders."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from typer.testing import CliRunner, Result
+
+from broker.protocol.messages.base import encode
+from clients.cli import run
+from clients.cli.main import app
+from tests.contributor_case import CONDITIONS, ContributorCase
+
+FILE = """phone,email,note
+07700 900101,,seen twice
++44 7700 900101,,the same in another spelling
+07700 900102,a@example.org,
+call me,,not a number
+,,
+"""
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ContributorCase]:
+    made = ContributorCase(tmp_path)
+    monkeypatch.setattr(run, "new_transport", lambda: made.wire)
+    monkeypatch.setattr(run, "clock", made.clock)
+    # In life the broker is another process, whose log is not on the contributor's standard output.
+    before = structlog.get_config()
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    yield made
+    structlog.configure(**before)
+    made.close()
+
+
+@pytest.fixture
+def narrowgate() -> Command:
+    def command(*arguments: str | Path) -> Result:
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    return command
+
+
+@pytest.fixture
+def paths(case: ContributorCase) -> dict[str, Path]:
+    """The company's folder in a founded space, a file of signals, and its conditions."""
+    case.found()
+    signals, conditions = case.folder / "signals.csv", case.folder / "conditions.json"
+    signals.write_text(FILE)
+    conditions.write_bytes(encode(CONDITIONS))
+    return {"home": case.company.vault.directory, "signals": signals, "conditions": conditions}
+
+
+def _add(narrowgate: Command, paths: dict[str, Path], *more: str) -> Any:
+    arguments = ("--conditions", paths["conditions"], "--default-region", "GB", "--json", *more)
+    result = narrowgate("deposit", "add", paths["home"], paths["signals"], *arguments)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_a_file_goes_in_by_type_and_bad_rows_are_named_by_line(
+    narrowgate: Command, paths: dict[str, Path]
+) -> None:
+    arguments = ("--conditions", paths["conditions"], "--default-region", "GB")
+    result = narrowgate("deposit", "add", paths["home"], paths["signals"], *arguments)
+    assert result.exit_code == 0, result.output
+    assert "2 phone, 1 email" in result.stdout
+    assert "TRIAL" in result.stdout
+    assert "line 5: " in result.stderr
+    assert "call me" not in result.output
+    assert "900101" not in result.output
+
+
+def test_json_holds_every_refused_row_and_a_deposit_for_each_type(
+    narrowgate: Command, paths: dict[str, Path]
+) -> None:
+    answer = _add(narrowgate, paths)
+    assert [row["line"] for row in answer["refused"]] == [5]
+    assert answer["refused_rows"] == 1
+    assert {item["identifier_type"]: item["records"] for item in answer["deposits"]} == {
+        "phone": 2,
+        "email": 1,
+    }
+
+
+def test_a_dry_run_sends_nothing(narrowgate: Command, case: ContributorCase, paths: dict[str, Path]) -> None:
+    calls = len(case.wire.calls)
+    answer = _add(narrowgate, paths, "--dry-run")
+    assert answer["identifiers"] == {"phone": 2, "email": 1}
+    assert answer["deposits"] == []
+    assert len(case.wire.calls) == calls
+
+
+def test_the_same_file_again_deposits_nothing_new(narrowgate: Command, paths: dict[str, Path]) -> None:
+    first, again = _add(narrowgate, paths), _add(narrowgate, paths)
+    assert {item["deposit_id"] for item in first["deposits"]} == {
+        item["deposit_id"] for item in again["deposits"]
+    }
+    assert all(item["repeated"] for item in again["deposits"])
+    listed = json.loads(narrowgate("deposit", "list", paths["home"], "--json").stdout)
+    assert [series["state"] for series in listed["series"]] == ["open", "open"]
+
+
+def test_a_series_is_withdrawn_by_the_id_that_the_list_shows(
+    narrowgate: Command, paths: dict[str, Path]
+) -> None:
+    series_id = _add(narrowgate, paths)["deposits"][0]["series_id"]
+    arguments = ("--reason", "Blocked by mistake", "--json")
+    result = narrowgate("deposit", "withdraw", paths["home"], series_id, *arguments)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["destruction_receipts"] == 3
+    listed = json.loads(narrowgate("deposit", "list", paths["home"], "--json").stdout)["series"]
+    assert {item["series_id"]: item["state"] for item in listed}[series_id] == "withdrawn"
+
+
+def test_a_deposit_the_rules_refuse_ends_with_three(narrowgate: Command, paths: dict[str, Path]) -> None:
+    careless = CONDITIONS.model_copy(update={"reviewed_by_person": False})
+    paths["conditions"].write_bytes(encode(careless))
+    arguments = ("--conditions", paths["conditions"], "--default-region", "GB", "--json")
+    result = narrowgate("deposit", "add", paths["home"], paths["signals"], *arguments)
+    assert result.exit_code == 3
+    refusal = json.loads(result.stdout)
+    assert refusal["problem"] == "refused"
+    assert refusal["rules"]
+
+
+def test_a_file_without_one_usable_row_is_bad_input(narrowgate: Command, paths: dict[str, Path]) -> None:
+    paths["signals"].write_text("phone\ncall me\n")
+    result = narrowgate(
+        "deposit", "add", paths["home"], paths["signals"], "--conditions", paths["conditions"]
+    )
+    assert result.exit_code == 6
+
+
+def test_neither_conditions_nor_series_is_bad_input(narrowgate: Command, paths: dict[str, Path]) -> None:
+    result = narrowgate("deposit", "add", paths["home"], paths["signals"], "--default-region", "GB")
+    assert result.exit_code == 6
+    assert "--conditions" in result.stderr
+
+
+def test_a_deposit_under_a_named_series_takes_only_its_type(
+    narrowgate: Command, paths: dict[str, Path]
+) -> None:
+    arguments = ("--type", "phone", "--conditions", paths["conditions"], "--json")
+    opened = narrowgate("deposit", "open-series", paths["home"], *arguments)
+    series_id = json.loads(opened.stdout)["series_id"]
+    with_email = narrowgate("deposit", "add", paths["home"], paths["signals"], "--series", series_id)
+    assert with_email.exit_code == 6
+    assert "email" in with_email.stderr
+    paths["signals"].write_text("phone\n+44 7700 900103\n")
+    alone = narrowgate("deposit", "add", paths["home"], paths["signals"], "--series", series_id, "--json")
+    assert json.loads(alone.stdout)["deposits"][0]["series_id"] == series_id
+
+
+def test_a_closed_series_takes_nothing_more(narrowgate: Command, paths: dict[str, Path]) -> None:
+    series_id = _add(narrowgate, paths)["deposits"][0]["series_id"]
+    assert narrowgate("deposit", "close", paths["home"], series_id).exit_code == 0
+    assert json.loads(narrowgate("deposit", "resume", paths["home"], "--json").stdout) == {"deposits": []}
+    again = _add(narrowgate, paths)
+    assert again["deposits"][0]["series_id"] != series_id
+
+
+def test_a_template_of_conditions_knows_who_asks(narrowgate: Command, paths: dict[str, Path]) -> None:
+    out = paths["home"].parent / "mine.json"
+    assert narrowgate("deposit", "conditions", paths["home"], "--out", out).exit_code == 0
+    page = json.loads(out.read_text())
+    assert (page["contributor_kind"], page["established_in"]) == ("company", "IE")
+    unfilled = narrowgate("deposit", "open-series", paths["home"], "--type", "phone", "--conditions", out)
+    assert unfilled.exit_code == 6
+    assert "lawful_ground" in unfilled.stderr
+
+
+def test_a_space_is_founded_and_joined_from_files(narrowgate: Command, case: ContributorCase) -> None:
+    folder = case.folder
+    (folder / "broker.json").write_bytes(encode(case.description))
+    files: list[str | Path] = []
+    for home in (case.company, case.partner):
+        files += ["--member", home.vault.directory / "enrolment.jws"]
+    for x in (1, 2, 3):
+        files += ["--holder", folder / f"holder-{x}" / "enrolment.jws"]
+    files += ["--desk", case.desk.vault.directory / "enrolment.jws", "--bundle", Path("policies")]
+    rules = ("--threshold", "2", "--type", "phone", "--out", folder / "space.jws", "--json")
+    home = case.company.vault.directory
+    found = ("space", "found", home, "--broker-description", folder / "broker.json")
+    founded = narrowgate(*found, *files, *rules)
+    assert founded.exit_code == 0, founded.output
+    founder = home / "enrolment.jws"
+    for member in (case.company, case.partner):
+        arguments = ("--space", folder / "space.jws", "--founder", founder, "--json")
+        joined = json.loads(narrowgate("space", "join", member.vault.directory, *arguments).stdout)
+        assert joined["space_id"] == json.loads(founded.stdout)["space_id"]
+        assert joined["salt"]
+    shown = narrowgate("space", "show", case.partner.vault.directory)
+    assert "TRIAL" in shown.stdout
+    assert "Payments company" in shown.stdout
