@@ -55,7 +55,9 @@ def read_papers(
     if asked.requester != member.agency_id:
         raise NotPermitted("The request names another requester than the agency that signed it.")
     if asked.roster_version != space.roster_version:
-        raise Conflict("The request names an old roster. Fetch the space's newest document and prepare it anew.")
+        raise Conflict(
+            "The request names an old roster. Fetch the space's newest document and prepare it anew."
+        )
     if not {batch.identifier_type for batch in asked.batches} <= set(space.identifier_types):
         raise BadInput("The space does not know an identifier type of the request.")
     return Filed(request, tuple(_read_finding(space, request, each) for each in findings), space, member)
@@ -76,7 +78,9 @@ def candidates(connection: Connection, filed: Filed, now: int) -> tuple[Candidat
     return tuple(found)
 
 
-def facts(broker: Broker, connection: Connection, filed: Filed, found: Sequence[Candidate], now: int) -> AdmitFacts:
+def facts(
+    broker: Broker, connection: Connection, filed: Filed, found: Sequence[Candidate], now: int
+) -> AdmitFacts:
     """The facts of the decision; the ledger is read in the caller's transaction, which must also charge it."""
     request = filed.request.payload
     return AdmitFacts(
@@ -127,7 +131,7 @@ def _derived(broker: Broker, connection: Connection, filed: Filed, now: int) -> 
     prior = _prior(broker, connection, filed)
     return Derived(
         identifiers_30d=used.identifiers_30d,
-        queries_90d=used.queries_90d,
+        queries_90d=used.identifiers_90d,  # L10's rate is hits to identifiers asked
         hits_90d=used.hits_90d,
         count_budget_left_millis=max(0, space.count_budget_millis - used.epsilon_millis_30d),
         count_cost_millis=space.count_epsilon_millis,

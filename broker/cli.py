@@ -2,19 +2,20 @@
 
 Rule: a command parses, calls and prints; with --json there is JSON alone on standard output. Errors go up to the root
 of the command line, the one place that turns them into words and exit codes (0 done, 1 fault, 2 usage, 3 refused,
-4 verification failed, 5 unreachable, 6 bad input).
+4 verification failed, 5 unreachable, 6 bad input). This is where the clock and the system's randomness are bound.
 """
 
 import json
 import os
 import re
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from broker import folder
-from broker.protocol.errors import BadInput, Conflict, Unavailable
+from broker.protocol.errors import BadInput, Unavailable
 
 app = typer.Typer(
     help="Run a broker.",
@@ -23,6 +24,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def clock() -> int:
+    """Unix seconds, UTC."""
+    return int(time.time())
 
 
 def _remember_json(context: typer.Context, wanted: bool) -> bool:
@@ -86,10 +92,16 @@ def serve(
     def ready(address: str) -> None:
         _show({"ready": True, "address": address}, f"The broker serves at {address}", as_json)
 
-    try:
-        run(directory, bundle, host=host, port=port, trial=trial, ready=ready)
-    except OSError as error:
-        raise Conflict("The broker cannot listen there. Is the port in use, or not yours to open?") from error
+    run(
+        directory,
+        bundle,
+        host=host,
+        port=port,
+        trial=trial,
+        ready=ready,
+        clock=clock,
+        random_bytes=os.urandom,
+    )
 
 
 @app.command()
@@ -126,7 +138,6 @@ def describe(directory: Folder, as_json: Json = False) -> None:
 
 def _operator(directory: Path) -> Any:
     from broker.operator_calls import Operator
-    from broker.serving import clock
 
     try:
         settings, key = folder.read_settings(directory), folder.read_operator_key(directory)

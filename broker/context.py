@@ -5,38 +5,19 @@ clock, a file or a global of its own (STYLE: time and randomness are arguments).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from dataclasses import dataclass
 
 from broker.audit.log import AuditLog
 from broker.gate.bundle import Bundle
-from broker.protocol.documents import public_bytes
+from broker.keys import BrokerKeys
 from broker.protocol.messages.base import RandomBytes
 from broker.settings import Settings
 from broker.store.database import Database
 
+__all__ = ["Broker", "BrokerKeys", "Clock"]
+
 Clock = Callable[[], int]
 """Unix seconds, UTC."""
-
-
-@dataclass(frozen=True)
-class BrokerKeys:
-    """The broker's secrets: it signs permits and disclosures, its log's checkpoints, and draws noise of counts."""
-
-    signing_key: Ed25519PrivateKey = field(repr=False)
-    log_key: Ed25519PrivateKey = field(repr=False)
-    count_key: bytes = field(repr=False)
-
-    @property
-    def signing_public(self) -> bytes:
-        """The 32 raw bytes under which permits and disclosures verify."""
-        return public_bytes(self.signing_key)
-
-    @property
-    def log_public(self) -> bytes:
-        """The 32 raw bytes under which checkpoints verify."""
-        return public_bytes(self.log_key)
 
 
 @dataclass(frozen=True)

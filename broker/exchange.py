@@ -15,7 +15,6 @@ from collections.abc import Sequence
 
 from broker import admission, permits
 from broker.admission import Candidate, Filed
-from broker.audit.log import Receipt
 from broker.audit.records import (
     Failed,
     Released,
@@ -25,8 +24,9 @@ from broker.audit.records import (
     TokensReceived,
 )
 from broker.context import Broker
-from broker.disclosure import Release, assemble
-from broker.gate.decide import Decision, decide_admission, decide_release
+from broker.disclosure import Release, ReleaseDecision, assemble
+from broker.gate.decide import decide_admission, decide_release
+from broker.gate.decision import Decision
 from broker.gate.facts import ReleaseFacts, Result
 from broker.matching.count import TOKEN_BYTES
 from broker.matching.evidence import Admitted, Matches, Recorded, TokenSet
@@ -43,13 +43,15 @@ from broker.protocol.messages.requests import (
     RequestSubmission,
     TokenSubmission,
 )
-from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
+from broker.protocol.messages.vocabulary import RecordKind, Tier
 from broker.refusals import GateRefusal, Told
 from broker.registry import Caller
 from broker.store import ledger
 from broker.store import matches as match_rows
 from broker.store import requests as rows
 from broker.store.database import Connection
+
+TOO_MANY_HITS = "L16"
 
 
 def file_request(broker: Broker, caller: Caller, submission: RequestSubmission) -> Admission:
@@ -71,7 +73,7 @@ def file_request(broker: Broker, caller: Caller, submission: RequestSubmission) 
             # 3. The gate.
             decision = decide_admission(broker.bundle, facts)
             # 4. Entry, budget and answer together.
-            if decision.outcome is Outcome.ALLOW:
+            if decision.allowed:
                 answer = _admit(broker, connection, filed, found, decision, digest, now)
             else:
                 answer = _refuse(broker, connection, filed, decision, digest, now)
@@ -172,7 +174,9 @@ def _record_tokens(broker: Broker, connection: Connection, held: Held, tokens: T
         token_root=tokens.root,
         nonce_digest=hashlib.sha256(tokens.nonce).digest(),
         lists=tuple(
-            TokensOfSeries(handle=each.handle, deposit_id=each.deposit_id, tokens=len(each.tokens) // TOKEN_BYTES)
+            TokensOfSeries(
+                handle=each.handle, deposit_id=each.deposit_id, tokens=len(each.tokens) // TOKEN_BYTES
+            )
             for each in tokens.lists
         ),
     )
@@ -189,6 +193,7 @@ def _decide_release(broker: Broker, connection: Connection, held: Held, recorded
     # 7. Tokens meet records.
     matches = find(connection, recorded, now)
     # 8. The gate, on the result.
+    ledger.lock(connection, terms.space_id, terms.requester)
     decision = _gate_release(broker, connection, held, matches, now)
     # 9. Entry, ledger and what matched, together; unmatched tokens are forgotten with this call.
     record = ReleaseDecided(
@@ -200,67 +205,81 @@ def _decide_release(broker: Broker, connection: Connection, held: Held, recorded
     )
     receipt = broker.audit.append(connection, RecordKind.RELEASE, record, now)
     rows.advance(connection, request_id, rows.TOKENS, rows.RELEASING, receipt.proof.index)
-    allowed = decision.outcome is Outcome.ALLOW
-    counted = terms.tier is Tier.COUNT or (allowed and decision.tier is Tier.COUNT)
-    ledger.settle(connection, request_id, len(matches.pairs), held.space.count_epsilon_millis if counted else 0)
-    if allowed:
+    counted = decision.allowed and decision.tier is Tier.COUNT
+    epsilon = held.admitted.facts.derived.count_cost_millis if counted else 0
+    ledger.settle(connection, request_id, hits=len(matches.pairs), epsilon_millis=epsilon)
+    if decision.allowed:
         match_rows.keep(connection, terms.permit_id, matches.pairs)
 
 
-def _gate_release(
-    broker: Broker, connection: Connection, held: Held, matches: Matches, now: int
-) -> Decision:
-    terms = held.admitted.terms
+def _gate_release(broker: Broker, connection: Connection, held: Held, matches: Matches, now: int) -> Decision:
+    terms, admitted = held.admitted.terms, held.admitted.facts
+    # The result is about what was searched: series that were refused, or withdrawn since, have no say in it.
+    searched = tuple(each for each in admitted.series if each.series_id in matches.series)
     facts = ReleaseFacts(
         now=now,
         admission_digest=terms.decision_digest,
-        admitted=held.admitted.facts,
+        admitted=admitted.model_copy(update={"series": searched}),
         result=Result(hits=len(matches.pairs), contributors=matches.contributors),
     )
-    return decide_release(broker.bundle, facts, terms.tier)
+    decision = decide_release(broker.bundle, facts, terms.tier)
+    if decision.allowed or decision.rules != (TOO_MANY_HITS,):
+        return decision
+    # What L16 alone refuses may leave as a count, if the budget for counts is not spent.
+    spent = ledger.usage(connection, terms.space_id, terms.requester, now).epsilon_millis_30d
+    if spent + admitted.derived.count_cost_millis > held.space.count_budget_millis:
+        return decision
+    counted = decide_release(broker.bundle, facts, Tier.COUNT)
+    return counted if counted.allowed else decision
 
 
 def _disclose(
     broker: Broker, connection: Connection, held: Held, recorded: Recorded
 ) -> Signed[Disclosure] | GateRefusal:
-    now, request_id = broker.clock(), held.request.request_id
+    now, request_id, terms = broker.clock(), held.request.request_id, held.admitted.terms
     answer, receipt = permits.release_of(broker, connection, request_id)
     if answer is not None:
         return answer  # an identical call was faster
-    decision = decision_of(receipt)
-    if decision.outcome is not Outcome.ALLOW:
-        return _fail(broker, connection, held, receipt, Told.of(decision))
-    # 10. Assembled on the receipt, and on what was kept when it was given.
-    release = Release.by(recall(connection, recorded, now), decision, receipt)
+    decided = ReleaseDecision.by(receipt)
+    if not decided.decision.allowed:
+        return _fail(broker, connection, held, decided, Told.of(decided.decision))
+    # 10. Assembled on the receipt, from what was kept when it was given.
+    release = Release.of(recall(connection, recorded, now), decided)
+    facts, lowered = decided.decision.facts, decided.tier is not terms.tier
+    refused = (
+        decide_release(broker.bundle, facts, terms.tier)
+        if lowered and isinstance(facts, ReleaseFacts)
+        else None
+    )
     try:
-        assembled = assemble(
-            release, request_id, Tier(held.request.tier), held.space, broker.keys.count_key, now
-        )
+        assembled = assemble(release, refused, broker.keys.count_key, now)
     except Refused as error:
-        return _fail(broker, connection, held, receipt, Told((), (error.detail,), (), (), ()))
-    signed = sign(assembled, broker.keys.signing_key)
+        return _fail(broker, connection, held, decided, Told((), (error.detail,), (), (), ()))
+    disclosed = sign(assembled, broker.keys.signing_key)
     # 11. The entry and the exact answer, together.
     record = Released(
-        permit_id=assembled.permit_id,
+        permit_id=terms.permit_id,
         request_id=request_id,
-        requester=assembled.requester,
+        requester=terms.requester,
         tier=assembled.tier,
-        disclosure_digest=signed.digest,
+        disclosure_digest=disclosed.digest,
         release_index=receipt.proof.index,
     )
     entry = broker.audit.append(connection, RecordKind.RELEASED, record, now)
     rows.advance(connection, request_id, rows.RELEASING, rows.RELEASED, entry.proof.index)
-    rows.keep_disclosure(connection, assembled.permit_id, signed.document.encode("ascii"))
-    return signed
+    rows.keep_disclosure(connection, terms.permit_id, disclosed.document.encode("ascii"))
+    return disclosed
 
 
-def _fail(broker: Broker, connection: Connection, held: Held, release: Receipt, told: Told) -> GateRefusal:
+def _fail(
+    broker: Broker, connection: Connection, held: Held, decided: ReleaseDecision, told: Told
+) -> GateRefusal:
     terms = held.admitted.terms
     record = Failed(
         permit_id=terms.permit_id,
         request_id=held.request.request_id,
         requester=terms.requester,
-        release_index=release.proof.index,
+        release_index=decided.receipt.proof.index,
         problem=Refused.problem,
     )
     entry = broker.audit.append(connection, RecordKind.FAILED, record, broker.clock())

@@ -14,7 +14,7 @@ from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from broker.context import BrokerKeys
+from broker.keys import BrokerKeys
 from broker.protocol.documents import key_identifier, public_bytes
 from broker.protocol.errors import BadInput, Conflict, NotPermitted
 from broker.protocol.messages.base import Bytes32, Message, Name, RandomBytes, decode, encode

@@ -7,18 +7,18 @@ standard library carries them. It prints nothing.
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from broker.context import Clock
+from broker.enrolments import EnrolmentList
 from broker.protocol.calls import sign_call
 from broker.protocol.errors import NarrowgateError, Unavailable
 from broker.protocol.messages.base import Message, MessageT, RandomBytes, blob_to_text, encode, read
 from broker.protocol.messages.envelopes import Nothing
 from broker.protocol.messages.log import ReceiptMessage
 from broker.protocol.problems import PROBLEMS, URN_PREFIX
-from broker.registry import EnrolmentList
 
 TIMEOUT_SECONDS = 30
 
@@ -37,7 +37,7 @@ class Operator:
 
     origin: str
     key: Ed25519PrivateKey = field(repr=False)
-    clock: Clock
+    clock: Callable[[], int]
     random_bytes: RandomBytes
 
     def enrolments(self) -> EnrolmentList:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from broker.admission import Candidate, Filed
 from broker.audit.log import Receipt
 from broker.context import Broker
-from broker.gate.decide import Decision
+from broker.gate.decision import Decision
 from broker.matching.evidence import Admitted, TokenSet
 from broker.protocol import wrapping
 from broker.protocol.documents import Signed, sign, verify
@@ -57,10 +57,12 @@ def terms_of(
     """What the permit allows: the admitted series under fresh handles, in the order of the handles.
 
     Raises Conflict when they have more deposits than a permit can name."""
-    request = filed.request.payload
-    admitted = [each for each in found if each.serving.series.series_id in set(decision.series)]
+    request, tier = filed.request.payload, decision.tier or filed.request.payload.tier
+    admitted = [each for each in found if each.serving.series.series_id in decision.admitted_series]
     if sum(len(each.serving.deposits) for each in admitted) > MAXIMUM_DEPOSITS:
-        raise Conflict("More deposits could answer than one permit can name (1,000). Ask for fewer types at once.")
+        raise Conflict(
+            "More deposits could answer than one permit can name (1,000). Ask for fewer types at once."
+        )
     series = [
         PermitSeries(
             handle=broker.random_bytes(16),
@@ -77,7 +79,7 @@ def terms_of(
         roster_version=request.roster_version,
         requester=request.requester,
         request_digest=filed.request.digest,
-        tier=decision.tier,
+        tier=tier,
         batches=request.batches,
         series=tuple(sorted(series, key=lambda each: each.handle)),
         decision_digest=decision.digest,

@@ -10,18 +10,10 @@ from dataclasses import dataclass
 from broker.audit.log import Receipt
 from broker.audit.records import EnrolmentAccepted, SpaceFounded
 from broker.context import Broker
+from broker.enrolments import EnrolmentEntry, EnrolmentList
 from broker.protocol.documents import Signed, key_identifier, unverified_kid, verify
 from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted
-from broker.protocol.messages.base import (
-    Document,
-    KeyIdentifier,
-    Message,
-    Name,
-    Seconds,
-    Slug,
-    blob_from_text,
-    read,
-)
+from broker.protocol.messages.base import blob_from_text, read
 from broker.protocol.messages.parties import Enrolment, Member, SaltWrap, Space
 from broker.protocol.messages.vocabulary import RecordKind, Role
 from broker.refusals import TooManyCalls
@@ -40,24 +32,6 @@ class Caller:
     party_id: str
     role: Role | None
     """None is the operator."""
-
-
-class EnrolmentEntry(Message):
-    """One enrolment as the operator sees it."""
-
-    kid: KeyIdentifier
-    party_id: Slug
-    name: Name
-    role: Role
-    state: Slug
-    received_at: Seconds
-    document: Document
-
-
-class EnrolmentList(Message):
-    """All enrolments, the oldest first."""
-
-    enrolments: tuple[EnrolmentEntry, ...]
 
 
 def enrol(broker: Broker, document: str) -> None:

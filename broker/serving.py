@@ -1,16 +1,13 @@
 """Run the broker's application in this process, with JSON logs that repeat nothing, until SIGTERM.
 
 Rule: one process; no access log (a query or path could hold what somebody submitted); the libraries' own log lines
-are written by their constant text alone, without arguments or errors. This is where clock, randomness and socket
-are bound.
+are written by their constant text alone, without arguments or errors.
 """
 
 import logging
-import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -20,14 +17,12 @@ import uvicorn
 
 from broker import folder, startup
 from broker.api.app import create_app
+from broker.context import Clock
 from broker.gate.bundle import load as load_bundle
+from broker.protocol.errors import Conflict
+from broker.protocol.messages.base import RandomBytes
 
 GRACE_SECONDS = 10
-
-
-def clock() -> int:
-    """Unix seconds, UTC."""
-    return int(time.time())
 
 
 class _ConstantText(logging.Handler):
@@ -53,22 +48,37 @@ def configure_logs() -> None:
     logging.root.handlers = [_ConstantText(level=logging.WARNING)]
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=128)
+    except OSError as error:
+        raise Conflict("The broker cannot listen there. Is the port in use, or not yours to open?") from error
+
+
 def _stay(_signal: int, _frame: FrameType | None) -> None:
     """The server has handled the signal already."""
 
 
 def serve(
-    directory: Path, bundle: Path, *, host: str, port: int, trial: bool, ready: Callable[[str], None]
+    directory: Path,
+    bundle: Path,
+    *,
+    host: str,
+    port: int,
+    trial: bool,
+    ready: Callable[[str], None],
+    clock: Clock,
+    random_bytes: RandomBytes,
 ) -> None:
     """Serve until SIGTERM or SIGINT. `ready` is called with the address once calls are queued for an answer.
 
-    Raises what `broker.startup.start` and `broker.folder` do, BadInput for a bundle, OSError for a port in use."""
+    Raises what `broker.startup.start` and `broker.folder` do, BadInput for a bundle, Conflict for a port in use."""
     configure_logs()
     settings = folder.read_settings(directory, trial=trial or None)
     keys = folder.read_keys(directory)
-    broker = startup.start(settings, keys, load_bundle(bundle), clock, os.urandom)
+    broker = startup.start(settings, keys, load_bundle(bundle), clock, random_bytes)
     try:
-        listener = socket.create_server((host, port), backlog=128)
+        listener = _listen(host, port)
         config = uvicorn.Config(
             create_app(broker),
             access_log=False,

@@ -23,13 +23,22 @@ from broker.protocol.messages.parties import Holder, Space
 from broker.protocol.messages.requests import Batch
 from broker.protocol.messages.series import SeriesSheet
 from clients.permits import VerifiedAdmission
-from clients.remote import ConsistencyNeeded, RefusedByGate
+from clients.remote import (
+    ConsistencyNeeded,
+    RefusedByGate,
+    RemoteConflict,
+    RemoteNotPermitted,
+    RemoteProblem,
+    readable,
+)
 from clients.request_folder import RequestFolder
 from clients.transport import Caller
 
 Progress = Callable[[int, int], None]
 Elements = tuple[bytes, ...]
 _CONSISTENCY_ATTEMPTS = 3
+_DECLINES = (RefusedByGate, RemoteConflict, RemoteNotPermitted)
+"""What a holder answers that is well and will not: the rules refuse, or are not the rules in force there."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +88,8 @@ class Evaluating:
         Args:
             wanted: the one quorum to ask; None to try all until one answers.
 
-        Raises RefusedByGate, VerificationFailed, or another error of a holder's when no quorum is left; Unavailable
-        when fewer than t holders answer.
+        Raises, when no quorum is left, the gravest of what the holders did: RefusedByGate (they will not),
+        VerificationFailed (a false answer, or one of them found the permit false), another error, or Unavailable.
         """
         failures: dict[int, NarrowgateError] = {}
         for members in self._quorums(wanted):
@@ -203,10 +212,9 @@ class Evaluating:
 
     def _explain(self, failures: Mapping[int, NarrowgateError]) -> NarrowgateError:
         """The error to raise when no quorum is left: the gravest, with the holder's name."""
-        for x, error in sorted(failures.items()):
-            if isinstance(error, RefusedByGate):
-                detail = f"{self._holders[x].name} (key holder {x}) decided again and refuses. {error.detail}"
-                return RefusedByGate("refused", detail, error.extensions, status=error.status)
+        declined = {x: error for x, error in sorted(failures.items()) if isinstance(error, _DECLINES)}
+        if declined:
+            return self._refusal(declined)
         for x, error in sorted(failures.items()):
             if isinstance(error, VerificationFailed):
                 return VerificationFailed(f"{self._holders[x].name} (key holder {x}): {error.detail}")
@@ -218,3 +226,21 @@ class Evaluating:
             f"Too few key holders answer: {self._space.threshold} of {len(self._holders)} are needed. Without an "
             f"answer: {names}. Nothing is lost; run the command again later."
         )
+
+    def _refusal(self, declined: Mapping[int, RemoteProblem]) -> RefusedByGate:
+        """What the holders said that checked the permit and will not evaluate under it: rules and law where they
+        named them, else their own words as reasons."""
+        told: dict[str, list[str]] = {"rules": [], "reasons": [], "law": [], "missed": [], "notes": []}
+        for x, error in declined.items():
+            words = f"{self._holders[x].name} (key holder {x}): {readable(error.detail)}"
+            if isinstance(error, RefusedByGate) and error.rules:
+                told["notes"].append(words)
+                if not told["rules"]:  # honest holders decide alike: one holder's rules speak for all
+                    told["rules"], told["law"] = list(error.rules), list(error.law)
+                    told["reasons"] = list(error.reasons) + told["reasons"]
+                    told["missed"] = list(error.missed)
+            else:
+                told["reasons"].append(words)
+        names = " and ".join(self._holders[x].name for x in declined)
+        detail = f"The broker admitted this, but {names} decided again and will not evaluate it."
+        return RefusedByGate("refused", detail, {**told, "trial": self._space.trial})

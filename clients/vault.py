@@ -38,7 +38,7 @@ class _KeyFile(Message):
 
     v: Literal[1] = 1
     kdf: Literal["none", "scrypt"]
-    key: Blob
+    key: Annotated[Blob, Field(repr=False)]
     salt: Blob = b""
     log2_n: Annotated[int, Field(ge=0, le=20)] = 0
 

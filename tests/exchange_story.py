@@ -44,6 +44,8 @@ LOG_ORIGIN = "broker.example.org/log"
 COMPANIES = ("company-1", "company-2", "company-3", "company-4")
 POLICE = ("unit-1", "unit-2")
 HOLDERS = ("holder-1", "holder-2", "holder-3")
+SHARED = {"lawful_ground": "legal_obligation", "transfer_ground": "within_union"}
+"""What company-1's conditions need so that the rules let the police read them."""
 SEALED_BYTES = sealing.sealed_bytes(512)
 
 
@@ -172,7 +174,9 @@ class Story:
             count_budget_millis=self.count_budget_millis,
             founded_at=self.now,
         )
-        registry.found_space(self.broker, self.caller(COMPANIES[0]), sign(space, key_of(COMPANIES[0])).document)
+        registry.found_space(
+            self.broker, self.caller(COMPANIES[0]), sign(space, key_of(COMPANIES[0])).document
+        )
         return space
 
     def _member(self, agency: str) -> Member:
@@ -189,10 +193,13 @@ class Story:
     # --- contributors ---
     def deposit(self, contributor: str, tokens: Iterable[bytes], **conditions: Any) -> bytes:
         """Open a series and serve one deposit of these tokens. Returns its deposit_id."""
-        series_id = self._open_series(contributor, CONDITIONS.model_copy(update=conditions))
+        series_id = self._open_series(contributor, CONDITIONS.model_copy(update={**SHARED, **conditions}))
         deposit_id = named(f"deposit of {series_id.hex()}", 32)
         self_test = named(f"self-test of {series_id.hex()}", 16)
-        records = [Record(each, 1, each * (SEALED_BYTES // 16) + bytes(SEALED_BYTES % 16)) for each in sorted({*tokens, self_test})]
+        records = [
+            Record(each, 1, each * (SEALED_BYTES // 16) + bytes(SEALED_BYTES % 16))
+            for each in sorted({*tokens, self_test})
+        ]
         leaves = [sealing.record_leaf(each.token, each.sealed, each.record_version) for each in records]
         declaration = DepositDeclaration(
             deposit_id=deposit_id,
@@ -224,7 +231,9 @@ class Story:
         return deposit_id
 
     def _open_series(self, contributor: str, conditions: Conditions) -> bytes:
-        dealings = [shares.split(group.random_scalar(self.randomness), 2, 3, self.randomness) for _ in range(2)]
+        dealings = [
+            shares.split(group.random_scalar(self.randomness), 2, 3, self.randomness) for _ in range(2)
+        ]
         manifest = SeriesManifest(
             space_id=self.space.space_id,
             roster_version=1,
@@ -243,7 +252,9 @@ class Story:
         digest = key_digest(series_id, 2, 3, manifest.commitments_match, manifest.commitments_open)
         acceptances = tuple(
             sign(
-                Acceptance(series_id=series_id, holder_id=holder, x=x, key_digest=digest, accepted_at=self.now),
+                Acceptance(
+                    series_id=series_id, holder_id=holder, x=x, key_digest=digest, accepted_at=self.now
+                ),
                 key_of(holder),
             ).document
             for x, holder in enumerate(HOLDERS, 1)
@@ -320,7 +331,10 @@ class Story:
         return verify(Permit, admission.permit, self.broker.keys.signing_public).payload
 
     def tokens(
-        self, admission: Admission, asked: Iterable[bytes], special: Mapping[bytes, Iterable[bytes]] | None = None
+        self,
+        admission: Admission,
+        asked: Iterable[bytes],
+        special: Mapping[bytes, Iterable[bytes]] | None = None,
     ) -> TokenSubmission:
         """The same tokens for each deposit of the permit; others for those in `special`."""
         terms, everywhere = self.permit(admission).terms, list(asked)

@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.gate.bundle import Bundle, load
-from broker.gate.decide import decide_admit
+from broker.gate.decide import decide_admission
 from broker.gate.facts import AdmitFacts, Derived, Party, SeriesFacts, verified_from
 from broker.protocol import checkpoint, group, leaves, oprf, shares, wrapping
 from broker.protocol.documents import Signed, key_identifier, public_bytes, sign, verify
@@ -156,7 +156,9 @@ class World:
 
     def __init__(self, directory: Path, holders: Sequence[str] = HOLDER_IDS[:1]) -> None:
         self.directory, self.clock, self.random_bytes = directory, HandClock(), os.urandom
-        self.keys = {name: Ed25519PrivateKey.generate() for name in (*COMPANIES, POLICE, "desk-1", "broker", "log")}
+        self.keys = {
+            name: Ed25519PrivateKey.generate() for name in (*COMPANIES, POLICE, "desk-1", "broker", "log")
+        }
         self.bundle: Bundle = load(POLICIES)
         self.holder_keys = {name: self._make_holder(name) for name in HOLDER_IDS}
         self.space = self.sign_space()
@@ -261,8 +263,14 @@ class World:
 
     # --- series ---
 
-    def deal(self, contributor: str = COMPANIES[0], signer: str | None = None, **changes: object) -> Deal:
-        """Fresh keys under a manifest that its contributor signs, or `signer`. `changes` are of the manifest."""
+    def deal(
+        self,
+        contributor: str = COMPANIES[0],
+        *,
+        changes: Mapping[str, object] | None = None,
+        signer: str | None = None,
+    ) -> Deal:
+        """Fresh keys under a manifest with these changes, that its contributor signs, or `signer`."""
         k_match, k_open = group.random_scalar(os.urandom), group.random_scalar(os.urandom)
         match, opened = (shares.split(key, 2, 3, os.urandom) for key in (k_match, k_open))
         manifest = SeriesManifest(
@@ -271,13 +279,13 @@ class World:
             contributor=contributor,
             identifier_type="phone",
             salt_id=SALT,
-            conditions=CONDITIONS,
+            conditions=conditions(),
             threshold=2,
             holders=HOLDER_IDS,
             commitments_match=match.commitments,
             commitments_open=opened.commitments,
             nonce=os.urandom(16),
-        ).model_copy(update=changes)
+        ).model_copy(update=dict(changes or {}))
         return Deal(sign(manifest, self.keys[signer or contributor]), match, opened, k_match)
 
     def delivery(self, holder: KeyHolder, deal: Deal, values: bytes | None = None) -> ShareDelivery:
@@ -344,7 +352,7 @@ class World:
         )
         found = sign(self._finding(request, finding or {}), self.keys[desk])
         facts = change_facts(self._facts(request, found.payload, deals))
-        decision = decide_admit(self.bundle, facts)
+        decision = decide_admission(self.bundle, facts)
         text = change_text(decision.text)
         terms = self._terms(request, deals, text).model_copy(update=dict(change_terms or {}))
         record, salt = encode(AdmissionRecord(terms=terms, decision=text)), os.urandom(32)
@@ -431,7 +439,7 @@ class World:
 
 def conditions(**changes: object) -> Conditions:
     """The usual conditions with changes."""
-    return CONDITIONS.model_copy(update=changes)
+    return CONDITIONS.model_copy(update={"transfer_ground": "within_union"} | changes)
 
 
 def keys_of(directory: Path) -> HolderKeys:

@@ -4,12 +4,14 @@ Rule (DESIGN 3): a step asks for the evidence of the step before. `Admitted` nee
 that of TOKENS, and `find` takes nothing but `Recorded`: a skipped step does not type-check. It stores nothing.
 """
 
-import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from broker.audit.log import Receipt
 from broker.audit.records import ReleaseDecided, TokensReceived
+from broker.gate.decision import Decision
+from broker.gate.facts import AdmitFacts
 from broker.matching.count import TOKEN_BYTES, token_set_digest
 from broker.protocol.errors import BadInput, NotPermitted, Unavailable
 from broker.protocol.messages.base import decode
@@ -31,12 +33,10 @@ _NAMES_A_TOKEN_SET: dict[RecordKind, type[TokensReceived] | type[ReleaseDecided]
 
 @dataclass(frozen=True)
 class Admitted:
-    """Evidence that the gate admitted a request on these terms, and that ADMITTED stands in the log.
-
-    `decision` is the gate's decision, canonical JSON text."""
+    """Evidence that the gate admitted a request on these terms, and that ADMITTED stands in the log."""
 
     terms: PermitTerms
-    decision: str = field(repr=False)
+    decision: Decision = field(repr=False)
     receipt: Receipt
 
     @classmethod
@@ -45,10 +45,17 @@ class Admitted:
         if receipt.kind is not RecordKind.ADMITTED:
             raise Unavailable("The permit's entry in the log is of another kind. Nothing was disclosed.")
         record = decode(AdmissionRecord, receipt.record)
-        digest = hashlib.sha256(record.decision.encode()).digest()
-        if record.terms != terms or digest != terms.decision_digest:
+        decision = decode(Decision, record.decision.encode())
+        if record.terms != terms or decision.digest != terms.decision_digest or not decision.allowed:
             raise Unavailable("The permit and its entry in the log differ. Nothing was disclosed.")
-        return cls(terms, record.decision, receipt)
+        return cls(terms, decision, receipt)
+
+    @property
+    def facts(self) -> AdmitFacts:
+        """The facts the request was admitted on. Raises Unavailable when the decision is about something else."""
+        if not isinstance(self.decision.facts, AdmitFacts):
+            raise Unavailable("The permit's decision is not about a request. Nothing was disclosed.")
+        return self.decision.facts
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,9 @@ class Recorded:
         terms = tokens.admitted.terms
         kind = _NAMES_A_TOKEN_SET.get(receipt.kind)
         if kind is None:
-            raise Unavailable("The entry in the log is of a kind that names no tokens. Nothing was disclosed.")
+            raise Unavailable(
+                "The entry in the log is of a kind that names no tokens. Nothing was disclosed."
+            )
         record = decode(kind, receipt.record)
         if (record.permit_id, record.token_root) != (terms.permit_id, tokens.root):
             raise Unavailable("The tokens and their entry in the log differ. Nothing was disclosed.")
@@ -120,9 +129,9 @@ class Matches:
         return len({deposit.contributor for deposit in self.deposits})
 
     @property
-    def identifiers(self) -> int:
-        """How many identifiers were asked about."""
-        return sum(batch.identifiers for batch in self.recorded.tokens.admitted.terms.batches)
+    def series(self) -> frozenset[bytes]:
+        """The series_ids of what was searched."""
+        return frozenset(deposit.series_id for deposit in self.deposits)
 
 
 def split(tokens: bytes) -> Sequence[bytes]:
@@ -130,6 +139,6 @@ def split(tokens: bytes) -> Sequence[bytes]:
     if len(tokens) % TOKEN_BYTES:
         raise BadInput("Tokens are 16 bytes each.")
     each = [tokens[at : at + TOKEN_BYTES] for at in range(0, len(tokens), TOKEN_BYTES)]
-    if any(after <= before for before, after in zip(each, each[1:], strict=False)):
+    if any(after <= before for before, after in itertools.pairwise(each)):
         raise BadInput("The tokens of a list strictly increase: sort them, and send each once.")
     return each

@@ -23,7 +23,6 @@ class Usage:
     identifiers_30d: int
     epsilon_millis_30d: int
     identifiers_90d: int
-    queries_90d: int
     hits_90d: int
 
 
@@ -45,7 +44,6 @@ def usage(connection: Connection, space_id: bytes, requester: str, now: int) -> 
             func.coalesce(func.sum(ledger.c.identifiers), 0),
             func.coalesce(func.sum(ledger.c.epsilon_millis), 0),
             func.coalesce(func.sum(ledger.c.hits), 0),
-            func.count(),
         ).where(
             ledger.c.space_id == space_id,
             ledger.c.requester == requester,
@@ -53,9 +51,9 @@ def usage(connection: Connection, space_id: bytes, requester: str, now: int) -> 
         )
         return tuple(int(each) for each in connection.execute(query).one())
 
-    identifiers, epsilon, _, _ = since(SHORT_DAYS)
-    identifiers_long, _, hits, queries = since(LONG_DAYS)
-    return Usage(identifiers, epsilon, identifiers_long, queries, hits)
+    identifiers, epsilon, _ = since(SHORT_DAYS)
+    identifiers_long, _, hits = since(LONG_DAYS)
+    return Usage(identifiers, epsilon, identifiers_long, hits)
 
 
 def charge(

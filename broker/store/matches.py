@@ -31,6 +31,7 @@ class OpenDeposit:
 
     deposit_number: int
     deposit_id: bytes
+    series_id: bytes
     contributor: str
     declaration: str
 
@@ -52,6 +53,7 @@ def open_deposits(connection: Connection, deposit_ids: Sequence[bytes], now: int
             select(
                 deposits.c.deposit_number,
                 deposits.c.deposit_id,
+                deposits.c.series_id,
                 deposits.c.contributor,
                 deposits.c.declaration,
             )

@@ -5,6 +5,7 @@ broker: keys come from the pinned space document, rules from the auditor's own f
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,34 +51,36 @@ def verify(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: run
 @app.command()
 def replay(
     directory: run.HomeFolder,
-    bundle: Annotated[Path, typer.Option("--bundle", metavar="FOLDER", help="The rules to decide under.")],
+    bundle: Annotated[
+        list[Path],
+        typer.Option("--bundle", metavar="FOLDER", help="Your copy of the rules; repeat for older ones."),
+    ],
     space_id: run.SpaceId = None,
     as_json: run.Json = False,
 ) -> None:
     """Decide every mirrored case again under your copy of the rules, and list what comes out otherwise."""
-    from clients import replay as replaying
+    # Imported on use: deciding needs the extra [policy], verifying does not.
+    from broker.gate.bundle import load
+    from clients.replay import replay_all
 
-    rules = replaying.load(bundle)
-    decisions, different = 0, []
-    for index, text in _auditor(run.open_home(directory), space_id).decisions():
-        decisions += 1
-        replayed = replaying.replay(rules, text)
-        if not replayed.same:
-            different.append(
-                {
-                    "index": index,
-                    "recorded": replayed.recorded,
-                    "replayed": replayed.replayed,
-                    "rules": list(replayed.rules),
-                }
-            )
-    same = decisions - len(different)
-    lines = [f"{same} of {decisions} decisions come out the same."]
-    lines += [f"  entry {item['index']}: {item['recorded']} became {item['replayed']}" for item in different]
+    bundles = {loaded.digest: loaded for loaded in map(load, bundle)}
+    report = replay_all(bundles, _auditor(run.open_home(directory), space_id).decisions())
+    lines = [f"{report.same} of {report.decisions} decisions come out the same."]
+    for each in report.different:
+        lines.append(
+            f"  entry {each.index}: recorded {each.recorded or 'unreadable'}, now "
+            f"{each.replayed or 'not decided'} ({', '.join(each.rules)}). {each.reason}"
+        )
     run.show(
-        {"decisions": decisions, "same": same, "different": different}, "\n".join(lines), as_json=as_json
+        {
+            "decisions": report.decisions,
+            "same": report.same,
+            "different": [asdict(each) for each in report.different],
+        },
+        "\n".join(lines),
+        as_json=as_json,
     )
-    if different:
+    if report.different:
         raise typer.Exit(int(run.ExitCode.VERIFICATION_FAILED))
 
 

@@ -45,7 +45,8 @@ REMARKS: Mapping[str, str] = MappingProxyType(
     {
         "contributor_kind": "What you are. " + _one_of(AgencyKind),
         "established_in": "Your country, two capital letters.",
-        "lawful_ground": "The ground on which you share, such as vital_interests, consent, legal_obligation.",
+        "lawful_ground": "The ground on which you share: consent, vital_interests, legal_obligation, public_task, "
+        "legitimate_interests (never towards police), dsa_art_18 or us_2258a.",
         "collection": "How you came by the data. " + _one_of(Collection),
         "inclusion_criterion": "By what test an identifier gets into this file: a sentence a reviewer can check.",
         "reviewed_by_person": "true if a person looked at each entry, else false.",

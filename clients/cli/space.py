@@ -220,8 +220,12 @@ def _bundle_digest(bundle: Path | None, broker: BrokerDescription) -> bytes:
                 "Name the folder of the rules with --bundle: the broker's description does not say."
             )
         return broker.bundle_digest
-    from broker.gate.bundle import load
-
+    try:
+        from broker.gate.bundle import load
+    except ModuleNotFoundError:
+        raise BadInput(
+            "To read rules, install narrowgate with its extra [policy], or leave --bundle out."
+        ) from None
     return load(bundle).digest
 
 

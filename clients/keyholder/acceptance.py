@@ -51,7 +51,9 @@ def accept_shares(holder: KeyHolder, caller: Caller, delivery: ShareDelivery) ->
     return document
 
 
-def _check_manifest(holder: KeyHolder, manifest: SeriesManifest, space: Space, caller: Caller, now: int) -> int:
+def _check_manifest(
+    holder: KeyHolder, manifest: SeriesManifest, space: Space, caller: Caller, now: int
+) -> int:
     """Returns this holder's abscissa."""
     member = member_by_key(space, caller.signing_key)
     if member.agency_id != manifest.contributor or member.suspended:
@@ -59,11 +61,15 @@ def _check_manifest(holder: KeyHolder, manifest: SeriesManifest, space: Space, c
     if manifest.conditions.contributor_kind is not member.kind:
         raise VerificationFailed("The manifest states another kind of agency than the space's roster.")
     if manifest.roster_version != space.roster_version:
-        raise Conflict("The manifest names another roster than is pinned here. Use the newest space document.")
+        raise Conflict(
+            "The manifest names another roster than is pinned here. Use the newest space document."
+        )
     if manifest.threshold != space.threshold or manifest.holders != tuple(
         each.holder_id for each in space.holders
     ):
-        raise VerificationFailed("The manifest's holders and threshold are not those of the space, in its order.")
+        raise VerificationFailed(
+            "The manifest's holders and threshold are not those of the space, in its order."
+        )
     if manifest.identifier_type not in space.identifier_types or manifest.salt_id != space.salt_id:
         raise VerificationFailed("The manifest names an identifier type or a salt that the space does not.")
     if manifest.conditions.retain_until <= now:

@@ -9,8 +9,8 @@
      7 record     opens under this holder's key, is the one in the log, and has the permit's terms
      8 log        continues what this holder saw before
      9 findings   signed by a pinned legal desk over this request
-    10 facts      are this holder's own knowledge: claims, findings, roster, manifests, sizes
-    11 decision   comes out the same under the rules this holder's own operator activated, and allows this series
+    10 decision   comes out the same under the rules this holder's own operator activated, and admits the series
+    11 facts      are this holder's own knowledge: claims, findings, roster, manifests, sizes
 
 Rule: each check returns frozen evidence, or raises; the next asks for it. Nothing here writes or reads a clock.
 
@@ -19,7 +19,7 @@ own (`clients.keyholder.evaluation`), and the recorded decision shows them to au
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from broker.gate import decide
@@ -52,7 +52,6 @@ from broker.protocol.messages.requests import (
     Request,
     batch_root,
 )
-from broker.protocol.messages.series import SeriesManifest
 from broker.protocol.messages.vocabulary import Outcome, RecordKind
 from clients.keyholder.context import Caller, ConsistencyNeeded
 from clients.keyholder.held import HeldSeries
@@ -64,7 +63,9 @@ class LogForked(VerificationFailed):
     """The broker's log shows two roots at one size. `seen_note` and `other_note` are the signed evidence."""
 
     def __init__(self, seen_note: str, other_note: str) -> None:
-        super().__init__("The broker's log is not the one this key holder saw before: it forked. Tell an auditor.")
+        super().__init__(
+            "The broker's log is not the one this key holder saw before: it forked. Tell an auditor."
+        )
         self.seen_note = seen_note
         self.other_note = other_note
 
@@ -92,6 +93,14 @@ class CheckedPoints:
 
 
 @dataclass(frozen=True)
+class CheckedDecision:
+    """Checks 10 and 11: the decision, made again here, and its facts."""
+
+    decision: Decision
+    facts: AdmitFacts
+
+
+@dataclass(frozen=True)
 class CheckedRecord:
     """Check 7: the admission as it stands in the broker's log."""
 
@@ -106,9 +115,13 @@ def check_permit(document: str, spaces: Sequence[Signed[Space]], now: int) -> Ch
     terms = signed.payload.terms
     space = next((each.payload for each in spaces if each.payload.space_id == terms.space_id), None)
     if space is None or key_identifier(space.broker_signing_key) != signed.kid:
-        raise VerificationFailed("The permit is for a space whose broker is another than the one that signed it.")
+        raise VerificationFailed(
+            "The permit is for a space whose broker is another than the one that signed it."
+        )
     if terms.roster_version != space.roster_version or terms.trial != space.trial:
-        raise Conflict("The permit is for another roster of the space than this key holder's operator pinned.")
+        raise Conflict(
+            "The permit is for another roster of the space than this key holder's operator pinned."
+        )
     if space.witnesses_needed:
         # The space document carries no witness keys yet, so cosignatures could not be checked: refuse, not pass over.
         raise Unavailable("This key holder cannot check the witnesses that the space asks for.")
@@ -221,9 +234,7 @@ def check_log(
         if shown.root != seen.root:
             raise LogForked(seen.note, note)
         return shown
-    (old_size, old_root), (new_size, new_root) = sorted(
-        [(shown.size, shown.root), (seen.size, seen.root)]
-    )
+    (old_size, old_root), (new_size, new_root) = sorted([(shown.size, shown.root), (seen.size, seen.root)])
     if consistency is None or consistency.old_size != old_size:
         raise ConsistencyNeeded(seen.size)
     merkle.verify_consistency(old_size, new_size, consistency.path, old_root, new_root)
@@ -246,25 +257,51 @@ def check_findings(space: Space, request: Signed[Request], documents: Sequence[s
     return tuple(findings)
 
 
-@dataclass(frozen=True)
-class CheckedDecision:
-    """Check 11: the decision, made again here."""
+def check_decision(permit: CheckedPermit, record: CheckedRecord, bundle: Bundle) -> CheckedDecision:
+    """10. The decision comes out the same under this holder's own rules, allows, and admits the permit's series."""
+    terms = permit.terms
+    if terms.bundle_digest != bundle.digest:
+        raise Conflict("The request was decided under other rules than are in force at this key holder.")
+    decision = decide.replay(bundle, record.record.decision)
+    if decision.digest != terms.decision_digest or not isinstance(decision.facts, AdmitFacts):
+        raise VerificationFailed("The permit rests on a decision that is none about a request.")
+    if decision.action != "admit" or decision.outcome is not Outcome.ALLOW:
+        raise Refused("The rules refuse this request, and yet the broker gave a permit. Tell an auditor.")
+    # Fewer series than were admitted would single out a contributor; more were never decided on.
+    if sorted(series.series_id for series in terms.series) != sorted(decision.admitted_series):
+        raise VerificationFailed("The permit opens other series than the decision admits.")
+    if terms.tier is not decision.tier:
+        raise VerificationFailed("The permit is for another tier than was decided.")
+    return CheckedDecision(decision, decision.facts)
 
-    decision: Decision
-    facts: AdmitFacts
 
-    @property
-    def series_ids(self) -> tuple[bytes, ...]:
-        """The series the decision was about."""
-        return tuple(series.series_id for series in self.facts.series)
-
-
-def check_decision(
-    permit: CheckedPermit, record: CheckedRecord, bundle: Bundle, series: PermitSeries
+def check_facts(
+    permit: CheckedPermit,
+    request: Signed[Request],
+    requester: Member,
+    findings: Sequence[Finding],
+    decision: CheckedDecision,
+    known: Sequence[SeriesFacts],
 ) -> CheckedDecision:
-    """11. PLACEHOLDER."""
-    raise NotImplementedError
-
-
-def check_facts(*args):
-    raise NotImplementedError
+    """11. The decision rests on what this holder itself knows; `known` is its own view of the decision's series."""
+    facts, asked, space = decision.facts, request.payload, permit.space
+    if not permit.terms.not_before_at <= facts.now < permit.terms.expires_at:
+        raise VerificationFailed("The decision was taken at another time than the permit is for.")
+    own = AdmitFacts(
+        now=facts.now,
+        space_id=space.space_id,
+        request_digest=request.digest,
+        requester=Party.of(requester),
+        tier=asked.tier,
+        claims=asked.claims,
+        verified=verified_from(findings, facts.now),
+        derived=facts.derived.model_copy(update={"count_cost_millis": space.count_epsilon_millis}),
+        identifiers=sum(batch.identifiers for batch in asked.batches),
+        points=sum(batch.points for batch in asked.batches),
+        identifier_types=tuple(batch.identifier_type for batch in asked.batches),
+        series=tuple(known),
+    )
+    untrue = [name for name in AdmitFacts.model_fields if getattr(own, name) != getattr(facts, name)]
+    if untrue:
+        raise VerificationFailed(f"The broker decided on facts that are not so: {', '.join(untrue)}.")
+    return decision

@@ -13,7 +13,16 @@ import typer
 from broker.protocol import documents
 from broker.protocol.checkpoint import verifier_key
 from broker.protocol.errors import VerificationFailed
-from clients.cli.run import Json, application, clock, identifier, passphrase, random_bytes, read_document, show
+from clients.cli.run import (
+    Json,
+    application,
+    clock,
+    identifier,
+    passphrase,
+    random_bytes,
+    read_document,
+    show,
+)
 from clients.keyholder import pinning
 from clients.keyholder.context import KeyHolder, open_key_holder
 from clients.keyholder.keys import ENROLMENT_FILE, Persona, create_keys
@@ -119,7 +128,9 @@ def activate(
 def serve(
     directory: Folder,
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")],
-    host: Annotated[str, typer.Option(help="Address to listen on; put a TLS proxy before any other.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; put a TLS proxy before any other.")
+    ] = "127.0.0.1",
 ) -> None:
     """Answer calls until stopped. Prints no call and no address of a caller."""
     # Imported on use: the web framework takes a second that the other commands need not wait for.
@@ -131,7 +142,12 @@ def serve(
     holder = _open(directory)
     try:
         uvicorn.run(
-            create_app(holder), host=host, port=port, access_log=False, log_level="warning", server_header=False
+            create_app(holder),
+            host=host,
+            port=port,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
         )
     finally:
         holder.close()
@@ -148,7 +164,9 @@ def status(directory: Folder, json: Json = False) -> None:
     lines = [f"{name.replace('_', ' ')}: {_words(value)}" for name, value in found.items()]
     show(found, "\n".join(lines), as_json=json)
     if found["forks_found"]:
-        raise VerificationFailed("A broker's log contradicted itself. Keep the folder as evidence; tell an auditor.")
+        raise VerificationFailed(
+            "A broker's log contradicted itself. Keep the folder as evidence; tell an auditor."
+        )
 
 
 def _status(holder: KeyHolder) -> dict[str, Any]:

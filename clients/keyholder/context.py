@@ -26,7 +26,9 @@ class ConsistencyNeeded(NarrowgateError):
     problem = "consistency-needed"
 
     def __init__(self, seen_size: int) -> None:
-        super().__init__("This key holder has seen another size of the broker's log. Send a consistency proof.")
+        super().__init__(
+            "This key holder has seen another size of the broker's log. Send a consistency proof."
+        )
         self.seen_size = seen_size
 
 

@@ -24,7 +24,7 @@ from broker.protocol.messages.evaluation import (
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.keyholder import checks
 from clients.keyholder.context import Caller, KeyHolder
-from clients.keyholder.held import HeldSeries, held_series, held_series_facts
+from clients.keyholder.held import HeldSeries, held_series, own_view
 from clients.keyholder.own_log import Evaluated
 from clients.keyholder.pinning import active_bundle, pinned_spaces
 from clients.keyholder.self_test import wire_chunk
@@ -84,9 +84,9 @@ def _clear(
     record = checks.check_record(permit, holder.keys, call.sealed_record)
     findings = checks.check_findings(permit.space, request, call.findings)
     bundle = active_bundle(connection, holder.shelf)
-    decision = checks.check_decision(permit, record, bundle, series)
-    known = held_series_facts(connection, permit.space, decision.series_ids)
-    checks.check_facts(permit, request, requester, findings, decision, known)
+    decision = checks.check_decision(permit, record, bundle)
+    known = own_view(connection, permit.space, decision.facts.series)
+    decision = checks.check_facts(permit, request, requester, findings, decision, known)
     return Cleared(permit, series.series_id, held, asked, points, record, decision, bundle)
 
 
@@ -116,7 +116,9 @@ def _charge(holder: KeyHolder, cleared: Cleared, call: EvaluationCall, now: int)
                 log_index=index,
             )
         elif points != cleared.points.digest:
-            raise Conflict("Other points were evaluated under this permit. A permit is for one set of points.")
+            raise Conflict(
+                "Other points were evaluated under this permit. A permit is for one set of points."
+            )
     return Charged(cleared, now)
 
 

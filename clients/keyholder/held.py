@@ -45,30 +45,31 @@ def stored_manifest(stored: rows.StoredSeries) -> Signed[SeriesManifest]:
     """The manifest of a stored series. Raises VerificationFailed if its row was changed."""
     signed = verify(SeriesManifest, stored.manifest, stored.contributor_key)
     if signed.payload_digest != stored.series_id:
-        raise VerificationFailed("A stored manifest is not that of its series. Restore the folder from a backup.")
+        raise VerificationFailed(
+            "A stored manifest is not that of its series. Restore the folder from a backup."
+        )
     return signed
 
 
-def held_series_facts(
-    connection: Connection, space: Space, series_ids: Iterable[bytes]
-) -> dict[bytes, SeriesFacts]:
-    """What this holder knows itself of those of the series that it ever accepted, for comparison with a decision.
+def own_view(connection: Connection, space: Space, series: Iterable[SeriesFacts]) -> tuple[SeriesFacts, ...]:
+    """The same series as this holder knows them itself: contributors from the pinned roster, and of every series it
+    ever accepted the manifest's facts. Only of a series it never held does it take the conditions as they come.
 
-    Raises VerificationFailed if a contributor is no member of the space any more."""
+    Raises VerificationFailed for a contributor that is no member."""
     members = {member.agency_id: member for member in space.members}
-    known: dict[bytes, SeriesFacts] = {}
-    for series_id in series_ids:
-        stored = rows.find(connection, series_id)
-        if stored is None:
-            continue
-        contributor = members.get(stored.contributor)
+    known = []
+    for each in series:
+        stored = rows.find(connection, each.series_id)
+        manifest = None if stored is None else stored_manifest(stored).payload
+        contributor = members.get(each.contributor.agency_id if manifest is None else manifest.contributor)
         if contributor is None:
-            raise VerificationFailed("A series' contributor is no member of the space any more.")
-        manifest = stored_manifest(stored).payload
-        known[series_id] = SeriesFacts(
-            series_id=series_id,
-            contributor=Party.of(contributor),
-            identifier_type=manifest.identifier_type,
-            conditions=manifest.conditions,
+            raise VerificationFailed("A series' contributor is no member of the space.")
+        known.append(
+            SeriesFacts(
+                series_id=each.series_id,
+                contributor=Party.of(contributor),
+                identifier_type=each.identifier_type if manifest is None else manifest.identifier_type,
+                conditions=each.conditions if manifest is None else manifest.conditions,
+            )
         )
-    return known
+    return tuple(known)

@@ -159,9 +159,7 @@ def _seal(
     persona: Persona, secrets: bytes, now: int, random_bytes: RandomBytes, passphrase: str | None
 ) -> _KeyFile:
     def key_file(kdf: Literal["none", "scrypt"], kept: bytes, salt: bytes, log2_n: int) -> _KeyFile:
-        return _KeyFile(
-            **vars(persona), created_at=now, kdf=kdf, kdf_salt=salt, log2_n=log2_n, secrets=kept
-        )
+        return _KeyFile(**vars(persona), created_at=now, kdf=kdf, kdf_salt=salt, log2_n=log2_n, secrets=kept)
 
     if passphrase is None:
         return key_file("none", secrets, b"", 0)

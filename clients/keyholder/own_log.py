@@ -105,14 +105,17 @@ class OwnLog:
         """The signed note of the present head (C2SP tlog-checkpoint), with both signatures."""
         head = SqlLogStorage(connection).head()
         first, second = (
-            checkpoint.sign(self.origin, head.size, head.root, key, self.origin).decode() for key in self._keys
+            checkpoint.sign(self.origin, head.size, head.root, key, self.origin).decode()
+            for key in self._keys
         )
         return first + second.splitlines(keepends=True)[-1]
 
     def leaf_page(self, connection: Connection, start: int, end: int) -> LeafPage:
         """Leaves `start` up to, not including, `end`; fewer if fewer are stored. Raises BadInput over 1,000."""
         if not 0 <= start < end <= start + PAGE_ENTRIES:
-            raise BadInput("A page runs from start up to, not including, end, and holds at most 1,000 entries.")
+            raise BadInput(
+                "A page runs from start up to, not including, end, and holds at most 1,000 entries."
+            )
         return LeafPage(start=start, leaves=tuple(SqlLogStorage(connection).leaves(start, end)))
 
     def size(self, connection: Connection) -> int:

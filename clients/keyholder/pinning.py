@@ -37,7 +37,9 @@ class BundleShelf:
         Raises BadInput for a bundle that does not load, VerificationFailed if its digest is not the one wanted."""
         bundle = bundles.load(source)
         if wanted is not None and bundle.digest != wanted:
-            raise VerificationFailed("The bundle has another digest than the one to activate. Nothing was changed.")
+            raise VerificationFailed(
+                "The bundle has another digest than the one to activate. Nothing was changed."
+            )
         kept = self._directory / bundle.digest.hex()
         if not kept.exists():
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -55,12 +57,16 @@ class BundleShelf:
                 raise NotFound("The rule bundle is not in this holder's folder. Activate it again.")
             bundle = bundles.load(kept)
             if bundle.digest != digest:
-                raise VerificationFailed("This holder's copy of the rule bundle was changed. Activate it again.")
+                raise VerificationFailed(
+                    "This holder's copy of the rule bundle was changed. Activate it again."
+                )
             self._loaded[digest] = bundle
         return self._loaded[digest]
 
 
-def pin_space(database: Database, keys: HolderKeys, document: str, founder_enrolment: str, now: int) -> Signed[Space]:
+def pin_space(
+    database: Database, keys: HolderKeys, document: str, founder_enrolment: str, now: int
+) -> Signed[Space]:
     """Pin a space, or the next roster of one that is pinned.
 
     Args:
@@ -154,7 +160,9 @@ def _check_succeeds(known: pinned.PinnedSpace, space: Space, founder: bytes) -> 
     if founder != known.founder_key:
         raise Conflict("The space was founded by another key. A new roster is signed by the same founder.")
     if space.roster_version <= before.roster_version:
-        raise Conflict("This roster is not newer than the one that is pinned. Ask the founder for the newest.")
+        raise Conflict(
+            "This roster is not newer than the one that is pinned. Ask the founder for the newest."
+        )
     # Else a new roster would let the broker's log start over, unseen.
     if (space.log_origin, space.log_key) != (before.log_origin, before.log_key):
         raise Conflict("The new roster names another log. A broker with a new log needs a new space.")
@@ -163,5 +171,7 @@ def _check_succeeds(known: pinned.PinnedSpace, space: Space, founder: bytes) -> 
 @lru_cache(maxsize=64)
 def _verified(document: str, founder_key: bytes) -> Signed[Space]:
     if unverified_kid(document) != key_identifier(founder_key):
-        raise BadInput("The space document is signed by another key than the founder's enrolment document names.")
+        raise BadInput(
+            "The space document is signed by another key than the founder's enrolment document names."
+        )
     return verify(Space, document, founder_key)

@@ -11,7 +11,9 @@ from clients.keyholder.held import held_series
 from clients.keyholder.pinning import member_by_key, pinned_space
 
 
-def answer_self_test(holder: KeyHolder, caller: Caller, series_id: bytes, call: SelfTestCall) -> SelfTestAnswer:
+def answer_self_test(
+    holder: KeyHolder, caller: Caller, series_id: bytes, call: SelfTestCall
+) -> SelfTestAnswer:
     """The evaluated element with its proofs, for any member of the series' space.
 
     Raises NotFound, NotPermitted, Conflict (the shares are erased) or BadInput (not a quorum with this holder)."""

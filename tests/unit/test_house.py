@@ -25,10 +25,14 @@ CLOCKS_AND_DICE = re.compile(
     r"|secrets\.\w+|uuid\.uuid[14]"
 )
 GENERATED = {"__pycache__", "build", "dist", "var", "node_modules"}
-REGISTRY_HOSTS = [".".join(words) for words in (("pypi", "org"), ("files", "pythonhosted"), ("pythonhosted", "org"))]
+REGISTRY_HOSTS = [
+    ".".join(words) for words in (("pypi", "org"), ("files", "pythonhosted"), ("pythonhosted", "org"))
+]
 """Put together here, so that this file names none either."""
 WORD = "anon" + "ymous"
-NEGATED = re.compile(rf"\b(not|never|no longer|neither|nothing is|is no) (\w+ ){{0,2}}\W*{WORD}", re.IGNORECASE)
+NEGATED = re.compile(
+    rf"\b(not|never|no longer|neither|nothing is|is no) (\w+ ){{0,2}}\W*{WORD}", re.IGNORECASE
+)
 
 
 def modules() -> list[Path]:
@@ -63,7 +67,13 @@ def named(path: Path) -> str:
 
 def test_the_files_of_the_project_are_found() -> None:
     found = {named(path) for path, _ in texts()}
-    assert {"README.md", "requirements.lock", ".ci/run", "broker/settings.py", "tests/unit/test_house.py"} <= found
+    assert {
+        "README.md",
+        "requirements.lock",
+        ".ci/run",
+        "broker/settings.py",
+        "tests/unit/test_house.py",
+    } <= found
 
 
 def test_no_module_is_longer_than_400_lines() -> None:
@@ -73,7 +83,9 @@ def test_no_module_is_longer_than_400_lines() -> None:
 
 def test_every_module_says_what_it_is() -> None:
     silent = [
-        named(path) for path in modules() if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        named(path)
+        for path in modules()
+        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert not silent
 
@@ -99,7 +111,9 @@ def impure_calls(source: str) -> list[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for item in node.names:
-                full_names[item.asname or item.name.split(".")[0]] = item.name if item.asname else item.name.split(".")[0]
+                full_names[item.asname or item.name.split(".")[0]] = (
+                    item.name if item.asname else item.name.split(".")[0]
+                )
         elif isinstance(node, ast.ImportFrom):
             for item in node.names:
                 full_names[item.asname or item.name] = f"{node.module}.{item.name}"
@@ -160,4 +174,6 @@ def test_no_file_names_a_package_registry(host: str) -> None:
 def test_nothing_pseudonymous_is_called_more_than_that() -> None:
     for path, text in texts():
         claimed = len(re.findall(WORD, text, re.IGNORECASE)) - len(NEGATED.findall(text))
-        assert claimed == 0, f"{named(path)} calls something {WORD}; say pseudonymous, or that it is not {WORD}"
+        assert claimed == 0, (
+            f"{named(path)} calls something {WORD}; say pseudonymous, or that it is not {WORD}"
+        )

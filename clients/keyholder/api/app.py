@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from broker.protocol.errors import BadInput, NarrowgateError, NotFound, NotPermitted
 from broker.protocol.merkle import EMPTY_ROOT
-from broker.protocol.messages.base import Message, MessageT, encode, read
+from broker.protocol.messages.base import Message, encode, read
 from broker.protocol.messages.envelopes import DocumentMessage, SeenCheckpoint
 from broker.protocol.messages.evaluation import EvaluationCall, SelfTestCall
 from broker.protocol.messages.series import ShareDelivery

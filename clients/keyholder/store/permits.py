@@ -100,9 +100,7 @@ def seen(connection: Connection, log_key: bytes) -> SeenCheckpoint | None:
 def keep_seen(connection: Connection, log_key: bytes, checkpoint: SeenCheckpoint, now: int) -> None:
     """Replace the largest checkpoint seen. The caller has proved that the new one continues the old."""
     connection.execute(delete(seen_checkpoints).where(seen_checkpoints.c.log_key == log_key))
-    connection.execute(
-        insert(seen_checkpoints).values(log_key=log_key, seen_at=now, **vars(checkpoint))
-    )
+    connection.execute(insert(seen_checkpoints).values(log_key=log_key, seen_at=now, **vars(checkpoint)))
 
 
 def add_fork(connection: Connection, log_key: bytes, seen_note: str, other_note: str, now: int) -> None:

@@ -34,7 +34,9 @@ class StorageKey:
 
     key: bytes = field(repr=False)
 
-    def seal_shares(self, pair: SharePair, series_id: bytes, holder_id: str, random_bytes: RandomBytes) -> bytes:
+    def seal_shares(
+        self, pair: SharePair, series_id: bytes, holder_id: str, random_bytes: RandomBytes
+    ) -> bytes:
         """Both shares as one sealed value."""
         context = _share_context(series_id, holder_id, pair.match.x)
         return self._seal(pair.match.value + pair.open.value, context, random_bytes)

@@ -47,7 +47,9 @@ def add_prekey(connection: Connection, prekey: StoredPrekey) -> None:
 def unused_prekeys(connection: Connection, usable_at: int) -> tuple[StoredPrekey, ...]:
     """The prekeys that are still valid after `usable_at`, those that end first, first."""
     query = (
-        select(prekeys).where(prekeys.c.expires_at > usable_at).order_by(prekeys.c.expires_at, prekeys.c.prekey_id)
+        select(prekeys)
+        .where(prekeys.c.expires_at > usable_at)
+        .order_by(prekeys.c.expires_at, prekeys.c.prekey_id)
     )
     return tuple(StoredPrekey(**row._mapping) for row in connection.execute(query))
 
@@ -92,7 +94,9 @@ def count(connection: Connection) -> tuple[int, int]:
 
 def sealed_shares(connection: Connection, series_id: bytes) -> bytes | None:
     """The sealed shares of a series, None once they are erased."""
-    return connection.execute(select(shares.c.sealed).where(shares.c.series_id == series_id)).scalar_one_or_none()
+    return connection.execute(
+        select(shares.c.sealed).where(shares.c.series_id == series_id)
+    ).scalar_one_or_none()
 
 
 def commitment_owner(connection: Connection, commitment: bytes) -> bytes | None:

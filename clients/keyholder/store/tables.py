@@ -1,7 +1,7 @@
 """The tables of one key holder, in SQLAlchemy Core, on SQLite.
 
-Rule: a share or the private part of a prekey is here only sealed under the storage key (`clients.keyholder.store.sealing`),
-and its row is deleted with secure_delete. No identifier, point or token ever has a column. Times are Unix seconds.
+Rule: a share or the private part of a prekey is here only as `store.sealing` sealed it, and its row is deleted with
+secure_delete. No identifier, point or token ever has a column. Times are Unix seconds.
 docs/data-model.md says of each table when its rows go.
 """
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from broker.protocol.documents import key_identifier, public_bytes, sign
 from broker.protocol.messages.base import encode
 from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.parties import Enrolment
 from broker.protocol.messages.vocabulary import AgencyKind, Role
+from clients.cli import main
 from tests.broker_case import NOW, POLICIES, key_of
 
 PROGRAM = [sys.executable, "-m", "clients.cli.main", "broker"]
@@ -27,20 +29,25 @@ def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*PROGRAM, *map(str, arguments)], capture_output=True, text=True, check=False)
 
 
+def _here(*arguments: object) -> Result:
+    """The same command within this process: a second faster."""
+    return CliRunner().invoke(main.app, ["broker", *map(str, arguments)], prog_name="narrowgate")
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A broker's folder, for a loopback port that was free just now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    made = _run("init", tmp_path / "broker", "--public-origin", f"http://127.0.0.1:{port}", "--json")
-    assert made.returncode == 0, made.stderr
+    made = _here("init", tmp_path / "broker", "--public-origin", f"http://127.0.0.1:{port}", "--json")
+    assert made.exit_code == 0, made.output
     assert json.loads(made.stdout)["origin"] == f"http://127.0.0.1:{port}"
     return tmp_path / "broker"
 
 
 def _describe(home: Path) -> Any:
-    return json.loads(_run("describe", home, "--json").stdout)
+    return json.loads(_here("describe", home, "--json").stdout)
 
 
 @pytest.fixture
@@ -103,7 +110,7 @@ def test_a_killed_broker_starts_again_on_what_was_recorded(
 ) -> None:
     origin = _describe(home)["origin"]
     kid = _enrol(origin)
-    assert _run("accept", home, kid).returncode == 0
+    assert _here("accept", home, kid).exit_code == 0
     os.kill(serving.pid, signal.SIGKILL)
     serving.communicate()
     arguments = [
@@ -119,7 +126,7 @@ def test_a_killed_broker_starts_again_on_what_was_recorded(
     again = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert again.stdout is not None
     assert "serves at" in again.stdout.readline()
-    listed = json.loads(_run("enrolments", home, "--json").stdout)["enrolments"]
+    listed = json.loads(_here("enrolments", home, "--json").stdout)["enrolments"]
     again.send_signal(signal.SIGTERM)
     again.communicate(timeout=20)
     assert [each["state"] for each in listed] == ["accepted"]
@@ -147,6 +154,6 @@ def test_without_trial_it_does_not_serve(home: Path) -> None:
 def test_errors_have_the_exit_codes_of_every_command(
     home: Path, arguments: tuple[str, ...], code: int
 ) -> None:
-    found = _run(*(word.replace("DIR", str(home)) for word in arguments))
-    assert (found.returncode, found.stdout) == (code, "")
+    found = _here(*(word.replace("DIR", str(home)) for word in arguments))
+    assert (found.exit_code, found.stdout) == (code, "")
     assert found.stderr

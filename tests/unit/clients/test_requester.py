@@ -406,6 +406,17 @@ def test_a_holder_that_refuses_is_asked_no_more_and_its_refusal_is_told_when_no_
     assert len(world.submissions) == 1  # of the first request alone
 
 
+def test_holders_under_other_rules_than_the_brokers_refuse_in_their_own_words(world: RequesterWorld) -> None:
+    world.holders[1] = world.holders[2] = lambda *_: problem("conflict", 409)
+    with pytest.raises(RefusedByGate) as told:
+        world.requester().run(_prepare(world))
+    assert [reason.partition(":")[0] for reason in told.value.reasons] == [
+        "Holder 1 (key holder 1)",
+        "Holder 2 (key holder 2)",
+    ]
+    assert world.submissions == []
+
+
 @pytest.mark.parametrize("seen", [1, 5], ids=["holder saw less", "holder saw more"])
 def test_a_holder_that_saw_another_size_is_given_the_proof_between_the_two(
     world: RequesterWorld, seen: int

@@ -1,15 +1,17 @@
 """A real SQLite file with deposits in it, and permits admitted by a real log."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from broker.audit.log import AuditLog
 from broker.audit.records import TokensReceived
+from broker.gate.decision import Decision
+from broker.gate.facts import AdmitFacts, Derived, Party
 from broker.matching.evidence import Admitted, Recorded, TokenSet
 from broker.protocol.documents import sign
 from broker.protocol.messages.deposits import DepositDeclaration
@@ -20,10 +22,10 @@ from broker.protocol.messages.requests import (
     TokenList,
     TokenSubmission,
 )
-from broker.protocol.messages.vocabulary import RecordKind
+from broker.protocol.messages.vocabulary import AgencyKind, Outcome, RecordKind, Tier
 from broker.store import tables
 from broker.store.database import Database
-from tests.messages_examples import BATCH, NOW, TERMS
+from tests.messages_examples import BATCH, CLAIMS, NOW, TERMS
 
 SIGNER = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
 
@@ -33,6 +35,41 @@ def name(word: str, length: int = 32) -> bytes:
     return hashlib.sha256(word.encode()).digest()[:length]
 
 
+def admission_decision() -> Decision:
+    """A decision to admit, as the log keeps it: matching reads its facts and does not decide again."""
+    facts = AdmitFacts(
+        now=NOW,
+        space_id=TERMS.space_id,
+        request_digest=TERMS.request_digest,
+        requester=Party(
+            agency_id="unit-1", kind=AgencyKind.POLICE, jurisdiction="NL", mandates=(), suspended=False
+        ),
+        tier=Tier.HITS,
+        claims=CLAIMS,
+        verified=None,
+        derived=Derived(
+            identifiers_30d=0, queries_90d=0, hits_90d=0, count_budget_left_millis=0, count_cost_millis=500
+        ),
+        identifiers=1,
+        points=1,
+        identifier_types=("phone",),
+        series=(),
+    )
+    return Decision(
+        action="admit",
+        bundle_digest=TERMS.bundle_digest,
+        facts=facts,
+        outcome=Outcome.ALLOW,
+        tier=Tier.HITS,
+        rules=("G2",),
+        reasons=("Because",),
+        law=("Law",),
+        missed=(),
+        series=(),
+        notes=(),
+    )
+
+
 class Shelf:
     """Deposits on a real database, and what a request goes through before `find`."""
 
@@ -40,7 +77,9 @@ class Shelf:
         self.database = database
         self.log = AuditLog("broker.example.org/log", SIGNER, lambda size: bytes(size), trial=True)
 
-    def put(self, word: str, tokens: Iterable[bytes], contributor: str = "company-1", self_test: bytes = b"") -> bytes:
+    def put(
+        self, word: str, tokens: Iterable[bytes], contributor: str = "company-1", self_test: bytes = b""
+    ) -> bytes:
         """A serving deposit in a series of its own. Returns its deposit_id."""
         deposit_id, series_id = name(word), name(f"series of {word}")
         self_test = self_test or name(f"self-test of {word}", 16)
@@ -74,7 +113,7 @@ class Shelf:
                     opened_index=0,
                 )
             )
-            number = connection.execute(
+            connection.execute(
                 insert(tables.deposits).values(
                     deposit_id=deposit_id,
                     series_id=series_id,
@@ -90,7 +129,9 @@ class Shelf:
                     declared_at=NOW,
                     admitted_index=0,
                 )
-            ).inserted_primary_key[0]
+            )
+            query = select(tables.deposits.c.deposit_number).where(tables.deposits.c.deposit_id == deposit_id)
+            number = connection.execute(query).scalar_one()
             rows = [
                 {"deposit_number": number, "token": token, "record_version": 1, "sealed": b"sealed"}
                 for token in held
@@ -111,10 +152,11 @@ class Shelf:
             for deposit_id in deposit_ids
         )
         batch = BATCH.model_copy(update={"identifiers": identifiers, "points": identifiers})
-        update = {"series": series, "batches": (batch,), "decision_digest": hashlib.sha256(b"{}").digest()}
+        decision = admission_decision()
+        update = {"series": series, "batches": (batch,), "decision_digest": decision.digest}
         terms: PermitTerms = TERMS.model_copy(update=update)
         with self.database.write() as connection:
-            record = AdmissionRecord(terms=terms, decision="{}")
+            record = AdmissionRecord(terms=terms, decision=decision.text)
             receipt = self.log.append(connection, RecordKind.ADMITTED, record, NOW)
         return Admitted.by(terms, receipt)
 
@@ -133,7 +175,7 @@ class Shelf:
             return Recorded.by(tokens, self.log.append(connection, RecordKind.TOKENS, record, NOW))
 
 
-def submission(lists: dict[bytes, Iterable[bytes]]) -> TokenSubmission:
+def submission(lists: Mapping[bytes, Iterable[bytes]]) -> TokenSubmission:
     """What a requester sends: tokens by deposit, sorted."""
     items = tuple(
         TokenList(handle=deposit_id[:16], deposit_id=deposit_id, tokens=b"".join(sorted(tokens)))
@@ -143,7 +185,7 @@ def submission(lists: dict[bytes, Iterable[bytes]]) -> TokenSubmission:
 
 
 @pytest.fixture(name="submit")
-def _submit() -> Callable[[dict[bytes, Iterable[bytes]]], TokenSubmission]:
+def _submit() -> Callable[[Mapping[bytes, Iterable[bytes]]], TokenSubmission]:
     return submission
 
 

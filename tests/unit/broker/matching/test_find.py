@@ -1,7 +1,7 @@
 """Tokens meet records: exactly the intersection, in the permitted deposits, and nothing kept of the rest."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -24,12 +24,14 @@ class Shelf(Protocol):
 
     database: Database
 
-    def put(self, word: str, tokens: Iterable[bytes], contributor: str = ..., self_test: bytes = ...) -> bytes: ...
+    def put(
+        self, word: str, tokens: Iterable[bytes], contributor: str = ..., self_test: bytes = ...
+    ) -> bytes: ...
     def admit(self, deposit_ids: Iterable[bytes], identifiers: int = ...) -> Admitted: ...
     def record(self, tokens: TokenSet) -> Recorded: ...
 
 
-Submit = Callable[[dict[bytes, Iterable[bytes]]], TokenSubmission]
+Submit = Callable[[Mapping[bytes, Iterable[bytes]]], TokenSubmission]
 # A small alphabet, so that sets meet often.
 TOKENS = st.sets(st.binary(min_size=1, max_size=1).map(lambda byte: byte * 16), max_size=40)
 
@@ -51,7 +53,11 @@ def test_find_is_plain_set_intersection(
     names = [shelf.put(f"deposit {index}", tokens, f"c-{index}") for index, tokens in enumerate(held)]
     found = _ask(shelf, submit(dict(zip(names, asked, strict=False))), names)
     number_of = {deposit.deposit_number: deposit.deposit_id for deposit in found.deposits}
-    expected = {(each, token) for each, mine, theirs in zip(names, held, asked, strict=False) for token in mine & theirs}
+    expected = {
+        (each, token)
+        for each, mine, theirs in zip(names, held, asked, strict=False)
+        for token in mine & theirs
+    }
     assert {(number_of[match.deposit_number], match.token) for match in found.pairs} == expected
     assert found.contributors == len(held)
 
@@ -108,7 +114,9 @@ def test_a_submission_covers_the_permits_deposits_exactly(shelf: Shelf, submit: 
     one, two = shelf.put("one", []), shelf.put("two", [])
     admitted = shelf.admit([one, two])
     assert TokenSet.within(admitted, submit({one: [], two: []})).root
-    for lists in ({one: []}, {one: [], two: [], b"x" * 32: []}, {one: [], b"x" * 32: []}):
+    other = b"x" * 32
+    wrong: list[dict[bytes, list[bytes]]] = [{one: []}, {one: [], two: [], other: []}, {one: [], other: []}]
+    for lists in wrong:
         with pytest.raises(NotPermitted):
             TokenSet.within(admitted, submit(lists))
     twice = submit({one: [], two: []})
@@ -130,7 +138,9 @@ def test_tokens_beyond_the_permits_identifiers_are_refused(shelf: Shelf, submit:
 
 
 @pytest.mark.parametrize("tokens", [b"t" * 15, b"t" * 32, b"b" * 16 + b"a" * 16])
-def test_tokens_cut_short_repeated_or_unsorted_are_refused(shelf: Shelf, submit: Submit, tokens: bytes) -> None:
+def test_tokens_cut_short_repeated_or_unsorted_are_refused(
+    shelf: Shelf, submit: Submit, tokens: bytes
+) -> None:
     deposit = shelf.put("deposit", [])
     lists = (TokenList(handle=deposit[:16], deposit_id=deposit, tokens=tokens),)
     with pytest.raises(BadInput):
@@ -144,7 +154,9 @@ def test_a_permit_whose_entry_is_about_other_terms_admits_nothing(shelf: Shelf) 
     assert admitted.receipt.proof != PROOF
 
 
-def test_a_thousand_tokens_against_a_hundred_thousand_records_take_milliseconds(shelf: Shelf, submit: Submit) -> None:
+def test_a_thousand_tokens_against_a_hundred_thousand_records_take_milliseconds(
+    shelf: Shelf, submit: Submit
+) -> None:
     deposit = shelf.put("deposit", [])
     with shelf.database.write() as connection:
         number = 1

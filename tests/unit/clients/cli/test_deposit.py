@@ -185,11 +185,11 @@ def test_a_space_is_founded_and_joined_from_files(narrowgate: Command, case: Con
         files += ["--holder", folder / f"holder-{x}" / "enrolment.jws"]
     files += ["--desk", case.desk.vault.directory / "enrolment.jws", "--bundle", Path("policies")]
     rules = ("--threshold", "2", "--type", "phone", "--out", folder / "space.jws", "--json")
-    home = case.company.vault.directory
-    found = ("space", "found", home, "--broker-description", folder / "broker.json")
+    founders = case.company.vault.directory
+    found = ("space", "found", founders, "--broker-description", folder / "broker.json")
     founded = narrowgate(*found, *files, *rules)
     assert founded.exit_code == 0, founded.output
-    founder = home / "enrolment.jws"
+    founder = founders / "enrolment.jws"
     for member in (case.company, case.partner):
         arguments = ("--space", folder / "space.jws", "--founder", founder, "--json")
         joined = json.loads(narrowgate("space", "join", member.vault.directory, *arguments).stdout)

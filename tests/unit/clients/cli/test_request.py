@@ -9,10 +9,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from broker.protocol.messages.vocabulary import Purpose
+from broker.gate.bundle import load
+from broker.gate.decide import decide_deposit
+from broker.gate.facts import DepositFacts, Party
+from broker.protocol.messages.vocabulary import AgencyKind, Purpose, RecordKind
 from clients.cli import run
 from clients.cli.main import app
+from tests.messages_examples import CONDITIONS, NOW
 from tests.requester_world import RequesterWorld, down, phone, problem
+
+POLICIES = Path(__file__).parents[4] / "policies"
 
 
 @pytest.fixture
@@ -162,3 +168,43 @@ def test_the_audit_commands_verify_show_and_exit_with_4_at_a_fork(world: Request
     failed = _json(world, "audit", "verify", "@auditor-1", expect=4)
     assert (failed["verified"], failed["fork"]) == (False, True)
     assert Path(failed["evidence"]).exists()
+
+
+def _decided() -> str:
+    facts = DepositFacts(
+        now=NOW,
+        space_id=bytes(16),
+        contributor=Party(
+            agency_id="company-1",
+            kind=AgencyKind.COMPANY,
+            jurisdiction="IE",
+            mandates=(Purpose.DISRUPT_ADVERT,),
+            suspended=False,
+        ),
+        identifier_type="phone",
+        conditions=CONDITIONS,
+        records=3,
+        declaration_digest=bytes(32),
+    )
+    return decide_deposit(load(POLICIES), facts).text
+
+
+def test_decisions_come_out_the_same_under_the_auditors_own_rules_and_a_changed_one_does_not(
+    world: RequesterWorld,
+) -> None:
+    text = _decided()
+    world.log.append(RecordKind.DEPOSIT_ADMITTED, json.dumps({"decision": text}).encode())
+    replay = ("audit", "replay", "@auditor-1", "--bundle", str(POLICIES))
+    _run(world, "audit", "verify", "@auditor-1")
+    assert _json(world, *replay) == {"decisions": 1, "same": 1, "different": []}
+    turned = '"ALLOW"' if '"outcome":"DENY"' in text else '"DENY"'
+    told = text.replace('"outcome":"DENY"', f'"outcome":{turned}').replace(
+        '"outcome":"ALLOW"', f'"outcome":{turned}'
+    )
+    world.log.append(RecordKind.DEPOSIT_ADMITTED, json.dumps({"decision": told}).encode())
+    _run(world, "audit", "verify", "@auditor-1")
+    report = _json(world, *replay, expect=4)
+    assert (report["decisions"], report["same"]) == (2, 1)
+    (different,) = report["different"]
+    assert different["index"] == 2  # entry 1 is the reading of entry 0's record
+    assert different["recorded"] != different["replayed"]

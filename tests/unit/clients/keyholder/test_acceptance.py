@@ -41,9 +41,7 @@ def test_shares_that_fit_are_accepted_and_signed_for(world: World) -> None:
         series_id=deal.series_id,
         holder_id=HOLDER_IDS[0],
         x=1,
-        key_digest=key_digest(
-            deal.series_id, 2, 3, manifest.commitments_match, manifest.commitments_open
-        ),
+        key_digest=key_digest(deal.series_id, 2, 3, manifest.commitments_match, manifest.commitments_open),
         accepted_at=NOW,
     )
     assert log_kinds(world) == ["SERIES_ACCEPTED"]
@@ -67,8 +65,7 @@ def test_a_share_dealt_under_another_manifest_is_refused(world: World) -> None:
     # Another contributor saw the commitments and copied them under a manifest of its own.
     copied = world.deal(
         COMPANIES[1],
-        commitments_match=deal.match.commitments,
-        commitments_open=deal.open.commitments,
+        changes={"commitments_match": deal.match.commitments, "commitments_open": deal.open.commitments},
     )
     values = deal.match.shares[0].value + deal.open.shares[0].value
     with pytest.raises(Conflict, match="used before"):
@@ -79,7 +76,7 @@ def test_a_share_dealt_under_another_manifest_is_refused(world: World) -> None:
 def test_one_key_in_both_places_is_refused(world: World) -> None:
     deal = world.deal()
     twice = world.deal(
-        commitments_match=deal.match.commitments, commitments_open=deal.match.commitments
+        changes={"commitments_match": deal.match.commitments, "commitments_open": deal.match.commitments}
     )
     values = 2 * deal.match.shares[0].value
     with pytest.raises(Conflict, match="deal one key twice"):
@@ -91,10 +88,10 @@ def test_a_polynomial_that_is_too_short_is_refused(world: World, name: str) -> N
     # A constant polynomial, so that one holder alone could evaluate: its last coefficient is zero.
     deal = world.deal()
     constant = getattr(deal.manifest, name)[0]
-    short = world.deal(**{name: (constant, IDENTITY)})
+    short = world.deal(changes={name: (constant, IDENTITY)})
     with pytest.raises(VerificationFailed, match="identity"):
         accept(world, short)
-    long = world.deal(**{name: (*getattr(deal.manifest, name), constant)})
+    long = world.deal(changes={name: (*getattr(deal.manifest, name), constant)})
     with pytest.raises(VerificationFailed, match="exactly as many commitments"):
         accept(world, long)
     assert kept(world) == (0, 0)
@@ -173,7 +170,7 @@ def test_only_the_named_contributor_delivers(world: World) -> None:
 def test_a_manifest_that_does_not_fit_the_pinned_space_is_refused(
     world: World, changes: dict[str, object], error: type[Exception]
 ) -> None:
-    deal = world.deal(**changes)
+    deal = world.deal(changes=changes)
     with pytest.raises(error):
         accept(world, deal)
     assert kept(world) == (0, 0)
@@ -184,7 +181,9 @@ def test_a_share_is_nowhere_in_the_holders_folder_in_plaintext(world: World) -> 
     delivery = world.delivery(world.holder, deal)
     accept(world, deal, delivery)
     world.holder.database.empty_wal()
-    files = b"".join(path.read_bytes() for path in (world.directory / HOLDER_IDS[0]).rglob("*") if path.is_file())
+    files = b"".join(
+        path.read_bytes() for path in (world.directory / HOLDER_IDS[0]).rglob("*") if path.is_file()
+    )
     assert deal.series_id in files
     for share in (*deal.match.shares, *deal.open.shares):
         assert share.value not in files

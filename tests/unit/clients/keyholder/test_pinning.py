@@ -1,0 +1,115 @@
+"""Pinning: what a founder signed and a person handed over, and nothing else; bundles by digest, in an own copy."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from broker.protocol.documents import public_bytes
+from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted, VerificationFailed
+from clients.keyholder.pinning import (
+    activate_bundle,
+    active_bundle,
+    pin_space,
+    pinned_space,
+    pinned_spaces,
+)
+from tests.keyholder_world import COMPANIES, HOLDER_IDS, NOW, POLICE, POLICIES, World
+
+
+def pin(world: World, document: str, enrolment: str | None = None) -> None:
+    pin_space(world.holder.database, world.holder.keys, document, enrolment or world.enrolment(), NOW)
+
+
+def pinned_version(world: World) -> int:
+    with world.holder.database.read() as connection:
+        return pinned_space(connection, world.space.payload.space_id).payload.roster_version
+
+
+def test_a_newer_roster_of_the_same_founder_takes_the_place_of_the_old(world: World) -> None:
+    pin(world, world.sign_space(roster_version=2).document)
+    assert pinned_version(world) == 2
+    with world.holder.database.read() as connection:
+        assert [signed.payload.roster_version for signed in pinned_spaces(connection)] == [2]
+
+
+def test_the_same_document_may_be_pinned_again(world: World) -> None:
+    pin(world, world.space.document)
+    assert pinned_version(world) == 1
+
+
+def test_an_older_roster_is_refused(world: World) -> None:
+    pin(world, world.sign_space(roster_version=3).document)
+    for version in (2, 3):
+        with pytest.raises(Conflict, match="not newer"):
+            pin(world, world.sign_space(roster_version=version, name="Other").document)
+    assert pinned_version(world) == 3
+
+
+def test_a_roster_signed_by_another_member_is_refused(world: World) -> None:
+    document = world.sign_space(COMPANIES[1], roster_version=2).document
+    with pytest.raises(BadInput, match="another key"):
+        pin(world, document)
+    with pytest.raises(Conflict, match="same founder"):
+        pin(world, document, world.enrolment(COMPANIES[1]))
+
+
+def test_a_founder_outside_the_space_is_refused(world: World) -> None:
+    strange = world.sign_space(members=(world.member(POLICE),), roster_version=2)
+    with pytest.raises(VerificationFailed, match="own members"):
+        pin(world, strange.document)
+
+
+def test_an_enrolment_not_signed_by_the_key_it_names_is_refused(world: World) -> None:
+    header, payload, _ = world.enrolment(COMPANIES[0]).split(".")
+    other_header, _, signature = world.enrolment(COMPANIES[1]).split(".")
+    for forged in (f"{other_header}.{payload}.{signature}", f"{header}.{payload}.{signature}"):
+        with pytest.raises(VerificationFailed):
+            pin(world, world.space.document, forged)
+    with pytest.raises(BadInput):
+        pin(world, world.space.document, "no document")
+
+
+def test_a_space_that_names_other_keys_for_this_holder_is_refused(world: World) -> None:
+    first, *rest = world.space_value().holders
+    stolen = first.model_copy(update={"signing_key": public_bytes(world.keys["log"])})
+    with pytest.raises(VerificationFailed, match="other keys"):
+        pin(world, world.sign_space(holders=(stolen, *rest), roster_version=2).document)
+    renamed = first.model_copy(update={"holder_id": "other-office"})
+    with pytest.raises(NotPermitted, match="not among"):
+        pin(world, world.sign_space(holders=(renamed, *rest), roster_version=2).document)
+
+
+def test_a_new_roster_cannot_start_the_brokers_log_over(world: World) -> None:
+    for changes in ({"log_key": public_bytes(world.keys["desk-1"])}, {"log_origin": "other.example.org/log"}):
+        with pytest.raises(Conflict, match="another log"):
+            pin(world, world.sign_space(roster_version=2, **changes).document)
+
+
+def test_an_unknown_space_is_not_found(world: World) -> None:
+    with world.holder.database.read() as connection, pytest.raises(NotFound):
+        pinned_space(connection, bytes(16))
+
+
+def test_the_bundle_in_force_is_the_holders_own_copy(world: World, tmp_path: Path) -> None:
+    source = tmp_path / "handed-over"
+    shutil.copytree(POLICIES, source)
+    bundle = activate_bundle(world.holder.database, world.holder.shelf, source, NOW)
+    shutil.rmtree(source)
+    fresh = type(world.holder.shelf)(world.directory / HOLDER_IDS[0])
+    with world.holder.database.read() as connection:
+        assert active_bundle(connection, fresh).digest == bundle.digest
+
+
+def test_a_bundle_of_another_digest_than_wanted_is_not_activated(world: World) -> None:
+    with pytest.raises(VerificationFailed, match="another digest"):
+        activate_bundle(world.holder.database, world.holder.shelf, POLICIES, NOW, bytes(32))
+
+
+def test_a_changed_copy_is_found(world: World) -> None:
+    kept = world.directory / HOLDER_IDS[0] / "bundles" / world.bundle.digest.hex()
+    changed = next(path for path in sorted(kept.rglob("*.cedar")))
+    changed.write_text(changed.read_text() + "\n// one comment more\n")
+    fresh = type(world.holder.shelf)(world.directory / HOLDER_IDS[0])
+    with world.holder.database.read() as connection, pytest.raises(VerificationFailed, match="changed"):
+        active_bundle(connection, fresh)
