@@ -172,9 +172,11 @@ class Case:
         ("unit-1", AgencyKind.POLICE, "NL"),
     )
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "case") -> None:
+        """`name` seeds the randomness: two cases on one database need two, else their nonces repeat."""
         self.clock = Clock()
-        self.random = seeded("case")
+        self.name = name
+        self.random = seeded(name)
         self.operator = key_of("operator")
         self.settings = Settings(
             public_origin=ORIGIN,
@@ -191,7 +193,9 @@ class Case:
 
     def start(self) -> Broker:
         """Start the broker on its folder; stop the one that runs before."""
-        return startup.start(self.settings, self.keys, self.bundle, self.clock, seeded("broker"))
+        return startup.start(
+            self.settings, self.keys, self.bundle, self.clock, seeded(f"broker of {self.name}")
+        )
 
     def restart(self) -> None:
         """Stop and start, as after a crash: nothing but the database remains."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from broker import deposits, exchange, registry, series, startup
+from broker import declarations, deposits, exchange, registry, series, startup
 from broker.context import Broker, BrokerKeys
 from broker.gate.bundle import Bundle
 from broker.protocol import group, sealing, shares, wrapping
@@ -216,7 +216,7 @@ class Story:
             declared_at=self.now,
         )
         caller, key = self.caller(contributor), key_of(contributor)
-        deposits.declare(self.broker, caller, sign(declaration, key).document)
+        declarations.declare(self.broker, caller, sign(declaration, key).document)
         deposits.put_batch(self.broker, caller, deposit_id, 0, encode_batch(records))
         deposits.complete(self.broker, caller, deposit_id)
         sealed = next(each.sealed for each in records if each.token == self_test)

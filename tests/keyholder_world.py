@@ -1,13 +1,14 @@
 """A small collaboration around real key holders: contributors, a requester, a legal desk, and a broker that may lie.
 
-Shares, documents, the broker's log and the holders' databases are real; only the broker is played, by `Broker`, so
+Shares, documents, the broker's log and the holders' databases are real; only the broker is played, so
 that a test can have it lie where the real one would not. The clock is fixed and moved by hand.
 """
 
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,140 +16,70 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from broker.gate.bundle import Bundle, load
 from broker.gate.decide import decide_admission
 from broker.gate.facts import AdmitFacts, Derived, Party, SeriesFacts, verified_from
-from broker.protocol import checkpoint, group, leaves, oprf, shares, wrapping
+from broker.protocol import group, oprf, shares, wrapping
 from broker.protocol.documents import Signed, key_identifier, public_bytes, sign, verify
 from broker.protocol.messages.base import encode
-from broker.protocol.messages.evaluation import Consistency, EvaluationCall
 from broker.protocol.messages.log import LogProof
 from broker.protocol.messages.parties import Enrolment, Holder, Member, Reviewer, Space
 from broker.protocol.messages.requests import (
     AdmissionRecord,
     Batch,
     Finding,
-    OpenedRecord,
     Permit,
-    PermitSeries,
     PermitTerms,
     Request,
     batch_root,
 )
 from broker.protocol.messages.series import (
-    Conditions,
     PrekeyPack,
     SeriesManifest,
     ShareDelivery,
     Withdrawal,
-    key_digest,
 )
 from broker.protocol.messages.vocabulary import AgencyKind, Purpose, RecordKind, Role, Tier
-from broker.translog import log as translog
-from broker.translog.memory import MemoryStorage
 from clients.keyholder.acceptance import accept_shares
 from clients.keyholder.context import Caller, KeyHolder, open_key_holder
-from clients.keyholder.keys import HolderKeys, Persona, create_keys, open_keys
+from clients.keyholder.keys import HolderKeys, Persona, create_keys
 from clients.keyholder.pinning import activate_bundle, pin_space
 from clients.keyholder.prekeys import issue_pack
-from tests.messages_examples import CLAIMS, CONDITIONS
+from tests.keyholder_papers import (
+    COMPANIES,
+    HOLDER_IDS,
+    NOW,
+    POLICE,
+    POLICIES,
+    SALT,
+    BrokerLog,
+    Deal,
+    FactsChange,
+    Filed,
+    HandClock,
+    conditions,
+    permit_series,
+)
+from tests.messages_examples import CLAIMS
 
-NOW = 1_790_000_000
-POLICIES = Path(__file__).parents[1] / "policies"
-COMPANIES = ("company-1", "company-2", "company-3")
-POLICE = "unit-1"
-HOLDER_IDS = ("court-office", "privacy-regulator", "rights-ngo")
-SALT = bytes(range(32))
-FACTS_CHANGE = Callable[[AdmitFacts], AdmitFacts]
-
-
-@dataclass
-class HandClock:
-    """A clock that a test sets."""
-
-    now: int = NOW
-
-    def __call__(self) -> int:
-        return self.now
-
-
-@dataclass(frozen=True)
-class Deal:
-    """One contributor's keys for one series."""
-
-    signed: Signed[SeriesManifest]
-    match: shares.Dealing = field(repr=False)
-    open: shares.Dealing = field(repr=False)
-    k_match: bytes = field(repr=False)
-
-    @property
-    def series_id(self) -> bytes:
-        return self.signed.payload_digest
-
-    @property
-    def manifest(self) -> SeriesManifest:
-        return self.signed.payload
+__all__ = [
+    "COMPANIES",
+    "HOLDER_IDS",
+    "NOW",
+    "POLICE",
+    "POLICIES",
+    "SALT",
+    "BrokerLog",
+    "Deal",
+    "FactsChange",
+    "Filed",
+    "HandClock",
+    "World",
+    "conditions",
+    "permit_series",
+]
 
 
-@dataclass(frozen=True)
-class Filed:
-    """What a requester has in hand after an admission: all that a holder is sent."""
-
-    permit: Signed[Permit]
-    request: Signed[Request]
-    findings: tuple[str, ...]
-    record: bytes
-    salt: bytes
-    points: tuple[bytes, ...]
-    world: "World" = field(repr=False)
-
-    @property
-    def terms(self) -> PermitTerms:
-        return self.permit.payload.terms
-
-    def sealed_to(self, holder: KeyHolder) -> bytes:
-        opened = encode(OpenedRecord(record=self.record, salt=self.salt))
-        info = wrapping.facts_info(self.terms.permit_id, holder.keys.holder_id)
-        return wrapping.wrap(holder.keys.wrapping.public, opened, info)
-
-    def call(
-        self,
-        holder: KeyHolder,
-        deal: Deal,
-        quorum: tuple[int, ...] = (1, 2),
-        consistency: Consistency | None = None,
-    ) -> EvaluationCall:
-        """The call for one series to one holder."""
-        series = next(each for each in self.terms.series if each.series_id == deal.series_id)
-        return EvaluationCall(
-            permit=self.permit.document,
-            request=self.request.document,
-            findings=self.findings,
-            sealed_record=self.sealed_to(holder),
-            handle=series.handle,
-            quorum=quorum,
-            points=b"".join(self.points),
-            consistency=consistency,
-        )
-
-
-class BrokerLog:
-    """The broker's log, in memory."""
-
-    def __init__(self, key: Ed25519PrivateKey, origin: str = "broker.example.org/log") -> None:
-        self.key, self.origin, self.storage = key, origin, MemoryStorage()
-
-    def append(self, record: bytes, salt: bytes, kind: str = RecordKind.ADMITTED.value) -> LogProof:
-        leaf = leaves.compose(kind, NOW, record, salt)
-        appended = translog.append(self.storage, [leaf.leaf])
-        return self.proof(appended.first_index, appended.head.size)
-
-    def proof(self, index: int, size: int) -> LogProof:
-        root = translog.root_at(self.storage, size)
-        note = checkpoint.sign(self.origin, size, root, self.key, self.origin).decode()
-        leaf = next(iter(self.storage.leaves(index, index + 1)))
-        path = translog.inclusion_proof(self.storage, index, size)
-        return LogProof(index=index, leaf=leaf, path=path, checkpoint=note)
-
-    def consistency(self, old: int, new: int) -> Consistency:
-        return Consistency(old_size=old, path=translog.consistency_proof(self.storage, old, new))
+@cache
+def _bundle() -> Bundle:
+    return load(POLICIES)
 
 
 class World:
@@ -159,7 +90,7 @@ class World:
         self.keys = {
             name: Ed25519PrivateKey.generate() for name in (*COMPANIES, POLICE, "desk-1", "broker", "log")
         }
-        self.bundle: Bundle = load(POLICIES)
+        self.bundle = _bundle()
         self.holder_keys = {name: self._make_holder(name) for name in HOLDER_IDS}
         self.space = self.sign_space()
         self.log = BrokerLog(self.keys["log"])
@@ -324,7 +255,7 @@ class World:
         points: Sequence[bytes] | None = None,
         finding: Mapping[str, object] | None = None,
         desk: str = "desk-1",
-        change_facts: FACTS_CHANGE = lambda facts: facts,
+        change_facts: FactsChange = lambda facts: facts,
         change_terms: Mapping[str, object] | None = None,
         change_text: Callable[[str], str] = lambda text: text,
         kind: RecordKind = RecordKind.ADMITTED,
@@ -358,7 +289,7 @@ class World:
         record, salt = encode(AdmissionRecord(terms=terms, decision=text)), os.urandom(32)
         permit = Permit(terms=terms, proof=self.log.append(record, salt, kind.value))
         signed = sign(permit, self.keys["broker"])
-        return Filed(signed, request, (found.document,), record, salt, blinded, self)
+        return Filed(signed, request, (found.document,), record, salt, blinded)
 
     def with_proof(self, filed: Filed, proof: LogProof) -> Filed:
         """The same terms with another proof of the same entry."""
@@ -428,32 +359,10 @@ class World:
             request_digest=request.digest,
             tier=asked.tier,
             batches=asked.batches,
-            series=tuple(_permit_series(deal) for deal in deals),
+            series=tuple(permit_series(deal) for deal in deals),
             decision_digest=hashlib.sha256(text.encode()).digest(),
             bundle_digest=self.bundle.digest,
             not_before_at=self.clock(),
             expires_at=self.clock() + 86_400,
             trial=True,
         )
-
-
-def conditions(**changes: object) -> Conditions:
-    """The usual conditions with changes."""
-    return CONDITIONS.model_copy(update={"transfer_ground": "within_union"} | changes)
-
-
-def keys_of(directory: Path) -> HolderKeys:
-    """The keys in a holder's folder."""
-    return open_keys(directory)
-
-
-def _permit_series(deal: Deal) -> PermitSeries:
-    manifest = deal.manifest
-    digest = key_digest(deal.series_id, 2, 3, manifest.commitments_match, manifest.commitments_open)
-    return PermitSeries(
-        handle=os.urandom(16),
-        series_id=deal.series_id,
-        identifier_type=manifest.identifier_type,
-        key_digest=digest,
-        deposits=(os.urandom(32),),
-    )

@@ -1,7 +1,7 @@
 """A bundle of rules: read from a folder, checked, and named by the digest of its files.
 
 Rule (POLICY 3): the schema is closed and every policy validates against it; each rule has an id of its own, a reason
-and a law, in ASCII, so that no look-alike stands for another. The digest is SHA-256 over the sorted relative paths and
+and a law, in ASCII (`broker.gate.lint`). The digest is SHA-256 over the sorted relative paths and
 exact contents of the *.cedar, *.cedarschema and *.toml files; scenarios beside them do not count. Reading is all this
 module does with files; deciding reads none.
 """
@@ -11,16 +11,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import cedarpy
 
-from broker.gate import catalogue
-from broker.gate.catalogue import Instrument, Lanes, Limits
+from broker.gate import catalogue, lint
+from broker.gate.catalogue import Instrument, Lanes, Limits, Regions
+from broker.gate.lint import Policy
 from broker.protocol.errors import BadInput
 
 _SUFFIXES = (".cedar", ".cedarschema", ".toml")
 _SCHEMA = "schema.cedarschema"
+_TABLES = ("instruments.toml", "lanes.toml", "limits.toml", "regions.toml")
 _MAXIMUM_BYTES = 1024 * 1024
 
 
@@ -45,6 +47,7 @@ class Bundle:
     limits: Limits
     lanes: Lanes
     instruments: Mapping[str, Instrument]
+    regions: Regions
     schema: cedarpy.Schema = field(repr=False)
     policies: cedarpy.PolicySet = field(repr=False)
     clauses: cedarpy.PolicySet = field(repr=False)
@@ -54,25 +57,22 @@ class Bundle:
 def load(directory: Path) -> Bundle:
     """Load and check the bundle in `directory`. Raises BadInput saying which file or rule is wrong, and how."""
     files = _read(directory)
-    schema_text = files.get(_SCHEMA, "")
-    named = _parse(files)
-    text = "\n".join(content for name, content in files.items() if name.endswith(".cedar"))
     try:
-        schema = cedarpy.Schema.from_str(schema_text)
+        schema = cedarpy.Schema.from_str(files[_SCHEMA])
     except ValueError as error:
         raise BadInput("schema.cedarschema does not parse. Look for a missing brace or semicolon.") from error
-    checked = cedarpy.validate_policies(text, schema)
-    if not checked.validation_passed:
-        raise BadInput(
-            f"{len(checked.errors)} rules do not fit the schema: check the names of facts in them."
-        )
+    named = _policies(files, schema)
     rules = {identifier: _rule(identifier, policy) for identifier, policy in named.items()}
+    lanes = catalogue.read_lanes(files["lanes.toml"])
+    instruments = catalogue.read_instruments(files["instruments.toml"])
+    lint.check_gateways([rule.id for rule in rules.values() if rule.effect == "permit"], lanes, instruments)
     return Bundle(
         digest=_digest(files),
-        rules=rules,
-        limits=catalogue.read_limits(files.get("limits.toml", "")),
-        lanes=catalogue.read_lanes(files.get("lanes.toml", "")),
-        instruments=catalogue.read_instruments(files.get("instruments.toml", "")),
+        rules=MappingProxyType(rules),
+        limits=catalogue.read_limits(files["limits.toml"]),
+        lanes=lanes,
+        instruments=instruments,
+        regions=catalogue.read_regions(files["regions.toml"]),
         schema=schema,
         policies=_policy_set(named),
         clauses=_policy_set(dict(_clauses(named))),
@@ -92,50 +92,35 @@ def _read(directory: Path) -> dict[str, str]:
             raise BadInput(f"{name} cannot be read as UTF-8 text.") from error
         if len(content) > _MAXIMUM_BYTES:
             raise BadInput(f"{name} is larger than any file of rules should be.")
-        if name.endswith(".cedar") and not files[name].isascii():
-            raise BadInput(
-                f"{name} has letters outside ASCII, which may look like others. Write it in ASCII."
-            )
     if _SCHEMA not in files:
         raise BadInput("This folder is no bundle of rules: it has no schema.cedarschema.")
+    missing = [name for name in _TABLES if name not in files]
+    if missing:
+        raise BadInput(f"The bundle has no {missing[0]}.")
     return files
 
 
-def _parse(files: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Every policy by its @id, as the engine's JSON."""
-    named: dict[str, dict[str, Any]] = {}
-    for name, content in files.items():
+def _policies(files: Mapping[str, str], schema: cedarpy.Schema) -> dict[str, Policy]:
+    """Every rule by its @id, each file linted and checked against the schema."""
+    named: dict[str, Policy] = {}
+    lint.check_ascii(_SCHEMA, files[_SCHEMA])
+    for name, text in files.items():
         if not name.endswith(".cedar"):
             continue
-        try:
-            parsed = json.loads(cedarpy.policies_to_json_str(content))
-        except ValueError as error:
-            raise BadInput(
-                f"{name} does not parse as Cedar. Look for a missing brace or semicolon."
-            ) from error
-        for policy in parsed["staticPolicies"].values():
-            identifier = policy.get("annotations", {}).get("id")
-            if not identifier:
-                raise BadInput(f"{name} has a rule without @id.")
+        lint.check_ascii(name, text)
+        for identifier, policy in lint.named_policies(name, text).items():
             if identifier in named:
                 raise BadInput(f"Two rules have the id {identifier}, the second in {name}.")
             named[identifier] = policy
-        if parsed.get("templates"):
-            raise BadInput(f"{name} has a template. Write the rule out.")
+        lint.check_against_schema(name, text, schema)
     if not named:
         raise BadInput("This bundle has no rules.")
     return named
 
 
-def _rule(identifier: str, policy: Mapping[str, Any]) -> Rule:
+def _rule(identifier: str, policy: Policy) -> Rule:
+    needs = lint.check_annotations(identifier, policy)
     annotations = policy["annotations"]
-    for needed in ("reason", "law"):
-        if not annotations.get(needed):
-            raise BadInput(f"Rule {identifier} has no @{needed}: people must be told why, and by what law.")
-    clauses = len(policy["conditions"])
-    needs = tuple(annotations.get(f"needs_{number}", "") for number in range(1, clauses + 1))
-    if policy["effect"] == "permit" and not all(needs):
-        raise BadInput(f"Gateway {identifier} needs @needs_1 to @needs_{clauses}: what each clause asks for.")
     return Rule(
         identifier,
         policy["effect"],
@@ -146,7 +131,7 @@ def _rule(identifier: str, policy: Mapping[str, Any]) -> Rule:
     )
 
 
-def _clauses(named: Mapping[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+def _clauses(named: Mapping[str, Policy]) -> list[tuple[str, Policy]]:
     return [
         (f"{identifier}/{number}", {**policy, "conditions": [condition]})
         for identifier, policy in named.items()
@@ -155,7 +140,7 @@ def _clauses(named: Mapping[str, dict[str, Any]]) -> list[tuple[str, dict[str, A
     ]
 
 
-def _policy_set(named: Mapping[str, dict[str, Any]]) -> cedarpy.PolicySet:
+def _policy_set(named: Mapping[str, Policy]) -> cedarpy.PolicySet:
     return cedarpy.PolicySet.from_json_str(
         json.dumps({"staticPolicies": dict(named), "templates": {}, "templateLinks": []})
     )

@@ -25,6 +25,7 @@ Percent = Annotated[int, Field(ge=0, le=100)]
 class Limits(Message):
     """The numbers of the rules; limits.toml says which rule reads which."""
 
+    points_per_identifier: Annotated[int, Field(ge=1, le=100)]
     count_identifiers: Identifiers
     hits_identifiers: Identifiers
     sources_identifiers: Identifiers
@@ -47,6 +48,12 @@ class Limits(Message):
     police_records: Records
     phone_retention_days: Days
     other_retention_days: Days
+
+
+class Regions(Message):
+    """Groups of jurisdictions."""
+
+    union: tuple[Jurisdiction, ...]
 
 
 class Instrument(Message):
@@ -84,6 +91,14 @@ def read_limits(text: str) -> Limits:
         return Limits.model_validate(_toml("limits.toml", text))
     except ValidationError as error:
         raise BadInput(f"limits.toml: {explain(error)}") from None
+
+
+def read_regions(text: str) -> Regions:
+    """regions.toml. Raises BadInput."""
+    try:
+        return Regions.model_validate(_toml("regions.toml", text), strict=False)
+    except ValidationError as error:
+        raise BadInput(f"regions.toml: {explain(error)}") from None
 
 
 def read_lanes(text: str) -> Lanes:

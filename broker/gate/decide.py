@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from broker.gate import engine, question
 from broker.gate.bundle import Bundle
+from broker.gate.computed import ABOVE_ADMISSION, COMPUTED, FEW_CONTRIBUTORS, GATEWAY, LANE, NO_SERIES
 from broker.gate.decision import Action, Decision, SeriesVerdict
-from broker.gate.facts import AdmitFacts, DepositFacts, ReleaseFacts, Result, SeriesFacts
+from broker.gate.facts import AdmitFacts, DepositFacts, Party, ReleaseFacts, Result, SeriesFacts
 from broker.protocol.errors import BadInput, VerificationFailed
 from broker.protocol.messages.base import Message, decode, read
 from broker.protocol.messages.vocabulary import Outcome, Tier
@@ -27,22 +28,9 @@ __all__ = [
     "replay",
 ]
 
-LANE = "LANE"
-NO_SERIES = "NO_SERIES"
-COMPUTED: dict[str, tuple[str, str]] = {
-    LANE: (
-        "There is no lane from this kind of contributor to this kind of requester.",
-        "Lanes are data of the bundle: an unknown lane is refused",
-    ),
-    NO_SERIES: ("Nobody has deposited identifiers of this type here that could be asked.", ""),
-    "GATEWAY": ("No gateway opens: what each would need is listed.", "Default deny"),
-    "L21": (
-        "Fewer than three contributors could answer, so it was decided as a request for sources.",
-        "Narrowgate rule: a match over few contributors names them",
-    ),
-    engine.ENGINE_ERROR: ("The rules could not be evaluated without an error, so the answer is no.", ""),
-}
-"""Refusals that no Cedar rule makes: reason and law by name."""
+_TIERS = tuple(Tier)
+_NAMES_NOBODY = (Tier.COUNT, Tier.HITS)
+"""Below `sources`, an answer hides its contributors among one another."""
 
 
 def decide_deposit(bundle: Bundle, facts: DepositFacts) -> Decision:
@@ -56,7 +44,7 @@ def decide_deposit(bundle: Bundle, facts: DepositFacts) -> Decision:
     )
     verdict = engine.ask(bundle, "deposit", entities, question.deposit_context(bundle, facts))
     outcome = Outcome.ALLOW if verdict.allowed else Outcome.DENY
-    rules = verdict.rules or ("GATEWAY",)
+    rules = verdict.rules or (GATEWAY,)
     return _decision(bundle, "deposit", facts, outcome, None, rules, _needs(bundle, verdict.missed), (), ())
 
 
@@ -64,25 +52,37 @@ def decide_admission(bundle: Bundle, facts: AdmitFacts) -> Decision:
     """May this request be put to holders, and to which series?"""
     tier, notes = _count_or_hits(bundle, facts)
     verdicts = _ask_each(bundle, "admit", facts, tier, facts.now, None)
-    contributors = _contributors(facts, verdicts)
-    few = 0 < contributors < bundle.limits.count_contributors and tier in (Tier.COUNT, Tier.HITS)
+    open_to = [one for one, said in zip(facts.series, verdicts, strict=True) if said.outcome is Outcome.ALLOW]
+    few = tier in _NAMES_NOBODY and _too_few(bundle, facts.requester, open_to)
     if few:
-        tier, notes = Tier.SOURCES, (*notes, COMPUTED["L21"][0])
+        tier, notes = Tier.SOURCES, (*notes, COMPUTED[FEW_CONTRIBUTORS][0])
         verdicts = _ask_each(bundle, "admit", facts, tier, facts.now, None)
-    return _of_series(bundle, "admit", facts, tier, verdicts, notes, ("L21",) if few else ())
+    return _of_series(bundle, "admit", facts, tier, verdicts, notes, (FEW_CONTRIBUTORS,) if few else ())
 
 
 def decide_release(bundle: Bundle, facts: ReleaseFacts, tier: Tier) -> Decision:
-    """May this result leave at `tier`, now that it is known?"""
+    """May this result leave at `tier`, now that it is known?
+
+    `facts.admitted.series` are those that were searched."""
     verdicts = _ask_each(bundle, "release", facts.admitted, tier, facts.now, facts.result)
-    refused = [one for one in verdicts if one.outcome is Outcome.DENY]
+    extra: list[str] = []
+    if tier in _NAMES_NOBODY and _too_few(bundle, facts.admitted.requester, facts.admitted.series):
+        extra.append(FEW_CONTRIBUTORS)
+    if _TIERS.index(tier) > _TIERS.index(_highest(bundle, facts.admitted)):
+        extra.append(ABOVE_ADMISSION)
     # A result is one answer over all series: whatever refuses one of them refuses it.
-    if refused and len(refused) < len(verdicts):
+    refusing = {rule for one in verdicts if one.outcome is Outcome.DENY for rule in one.rules} | set(extra)
+    if refusing:
         verdicts = tuple(
-            SeriesVerdict(series_id=one.series_id, outcome=Outcome.DENY, rules=refused[0].rules, missed=())
+            SeriesVerdict(
+                series_id=one.series_id,
+                outcome=Outcome.DENY,
+                rules=one.rules if one.outcome is Outcome.DENY else tuple(sorted(refusing)),
+                missed=one.missed,
+            )
             for one in verdicts
         )
-    return _of_series(bundle, "release", facts, tier, verdicts, (), ())
+    return _of_series(bundle, "release", facts, tier, verdicts, (), sorted(refusing))
 
 
 def decide_text(bundle: Bundle, text: bytes) -> Decision:
@@ -141,6 +141,13 @@ def _count_or_hits(bundle: Bundle, facts: AdmitFacts) -> tuple[Tier, tuple[str, 
     return Tier.COUNT, ()
 
 
+def _highest(bundle: Bundle, admitted: AdmitFacts) -> Tier:
+    """The tier the request was admitted at: no result of it may tell more."""
+    tier = _count_or_hits(bundle, admitted)[0]
+    few = _too_few(bundle, admitted.requester, admitted.series)
+    return Tier.SOURCES if few and tier in _NAMES_NOBODY else tier
+
+
 def _ask_each(
     bundle: Bundle, action: Action, facts: AdmitFacts, tier: Tier, now: int, result: Result | None
 ) -> tuple[SeriesVerdict, ...]:
@@ -168,14 +175,15 @@ def _ask(
     return SeriesVerdict(
         series_id=series.series_id,
         outcome=outcome,
-        rules=rules or ("GATEWAY",),
+        rules=rules or (GATEWAY,),
         missed=_needs(bundle, missed),
     )
 
 
-def _contributors(facts: AdmitFacts, verdicts: Sequence[SeriesVerdict]) -> int:
-    pairs = zip(facts.series, verdicts, strict=True)
-    return len({one.contributor.agency_id for one, verdict in pairs if verdict.outcome is Outcome.ALLOW})
+def _too_few(bundle: Bundle, requester: Party, held: Sequence[SeriesFacts]) -> bool:
+    """Whether a match over these series would name their contributors; a requester hides nobody by its own."""
+    names = {one.contributor.agency_id for one in held} - {requester.agency_id}
+    return bool(held) and len(names) < bundle.limits.count_contributors
 
 
 def _of_series(

@@ -13,10 +13,8 @@ from typing import Any
 import cedarpy
 
 from broker.gate.bundle import Bundle
+from broker.gate.computed import ENGINE_ERROR as ENGINE_ERROR
 from broker.gate.question import NAMESPACE
-
-ENGINE_ERROR = "ENGINE"
-"""Names a refusal because the engine erred: no rule of the bundle, but a rule of this module."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ and rates are derived from a ledger; no rule loosens on a claim. Every number is
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import Bytes32, Count, Id16, Jurisdiction, Message, Seconds, Slug
@@ -102,6 +102,14 @@ class AdmitFacts(Message):
     points: Count
     identifier_types: tuple[Slug, ...]
     series: tuple[SeriesFacts, ...]
+
+    @model_validator(mode="after")
+    def _series_are_asked_once(self) -> "AdmitFacts":
+        if len({one.series_id for one in self.series}) != len(self.series):
+            raise ValueError("a series is listed twice")
+        if not {one.identifier_type for one in self.series} <= set(self.identifier_types):
+            raise ValueError("a series is of a type that was not asked about")
+        return self
 
 
 class Result(Message):

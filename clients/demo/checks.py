@@ -1,38 +1,38 @@
 """The demo's last acts: a dishonest broker meets the holders, and the auditor checks everything.
 
-Rule: the dishonest broker is the real program with two rules deleted from a copy of the policies, run on a copy of
-the broker's own folder, keys included; the holders are the same processes as before.
+Rule: the dishonest broker is the real program with one rule deleted from a copy of the policies, run on a copy of the
+broker's own folder, keys included; the holders are the same processes as before.
 """
 
 import re
 import shutil
-from typing import Any
+from pathlib import Path
 
 from clients.demo import parties
 from clients.demo.parties import AUDITOR, POLICE
 from clients.demo.processes import DemoFailed
 from clients.demo.story import REFUSED, Story, ask, record
 
-_DELETED_RULES = ("L03", "L20")
+_DELETED_RULE = re.compile(r'^@id\("L06"\)\n.*?^\};\n', re.MULTILINE | re.DOTALL)
 
 
 def dishonest_broker(story: Story) -> None:
-    """A broker without two rules admits what was refused; no holder evaluates it."""
+    """A broker without one rule admits the fishing that was refused; no holder evaluates it."""
     narrator, processes, places = story.narrator, story.processes, story.places
-    narrator.act(8, "Somebody runs the broker with two rules deleted, on a copy of its data and keys")
+    narrator.act(
+        8, "Somebody runs the broker with the limit on batches deleted, on a copy of its data and keys"
+    )
     processes.stop("broker")
     copy, rules = places.root / "broker-copy", places.root / "doctored-policies"
     shutil.copytree(places.home("broker"), copy)
     shutil.copytree(places.policies, rules)
-    deleted = sum(_delete_rules(path) for path in rules.rglob("*.cedar"))
-    if deleted < len(_DELETED_RULES):
-        raise DemoFailed("The rules to delete are not in the bundle.")
+    if sum(_delete_rule(path) for path in rules.rglob("*.cedar")) != 1:
+        raise DemoFailed("The rule to delete is not in the bundle.")
     port = places.broker_origin.rpartition(":")[2]
     arguments = ("broker", "serve", copy, "--port", port, "--bundle", rules, "--trial")
     processes.serve("dishonest-broker", arguments, places.broker_origin)
     case = "CASE-2026-108-let-through"
-    found = {"purpose": "immigration_enforcement", "offence": "immigration_only"}
-    result = ask(story, POLICE, case, story.data.police, "hits", answers=found, expect=(REFUSED, 4))
+    result = ask(story, POLICE, case, story.data.fishing, "hits", expect=(REFUSED,))
     processes.stop("dishonest-broker")
     parties.start_broker(processes, places)
     narrator.says("The broker", "said ALLOW and signed a permit.")
@@ -69,9 +69,7 @@ def audit(story: Story) -> None:
         )
 
 
-def _delete_rules(path: Any) -> int:
-    text = path.read_text()
-    statements = re.split(r"(?<=;)\s*\n(?=\s*(?:@|//|permit|forbid|$))", text)
-    kept = [one for one in statements if not any(f'@id("{rule}' in one for rule in _DELETED_RULES)]
-    path.write_text("\n".join(kept))
-    return len(statements) - len(kept)
+def _delete_rule(path: Path) -> int:
+    text, deleted = _DELETED_RULE.subn("", path.read_text())
+    path.write_text(text)
+    return deleted

@@ -72,20 +72,20 @@ def generate(directory: Path, seed: int) -> DemoData:
     """Write all files under `directory`; the same seed gives the same bytes."""
     chance = random.Random(seed)
     pool = _pool(chance)
-    shared = Identifiers(pool.phones[:14], pool.emails[:8])
-    rest = Identifiers(pool.phones[14:], pool.emails[8:])
+    shared = Identifiers(pool.phones[:11], pool.emails[:7])
+    rest = Identifiers(pool.phones[11:], pool.emails[7:])
     company = _take(rest, 0, 2600, 1900)
     payments = _take(rest, 2600, 500, 350, email_start=1900)
     disputed = _take(rest, 3100, 40, 20, email_start=2250)
     ngo = _take(rest, 3140, 110, 60, email_start=2270)
-    police_own = _take(rest, 3250, 10, 8, email_start=2330)
-    fishing = _take(rest, 3260, 350, 250, email_start=2338)
-    # Of the unit's 40 identifiers 22 are shared: 12 with the company, 7 with payments, 3 only in its disputed
-    # file, 4 with the NGO; some are in two files, which a set intersection counts once.
-    company_all = _join(company, Identifiers(shared.phones[0:7], shared.emails[0:5]))
-    payments_all = _join(payments, Identifiers(shared.phones[5:9], shared.emails[4:7]))
-    disputed_all = _join(disputed, Identifiers(shared.phones[9:11], shared.emails[7:8]))
-    ngo_all = _join(ngo, Identifiers(shared.phones[11:14], shared.emails[0:1]))
+    police_own = _take(rest, 3250, 13, 9, email_start=2330)
+    fishing = _take(rest, 3270, 350, 250, email_start=2340)
+    # Of the unit's 40 identifiers 18 are known: 10 to the company, 6 to payments, 3 only in its disputed file, 3 to
+    # the NGO; four of them are in two files, which a set intersection counts once.
+    company_all = _join(company, Identifiers(shared.phones[0:6], shared.emails[0:4]))
+    payments_all = _join(payments, Identifiers(shared.phones[4:7], shared.emails[3:6]))
+    disputed_all = _join(disputed, Identifiers(shared.phones[7:9], shared.emails[6:7]))
+    ngo_all = _join(ngo, Identifiers(shared.phones[9:11], shared.emails[0:1]))
     police = _join(police_own, shared)
     return DemoData(
         _write(directory / "company.csv", company_all, 5000, 37, chance),

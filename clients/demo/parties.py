@@ -116,9 +116,29 @@ def found_space(processes: Processes, places: Places) -> None:
         "--auditor",
         places.home(AUDITOR) / "enrolment.jws",
     )
-    rules = ("--threshold", str(THRESHOLD), "--type", "phone", "--type", "email", "--bundle", places.policies)
-    founding = ("space", "found", places.home(COMPANY), "--broker-description", description, "--name", "Demo space")
-    rules = (*rules, "--size-class", "512", "--witnesses", "0")
+    rules = (
+        "--threshold",
+        str(THRESHOLD),
+        "--type",
+        "phone",
+        "--type",
+        "email",
+        "--bundle",
+        places.policies,
+        "--size-class",
+        "512",
+        "--witnesses",
+        "0",
+    )
+    founding = (
+        "space",
+        "found",
+        places.home(COMPANY),
+        "--broker-description",
+        description,
+        "--name",
+        "Demo space",
+    )
     processes.run(
         COMPANY.party_id, (*founding, *members, *holders, *reviewers, *rules, "--out", places.space)
     )

@@ -184,8 +184,8 @@ def police_hits(story: Story) -> None:
     )
 
 
-def refusals(story: Story) -> dict[str, Any]:
-    """Three requests that the rules refuse. Returns the second, which a dishonest broker will let through."""
+def refusals(story: Story) -> None:
+    """Three requests that the rules refuse."""
     narrator, data = story.narrator, story.data
     narrator.act(5, "Fishing: every contact of a telephone, 600 identifiers at once")
     result = ask(story, POLICE, "CASE-2026-105-fishing", data.fishing, "hits", expect=(REFUSED,))
@@ -197,7 +197,6 @@ def refusals(story: Story) -> dict[str, Any]:
     narrator.act(7, "A lane that does not exist: an NGO asks what companies hold")
     result = ask(story, NGO, "CASE-2026-107-lane", data.police, "hits", expect=(REFUSED,))
     _refused(story, "CASE-2026-107-lane", result)
-    return hidden
 
 
 def withdrawal(story: Story, series: list[str]) -> None:

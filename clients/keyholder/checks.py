@@ -35,7 +35,6 @@ from broker.protocol.errors import (
     Expired,
     NotPermitted,
     Refused,
-    Unavailable,
     VerificationFailed,
 )
 from broker.protocol.messages.base import decode
@@ -120,11 +119,13 @@ def check_permit(document: str, spaces: Sequence[Signed[Space]], now: int) -> Ch
         )
     if terms.roster_version != space.roster_version or terms.trial != space.trial:
         raise Conflict(
-            "The permit is for another roster of the space than this key holder's operator pinned."
+            "The permit is for another roster or kind of the space than this key holder's operator pinned."
         )
     if space.witnesses_needed:
         # The space document carries no witness keys yet, so cosignatures could not be checked: refuse, not pass over.
-        raise Unavailable("This key holder cannot check the witnesses that the space asks for.")
+        raise NotPermitted(
+            "This key holder cannot check the witnesses that the space asks for, so it answers nothing."
+        )
     if not terms.not_before_at <= now < terms.expires_at:
         raise Expired("The permit's time is over or has not begun. File the request again.")
     return CheckedPermit(signed.payload, space)
@@ -262,7 +263,13 @@ def check_decision(permit: CheckedPermit, record: CheckedRecord, bundle: Bundle)
     terms = permit.terms
     if terms.bundle_digest != bundle.digest:
         raise Conflict("The request was decided under other rules than are in force at this key holder.")
-    decision = decide.replay(bundle, record.record.decision)
+    try:
+        decision = decide.replay(bundle, record.record.decision)
+    except BadInput:
+        # The broker wrote it, so it is not the caller's bad input.
+        raise VerificationFailed(
+            "The recorded decision is none that these rules could have come to."
+        ) from None
     if decision.digest != terms.decision_digest or not isinstance(decision.facts, AdmitFacts):
         raise VerificationFailed("The permit rests on a decision that is none about a request.")
     if decision.action != "admit" or decision.outcome is not Outcome.ALLOW:

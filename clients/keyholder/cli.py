@@ -131,6 +131,7 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; put a TLS proxy before any other.")
     ] = "127.0.0.1",
+    json: Json = False,
 ) -> None:
     """Answer calls until stopped. Prints no call and no address of a caller."""
     # Imported on use: the web framework takes a second that the other commands need not wait for.
@@ -140,6 +141,11 @@ def serve(
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     holder = _open(directory)
+    show(
+        {"holder_id": holder.keys.holder_id, "host": host, "port": port},
+        f"{holder.keys.holder_id} answers on {host}, port {port}, until it is stopped.",
+        as_json=json,
+    )
     try:
         uvicorn.run(
             create_app(holder),

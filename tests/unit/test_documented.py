@@ -31,6 +31,7 @@ from broker.protocol.problems import PROBLEMS
 from broker.settings import Settings
 from broker.store import tables as broker_tables
 from clients.cli import main as command_line
+from clients.cli.run import ExitCode
 from clients.keyholder import keys as holder_keys
 from clients.keyholder import own_log as holder_records
 from clients.keyholder.api import app as holder_app
@@ -182,8 +183,8 @@ def written_files() -> set[Written]:
     found = set()
     for path in (ROOT / "clients").glob("*.py"):
         module = ast.parse(path.read_text(encoding="utf-8"))
-        for function in ast.walk(module):
-            for node in ast.walk(function) if isinstance(function, ast.FunctionDef) else ():
+        for function in (each for each in ast.walk(module) if isinstance(each, ast.FunctionDef)):
+            for node in ast.walk(function):
                 if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                     continue
                 if node.func.attr in WRITERS and ast.unparse(node.func.value).endswith("vault"):
@@ -252,16 +253,15 @@ def test_what_a_key_holder_says_of_itself_is_documented() -> None:
 
 def test_every_environment_variable_is_documented() -> None:
     read = set()
-    for path in [*python_files("broker", "clients"), ROOT / "tests" / "conftest.py"]:
+    for path in [
+        *(ROOT / "broker").rglob("*.py"),
+        *(ROOT / "clients").rglob("*.py"),
+        ROOT / "tests" / "conftest.py",
+    ]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                read |= {name for name in [node.value] if ENVIRONMENT_NAME.fullmatch(name)}
+            if isinstance(node, ast.Constant) and ENVIRONMENT_NAME.fullmatch(str(node.value)):
+                read.add(str(node.value))
     assert set(rows(section("settings.md", "Environment"))) == read
-
-
-def python_files(*folders: str) -> Iterator[Path]:
-    for folder in folders:
-        yield from (ROOT / folder).rglob("*.py")
 
 
 # --- routes and problems ---
@@ -364,8 +364,6 @@ def test_every_command_has_an_example_that_the_program_understands(monkeypatch: 
 
 
 def test_the_commands_page_lists_the_exit_codes() -> None:
-    from clients.cli.run import ExitCode
-
     text = (DOCS / "commands.md").read_text(encoding="utf-8")
     assert [int(code) for code in re.findall(r"^\| (\d) \|", text, re.MULTILINE)] == [
         int(code) for code in ExitCode

@@ -16,12 +16,6 @@ from tests.broker_case import CONDITIONS, Case, Keys, Upload, key_of
 
 
 @pytest.fixture
-def ready(case: Case) -> Case:
-    """A broker with its space."""
-    return case.ready()
-
-
-@pytest.fixture
 def keys(ready: Case) -> Keys:
     """An open series of company-1."""
     return ready.opened()

@@ -89,10 +89,9 @@ def test_a_space_is_founded_logged_and_given_to_those_it_names(case: Case) -> No
     assert case.get("outsider", f"/v1/spaces/{SPACE_ID.hex()}").slug == "not-found"
 
 
-def test_founding_the_same_space_again_is_answered_with_the_same_entry(case: Case) -> None:
-    case.ready()
-    assert case.found().status == 200
-    assert case.kinds().count("SPACE_FOUNDED") == 1
+def test_founding_the_same_space_again_is_answered_with_the_same_entry(ready: Case) -> None:
+    assert ready.found().status == 200
+    assert ready.kinds().count("SPACE_FOUNDED") == 1
 
 
 @pytest.mark.parametrize(
@@ -131,14 +130,13 @@ def test_a_space_is_founded_by_a_member_over_its_own_signature(case: Case) -> No
     assert case.post("company-1", "/v1/spaces", forged).slug == "verification-failed"
 
 
-def test_the_next_roster_is_the_founders_and_keeps_the_holders(case: Case) -> None:
-    case.ready()
-    suspended = case.space().members[2].model_copy(update={"suspended": True})
-    second = case.space(roster_version=2, members=(*case.space().members[:2], suspended))
-    assert case.found(second, "company-2").slug == "not-permitted"
-    assert case.found(case.space(roster_version=2, threshold=3)).slug == "conflict"
-    assert case.found(second).status == 200
-    assert case.found(second.model_copy(update={"roster_version": 4})).slug == "conflict"
+def test_the_next_roster_is_the_founders_and_keeps_the_holders(ready: Case) -> None:
+    suspended = ready.space().members[2].model_copy(update={"suspended": True})
+    second = ready.space(roster_version=2, members=(*ready.space().members[:2], suspended))
+    assert ready.found(second, "company-2").slug == "not-permitted"
+    assert ready.found(ready.space(roster_version=2, threshold=3)).slug == "conflict"
+    assert ready.found(second).status == 200
+    assert ready.found(second.model_copy(update={"roster_version": 4})).slug == "conflict"
 
 
 def _wrap(recipient: str, **changes: Any) -> SaltWrap:
@@ -151,26 +149,24 @@ def _wrap(recipient: str, **changes: Any) -> SaltWrap:
     return wrap.model_copy(update=changes)
 
 
-def test_a_member_gets_the_salt_that_was_wrapped_to_it_and_no_other(case: Case) -> None:
-    case.ready()
+def test_a_member_gets_the_salt_that_was_wrapped_to_it_and_no_other(ready: Case) -> None:
     path = f"/v1/spaces/{SPACE_ID.hex()}/salt-wraps"
     signed = [sign(_wrap(name), key_of("company-1")).document for name in ("company-2", "unit-1")]
-    assert case.post("company-1", path, documents(*signed)).status == 200
-    assert case.post("company-1", path, documents(*signed)).status == 200
-    assert case.get("unit-1", path).json == {"documents": [signed[1]]}
-    assert case.get("company-1", path).json == {"documents": []}
-    assert case.get("auditor-1", path).slug == "not-found"
+    assert ready.post("company-1", path, documents(*signed)).status == 200
+    assert ready.post("company-1", path, documents(*signed)).status == 200
+    assert ready.get("unit-1", path).json == {"documents": [signed[1]]}
+    assert ready.get("company-1", path).json == {"documents": []}
+    assert ready.get("auditor-1", path).slug == "not-found"
 
 
-def test_a_wrap_for_an_outsider_another_salt_or_in_place_of_anothers_is_refused(case: Case) -> None:
-    case.ready()
+def test_a_wrap_for_an_outsider_another_salt_or_in_place_of_anothers_is_refused(ready: Case) -> None:
     path = f"/v1/spaces/{SPACE_ID.hex()}/salt-wraps"
     refused = {"recipient_kid": _kid("outsider")}, {"salt_id": bytes(32)}, {"space_id": bytes(16)}
     for change in refused:
         document = sign(_wrap("unit-1", **change), key_of("company-1")).document
-        assert case.post("company-1", path, documents(document)).slug == "bad-input"
+        assert ready.post("company-1", path, documents(document)).slug == "bad-input"
     first = sign(_wrap("unit-1"), key_of("company-1")).document
-    assert case.post("company-1", path, documents(first)).status == 200
+    assert ready.post("company-1", path, documents(first)).status == 200
     usurper = sign(_wrap("unit-1"), key_of("company-2")).document
-    assert case.post("company-2", path, documents(usurper)).slug == "conflict"
-    assert case.post("company-1", path, documents(usurper)).slug == "verification-failed"
+    assert ready.post("company-2", path, documents(usurper)).slug == "conflict"
+    assert ready.post("company-1", path, documents(usurper)).slug == "verification-failed"

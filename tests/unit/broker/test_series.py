@@ -13,12 +13,6 @@ from broker.store import series as rows
 from tests.broker_case import NOW, SPACE_ID, Case, Keys, documents, key_of
 
 
-@pytest.fixture
-def ready(case: Case) -> Case:
-    """A broker with its space."""
-    return case.ready()
-
-
 def test_a_series_opens_on_three_acceptances_and_is_logged_once(ready: Case) -> None:
     keys = ready.deal()
     first, second = ready.open_series(keys), ready.open_series(keys)

@@ -33,15 +33,14 @@ def test_a_second_broker_on_the_same_database_is_refused(case: Case) -> None:
         "DELETE FROM log_leaves",
     ],
 )
-def test_a_log_that_does_not_fit_together_refuses_to_serve(case: Case, damage: str) -> None:
-    case.ready()
-    with case.broker.database.write() as connection:
+def test_a_log_that_does_not_fit_together_refuses_to_serve(ready: Case, damage: str) -> None:
+    with ready.broker.database.write() as connection:
         connection.execute(text(damage))
-    case.close()
+    ready.close()
     with pytest.raises(Unavailable, match="damaged"):
-        _start(case)
+        _start(ready)
     with pytest.raises(Unavailable, match="damaged"):
-        _start(case)
+        _start(ready)
 
 
 def test_the_rule_bundle_is_logged_when_it_changes_and_only_then(case: Case) -> None:
@@ -54,8 +53,7 @@ def test_the_rule_bundle_is_logged_when_it_changes_and_only_then(case: Case) -> 
     assert case.kinds() == ["BUNDLE_ACTIVATED", "BUNDLE_ACTIVATED"]
 
 
-def test_what_was_recorded_is_there_after_a_restart(case: Case) -> None:
-    case.ready()
-    entries = case.kinds()
-    case.restart()
-    assert case.kinds() == entries
+def test_what_was_recorded_is_there_after_a_restart(ready: Case) -> None:
+    entries = ready.kinds()
+    ready.restart()
+    assert ready.kinds() == entries

@@ -10,12 +10,6 @@ from tests.broker_case import NOW, SPACE_ID, Case
 SPACE = f"/v1/spaces/{SPACE_ID.hex()}"
 
 
-@pytest.fixture
-def ready(case: Case) -> Case:
-    """A broker with its space."""
-    return case.ready()
-
-
 def test_a_call_that_comes_a_second_time_is_refused_even_after_a_restart(ready: Case) -> None:
     headers, body = ready.signed("company-1", "GET", SPACE)
     assert ready.raw("GET", SPACE, headers, body).status == 200

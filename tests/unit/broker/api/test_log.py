@@ -2,20 +2,12 @@
 
 import hashlib
 
-import pytest
-
 from broker.protocol import checkpoint, leaves, merkle
 from broker.protocol.messages.base import read
 from broker.protocol.messages.envelopes import ServerTime
 from broker.protocol.messages.log import ConsistencyPath, LeafPage, LogProof, RecordPage
 from broker.protocol.receipts import verify_log_proof
 from tests.broker_case import NOW, Case
-
-
-@pytest.fixture
-def ready(case: Case) -> Case:
-    """A broker with its space: six entries."""
-    return case.ready()
 
 
 def _checkpoint(case: Case) -> checkpoint.Checkpoint:
@@ -78,6 +70,6 @@ def test_health_time_and_metrics_tell_nothing_about_anybody(ready: Case) -> None
     assert ready.raw("GET", "/healthz", {}, b"").json == {"status": "ok"}
     assert read(ServerTime, ready.raw("GET", "/v1/time", {}, b"").body).now == NOW
     metrics = ready.raw("GET", "/metrics", {}, b"").body.decode()
-    assert 'narrowgate_calls_total{route="/v1/spaces",status="200"} 1.0' in metrics
+    assert 'narrowgate_calls_total{route="/v1/time",status="200"} 1.0' in metrics
     assert "narrowgate_log_entries 6.0" in metrics
     assert "company-1" not in metrics

@@ -59,23 +59,21 @@ def test_an_error_that_is_not_mapped_is_a_fault_that_tells_nothing() -> None:
     ],
 )
 def test_no_error_log_line_or_metric_repeats_what_was_sent(
-    case: Case, capsys: pytest.CaptureFixture[str], method: str, path: str, body: bytes | None
+    ready: Case, capsys: pytest.CaptureFixture[str], method: str, path: str, body: bytes | None
 ) -> None:
-    case.ready()
-    answer = case.send("company-1", method, path, body)
+    answer = ready.send("company-1", method, path, body)
     assert 400 <= answer.status < 500, answer.body
     assert set(answer.json) >= MEMBERS
-    shown = "".join(capsys.readouterr()) + case.raw("GET", "/metrics", {}, b"").body.decode()
+    shown = "".join(capsys.readouterr()) + ready.raw("GET", "/metrics", {}, b"").body.decode()
     shown += answer.body.decode() + repr(answer.headers)
     assert CANARY not in shown
     assert CANARY.encode().hex() not in shown
 
 
-def test_a_canary_in_every_member_of_a_document_is_not_repeated(case: Case) -> None:
-    case.ready()
+def test_a_canary_in_every_member_of_a_document_is_not_repeated(ready: Case) -> None:
     for document in (f"{CANARY[1:]}.{CANARY[1:]}.{CANARY[1:]}", "eyJhbGciOiJub25lIn0.e30.e30"):
         for path in ("/v1/spaces", "/v1/deposits"):
-            answer = case.post("company-1", path, DocumentMessage(document=document))
+            answer = ready.post("company-1", path, DocumentMessage(document=document))
             assert answer.status in (400, 422)
             assert CANARY[1:].encode() not in answer.body
 
@@ -109,24 +107,22 @@ def test_a_fault_in_the_code_is_answered_and_logged_without_its_text(
     assert re.search(r"test_problems\.py:\d+", shown)
 
 
-def test_a_deleted_database_is_503_and_nothing_more_is_disclosed(case: Case) -> None:
-    case.ready()
-    path = case.broker.database.path
+def test_a_deleted_database_is_503_and_nothing_more_is_disclosed(ready: Case) -> None:
+    path = ready.broker.database.path
     assert path is not None
     Path(path).unlink()
     for who, url in (
         ("company-1", f"/v1/spaces/{SPACE_ID.hex()}"),
         ("auditor-1", "/v1/audit/records?start=0&end=2"),
     ):
-        assert case.get(who, url).slug == "unavailable"
+        assert ready.get(who, url).slug == "unavailable"
     for url in ("/v1/log/checkpoint", "/healthz", "/metrics"):
-        assert case.raw("GET", url, {}, b"").status == 503
+        assert ready.raw("GET", url, {}, b"").status == 503
 
 
-def test_a_damaged_log_is_503_for_every_step_that_must_be_recorded(case: Case) -> None:
-    case.ready()
-    with case.broker.database.write() as connection:
+def test_a_damaged_log_is_503_for_every_step_that_must_be_recorded(ready: Case) -> None:
+    with ready.broker.database.write() as connection:
         connection.execute(text("UPDATE log_nodes SET hash = zeroblob(32)"))
-    assert case.open_series(case.deal()).slug == "unavailable"
-    with case.broker.database.read() as connection:
+    assert ready.open_series(ready.deal()).slug == "unavailable"
+    with ready.broker.database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM series")).scalar_one() == 0

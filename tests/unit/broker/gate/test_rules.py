@@ -215,7 +215,8 @@ def test_a_refusal_for_lack_of_a_gateway_says_what_was_missed(
                 series=three_series(payload_category=PayloadCategory.CONTENT),
             ),
         ),
-        ("L17", admit_facts(series=three_series(transfer_ground="none_stated"))),
+        ("L17", admit_facts(series=three_series(established_in="US", transfer_ground="none_stated"))),
+        ("L17", admit_facts(series=three_series(established_in="US", transfer_ground="within_union"))),
         ("L20", admit_facts(claims=claims(purpose=Purpose.IDENTIFY_VICTIM))),
         ("L20", admit_facts(claims=claims(offence=Offence.FORCED_LABOUR))),
         ("L20", admit_facts(claims=claims(maximum_penalty_months=145))),
@@ -248,7 +249,8 @@ def test_police_data_has_no_lane_to_a_company(bundle: Bundle) -> None:
 def test_without_a_finding_nothing_is_admitted(bundle: Bundle) -> None:
     decision = decide_admission(bundle, admit_facts(verified=None))
     assert decision.outcome is Outcome.DENY
-    assert {"L01", "L02", "L13"} <= set(decision.rules)
+    assert decision.rules == ("L01a",)
+    assert decision.reasons[0].startswith("A legal desk's finding is missing")
 
 
 def test_a_series_that_only_its_own_conditions_refuse_is_left_out(bundle: Bundle) -> None:

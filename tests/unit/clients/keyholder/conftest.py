@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.keyholder_world import HOLDER_IDS, World
+from tests.keyholder_world import HOLDER_IDS, Deal, World
 
 
 @pytest.fixture
@@ -22,3 +22,9 @@ def full_world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path, HOLDER_IDS)
     yield made
     made.close()
+
+
+@pytest.fixture
+def deals(world: World) -> tuple[Deal, ...]:
+    """A series of each of three companies, whose shares the holder accepted."""
+    return world.deal_all()

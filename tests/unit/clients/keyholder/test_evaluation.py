@@ -3,8 +3,6 @@
 import hashlib
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -15,55 +13,20 @@ from broker.protocol.errors import (
     BadInput,
     Conflict,
     Expired,
-    NarrowgateError,
     NotFound,
     NotPermitted,
     Refused,
     VerificationFailed,
 )
-from broker.protocol.leaves import parse_leaf
-from broker.protocol.messages.evaluation import EvaluationAnswer, EvaluationStatement, answer_digest
-from broker.protocol.messages.vocabulary import Offence, Purpose, Tier
+from broker.protocol.messages.evaluation import EvaluationStatement, answer_digest
 from clients.keyholder.context import open_key_holder
 from clients.keyholder.destroy import destroy_shares
 from clients.keyholder.evaluation import BUDGET_SECONDS, evaluate, holder_budget
 from clients.keyholder.held import held_series
 from clients.keyholder.pinning import pin_space
 from clients.keyholder.store import permits
-from tests.keyholder_world import COMPANIES, HOLDER_IDS, NOW, POLICE, Deal, Filed, World, conditions
-
-
-def ask(
-    world: World, filed: Filed, deal: Deal, names: tuple[int, ...] = (1, 2), caller: str = POLICE
-) -> EvaluationAnswer:
-    return evaluate(world.holder, world.caller(caller), filed.call(world.holder, deal, names))
-
-
-def evaluations(world: World) -> int:
-    """Entries EVALUATED in the first holder's own log."""
-    with world.holder.database.read() as connection:
-        page = world.holder.log.leaf_page(connection, 0, 1000)
-    return [parse_leaf(leaf).kind for leaf in page.leaves].count("EVALUATED")
-
-
-def charged(world: World) -> int:
-    with world.holder.database.read() as connection:
-        return permits.charged_since(connection, world.space.payload.space_id, POLICE, 0)
-
-
-@contextmanager
-def refused(world: World, error: type[NarrowgateError], words: str) -> Iterator[None]:
-    """Inside, the call is refused with `words`; afterwards nothing was charged or recorded as evaluated."""
-    before = evaluations(world), charged(world)
-    with pytest.raises(error, match=words):
-        yield
-    assert (evaluations(world), charged(world)) == before
-
-
-@pytest.fixture
-def deals(world: World) -> tuple[Deal, ...]:
-    return world.deal_all()
-
+from tests.keyholder_calls import ask, charged, evaluations, refused
+from tests.keyholder_world import COMPANIES, HOLDER_IDS, NOW, POLICE, Deal, World, conditions
 
 # --- honest ---
 
@@ -210,7 +173,7 @@ def test_a_permit_for_an_older_roster_is_refused(world: World, deals: tuple[Deal
     members = (*(world.member(name) for name in COMPANIES), world.member(POLICE, suspended=True))
     newer = world.sign_space(roster_version=2, members=members)
     pin_space(world.holder.database, world.holder.keys, newer.document, world.enrolment(), NOW)
-    with refused(world, Conflict, "another roster"):
+    with refused(world, Conflict, "another roster or kind"):
         ask(world, filed, deals[0])
     suspended = world.admit(deals, change_terms={"roster_version": 2})
     with refused(world, NotPermitted, "suspended"):
@@ -269,159 +232,6 @@ def test_identity_non_canonical_and_repeated_points_are_refused(
     for bad, words in ((group.IDENTITY, "identity"), (b"\xff" * 32, "canonical"), (good, "twice")):
         with refused(world, BadInput, words):
             ask(world, world.admit(deals, points=(good, bad)), deals[0])
-
-
-# --- a broker that lies ---
-
-
-def test_a_broker_that_changes_the_verified_purpose_is_found_out(
-    world: World, deals: tuple[Deal, ...]
-) -> None:
-    filed = world.admit(
-        deals,
-        finding={"purpose": Purpose.LOCATE_MISSING},
-        change_facts=lambda facts: facts.model_copy(
-            update={
-                "verified": facts.verified
-                and facts.verified.model_copy(update={"purpose": facts.claims.purpose})
-            }
-        ),
-    )
-    with refused(world, VerificationFailed, "not so: verified"):
-        ask(world, filed, deals[0])
-
-
-def test_a_broker_that_changes_conditions_is_found_out(world: World) -> None:
-    strict = {"conditions": conditions(permitted_offences=(Offence.CHILD_SEXUAL_EXPLOITATION,))}
-    deals = tuple(world.deal(name, changes=strict) for name in COMPANIES)
-    for each in deals:
-        world.deliver(each)
-    filed = world.admit(
-        deals,
-        change_facts=lambda facts: facts.model_copy(
-            update={
-                "series": tuple(each.model_copy(update={"conditions": conditions()}) for each in facts.series)
-            }
-        ),
-    )
-    with refused(world, VerificationFailed, "not so: series"):
-        ask(world, filed, deals[0])
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("identifiers", 1),
-        ("points", 3),
-        ("identifier_types", ("email",)),
-        ("request_digest", bytes(32)),
-        ("space_id", bytes(16)),
-    ],
-)
-def test_a_broker_that_changes_another_fact_is_found_out(
-    world: World, deals: tuple[Deal, ...], name: str, value: object
-) -> None:
-    filed = world.admit(deals, change_facts=lambda facts: facts.model_copy(update={name: value}))
-    words = "not so: .*" + name if name != "points" else "not so: points"
-    with refused(world, VerificationFailed, words):
-        ask(world, filed, deals[0])
-
-
-def test_a_broker_that_changes_claims_or_the_requesters_standing_is_found_out(
-    world: World, deals: tuple[Deal, ...]
-) -> None:
-    claims = world.admit(
-        deals,
-        change_facts=lambda facts: facts.model_copy(
-            update={"claims": facts.claims.model_copy(update={"retention_days": 30})}
-        ),
-    )
-    with refused(world, VerificationFailed, "not so: claims"):
-        ask(world, claims, deals[0])
-    party = world.admit(
-        deals,
-        change_facts=lambda facts: facts.model_copy(
-            update={
-                "requester": facts.requester.model_copy(
-                    update={"mandates": (*facts.requester.mandates, Purpose.FINANCIAL_TRAIL)}
-                )
-            }
-        ),
-    )
-    with refused(world, VerificationFailed, "not so: requester"):
-        ask(world, party, deals[0])
-
-
-def test_a_decision_dated_outside_the_permit_is_refused(world: World, deals: tuple[Deal, ...]) -> None:
-    filed = world.admit(deals, change_facts=lambda facts: facts.model_copy(update={"now": NOW - 3600}))
-    with refused(world, VerificationFailed, "another time"):
-        ask(world, filed, deals[0])
-
-
-def test_a_denial_turned_into_an_allowance_does_not_replay(world: World, deals: tuple[Deal, ...]) -> None:
-    filed = world.admit(
-        deals,
-        finding={"basis_authentic": False},
-        change_text=lambda text: text.replace('"outcome":"DENY"', '"outcome":"ALLOW"'),
-    )
-    with refused(world, VerificationFailed, "not what these rules come to"):
-        ask(world, filed, deals[0])
-
-
-def test_a_permit_on_an_honest_denial_is_refused(world: World, deals: tuple[Deal, ...]) -> None:
-    with refused(world, Refused, "refuse this request"):
-        ask(world, world.admit(deals, finding={"basis_authentic": False}), deals[0])
-
-
-def test_a_text_that_is_no_decision_is_refused(world: World, deals: tuple[Deal, ...]) -> None:
-    for change in (lambda text: "{}", lambda text: text + " "):
-        with refused(world, BadInput, ""):
-            ask(world, world.admit(deals, change_text=change), deals[0])
-
-
-def test_a_decision_under_other_rules_is_refused(world: World, deals: tuple[Deal, ...]) -> None:
-    with refused(world, Conflict, "other rules"):
-        ask(world, world.admit(deals, change_terms={"bundle_digest": bytes(32)}), deals[0])
-
-
-def test_a_permit_for_more_or_fewer_series_than_were_admitted_is_refused(
-    world: World, deals: tuple[Deal, ...]
-) -> None:
-    more = world.admit(
-        deals, change_facts=lambda facts: facts.model_copy(update={"series": facts.series[:3]})
-    )
-    ask(world, more, deals[0])  # the same three: honest
-    extra = world.deal()
-    world.deliver(extra)
-    filed = world.admit(
-        (*deals, extra), change_facts=lambda facts: facts.model_copy(update={"series": facts.series[:3]})
-    )
-    with refused(world, VerificationFailed, "other series"):
-        ask(world, filed, extra)
-    single = world.admit(deals)
-    single = world.admit(deals, change_terms={"series": single.terms.series[:1]})
-    with refused(world, VerificationFailed, "other series"):
-        ask(world, single, deals[0])
-
-
-def test_a_permit_for_another_tier_than_decided_is_refused(world: World, deals: tuple[Deal, ...]) -> None:
-    with refused(world, VerificationFailed, "another tier"):
-        ask(world, world.admit(deals, change_terms={"tier": Tier.PAYLOAD}), deals[0])
-
-
-def test_a_forged_finding_is_refused(world: World, deals: tuple[Deal, ...]) -> None:
-    for filed in (world.admit(deals, desk="broker"), world.admit(deals, desk=POLICE)):
-        with refused(world, VerificationFailed, "may not sign"):
-            ask(world, filed, deals[0])
-    with refused(world, VerificationFailed, "another legal desk"):
-        ask(world, world.admit(deals, finding={"desk": "desk-2"}), deals[0])
-    with refused(world, VerificationFailed, "another request"):
-        ask(world, world.admit(deals, finding={"request_digest": bytes(32)}), deals[0])
-
-
-def test_without_the_finding_the_verified_facts_are_not_so(world: World, deals: tuple[Deal, ...]) -> None:
-    with refused(world, VerificationFailed, "not so: verified"):
-        ask(world, replace(world.admit(deals), findings=()), deals[0])
 
 
 # --- the record and the key holder's own budget ---

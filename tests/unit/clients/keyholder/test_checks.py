@@ -1,21 +1,17 @@
-"""What a holder remembers of the broker's log: one log that only grows, or no answer."""
+"""The checks on the broker's log: one log that only grows, that this permit stands in, or no answer."""
 
 import pytest
 
 from broker.protocol.documents import public_bytes
-from broker.protocol.errors import VerificationFailed
+from broker.protocol.errors import Conflict, NotPermitted, VerificationFailed
 from broker.protocol.messages.evaluation import Consistency
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.keyholder.checks import LogForked
 from clients.keyholder.context import ConsistencyNeeded
 from clients.keyholder.evaluation import evaluate
+from clients.keyholder.pinning import pin_space
 from clients.keyholder.store import permits
-from tests.keyholder_world import POLICE, BrokerLog, Deal, Filed, World
-
-
-@pytest.fixture
-def deals(world: World) -> tuple[Deal, ...]:
-    return world.deal_all()
+from tests.keyholder_world import NOW, POLICE, BrokerLog, Deal, Filed, World
 
 
 def ask(world: World, filed: Filed, deal: Deal, consistency: Consistency | None = None) -> None:
@@ -135,3 +131,16 @@ def test_a_proof_of_another_entry_is_refused(world: World, deals: tuple[Deal, ..
     moved = filed.permit.payload.proof.model_copy(update={"index": 0})
     with pytest.raises(VerificationFailed):
         ask(world, world.with_proof(filed, moved), deals[0])
+
+
+def test_a_space_that_asks_for_witnesses_is_not_answered_unwitnessed(
+    world: World, deals: tuple[Deal, ...]
+) -> None:
+    witnessed = world.sign_space(roster_version=2, witnesses_needed=1, trial=False)
+    pin_space(world.holder.database, world.holder.keys, witnessed.document, world.enrolment(), NOW)
+    filed = world.admit(deals, change_terms={"roster_version": 2, "trial": False})
+    with pytest.raises(NotPermitted, match="witnesses"):
+        ask(world, filed, deals[0])
+    pretended = world.admit(deals, change_terms={"roster_version": 2})
+    with pytest.raises(Conflict, match="roster or kind"):
+        ask(world, pretended, deals[0])

@@ -1,0 +1,92 @@
+"""What is checked of a bundle beyond what the engine checks: what could mislead a person who reads it.
+
+Rule (POLICY 3, trap 4): the engine takes two rules of one @id, and letters that look like others; both are refused
+here, also where a letter is written as an escape. Each rule has a reason and a law; a gateway says what each of its
+clauses asks for; lanes and instruments name gateways that exist, since a misspelt one would close a lane in silence.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import cedarpy
+
+from broker.gate.catalogue import Instrument, Lanes
+from broker.gate.computed import COMPUTED
+from broker.protocol.errors import BadInput
+
+Policy = Mapping[str, Any]
+"""One rule as the engine's JSON."""
+
+_RULE_ID = re.compile(r"[A-Z][A-Za-z0-9_-]{0,31}\Z")
+
+
+def check_ascii(name: str, text: str) -> None:
+    """Refuse letters outside ASCII in a file of rules or the schema. Raises BadInput."""
+    if not text.isascii():
+        raise BadInput(f"{name} has letters outside ASCII, which may look like others. Write it in ASCII.")
+
+
+def named_policies(name: str, text: str) -> dict[str, Policy]:
+    """The rules of one file by @id. Raises BadInput for a fault that a reader could not see."""
+    try:
+        parsed = json.loads(cedarpy.policies_to_json_str(text))
+    except ValueError as error:
+        raise BadInput(f"{name} does not parse as Cedar. Look for a missing brace or semicolon.") from error
+    if parsed.get("templates"):
+        raise BadInput(f"{name} has a template. Write the rule out.")
+    named: dict[str, Policy] = {}
+    for policy in parsed["staticPolicies"].values():
+        identifier = (policy.get("annotations") or {}).get("id")
+        if not identifier:
+            raise BadInput(f"{name} has a rule without @id.")
+        if not json.dumps(policy, ensure_ascii=False).isascii():
+            raise BadInput(f"{name} writes a letter outside ASCII as an escape. Write what is meant in ASCII.")
+        if not _RULE_ID.match(identifier):
+            raise BadInput(f"{name} has an @id that is not a capital followed by letters and digits.")
+        if identifier in COMPUTED:
+            raise BadInput(f"{name} has a rule named {identifier}, a name that the gate itself uses. Rename it.")
+        if identifier in named:
+            raise BadInput(f"Two rules have the id {identifier}, both in {name}.")
+        named[identifier] = policy
+    return named
+
+
+def check_against_schema(name: str, text: str, schema: cedarpy.Schema) -> None:
+    """Refuse a file whose rules do not fit the schema. Raises BadInput naming the rules."""
+    checked = cedarpy.validate_policies(text, schema)
+    if not checked.validation_passed:
+        ids = checked.id_annotations_by_policy_id
+        rules = sorted({str(ids.get(error.policy_id, "one")) for error in checked.errors})
+        raise BadInput(
+            f"{name} does not fit the schema in rule {', '.join(rules)}. Check the names and types of its facts."
+        )
+
+
+def check_annotations(identifier: str, policy: Policy) -> tuple[str, ...]:
+    """What each clause asks for, from @needs_1 on. Raises BadInput for a rule that does not explain itself."""
+    annotations = policy["annotations"]
+    for needed in ("reason", "law"):
+        if not (annotations.get(needed) or "").strip():
+            raise BadInput(f"Rule {identifier} has no @{needed}: people must be told why, and by what law.")
+    clauses = len(policy["conditions"])
+    needs = tuple(annotations.get(f"needs_{number}") or "" for number in range(1, clauses + 1))
+    if policy["effect"] == "permit" and not (needs and all(needs)):
+        raise BadInput(f"Gateway {identifier} needs @needs_1 to @needs_{clauses or 1}: what each clause asks for.")
+    return needs
+
+
+def check_gateways(gateways: Iterable[str], lanes: Lanes, instruments: Mapping[str, Instrument]) -> None:
+    """Refuse lanes and instruments that name a gateway which no rule is. Raises BadInput."""
+    known = set(gateways)
+    for reader in lanes.values():
+        for named in reader.values():
+            _known("lanes.toml", named, known)
+    for instrument in instruments.values():
+        _known("instruments.toml", instrument.gateways, known)
+
+
+def _known(name: str, named: Iterable[str], known: set[str]) -> None:
+    if not set(named) <= known:
+        raise BadInput(f"{name} names a gateway that no rule is. The gateways are {', '.join(sorted(known))}.")

@@ -1,0 +1,134 @@
+"""What leaves the broker, and that nothing does without the evidence of every step before."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+
+from broker import permits
+from broker.audit.log import Receipt
+from broker.disclosure import Release, ReleaseDecision, assemble
+from broker.gate.bundle import load
+from broker.gate.decide import decide_release
+from broker.gate.facts import ReleaseFacts
+from broker.matching.evidence import Admitted, Matches, Recorded, TokenSet
+from broker.matching.find import find, recall
+from broker.protocol.errors import Refused, Unavailable
+from broker.protocol.messages.vocabulary import Outcome, Tier
+from broker.store import requests as rows
+from tests.exchange_story import COMPANIES, Story, token
+
+POLICIES = Path(__file__).parents[3] / "policies"
+COUNT_KEY = b"k" * 32
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Iterator[Story]:
+    """Three companies hold tokens 0 to 4 each."""
+    story = Story(tmp_path, load(POLICIES))
+    for company in COMPANIES[:3]:
+        story.deposit(company, [token(index) for index in range(5)])
+    yield story
+    story.stop()
+
+
+def open_release(story: Story, tier: Tier = Tier.HITS) -> tuple[Matches, ReleaseDecision]:
+    """A request that stopped after RELEASE: what was found and what was decided, read back."""
+    request = story.request(tier=tier)
+    submission = story.tokens(story.file(request), [token(index) for index in range(3, 20)])
+    story.randomness.fail_after = 2
+    with pytest.raises(OSError, match="no randomness"):
+        story.answer(request, submission)
+    story.randomness.fail_after = None
+    with story.broker.database.read() as connection:
+        held = permits.held_permit(
+            story.broker, connection, story.caller("unit-1"), request.payload.request_id
+        )
+        receipt = story.broker.audit.receipt(connection, held.request.log_index)
+        assert held.request.state == rows.RELEASING
+        recorded = Recorded.by(TokenSet.within(held.admitted, submission), receipt)
+        return recall(connection, recorded, story.now), ReleaseDecision.by(receipt)
+
+
+def test_hits_are_the_requesters_own_tokens_sorted_together(story: Story) -> None:
+    told = assemble(Release.of(*open_release(story)), None, COUNT_KEY, story.now)
+    assert told.matched == tuple(sorted((token(3), token(4))))
+    assert (told.noised_count, told.contributors, told.count_epsilon_millis) == (None, None, None)
+    assert told.released_at == story.now
+
+
+def test_a_count_tells_no_token_and_depends_on_the_brokers_secret(story: Story) -> None:
+    release = Release.of(*open_release(story, Tier.COUNT))
+    counts = {assemble(release, None, bytes([key]) * 32, story.now).noised_count for key in range(20)}
+    assert len(counts) > 1
+    told = assemble(release, None, COUNT_KEY, story.now)
+    assert (told.tier, told.matched, told.contributors) == (Tier.COUNT, (), 3)
+
+
+def test_a_count_over_fewer_than_three_contributors_is_not_assembled(story: Story) -> None:
+    matches, decided = open_release(story, Tier.COUNT)
+    fewer = replace(matches, deposits=matches.deposits[:2])
+    with pytest.raises(Refused, match="three contributors"):
+        assemble(Release.of(fewer, decided), None, COUNT_KEY, story.now)
+
+
+def test_payloads_are_not_assembled(story: Story) -> None:
+    matches, decided = open_release(story)
+    payload = decided.decision.model_copy(update={"tier": Tier.PAYLOAD})
+    with pytest.raises(Refused):
+        assemble(Release.of(matches, replace(decided, decision=payload)), None, COUNT_KEY, story.now)
+
+
+def test_a_lowered_tier_tells_what_refused_the_higher_one(story: Story) -> None:
+    matches, decided = open_release(story, Tier.COUNT)
+    facts = decided.decision.facts
+    assert isinstance(facts, ReleaseFacts)
+    crowded = facts.model_copy(update={"result": facts.result.model_copy(update={"hits": 26})})
+    refused = decide_release(story.broker.bundle, crowded, Tier.HITS)
+    told = assemble(Release.of(matches, decided), refused, COUNT_KEY, story.now)
+    assert told.rules == ("L16", *decided.decision.rules)
+    assert len(told.rules) == len(told.reasons) == len(told.law)
+
+
+def test_a_decision_that_denies_releases_nothing(story: Story) -> None:
+    matches, decided = open_release(story)
+    denied = decided.decision.model_copy(update={"outcome": Outcome.DENY})
+    with pytest.raises(Unavailable):
+        Release.of(matches, replace(decided, decision=denied))
+
+
+def test_one_requests_release_does_not_release_anothers_matches(story: Story) -> None:
+    matches, _ = open_release(story)
+    _, decided = open_release(story)
+    with pytest.raises(Unavailable):
+        Release.of(matches, decided)
+    with pytest.raises(Unavailable):
+        Recorded.by(matches.recorded.tokens, decided.receipt)
+
+
+def test_receipts_of_other_steps_are_no_evidence(story: Story) -> None:
+    matches, decided = open_release(story)
+    admitted = matches.recorded.tokens.admitted
+    with pytest.raises(Unavailable):
+        ReleaseDecision.by(admitted.receipt)
+    with pytest.raises(Unavailable):
+        Recorded.by(matches.recorded.tokens, admitted.receipt)
+    with pytest.raises(Unavailable):
+        Admitted.by(admitted.terms, decided.receipt)
+
+
+def test_each_step_demands_the_evidence_of_the_step_before() -> None:
+    chain = (
+        (Admitted.by, "receipt", Receipt),
+        (TokenSet.within, "admitted", Admitted),
+        (Recorded.by, "tokens", TokenSet),
+        (find, "recorded", Recorded),
+        (find, "return", Matches),
+        (Release.of, "matches", Matches),
+        (Release.of, "decided", ReleaseDecision),
+        (assemble, "release", Release),
+    )
+    for step, parameter, evidence in chain:
+        assert get_type_hints(step)[parameter] is evidence

@@ -1,0 +1,116 @@
+"""The commands an operator types: each does what it says, prints JSON alone when asked, and ends with its exit code."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from broker.protocol.documents import public_bytes
+from clients.keyholder.cli import app
+from clients.keyholder.store import permits
+from tests.keyholder_world import HOLDER_IDS, NOW, POLICIES, World
+
+INIT = ("--holder-id", "court-office", "--name", "Court office", "--jurisdiction", "NL")
+ORIGIN = ("--origin", "http://court.example.org:8000")
+
+
+def run(*arguments: object, code: int = 0) -> Any:
+    result = CliRunner().invoke(app, [*(str(each) for each in arguments), "--json"])
+    assert result.exit_code == code, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.fixture
+def stopped(world: World) -> World:
+    """The service is stopped: the commands own the folder."""
+    world.holder.close()
+    world.holders.clear()
+    return world
+
+
+def test_init_makes_a_folder_once(tmp_path: Path) -> None:
+    made = run("init", tmp_path / "holder", *INIT, *ORIGIN)
+    assert Path(made["enrolment"]).read_text().count(".") == 2
+    assert run("init", tmp_path / "holder", *INIT, *ORIGIN, code=6)["problem"] == "conflict"
+    bad = run("init", tmp_path / "other", *INIT, "--origin", "court.example.org", code=6)
+    assert "court.example.org" not in bad["detail"]
+
+
+def test_init_in_words_says_what_to_do_next(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["init", str(tmp_path / "holder"), *INIT, *ORIGIN])
+    assert "Hand" in result.stdout
+    assert "founder" in result.stdout
+
+
+def test_pin_activate_and_status(stopped: World, tmp_path: Path) -> None:
+    folder = stopped.directory / HOLDER_IDS[0]
+    newer = stopped.sign_space(roster_version=2)
+    (tmp_path / "space.jws").write_text(newer.document + "\n")
+    (tmp_path / "founder.jws").write_text(stopped.enrolment())
+    files = ("--space", tmp_path / "space.jws", "--founder", tmp_path / "founder.jws")
+    pinned = run("pin", folder, *files)
+    assert (pinned["roster_version"], pinned["founder_kid"]) == (2, newer.kid)
+    digest = stopped.bundle.digest.hex()
+    active = run("activate", folder, "--bundle", POLICIES, "--digest", digest)
+    assert active == {"bundle_digest": digest, "spaces_expecting_other_rules": []}
+    assert run("activate", folder, "--bundle", POLICIES, "--digest", "00" * 32, code=4)
+    found = run("status", folder)
+    assert found["bundle_in_force"] == digest
+    assert [space["roster_version"] for space in found["spaces"]] == [2]
+    assert found["forks_found"] == 0
+
+
+def test_status_warns_of_a_fork(stopped: World) -> None:
+    holder = stopped.start(HOLDER_IDS[0])
+    with holder.database.write() as connection:
+        permits.add_fork(connection, public_bytes(stopped.keys["log"]), "note", "other", NOW)
+    holder.close()
+    stopped.holders.clear()
+    result = CliRunner().invoke(app, ["status", str(stopped.directory / HOLDER_IDS[0])])
+    assert result.exit_code == 4
+    assert "contradicted" in result.stderr
+
+
+def test_a_running_service_keeps_its_folder(world: World) -> None:
+    told = run("status", world.directory / HOLDER_IDS[0], code=6)
+    assert "Stop the service" in told["detail"]
+
+
+def test_serve_answers_until_it_is_stopped_and_prints_nothing_of_calls(stopped: World) -> None:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    command = [sys.executable, "-m", "clients.cli.main", "keyholder", "serve"]
+    process = subprocess.Popen(
+        [*command, str(stopped.directory / HOLDER_IDS[0]), "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "no_proxy": "127.0.0.1"},
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz?q=canary", timeout=2)
+                break
+            except (urllib.error.URLError, OSError):
+                assert process.poll() is None, process.communicate()[0]
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        with answer:
+            assert json.load(answer) == {"status": "ok"}
+    finally:
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=20)
+    assert process.returncode in (0, -signal.SIGTERM)
+    assert b"canary" not in output
