@@ -62,4 +62,6 @@ def _replay(bundles: Mapping[bytes, Bundle], index: int, text: str) -> Differenc
         return Difference(index, "", "", (), error.detail)
     if again.text == text:
         return None
-    return Difference(index, recorded.outcome, again.outcome, again.rules, "The rules come to another decision.")
+    return Difference(
+        index, recorded.outcome, again.outcome, again.rules, "The rules come to another decision."
+    )

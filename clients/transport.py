@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.protocol import calls
@@ -75,12 +74,17 @@ class HttpTransport:
     """`Transport` over HTTP/1.1 with one pool of connections. Close it, or use it in a `with`."""
 
     def __init__(self, timeout_seconds: float = 30.0) -> None:
+        # Imported where sockets are opened: it takes longer than everything else, and many commands send nothing.
+        import httpx
+
         # A proxy named in the environment serves the outside only: a service on this very machine is called directly.
         direct = dict.fromkeys(_LOOPBACK)
         self._client = httpx.Client(timeout=timeout_seconds, follow_redirects=False, mounts=direct)
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send one call. Raises Unreachable when no whole answer came, BadInput for an impossible address."""
+        import httpx
+
         try:
             with self._client.stream(method, url, headers=dict(headers), content=body) as response:
                 chunks, size = [], 0

@@ -19,9 +19,12 @@ from broker.protocol.messages.vocabulary import Outcome, Tier
 
 __all__ = [
     "COMPUTED",
+    "Case",
     "Decision",
+    "Expected",
     "decide_admission",
     "decide_again",
+    "decide_case",
     "decide_deposit",
     "decide_release",
     "decide_text",
@@ -31,6 +34,27 @@ __all__ = [
 _TIERS = tuple(Tier)
 _NAMES_NOBODY = (Tier.COUNT, Tier.HITS)
 """Below `sources`, an answer hides its contributors among one another."""
+
+
+class Expected(Message):
+    """What a scenario's author expects of the rules."""
+
+    outcome: Outcome
+    tier: Tier | None
+    rules: tuple[str, ...]
+
+
+class Case(Message):
+    """Facts as a person writes them: of one action, and for a release the tier it would leave at.
+
+    A scenario (policies/scenarios/) is a case with its story and what is expected of it."""
+
+    story: str | None = None
+    expected: Expected | None = None
+    deposit: DepositFacts | None = None
+    admit: AdmitFacts | None = None
+    release: ReleaseFacts | None = None
+    tier: Tier | None = None
 
 
 def decide_deposit(bundle: Bundle, facts: DepositFacts) -> Decision:
@@ -65,13 +89,12 @@ def decide_release(bundle: Bundle, facts: ReleaseFacts, tier: Tier) -> Decision:
 
     `facts.admitted.series` are those that were searched."""
     verdicts = _ask_each(bundle, "release", facts.admitted, tier, facts.now, facts.result)
-    extra: list[str] = []
-    if tier in _NAMES_NOBODY and _too_few(bundle, facts.admitted.requester, facts.admitted.series):
-        extra.append(FEW_CONTRIBUTORS)
-    if _TIERS.index(tier) > _TIERS.index(_highest(bundle, facts.admitted)):
-        extra.append(ABOVE_ADMISSION)
     # A result is one answer over all series: whatever refuses one of them refuses it.
-    refusing = {rule for one in verdicts if one.outcome is Outcome.DENY for rule in one.rules} | set(extra)
+    refusing = {rule for one in verdicts if one.outcome is Outcome.DENY for rule in one.rules}
+    if tier in _NAMES_NOBODY and _too_few(bundle, facts.admitted.requester, facts.admitted.series):
+        refusing.add(FEW_CONTRIBUTORS)
+    if not refusing and _TIERS.index(tier) > _TIERS.index(_highest(bundle, facts.admitted)):
+        refusing.add(ABOVE_ADMISSION)
     if refusing:
         verdicts = tuple(
             SeriesVerdict(
@@ -86,8 +109,14 @@ def decide_release(bundle: Bundle, facts: ReleaseFacts, tier: Tier) -> Decision:
 
 
 def decide_text(bundle: Bundle, text: bytes) -> Decision:
-    """Decide on facts as a person wrote them: JSON with `action`, and for a release `tier`. Raises BadInput."""
-    case = read(_Case, text)
+    """Decide on facts as a person wrote them, see `Case`. Raises BadInput."""
+    return decide_case(bundle, read(Case, text))
+
+
+def decide_case(bundle: Bundle, case: Case) -> Decision:
+    """Decide on the facts of a case; what it expects is not looked at. Raises BadInput when it has none or several."""
+    if [case.deposit, case.admit, case.release].count(None) != 2:
+        raise BadInput("Give the facts of one action: deposit, admit or release.")
     if case.deposit is not None:
         return decide_deposit(bundle, case.deposit)
     if case.admit is not None:
@@ -122,13 +151,6 @@ def decide_again(bundle: Bundle, recorded: Decision) -> Decision:
     if recorded.action == "release" and isinstance(facts, ReleaseFacts) and recorded.tier is not None:
         return decide_release(bundle, facts, recorded.tier)
     raise VerificationFailed("The recorded decision's facts are not those of its action.")
-
-
-class _Case(Message):
-    deposit: DepositFacts | None = None
-    admit: AdmitFacts | None = None
-    release: ReleaseFacts | None = None
-    tier: Tier | None = None
 
 
 def _count_or_hits(bundle: Bundle, facts: AdmitFacts) -> tuple[Tier, tuple[str, ...]]:

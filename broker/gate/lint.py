@@ -42,11 +42,15 @@ def named_policies(name: str, text: str) -> dict[str, Policy]:
         if not identifier:
             raise BadInput(f"{name} has a rule without @id.")
         if not json.dumps(policy, ensure_ascii=False).isascii():
-            raise BadInput(f"{name} writes a letter outside ASCII as an escape. Write what is meant in ASCII.")
+            raise BadInput(
+                f"{name} writes a letter outside ASCII as an escape. Write what is meant in ASCII."
+            )
         if not _RULE_ID.match(identifier):
             raise BadInput(f"{name} has an @id that is not a capital followed by letters and digits.")
         if identifier in COMPUTED:
-            raise BadInput(f"{name} has a rule named {identifier}, a name that the gate itself uses. Rename it.")
+            raise BadInput(
+                f"{name} has a rule named {identifier}, a name that the gate itself uses. Rename it."
+            )
         if identifier in named:
             raise BadInput(f"Two rules have the id {identifier}, both in {name}.")
         named[identifier] = policy
@@ -73,7 +77,9 @@ def check_annotations(identifier: str, policy: Policy) -> tuple[str, ...]:
     clauses = len(policy["conditions"])
     needs = tuple(annotations.get(f"needs_{number}") or "" for number in range(1, clauses + 1))
     if policy["effect"] == "permit" and not (needs and all(needs)):
-        raise BadInput(f"Gateway {identifier} needs @needs_1 to @needs_{clauses or 1}: what each clause asks for.")
+        raise BadInput(
+            f"Gateway {identifier} needs @needs_1 to @needs_{clauses or 1}: what each clause asks for."
+        )
     return needs
 
 
@@ -89,4 +95,6 @@ def check_gateways(gateways: Iterable[str], lanes: Lanes, instruments: Mapping[s
 
 def _known(name: str, named: Iterable[str], known: set[str]) -> None:
     if not set(named) <= known:
-        raise BadInput(f"{name} names a gateway that no rule is. The gateways are {', '.join(sorted(known))}.")
+        raise BadInput(
+            f"{name} names a gateway that no rule is. The gateways are {', '.join(sorted(known))}."
+        )

@@ -30,13 +30,15 @@ def demo(
 ) -> None:
     """Tell the whole story on this machine: deposits, a count, hits, refusals, a withdrawal, an audit.
 
-    Nineteen processes meet over loopback HTTP. All data is made up, in ranges reserved for fiction.
+    Broker, key holders and agencies are processes of their own and meet over loopback HTTP. All data is made up, in ranges reserved for fiction.
     """
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise typer.BadParameter("the folder is not empty; name a new one", param_hint="--keep")
     root = keep if keep is not None else Path(tempfile.mkdtemp(prefix="narrowgate-demo-"))
     try:
-        report = _tell(root.resolve(), seed, policies.resolve(), Narrator(quiet=as_json))
+        report = _tell(
+            root.resolve(), seed, policies.resolve(), Narrator(quiet=as_json), kept=keep is not None
+        )
     except DemoFailed as error:
         sys.stderr.write(f"The demo stopped: {error}\n")
         raise typer.Exit(1) from None
@@ -47,7 +49,7 @@ def demo(
         sys.stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
 
 
-def _tell(root: Path, seed: int, policies: Path, narrator: Narrator) -> dict[str, Any]:
+def _tell(root: Path, seed: int, policies: Path, narrator: Narrator, *, kept: bool) -> dict[str, Any]:
     started = time.monotonic()
     ports = free_ports(1 + parties.HOLDER_COUNT)
     origins = [f"http://127.0.0.1:{port}" for port in ports]
@@ -77,7 +79,7 @@ def _tell(root: Path, seed: int, policies: Path, narrator: Narrator) -> dict[str
         roles = [{"role": role, "pid": pid} for role, pid in processes.started]
     seconds = round(time.monotonic() - started, 1)
     narrator.act(11, f"Done in {seconds} seconds")
-    narrator.says("Files", f"kept in {root}" if root.exists() and root.name != "" else "removed")
+    narrator.says("All files", f"are kept in {root}." if kept else "are removed; --keep DIR keeps them.")
     return {
         "deposits": tale.deposits,
         "requests": tale.requests,

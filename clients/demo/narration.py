@@ -1,4 +1,4 @@
-"""What a person reads while the demo runs: plain words on standard error, nothing else.
+"""What a person reads while the demo runs: plain words, nothing else.
 
 Rule: no identifier is printed, only numbers of them; the story says who did what and what each party could see.
 """
@@ -6,6 +6,7 @@ Rule: no identifier is printed, only numbers of them; the story says who did wha
 from collections.abc import Iterable
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 
@@ -26,11 +27,11 @@ class Narrator:
 
     def says(self, who: str, text: str) -> None:
         """One party does one thing."""
-        self._console.print(f"   [bold]{who}[/bold] {text}")
+        self._console.print(Padding(f"[bold]{who}[/bold] {text}", (0, 0, 0, 3)))
 
     def command(self, text: str) -> None:
         """The command a person would type for it."""
-        self._console.print(f"     [dim]$ narrowgate {text}[/dim]")
+        self._console.print(Padding(f"[dim]$ narrowgate {text}[/dim]", (0, 0, 0, 5)))
 
     def saw(self, rows: Iterable[tuple[str, str]]) -> None:
         """What each party could see of what just happened."""
@@ -42,10 +43,10 @@ class Narrator:
     def refusal(self, rules: list[str], reasons: list[str], law: list[str]) -> None:
         """A refusal, rule by rule, with its law."""
         for rule, reason, citation in zip(rules, reasons, law, strict=False):
-            self._console.print(f"     [red]refused[/red] {rule}: {reason}")
+            self._console.print(Padding(f"[red]refused[/red] {rule}: {reason}", (0, 0, 0, 5)))
             if citation:
-                self._console.print(f"             [dim]{citation}[/dim]")
+                self._console.print(Padding(f"[dim]{citation}[/dim]", (0, 0, 0, 13)))
 
     def result(self, text: str) -> None:
         """A figure of this run."""
-        self._console.print(f"     [green]{text}[/green]")
+        self._console.print(Padding(f"[green]{text}[/green]", (0, 0, 0, 5)))

@@ -4,8 +4,11 @@ Rule: each party makes its own keys with its own command; files go from one to a
 """
 
 import json
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from clients.demo.processes import Processes
 
@@ -30,6 +33,7 @@ AUDITOR = Party("auditor", "Data-protection auditor", "auditor", None, "NL")
 AGENCIES = (COMPANY, PAYMENTS, NGO, POLICE)
 HOLDERS = ("court-office", "privacy-regulator", "rights-ngo")
 HOLDER_COUNT = len(HOLDERS)
+ItemT = TypeVar("ItemT")
 THRESHOLD = 2
 
 
@@ -57,49 +61,20 @@ class Places:
         return self.home(COMPANY) / "enrolment.jws"
 
 
-def start_broker(processes: Processes, places: Places, role: str = "broker") -> None:
+def start_broker(processes: Processes, places: Places) -> None:
     """Start the broker on its folder. It is the same folder at each start."""
     port = places.broker_origin.rpartition(":")[2]
-    arguments = (
-        "broker",
-        "serve",
-        places.home("broker"),
-        "--port",
-        port,
-        "--bundle",
-        places.policies,
-        "--trial",
-    )
-    processes.serve(role, arguments, places.broker_origin)
+    serve = ("broker", "serve", places.home("broker"), "--port", port)
+    processes.serve("broker", (*serve, "--bundle", places.policies, "--trial"), places.broker_origin)
 
 
 def make_parties(processes: Processes, places: Places) -> None:
-    """Every party makes its keys; broker and holders start; agencies enrol and the operator accepts them."""
-    processes.run(
-        "broker", ("broker", "init", places.home("broker"), "--public-origin", places.broker_origin)
-    )
+    """Every party makes its keys; the broker starts; agencies enrol and the operator accepts them."""
+    init = ("broker", "init", places.home("broker"), "--public-origin", places.broker_origin)
+    processes.run("broker", init)
     start_broker(processes, places)
-    for number, (holder, origin) in enumerate(zip(HOLDERS, places.holder_origins, strict=True), start=1):
-        names = (
-            "--holder-id",
-            holder,
-            "--name",
-            holder.replace("-", " ").capitalize(),
-            "--jurisdiction",
-            "NL",
-        )
-        processes.run(
-            f"holder-{number}", ("keyholder", "init", places.home(holder), *names, "--origin", origin)
-        )
-    for party in (*AGENCIES, DESK, AUDITOR):
-        kind = ("--kind", party.kind) if party.kind else ()
-        names = ("--id", party.party_id, "--name", party.name, "--role", party.role, *kind)
-        home = places.home(party)
-        processes.run(party.party_id, ("agency", "init", home, *names, "--jurisdiction", party.jurisdiction))
-        enrolled = processes.run(
-            party.party_id, ("agency", "enrol", home, "--broker", places.broker_origin, "--json")
-        )
-        processes.run("broker", ("broker", "accept", places.home("broker"), enrolled.json()["kid"]))
+    side_by_side(_make_holder(processes, places), range(HOLDER_COUNT))
+    side_by_side(_make_party(processes, places), (*AGENCIES, DESK, AUDITOR))
 
 
 def found_space(processes: Processes, places: Places) -> None:
@@ -110,43 +85,75 @@ def found_space(processes: Processes, places: Places) -> None:
     description.write_text(json.dumps(described.json()))
     members = [item for party in AGENCIES for item in ("--member", places.home(party) / "enrolment.jws")]
     holders = [item for holder in HOLDERS for item in ("--holder", places.home(holder) / "enrolment.jws")]
-    reviewers = (
-        "--desk",
-        places.home(DESK) / "enrolment.jws",
-        "--auditor",
-        places.home(AUDITOR) / "enrolment.jws",
-    )
-    rules = (
-        "--threshold",
-        str(THRESHOLD),
-        "--type",
-        "phone",
-        "--type",
-        "email",
-        "--bundle",
-        places.policies,
-        "--size-class",
-        "512",
-        "--witnesses",
-        "0",
-    )
+    desk, auditor = (places.home(party) / "enrolment.jws" for party in (DESK, AUDITOR))
+    rules = f"--threshold {THRESHOLD} --type phone --type email --size-class 512 --witnesses 0".split()
     founding = (
         "space",
         "found",
         places.home(COMPANY),
-        "--broker-description",
-        description,
         "--name",
         "Demo space",
+        "--broker-description",
+        description,
     )
+    reviewers = ("--desk", desk, "--auditor", auditor, "--bundle", places.policies)
     processes.run(
         COMPANY.party_id, (*founding, *members, *holders, *reviewers, *rules, "--out", places.space)
     )
-    for party in (*AGENCIES, DESK, AUDITOR):
+    side_by_side(_join(processes, places), (*AGENCIES, DESK, AUDITOR))
+    side_by_side(_start_holder(processes, places), range(HOLDER_COUNT))
+
+
+def side_by_side(step: Callable[[ItemT], None], items: Iterable[ItemT]) -> None:
+    """Take a step for each item, two at a time: the parties do not wait for one another in life either."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for done in [pool.submit(step, item) for item in items]:
+            done.result()
+
+
+def _make_holder(processes: Processes, places: Places) -> Callable[[int], None]:
+    def step(number: int) -> None:
+        holder, origin = HOLDERS[number], places.holder_origins[number]
+        names = (
+            "--holder-id",
+            holder,
+            "--name",
+            holder.replace("-", " ").capitalize(),
+            "--jurisdiction",
+            "NL",
+        )
+        arguments = ("keyholder", "init", places.home(holder), *names, "--origin", origin)
+        processes.run(f"holder-{number + 1}", arguments)
+
+    return step
+
+
+def _make_party(processes: Processes, places: Places) -> Callable[[Party], None]:
+    def step(party: Party) -> None:
+        role, home = party.party_id, places.home(party)
+        kind = ("--kind", party.kind) if party.kind else ()
+        names = ("--id", party.party_id, "--name", party.name, "--role", party.role, *kind)
+        processes.run(role, ("agency", "init", home, *names, "--jurisdiction", party.jurisdiction))
+        enrolled = processes.run(role, ("agency", "enrol", home, "--broker", places.broker_origin, "--json"))
+        processes.run("broker", ("broker", "accept", places.home("broker"), enrolled.json()["kid"]))
+
+    return step
+
+
+def _join(processes: Processes, places: Places) -> Callable[[Party], None]:
+    def step(party: Party) -> None:
         join = ("space", "join", places.home(party), "--space", places.space, "--founder", places.founder)
         processes.run(party.party_id, join)
-    for number, (holder, origin) in enumerate(zip(HOLDERS, places.holder_origins, strict=True), start=1):
-        home, role = places.home(holder), f"holder-{number}"
+
+    return step
+
+
+def _start_holder(processes: Processes, places: Places) -> Callable[[int], None]:
+    def step(number: int) -> None:
+        home, origin = places.home(HOLDERS[number]), places.holder_origins[number]
+        role = f"holder-{number + 1}"
         processes.run(role, ("keyholder", "pin", home, "--space", places.space, "--founder", places.founder))
         processes.run(role, ("keyholder", "activate", home, "--bundle", places.policies))
         processes.serve(role, ("keyholder", "serve", home, "--port", origin.rpartition(":")[2]), origin)
+
+    return step

@@ -294,21 +294,22 @@ def check_facts(
     facts, asked, space = decision.facts, request.payload, permit.space
     if not permit.terms.not_before_at <= facts.now < permit.terms.expires_at:
         raise VerificationFailed("The decision was taken at another time than the permit is for.")
-    own = AdmitFacts(
-        now=facts.now,
-        space_id=space.space_id,
-        request_digest=request.digest,
-        requester=Party.of(requester),
-        tier=asked.tier,
-        claims=asked.claims,
-        verified=verified_from(findings, facts.now),
-        derived=facts.derived.model_copy(update={"count_cost_millis": space.count_epsilon_millis}),
-        identifiers=sum(batch.identifiers for batch in asked.batches),
-        points=sum(batch.points for batch in asked.batches),
-        identifier_types=tuple(batch.identifier_type for batch in asked.batches),
-        series=tuple(known),
-    )
-    untrue = [name for name in AdmitFacts.model_fields if getattr(own, name) != getattr(facts, name)]
+    # A mapping and not AdmitFacts, which would not be made of a broker's contradictions.
+    own: dict[str, object] = {
+        "now": facts.now,
+        "space_id": space.space_id,
+        "request_digest": request.digest,
+        "requester": Party.of(requester),
+        "tier": asked.tier,
+        "claims": asked.claims,
+        "verified": verified_from(findings, facts.now),
+        "derived": facts.derived.model_copy(update={"count_cost_millis": space.count_epsilon_millis}),
+        "identifiers": sum(batch.identifiers for batch in asked.batches),
+        "points": sum(batch.points for batch in asked.batches),
+        "identifier_types": tuple(batch.identifier_type for batch in asked.batches),
+        "series": tuple(known),
+    }
+    untrue = [name for name in AdmitFacts.model_fields if own[name] != getattr(facts, name)]
     if untrue:
         raise VerificationFailed(f"The broker decided on facts that are not so: {', '.join(untrue)}.")
     return decision

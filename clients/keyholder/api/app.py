@@ -3,7 +3,7 @@
 Rule: every POST is authenticated before its body is read as anything; no answer, log line or error repeats a submitted
 value, so FastAPI's own error pages are replaced; the log names route, status and the class of an error, no more.
 
-It decides nothing. Routes: see docs/protocol.md, "Key holder".
+It decides nothing. Routes: see docs/routes.md.
 """
 
 import logging
@@ -38,7 +38,7 @@ Step = Callable[[KeyHolder, Caller, bytes], Message]
 
 def create_app(holder: KeyHolder) -> FastAPI:
     """The ASGI application of one open key holder; it takes clock and randomness from there."""
-    app = FastAPI(title="Narrowgate key holder", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Narrowgate key holder", docs_url=None, redoc_url=None, redirect_slashes=False, openapi_url=None)
     _replace_error_pages(app, holder)
     _add_calls(app, holder)
     _add_readings(app, holder)

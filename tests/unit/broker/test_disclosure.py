@@ -82,7 +82,7 @@ def test_payloads_are_not_assembled(story: Story) -> None:
 
 
 def test_a_lowered_tier_tells_what_refused_the_higher_one(story: Story) -> None:
-    matches, decided = open_release(story, Tier.COUNT)
+    matches, decided = open_release(story)
     facts = decided.decision.facts
     assert isinstance(facts, ReleaseFacts)
     crowded = facts.model_copy(update={"result": facts.result.model_copy(update={"hits": 26})})

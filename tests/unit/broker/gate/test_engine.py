@@ -1,5 +1,6 @@
 """The engine's traps, each closed: whatever goes wrong inside, the answer is no."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +86,25 @@ def test_an_entity_with_an_attribute_of_another_type_refuses(bundle: Bundle) -> 
     both = entities()
     both[1]["attrs"]["retainUntil"] = "never"
     assert not engine.ask(bundle, "admit", both, context(bundle)).allowed
+
+
+def test_principal_and_resource_are_always_among_the_entities(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[dict[str, Any], str]] = []
+    ask = engine.cedarpy.is_authorized
+
+    def listen(request: dict[str, Any], policies: Any, known: Any, schema: Any) -> Any:
+        asked.append((request, str(known)))
+        assert schema is bundle.schema
+        return ask(request, policies, known, schema)
+
+    monkeypatch.setattr(engine.cedarpy, "is_authorized", listen)
+    assert engine.ask(bundle, "admit", entities(), context(bundle)).allowed
+    ((request, known),) = asked
+    uids = [one["uid"] for one in json.loads(known)]
+    assert request["principal"] in uids
+    assert request["resource"] in uids
 
 
 def test_an_unknown_action_refuses(bundle: Bundle) -> None:

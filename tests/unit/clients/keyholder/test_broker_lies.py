@@ -49,22 +49,33 @@ def test_a_broker_that_changes_conditions_is_found_out(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    "changes",
     [
-        ("identifiers", 1),
-        ("points", 3),
-        ("identifier_types", ("email",)),
-        ("request_digest", bytes(32)),
-        ("space_id", bytes(16)),
+        {"identifiers": 1, "points": 1},
+        {"identifier_types": ("phone", "email")},
+        {"request_digest": bytes(32)},
+        {"space_id": bytes(16)},
     ],
 )
 def test_a_broker_that_changes_another_fact_is_found_out(
-    world: World, deals: tuple[Deal, ...], name: str, value: object
+    world: World, deals: tuple[Deal, ...], changes: dict[str, object]
 ) -> None:
-    filed = world.admit(deals, change_facts=lambda facts: facts.model_copy(update={name: value}))
-    words = "not so: .*" + name if name != "points" else "not so: points"
-    with refused(world, VerificationFailed, words):
+    filed = world.admit(deals, change_facts=lambda facts: facts.model_copy(update=changes))
+    with refused(world, VerificationFailed, f"not so: {', '.join(changes)}\\."):
         ask(world, filed, deals[0])
+
+
+def test_a_broker_that_changes_the_type_of_another_series_is_found_out(world: World) -> None:
+    first, second, third = (
+        world.deal(name, changes={"identifier_type": kind})
+        for name, kind in zip(COMPANIES, ("phone", "email", "phone"), strict=True)
+    )
+    for each in (first, second, third):
+        world.deliver(each)
+    said = second.manifest.model_copy(update={"identifier_type": "phone"})
+    lie = replace(second, signed=replace(second.signed, payload=said))
+    with refused(world, VerificationFailed, "not so: series"):
+        ask(world, world.admit((first, lie, third)), first)
 
 
 def test_a_broker_that_changes_claims_or_the_requesters_standing_is_found_out(

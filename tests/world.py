@@ -1,0 +1,398 @@
+"""The whole system in memory: broker, key holders, agencies, legal desk and auditor, on one clock that a test sets.
+
+Rule: everything is the real thing but sockets, clock and randomness. Calls go by origin to the services' own
+applications; `WorldTransport` keeps each of them, and a test may change one on its way or take a service down.
+Randomness is seeded by each party's name, so that a story comes out the same every time.
+
+Identifiers are canonical texts, `phone(7)` and `email(7)`, of ranges that nobody has. It judges nothing: tests do.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from broker import startup
+from broker.api.app import create_app as broker_app
+from broker.context import Broker, BrokerKeys
+from broker.gate.bundle import Bundle
+from broker.gate.bundle import load as load_bundle
+from broker.protocol.documents import Signed, key_identifier, public_bytes
+from broker.protocol.leaves import parse_leaf
+from broker.protocol.messages.base import RandomBytes
+from broker.protocol.messages.envelopes import Nothing
+from broker.protocol.messages.log import ReceiptMessage
+from broker.protocol.messages.parties import Space
+from broker.protocol.messages.requests import Claims
+from broker.protocol.messages.series import Conditions
+from broker.protocol.messages.vocabulary import AgencyKind, Role, Tier
+from broker.settings import Settings
+from clients.agency import enrol
+from clients.auditor import Auditor
+from clients.contributor import Contributor, DepositResult
+from clients.founder import BrokerDescription, Founder, SpacePlan, join
+from clients.home import Home, Persona
+from clients.keyholder import keys as holder_keys
+from clients.keyholder import pinning
+from clients.keyholder.api.app import create_app as holder_app
+from clients.keyholder.context import KeyHolder, open_key_holder
+from clients.legal_desk import LegalDesk
+from clients.replay import ReplayReport, replay_all
+from clients.request_folder import Answer as Answered
+from clients.requester import PreparedRequest, Requester
+from clients.transport import Answer, Caller, Unreachable
+from tests import gate_world
+from tests.asgi import Application, InMemoryClient
+from tests.broker_case import key_of, seeded
+
+NOW = gate_world.NOW
+BROKER = "http://broker.example.org:8470"
+HOLDERS = {x: f"http://holder-{x}.example.org:8480" for x in (1, 2, 3)}
+"""Origins of the key holders, by their index in the roster."""
+POLICIES = Path(__file__).parent.parent / "policies"
+CONTRIBUTORS = ("company-1", "company-2", "ngo-1")
+POLICE = "unit-1"
+_AGENCIES = {
+    "company-1": (AgencyKind.COMPANY, "IE"),
+    "company-2": (AgencyKind.COMPANY, "NL"),
+    "ngo-1": (AgencyKind.NGO, "DE"),
+    POLICE: (AgencyKind.POLICE, "NL"),
+}
+_GROUNDS = {AgencyKind.COMPANY: "legal_obligation", AgencyKind.NGO: "vital_interests"}
+PLAINTEXT = b'{"signals":[],"v":1}'
+
+
+def phone(number: int) -> str:
+    """A canonical number of the range reserved for drama; numbers from 0 to 999."""
+    return f"phone/1|+447700900{number:03d}"
+
+
+def email(number: int) -> str:
+    """A canonical address of a domain reserved for examples."""
+    return f"email/1|person{number}@example.org"
+
+
+@cache
+def policies() -> Bundle:
+    """The project's own rules, loaded once."""
+    return load_bundle(POLICIES)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call on its way."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def path(self) -> str:
+        """The path without the query."""
+        return urlsplit(self.url).path
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A call as it was delivered, and the answer as the service gave it."""
+
+    call: Call
+    answer: Answer
+
+
+@dataclass
+class Tampering:
+    """A change to calls or answers that pass; `times` counts those it met."""
+
+    origin: str
+    path_prefix: str
+    call: Callable[[Call], Call] | None = None
+    answer: Callable[[Answer], Answer] | None = None
+    times: int = 0
+
+    def meets(self, call: Call) -> bool:
+        """Whether this call is to be changed."""
+        return call.origin == self.origin and call.path.startswith(self.path_prefix)
+
+
+@dataclass
+class WorldTransport:
+    """Carries calls to the applications by origin, and keeps all of them."""
+
+    apps: dict[str, InMemoryClient] = field(default_factory=dict)
+    down: set[str] = field(default_factory=set)
+    """Origins that do not answer."""
+    passed: list[Passed] = field(default_factory=list)
+    tamperings: list[Tampering] = field(default_factory=list)
+
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Deliver one call, or what tampering made of it, and bring the answer back."""
+        call = Call(method, url, headers, body)
+        met = [each for each in self.tamperings if each.meets(call)]
+        for each in met:
+            each.times += 1
+            call = each.call(call) if each.call else call
+        answer = self.deliver(call)
+        for each in met:
+            answer = each.answer(answer) if each.answer else answer
+        return answer
+
+    def deliver(self, call: Call) -> Answer:
+        """Deliver a call as it is: what somebody on the network can do with one it recorded."""
+        if call.origin in self.down:
+            raise Unreachable("The service did not answer.")
+        answer = Answer(*self.apps[call.origin].send(call.method, call.url, call.headers, call.body))
+        self.passed.append(Passed(call, answer))
+        return answer
+
+    def seen(self, origin: str, path_prefix: str = "/") -> list[Passed]:
+        """The calls that were delivered there, in order."""
+        return [
+            each
+            for each in self.passed
+            if each.call.origin == origin and each.call.path.startswith(path_prefix)
+        ]
+
+
+class World:
+    """Everybody, in one folder. The space is founded, joined and pinned. Close it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.now = NOW
+        self.wire = WorldTransport()
+        self.randomness: dict[str, RandomBytes] = {}
+        self.bundle = policies()
+        self.settings = Settings(
+            public_origin=BROKER,
+            database_url=f"sqlite:///{folder / 'broker.sqlite3'}",
+            log_origin="broker.example.org/log",
+            operator_kid=key_identifier(public_bytes(key_of("operator"))),
+            operator_key=public_bytes(key_of("operator")).hex(),
+            trial=True,
+        )
+        self.broker_keys = BrokerKeys(key_of("broker"), key_of("log"), self.random("count")(32))
+        self.broker = startup.start(
+            self.settings, self.broker_keys, self.bundle, self.clock, self.random("broker")
+        )
+        self.run_broker(self.broker)
+        self.holders = {x: self._start_holder(x) for x in HOLDERS}
+        self.homes = {name: self._enrol(name) for name in _AGENCIES}
+        self.homes["desk-1"] = self._home("desk-1", Role.LEGAL_DESK)
+        self.homes["auditor-1"] = self._home("auditor-1", Role.AUDITOR)
+        self._accept(self.homes["auditor-1"])
+        self.signed_space = self._found()
+        self.space = self.signed_space.payload
+
+    def close(self) -> None:
+        """Stop the services."""
+        startup.stop(self.broker)
+        for holder in self.holders.values():
+            holder.close()
+
+    def clock(self) -> int:
+        """The one clock of all parties: Unix seconds."""
+        return self.now
+
+    def random(self, party: str) -> RandomBytes:
+        """A party's randomness, which goes on from where it was."""
+        return self.randomness.setdefault(party, seeded(f"world {party}"))
+
+    # --- the services ---
+
+    def run_broker(self, broker: Broker) -> None:
+        """Let this broker answer at the broker's address."""
+        application: Application = broker_app(broker)
+        self.wire.apps[BROKER] = InMemoryClient(application)
+
+    def _start_holder(self, x: int) -> KeyHolder:
+        directory, name = self.folder / f"holder-{x}", f"holder-{x}"
+        persona = holder_keys.Persona(name, f"Holder {x}", "NL", HOLDERS[x])
+        holder_keys.create_keys(directory, persona, now=NOW, random_bytes=self.random(name))
+        holder = open_key_holder(directory, self.clock, self.random(name))
+        self.wire.apps[HOLDERS[x]] = InMemoryClient(holder_app(holder))
+        return holder
+
+    def take_down(self, *origins: str) -> None:
+        """These services answer no more."""
+        self.wire.down.update(origins)
+
+    def bring_up(self, *origins: str) -> None:
+        """They answer again; all of them, if none is named."""
+        self.wire.down.difference_update(origins or set(self.wire.down))
+
+    @contextmanager
+    def tamper(
+        self,
+        origin: str,
+        path_prefix: str,
+        *,
+        call: Callable[[Call], Call] | None = None,
+        answer: Callable[[Answer], Answer] | None = None,
+    ) -> Iterator[Tampering]:
+        """Inside the block, change what passes to and from that address."""
+        tampering = Tampering(origin, path_prefix, call, answer)
+        self.wire.tamperings.append(tampering)
+        try:
+            yield tampering
+        finally:
+            self.wire.tamperings.remove(tampering)
+
+    def log_kinds(self) -> list[str]:
+        """The kinds of the broker's log entries, in order."""
+        with self.broker.database.read() as connection:
+            page = self.broker.audit.leaf_page(connection, 0, 1000)
+        return [parse_leaf(leaf).kind for leaf in page.leaves]
+
+    def evaluations(self) -> dict[int, int]:
+        """How many evaluations each key holder's own log shows."""
+        return {x: self._kinds_at(holder).count("EVALUATED") for x, holder in self.holders.items()}
+
+    @staticmethod
+    def _kinds_at(holder: KeyHolder) -> list[str]:
+        with holder.database.read() as connection:
+            page = holder.log.leaf_page(connection, 0, 1000)
+        return [parse_leaf(leaf).kind for leaf in page.leaves]
+
+    # --- parties ---
+
+    def caller(self, name: str) -> Caller:
+        """Calls signed by a party's key; nobody waits between attempts."""
+        key, pause = self.homes[name].signing_key, lambda _: None
+        return Caller(self.wire, key, self.clock, self.random(name), pause=pause)
+
+    def _home(self, name: str, role: Role, kind: AgencyKind | None = None, place: str = "NL") -> Home:
+        persona = Persona(name, name.replace("-", " ").capitalize(), role, place, kind)
+        return Home.create(self.folder / name, persona, now=NOW, random_bytes=self.random(name))
+
+    def _enrol(self, name: str) -> Home:
+        kind, place = _AGENCIES[name]
+        home = self._home(name, Role.AGENCY, kind, place)
+        self._accept(home)
+        return home
+
+    def _accept(self, home: Home) -> None:
+        kid = enrol(home, Caller(self.wire, home.signing_key, self.clock, self.random(home.party_id)), BROKER)
+        operator = Caller(self.wire, key_of("operator"), self.clock, self.random("operator"))
+        operator.post(f"{BROKER}/v1/operator/enrolments/{kid}/accept", Nothing(), ReceiptMessage)
+
+    def _found(self) -> Signed[Space]:
+        founder = self.homes["company-1"]
+        plan = SpacePlan(
+            name="Example space",
+            broker=BrokerDescription(
+                origin=BROKER,
+                signing_key=self.broker_keys.signing_public,
+                log_origin=self.settings.log_origin,
+                log_key=self.broker_keys.log_public,
+                trial=True,
+            ),
+            members=[self.homes[name].enrolment for name in _AGENCIES],
+            holders=[(self.folder / f"holder-{x}" / "enrolment.jws").read_text() for x in HOLDERS],
+            desks=[self.homes["desk-1"].enrolment],
+            auditors=[self.homes["auditor-1"].enrolment],
+            threshold=2,
+            identifier_types=["phone", "email"],
+            bundle_digest=self.bundle.digest,
+            size_class=512,
+        )
+        random_bytes = self.random("company-1")
+        signed = Founder(founder, self.caller("company-1"), self.clock, random_bytes).found(plan)
+        for name in (*CONTRIBUTORS[1:], POLICE, "desk-1", "auditor-1"):
+            join(self.homes[name], self.caller(name), signed.document, founder.enrolment)
+        for holder in self.holders.values():
+            pinning.pin_space(holder.database, holder.keys, signed.document, founder.enrolment, NOW)
+            pinning.activate_bundle(holder.database, holder.shelf, POLICIES, NOW)
+        return signed
+
+    # --- contributors ---
+
+    def contributor(self, name: str) -> Contributor:
+        """The acts of a contributor."""
+        return Contributor(self.homes[name], self.caller(name), self.clock, self.random(name))
+
+    def conditions(self, name: str, **changes: Any) -> Conditions:
+        """A contributor's usual conditions: the police may ask, up to hits."""
+        kind, place = _AGENCIES[name]
+        usual = {
+            "contributor_kind": kind,
+            "established_in": place,
+            "lawful_ground": _GROUNDS.get(kind, "public_task"),
+            "permitted_jurisdictions": ("NL", "IE", "DE"),
+            "highest_tier": Tier.HITS,
+        }
+        return gate_world.conditions(**usual | changes)
+
+    def deposit(
+        self,
+        name: str,
+        phones: Iterable[int] = (),
+        emails: Iterable[int] = (),
+        **conditions: Any,
+    ) -> list[DepositResult]:
+        """A contributor deposits these identifiers; it opens the series it lacks. One result a type."""
+        contributor, agreed = self.contributor(name), self.conditions(name, **conditions)
+        results = []
+        for kind, texts in (("phone", list(map(phone, phones))), ("email", list(map(email, emails)))):
+            if texts:
+                series = contributor.find_series(self.space, kind, agreed)
+                series = series or contributor.open_series(self.space, kind, agreed)
+                results.append(contributor.deposit(series, [(text, PLAINTEXT) for text in texts]))
+        return results
+
+    # --- requests ---
+
+    def requester(self, name: str = POLICE) -> Requester:
+        """The acts of a requester."""
+        return Requester(self.homes[name], self.space, self.caller(name), self.clock, self.random(name))
+
+    def prepare(
+        self, identifiers: Iterable[str], tier: Tier = Tier.HITS, requester: str = POLICE, **claims: Any
+    ) -> PreparedRequest:
+        """A request about canonical texts, signed and not yet sent; `claims` are changes to a good case's."""
+        grouped = itertools.groupby(sorted(identifiers), key=lambda text: text.partition("/")[0])
+        asked = {kind: list(texts) for kind, texts in grouped}
+        stated: Claims = gate_world.claims(**claims)
+        return self.requester(requester).prepare(asked, stated, tier)
+
+    def finding(self, prepared: PreparedRequest, **answers: Any) -> str:
+        """The legal desk's finding: all that was claimed, but for `answers`."""
+        desk = LegalDesk(self.homes["desk-1"], self.space, self.clock, self.random("desk-1"))
+        found = desk.template(prepared.request.payload).model_copy(update=answers)
+        return desk.find(prepared.document, found).document
+
+    def ask(
+        self,
+        identifiers: Iterable[str],
+        tier: Tier = Tier.HITS,
+        requester: str = POLICE,
+        answers: Mapping[str, Any] | None = None,
+        **claims: Any,
+    ) -> Answered:
+        """One request from papers to answer. Raises what the requester's client raises."""
+        prepared = self.prepare(identifiers, tier, requester, **claims)
+        finding = self.finding(prepared, **answers or {})
+        return self.requester(requester).run(prepared.request_id, [finding])
+
+    # --- the auditor ---
+
+    def auditor(self) -> Auditor:
+        """The acts of the auditor."""
+        return Auditor(self.homes["auditor-1"], self.space, self.caller("auditor-1"), self.clock)
+
+    def replay(self) -> ReplayReport:
+        """The auditor mirrors and verifies the log, and takes every decision again."""
+        auditor = self.auditor()
+        auditor.verify()
+        return replay_all({self.bundle.digest: self.bundle}, auditor.decisions())
