@@ -29,10 +29,10 @@ serve: $(READY) ## a broker for trying things out, in var/broker on port 8470
 	$(BIN)/narrowgate broker serve var/broker --port 8470 --bundle policies --trial
 
 test: $(READY) ## the tests that need nothing but this machine (under 5 minutes on two cores)
-	$(BIN)/python -m pytest -m "not all_only"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not all_only"
 
 test-all: $(READY) ## every test; a skipped test counts as a failure; CI may install packages for it
-	NARROWGATE_NO_SKIPS=1 $(BIN)/python -m pytest
+	NARROWGATE_NO_SKIPS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY) ## formatting, style, types, and which part may import which
 	$(BIN)/ruff format --check .

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from broker.audit.log import Receipt
 from broker.audit.records import ReleaseDecided
 from broker.gate.decision import Decision
-from broker.matching.count import noise
+from broker.matching.count import noise, sum_digest
 from broker.matching.evidence import Matches
 from broker.protocol.errors import Refused, Unavailable
 from broker.protocol.messages.base import decode
@@ -104,7 +104,8 @@ def _count(matches: Matches, count_key: bytes) -> dict[str, int]:
         raise Refused("Fewer than three contributors are left in the sum, since one withdrew its records.")
     tokens = matches.recorded.tokens
     epsilon = tokens.admitted.facts.derived.count_cost_millis
-    drawn = noise(count_key, tokens.admitted.terms.space_id, tokens.digest, epsilon)
+    counted = sum_digest(tokens.digest, [deposit.deposit_id for deposit in matches.deposits])
+    drawn = noise(count_key, tokens.admitted.terms.space_id, counted, epsilon)
     return {
         "noised_count": len(matches.pairs) + drawn,
         "count_epsilon_millis": epsilon,

@@ -132,13 +132,14 @@ def held_permit(broker: Broker, connection: Connection, caller: Caller, request_
     """The caller's own permit, verified again, with the receipt of its entry.
 
     Raises NotFound (another's request as none), NotPermitted (refused, or no member any more) or Unavailable."""
+    # The permit's row is locked first: what is read after it is what the call before this one left.
+    permit = rows.permit_of(connection, request_id)
     stored = rows.find(connection, request_id)
     if stored is None or stored.requester != caller.party_id:
         raise NotFound("No such request of yours is known here.")
     space = load_space(connection, stored.space_id).payload
     if member_of(space, caller).suspended:
         raise NotPermitted("The requester is suspended in the newest roster of the space.")
-    permit = rows.permit_of(connection, request_id)
     if permit is None:
         raise NotPermitted("The request was refused, so there is no permit. File another request.")
     signed = verify(Permit, permit.document, broker.keys.signing_public).payload
@@ -179,7 +180,7 @@ def release_of(
     """The answer of a request whose release was decided, None while there is none, and its latest receipt.
 
     Raises NotFound or Unavailable."""
-    stored, permit = rows.find(connection, request_id), rows.permit_of(connection, request_id)
+    permit, stored = rows.permit_of(connection, request_id), rows.find(connection, request_id)
     if stored is None or permit is None:
         raise NotFound("No such request of yours is known here.")
     receipt = broker.audit.receipt(connection, stored.log_index)

@@ -58,12 +58,10 @@ def enrol(broker: Broker, document: str) -> None:
                 received_at=broker.clock(),
             )
         elif known.document != document:
-            if known.state == "accepted":
-                raise Conflict(
-                    "This key is enrolled already, with another document. A new enrolment needs a new key."
-                )
-            role = signed.payload.role.value
-            parties.replace_pending_enrolment(connection, signed.kid, signed.payload.party_id, role, document)
+            # While it waits, too: the operator accepts a key, and must get the document that was looked at.
+            raise Conflict(
+                "This key is enrolled already, with another document. A new enrolment needs a new key."
+            )
 
 
 def enrolments(broker: Broker, caller: Caller) -> EnrolmentList:
@@ -207,8 +205,11 @@ def salt_wraps(broker: Broker, caller: Caller, space_id: bytes) -> tuple[str, ..
 
 
 def require_auditor(connection: Connection, caller: Caller) -> None:
-    """Raises NotPermitted unless the caller is an auditor of the newest version of some space."""
-    for stored in parties.newest_spaces(connection):
+    """Raises NotPermitted unless the caller is enrolled as an auditor, and one of the newest version of some space.
+
+    Any member can found a space and list whom it likes, so the operator's acceptance of the role counts too."""
+    spaces = parties.newest_spaces(connection) if caller.role is Role.AUDITOR else ()
+    for stored in spaces:
         space = load_space(connection, stored.space_id).payload
         if any(auditor.signing_key == caller.signing_key for auditor in space.auditors):
             return

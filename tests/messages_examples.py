@@ -74,7 +74,9 @@ CLAIMS = requests.Claims(
     retention_days=180,
     onward_transfer=False,
 )
-BATCH = requests.Batch(identifier_type="phone", identifiers=2, points=2, batch_root=requests.batch_root(ELEMENTS))
+BATCH = requests.Batch(
+    identifier_type="phone", identifiers=2, points=2, batch_root=requests.batch_root(ELEMENTS)
+)
 PROOF = log.LogProof(index=7, leaf=b"leaf", path=(DIGEST,), checkpoint="example.org/log\n8\n\n")
 TERMS = requests.PermitTerms(
     permit_id=ID,
@@ -210,7 +212,9 @@ EXAMPLES: tuple[Message, ...] = (
         period_until=NOW,
         declared_at=NOW,
     ),
-    deposits.SelfTest(series_id=DIGEST, deposit_id=DIGEST, quorum=(1, 2), sealed_digest=DIGEST, tested_at=NOW),
+    deposits.SelfTest(
+        series_id=DIGEST, deposit_id=DIGEST, quorum=(1, 2), sealed_digest=DIGEST, tested_at=NOW
+    ),
     deposits.DepositState(deposit_id=DIGEST, state="admitted", next_batch=1, records_stored=3),
     requests.Request(
         request_id=ID,
@@ -246,7 +250,9 @@ EXAMPLES: tuple[Message, ...] = (
     requests.AdmissionRecord(terms=TERMS, decision="{}"),
     requests.OpenedRecord(record=b"record", salt=DIGEST),
     requests.Admission(
-        permit=DOCUMENT, series=(), sealed_records=(requests.SealedRecord(holder_id="holder-1", wrapped=b"w"),)
+        permit=DOCUMENT,
+        series=(),
+        sealed_records=(requests.SealedRecord(holder_id="holder-1", wrapped=b"w"),),
     ),
     requests.TokenSubmission(permit_id=ID, nonce=DIGEST, lists=(TOKENS,)),
     requests.Disclosure(

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from broker import startup
 from broker.api.app import create_app as broker_app
 from broker.context import Broker, BrokerKeys
@@ -269,8 +271,10 @@ class World:
 
     def caller(self, name: str) -> Caller:
         """Calls signed by a party's key; nobody waits between attempts."""
-        key, pause = self.homes[name].signing_key, lambda _: None
-        return Caller(self.wire, key, self.clock, self.random(name), pause=pause)
+        return self._caller(name, self.homes[name].signing_key)
+
+    def _caller(self, name: str, key: Ed25519PrivateKey) -> Caller:
+        return Caller(self.wire, key, self.clock, self.random(name), pause=lambda _: None)
 
     def _home(self, name: str, role: Role, kind: AgencyKind | None = None, place: str = "NL") -> Home:
         persona = Persona(name, name.replace("-", " ").capitalize(), role, place, kind)
@@ -283,8 +287,8 @@ class World:
         return home
 
     def _accept(self, home: Home) -> None:
-        kid = enrol(home, Caller(self.wire, home.signing_key, self.clock, self.random(home.party_id)), BROKER)
-        operator = Caller(self.wire, key_of("operator"), self.clock, self.random("operator"))
+        kid = enrol(home, self._caller(home.party_id, home.signing_key), BROKER)
+        operator = self._caller("operator", key_of("operator"))
         operator.post(f"{BROKER}/v1/operator/enrolments/{kid}/accept", Nothing(), ReceiptMessage)
 
     def _found(self) -> Signed[Space]:

@@ -3,8 +3,9 @@
 Rule (DESIGN 2.7): noise X with P(X = x) proportional to exp(-epsilon |x|), the mechanism of Ghosh, Roughgarden and
 Sundararajan ("Universally utility-maximizing privacy mechanisms", SIAM J. Comput. 41(6), 2012). The sensitivity is 1
 for each (token, deposit) pair: whether one deposit holds one token changes the sum by at most one, so a person known
-to d deposits has d times the privacy loss. The coins are HMAC of the set of tokens under the broker's key: who asks
-the same set again, under any permit or nonce, gets the same noise and so learns nothing by averaging.
+to d deposits has d times the privacy loss. The coins are HMAC, under the broker's key, of the set of tokens and the
+deposits searched: who asks the same again, under any permit or nonce, gets the same noise and learns nothing by
+averaging.
 
 Sampling is in whole numbers throughout, after Canonne, Kamath and Steinke ("The discrete Gaussian for differential
 privacy", NeurIPS 2020, algorithms 1 and 2), since the low bits of floating-point noise give sums away (Mironov 2012).
@@ -35,12 +36,23 @@ def token_set_digest(lists: Sequence[TokenList]) -> bytes:
     return digest.digest()
 
 
+def sum_digest(set_digest: bytes, deposit_ids: Sequence[bytes]) -> bytes:
+    """What a count is about: the token set, and the deposits that were searched for it; 32 bytes.
+
+    Else two counts of one set, before and after a deposit was withdrawn or ran out, would bear the same noise, and
+    their difference would be the exact number of matches in that deposit."""
+    digest = hashlib.sha256(b"narrowgate/v1/counted\x00" + set_digest)
+    for deposit_id in sorted(deposit_ids):
+        digest.update(deposit_id)
+    return digest.digest()
+
+
 def noise(count_key: bytes, space_id: bytes, set_digest: bytes, epsilon_millis: int) -> int:
     """The noise to add to the exact sum; may be negative.
 
     Args:
         count_key: the broker's secret for counts, 32 bytes.
-        space_id: 16 bytes. set_digest: `token_set_digest`, 32 bytes.
+        space_id: 16 bytes. set_digest: `sum_digest`, 32 bytes.
         epsilon_millis: privacy loss of this count in thousandths, at least 1."""
     if epsilon_millis < 1:
         raise ValueError("a count without privacy loss is no count")

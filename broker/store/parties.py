@@ -93,17 +93,6 @@ def add_enrolment(
     )
 
 
-def replace_pending_enrolment(
-    connection: Connection, kid: str, party_id: str, role: str, document: str
-) -> None:
-    """A newer document of the same key, before anybody accepted it."""
-    connection.execute(
-        update(enrolments)
-        .where(enrolments.c.kid == kid, enrolments.c.state == "pending")
-        .values(party_id=party_id, role=role, document=document)
-    )
-
-
 def accept_enrolment(connection: Connection, kid: str, accepted_at: int, log_index: int) -> None:
     """Mark an enrolment as accepted."""
     values = {"state": "accepted", "accepted_at": accepted_at, "log_index": log_index}

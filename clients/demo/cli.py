@@ -30,7 +30,8 @@ def demo(
 ) -> None:
     """Tell the whole story on this machine: deposits, a count, hits, refusals, a withdrawal, an audit.
 
-    Broker, key holders and agencies are processes of their own and meet over loopback HTTP. All data is made up, in ranges reserved for fiction.
+    Broker, key holders and agencies are processes of their own and meet over loopback HTTP. All data is made up, in
+    ranges reserved for fiction.
     """
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise typer.BadParameter("the folder is not empty; name a new one", param_hint="--keep")

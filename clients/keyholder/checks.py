@@ -11,6 +11,8 @@
      9 findings   signed by a pinned legal desk over this request
     10 decision   comes out the same under the rules this holder's own operator activated, and admits the series
     11 facts      are this holder's own knowledge: claims, findings, roster, manifests, sizes
+    12 time       the rules would still admit the series by this holder's own clock
+    13 crowd      below `sources`, enough of the contributors are ones whose shares this holder has
 
 Rule: each check returns frozen evidence, or raises; the next asks for it. Nothing here writes or reads a clock.
 
@@ -51,11 +53,13 @@ from broker.protocol.messages.requests import (
     Request,
     batch_root,
 )
-from broker.protocol.messages.vocabulary import Outcome, RecordKind
+from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
 from clients.keyholder.context import Caller, ConsistencyNeeded
 from clients.keyholder.held import HeldSeries
 from clients.keyholder.keys import HolderKeys
 from clients.keyholder.store.permits import SeenCheckpoint
+
+_NAMES_NOBODY = (Tier.COUNT, Tier.HITS)
 
 
 class LogForked(VerificationFailed):
@@ -312,4 +316,34 @@ def check_facts(
     untrue = [name for name in AdmitFacts.model_fields if own[name] != getattr(facts, name)]
     if untrue:
         raise VerificationFailed(f"The broker decided on facts that are not so: {', '.join(untrue)}.")
+    return decision
+
+
+def check_time(
+    decision: CheckedDecision, findings: Sequence[Finding], bundle: Bundle, series_id: bytes, now: int
+) -> CheckedDecision:
+    """12. At `now`, this holder's own time, the rules come to the same: the broker chose the decision's date.
+
+    Else a decision dated back would revive a finding, an order or a retention that has run out."""
+    facts = decision.facts.model_copy(update={"now": now, "verified": verified_from(findings, now)})
+    again = decide.decide_admission(bundle, facts)
+    if again.tier is not decision.decision.tier or series_id not in again.admitted_series:
+        raise Expired(
+            "What the request rests on has run out since it was decided: a finding, its legal basis or a retention. "
+            "File a new request."
+        )
+    return decision
+
+
+def check_crowd(
+    decision: CheckedDecision, bundle: Bundle, requester: Member, contributors: frozenset[str]
+) -> CheckedDecision:
+    """13. An answer that names nobody hides each contributor among others; `contributors` are those of the admitted
+    series that this holder has shares of, so that a broker cannot make up the others."""
+    others = contributors - {requester.agency_id}
+    if decision.decision.tier in _NAMES_NOBODY and len(others) < bundle.limits.count_contributors:
+        raise NotPermitted(
+            "This key holder has shares of too few of the contributors that the broker says could answer, so its "
+            "answer might single one out. Name other key holders."
+        )
     return decision

@@ -24,7 +24,7 @@ from broker.protocol.messages.evaluation import (
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.keyholder import checks
 from clients.keyholder.context import Caller, KeyHolder
-from clients.keyholder.held import HeldSeries, held_series, own_view
+from clients.keyholder.held import HeldSeries, held_contributors, held_series, own_view
 from clients.keyholder.own_log import Evaluated
 from clients.keyholder.pinning import active_bundle, pinned_spaces
 from clients.keyholder.self_test import wire_chunk
@@ -87,6 +87,9 @@ def _clear(
     decision = checks.check_decision(permit, record, bundle)
     known = own_view(connection, permit.space, decision.facts.series)
     decision = checks.check_facts(permit, request, requester, findings, decision, known)
+    decision = checks.check_time(decision, findings, bundle, series.series_id, now)
+    crowd = held_contributors(connection, decision.decision.admitted_series)
+    decision = checks.check_crowd(decision, bundle, requester, crowd)
     return Cleared(permit, series.series_id, held, asked, points, record, decision, bundle)
 
 

@@ -73,3 +73,11 @@ def own_view(connection: Connection, space: Space, series: Iterable[SeriesFacts]
             )
         )
     return tuple(known)
+
+
+def held_contributors(connection: Connection, series_ids: Iterable[bytes]) -> frozenset[str]:
+    """Whose series these are, as far as this holder has shares of them that it has not erased."""
+    found = (rows.find(connection, series_id) for series_id in series_ids)
+    return frozenset(
+        stored.contributor for stored in found if stored is not None and stored.destruction_receipt is None
+    )

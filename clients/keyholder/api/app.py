@@ -38,7 +38,9 @@ Step = Callable[[KeyHolder, Caller, bytes], Message]
 
 def create_app(holder: KeyHolder) -> FastAPI:
     """The ASGI application of one open key holder; it takes clock and randomness from there."""
-    app = FastAPI(title="Narrowgate key holder", docs_url=None, redoc_url=None, redirect_slashes=False, openapi_url=None)
+    app = FastAPI(
+        title="Narrowgate key holder", docs_url=None, redoc_url=None, redirect_slashes=False, openapi_url=None
+    )
     _replace_error_pages(app, holder)
     _add_calls(app, holder)
     _add_readings(app, holder)

@@ -74,6 +74,22 @@ def test_a_count_over_fewer_than_three_contributors_is_not_assembled(story: Stor
         assemble(Release.of(fewer, decided), None, COUNT_KEY, story.now)
 
 
+def test_a_deposit_that_ran_out_between_two_counts_of_one_set_changes_their_noise(story: Story) -> None:
+    story.deposit(COMPANIES[3], [token(index) for index in range(5)])
+    matches, decided = open_release(story, Tier.COUNT)
+    fewer = replace(matches, deposits=matches.deposits[:3])
+    differences = set()
+    for key in range(20):
+        more, less = (
+            assemble(Release.of(each, decided), None, bytes([key]) * 32, story.now).noised_count
+            for each in (matches, fewer)
+        )
+        assert more is not None and less is not None
+        differences.add(more - less)
+    # With one noise for both, the difference would be the exact number of matches in that deposit.
+    assert len(differences) > 1
+
+
 def test_payloads_are_not_assembled(story: Story) -> None:
     matches, decided = open_release(story)
     payload = decided.decision.model_copy(update={"tier": Tier.PAYLOAD})

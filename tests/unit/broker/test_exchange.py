@@ -12,7 +12,7 @@ from broker import exchange, series
 from broker.audit.records import RequestRefused
 from broker.gate.bundle import Bundle, load
 from broker.gate.decide import replay
-from broker.matching.count import noise, token_set_digest
+from broker.matching.count import noise, sum_digest, token_set_digest
 from broker.protocol import leaves, wrapping
 from broker.protocol.documents import Signed, sign, verify
 from broker.protocol.errors import (
@@ -407,7 +407,9 @@ def test_a_count_is_the_sum_with_its_noise_and_nothing_else(story: Story) -> Non
     request = story.request(50, Tier.COUNT)
     submission = story.tokens(story.file(request), [token(index) for index in range(2, 50)])
     told = story.answer(request, submission)
-    drawn = noise(story.broker.keys.count_key, story.space.space_id, token_set_digest(submission.lists), 500)
+    searched = [item.deposit_id for item in submission.lists]
+    counted = sum_digest(token_set_digest(submission.lists), searched)
+    drawn = noise(story.broker.keys.count_key, story.space.space_id, counted, 500)
     assert (told.noised_count, told.count_epsilon_millis, told.contributors) == (9 + drawn, 500, 3)
     assert (told.tier, told.matched) == (Tier.COUNT, ())
     assert used(story) == [(50, 9, 500)]

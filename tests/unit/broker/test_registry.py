@@ -8,7 +8,7 @@ from broker.protocol import tokens
 from broker.protocol.documents import key_identifier, public_bytes, sign
 from broker.protocol.messages.base import encode
 from broker.protocol.messages.envelopes import DocumentMessage, Nothing
-from broker.protocol.messages.parties import SaltWrap
+from broker.protocol.messages.parties import Reviewer, SaltWrap
 from broker.protocol.messages.vocabulary import AgencyKind, Role
 from broker.protocol.receipts import verify_log_proof
 from tests.broker_case import SALT, SPACE_ID, Case, documents, key_of
@@ -65,6 +65,26 @@ def test_an_accepted_key_cannot_be_enrolled_as_somebody_else(case: Case) -> None
     other = enrolment.model_copy(update={"party_id": "unit-9"})
     body = DocumentMessage(document=sign(other, key_of("company-1")).document)
     assert case.raw("POST", "/v1/enrolments", JSON, encode(body)).slug == "conflict"
+
+
+def test_what_the_operator_looked_at_cannot_be_exchanged_before_it_is_accepted(case: Case) -> None:
+    enrolment = case.enrolment("company-1", Role.AGENCY, AgencyKind.COMPANY, "IE")
+    case.enrol(enrolment, accept=False)
+    other = enrolment.model_copy(update={"party_id": "unit-9", "kind": AgencyKind.POLICE})
+    body = DocumentMessage(document=sign(other, key_of("company-1")).document)
+    assert case.raw("POST", "/v1/enrolments", JSON, encode(body)).slug == "conflict"
+    listed = case.get(case.operator, "/v1/operator/enrolments").json["enrolments"]
+    assert [each["party_id"] for each in listed] == ["company-1"]
+
+
+def test_an_agency_that_a_space_lists_as_its_auditor_reads_no_records(ready: Case) -> None:
+    ready.enrol(ready.enrolment("outsider", Role.AGENCY, AgencyKind.NGO, "NL"))
+    key = public_bytes(key_of("outsider"))
+    listed = Reviewer(party_id="outsider", name="Outsider", signing_key=key)
+    own = ready.space(space_id=bytes(16), members=ready.space().members[:1], auditors=(listed,))
+    assert ready.found(own).status == 200
+    assert ready.get("outsider", "/v1/audit/records?start=0&end=9").slug == "not-permitted"
+    assert ready.get("auditor-1", "/v1/audit/records?start=0&end=9").status == 200
 
 
 def test_a_second_key_under_an_accepted_name_is_not_accepted(case: Case) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cedarpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -92,14 +93,14 @@ def test_principal_and_resource_are_always_among_the_entities(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[dict[str, Any], str]] = []
-    ask = engine.cedarpy.is_authorized
+    ask = cedarpy.is_authorized
 
     def listen(request: dict[str, Any], policies: Any, known: Any, schema: Any) -> Any:
         asked.append((request, str(known)))
         assert schema is bundle.schema
         return ask(request, policies, known, schema)
 
-    monkeypatch.setattr(engine.cedarpy, "is_authorized", listen)
+    monkeypatch.setattr(cedarpy, "is_authorized", listen)
     assert engine.ask(bundle, "admit", entities(), context(bundle)).allowed
     ((request, known),) = asked
     uids = [one["uid"] for one in json.loads(known)]

@@ -6,6 +6,8 @@ import pytest
 
 from broker.protocol.errors import (
     Conflict,
+    Expired,
+    NotPermitted,
     Refused,
     VerificationFailed,
 )
@@ -107,6 +109,26 @@ def test_a_decision_dated_outside_the_permit_is_refused(world: World, deals: tup
     filed = world.admit(deals, change_facts=lambda facts: facts.model_copy(update={"now": NOW - 3600}))
     with refused(world, VerificationFailed, "another time"):
         ask(world, filed, deals[0])
+
+
+def test_a_decision_dated_back_to_when_the_finding_held_is_refused(
+    world: World, deals: tuple[Deal, ...]
+) -> None:
+    world.clock.now = NOW - 12 * 3600
+    filed = world.admit(
+        deals, finding={"expires_at": NOW - 3600}, change_terms={"expires_at": NOW + 365 * 86_400}
+    )
+    world.clock.now = NOW
+    with refused(world, Expired, "run out since it was decided"):
+        ask(world, filed, deals[0])
+
+
+def test_contributors_that_the_broker_made_up_hide_nobody(world: World) -> None:
+    real = world.deal(COMPANIES[0])
+    world.deliver(real)
+    phantoms = tuple(world.deal(name, signer="broker") for name in COMPANIES[1:])
+    with refused(world, NotPermitted, "too few of the contributors"):
+        ask(world, world.admit((real, *phantoms)), real)
 
 
 def test_a_denial_turned_into_an_allowance_does_not_replay(world: World, deals: tuple[Deal, ...]) -> None:

@@ -60,7 +60,8 @@ def test_an_unknown_field_is_refused_and_its_name_is_not_repeated(message: Messa
 
 
 @pytest.mark.parametrize(
-    "text", ['{"space_id": "+447700900123"}', "+447700900123", '{"space_id": 447700900123}', '["+447700900123"]']
+    "text",
+    ['{"space_id": "+447700900123"}', "+447700900123", '{"space_id": 447700900123}', '["+447700900123"]'],
 )
 def test_a_refusal_names_the_field_and_never_the_value(text: str) -> None:
     with pytest.raises(BadInput) as caught:
