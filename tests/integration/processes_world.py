@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from broker import folder as broker_folder
 from broker.protocol.documents import Signed
 from broker.protocol.messages.base import blob_to_text
 from broker.protocol.messages.parties import Space
@@ -31,6 +32,7 @@ from clients.cli.papers import read_paper
 from clients.demo import papers, parties
 from clients.demo.parties import AUDITOR, COMPANY, DESK, HOLDERS, NGO, PAYMENTS, POLICE, Party, Places
 from clients.demo.processes import Finished, Processes, free_ports
+from clients.keyholder import context as keyholder_context
 from clients.legal_desk import LegalDesk
 from clients.readers import RefusedRow, read_file
 from clients.requester import Requester
@@ -128,7 +130,7 @@ class Books:
     path: Path
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """The rows of a query. None if the file is being opened by its owner just now: ask again."""
+        """The rows of a query."""
         with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=30)) as connection:
             return connection.execute(query, parameters).fetchall()
 
@@ -167,11 +169,11 @@ class World:
     @property
     def books(self) -> Books:
         """The broker's database."""
-        return Books(self.places.home("broker") / "broker.sqlite3")
+        return Books(self.places.home("broker") / broker_folder.DATABASE_FILE)
 
     def holder_books(self, number: int) -> Books:
         """The database of key holder `number`, from 1."""
-        return Books(self.places.home(HOLDERS[number - 1]) / "keyholder.sqlite3")
+        return Books(self.places.home(HOLDERS[number - 1]) / keyholder_context.DATABASE_FILE)
 
     def start_broker(self) -> None:
         """Start the broker again on its folder."""
