@@ -114,7 +114,7 @@ def _header(document: str) -> dict[str, str]:
     decoded = [blob_from_text(part) for part in parts]
     try:
         header = json.loads(decoded[0])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput("The header of the signed document is not JSON.") from error
     if not isinstance(header, dict) or set(header) != {"alg", "kid", "typ"}:
         raise BadInput("The header of a signed document has exactly alg, kid and typ.")

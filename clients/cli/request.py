@@ -266,7 +266,8 @@ def _result(answer: Answer) -> dict[str, Any]:
         "reasons": list(answer.reasons),
         "law": list(answer.law),
         "identifiers": answer.identifiers,
-        "hits": len(answer.hits),
+        # A count tells no hits: that is another thing than none.
+        "hits": None if answer.tier is Tier.COUNT else len(answer.hits),
         "matched": list(answer.hits),
         "noised_count": answer.noised_count,
         "trial": answer.trial,

@@ -23,6 +23,7 @@ from clients.keyholder.store.database import Connection
 from clients.keyholder.store.log import SqlLogStorage, store_record
 
 PAGE_ENTRIES = 1000
+MAXIMUM_INDEX = 1_000_000_000
 
 
 class SeriesAccepted(Message):
@@ -112,7 +113,7 @@ class OwnLog:
 
     def leaf_page(self, connection: Connection, start: int, end: int) -> LeafPage:
         """Leaves `start` up to, not including, `end`; fewer if fewer are stored. Raises BadInput over 1,000."""
-        if not 0 <= start < end <= start + PAGE_ENTRIES:
+        if not 0 <= start < end <= min(start + PAGE_ENTRIES, MAXIMUM_INDEX):
             raise BadInput(
                 "A page runs from start up to, not including, end, and holds at most 1,000 entries."
             )

@@ -1,10 +1,11 @@
 """A space of real processes for tests that kill them: broker, three key holders and agencies over loopback HTTP.
 
 Rule: the parties are founded as in the demo, by their own commands, on real SQLite files; a test ends any of them with
-SIGKILL and starts it again on the same folder. Papers that are not under test (a request, its finding) are written in
-this process, with the very classes the commands use. `Books` reads a service's database beside it, read-only.
+SIGKILL and starts it again on the same folder. Whatever is killed is a process of its own; a command that is to run to
+its end runs in this process, which spares the second that Python and its libraries take to start. `Books` reads a
+service's database beside it, read-only.
 
-It judges nothing: tests do.
+What every answered request must be, `assert_answered_once` says; the rest is judged by the tests.
 """
 
 import csv
@@ -13,6 +14,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -21,26 +23,29 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from typer.testing import CliRunner
+
 from broker import folder as broker_folder
 from broker.protocol.documents import Signed
-from broker.protocol.messages.base import blob_to_text
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Claims
 from broker.protocol.messages.vocabulary import Tier
 from clients.cli import run
+from clients.cli.main import app
 from clients.cli.papers import read_paper
 from clients.demo import papers, parties
 from clients.demo.parties import AUDITOR, COMPANY, DESK, HOLDERS, NGO, PAYMENTS, POLICE, Party, Places
-from clients.demo.processes import Finished, Processes, free_ports
+from clients.demo.processes import DemoFailed, Finished, Processes, free_ports
 from clients.keyholder import context as keyholder_context
 from clients.legal_desk import LegalDesk
 from clients.readers import RefusedRow, read_file
 from clients.requester import Requester
+from clients.transport import HttpTransport
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 120.0
 """How long anything may take on a machine that does other work besides."""
-KNOWN = {COMPANY: range(0, 4), PAYMENTS: range(2, 6), NGO: range(5, 7)}
+KNOWN = {COMPANY: range(4), PAYMENTS: range(2, 6), NGO: range(5, 7)}
 """Which of `email(n)` each contributor holds; the police unit asks about the first ASKED of them."""
 ASKED = 12
 
@@ -88,6 +93,17 @@ class MortalProcesses(Processes):
     """Processes of which any may be killed, or stopped for a while."""
 
     background: list[Background] = field(default_factory=list)
+    here: threading.Lock = field(default_factory=threading.Lock)
+    """Held by the one command that runs in this process: its standard output is caught."""
+
+    def run(self, role: str, arguments: Sequence[str | Path], expect: Sequence[int] = (0,)) -> Finished:
+        """Run `narrowgate ARGUMENTS` here. Raises DemoFailed when it ends with another code than `expect`."""
+        words = [str(argument) for argument in arguments]
+        with self.here:
+            result = CliRunner().invoke(app, words, prog_name="narrowgate")
+        if result.exit_code not in expect:
+            raise DemoFailed(f"{role}: {words[:2]} ended with {result.exit_code}:\n{result.output}")
+        return Finished(result.exit_code, result.stdout, result.stderr)
 
     def start(self, arguments: Sequence[str | Path]) -> Background:
         """Start `narrowgate ARGUMENTS` and do not wait for it."""
@@ -138,7 +154,7 @@ class Books:
         """The records of all log entries of a kind whose members are those."""
         query = "SELECT leaf, record FROM log_leaves JOIN log_records USING (leaf_index) ORDER BY leaf_index"
         found = [json.loads(record) for leaf, record in self.rows(query) if json.loads(leaf)["kind"] == kind]
-        wanted = {name: blob_to_text(value) for name, value in members.items()}
+        wanted = {name: value.hex() for name, value in members.items()}
         return [record for record in found if wanted.items() <= record.items()]
 
     def log_size(self) -> int:
@@ -248,9 +264,7 @@ class World:
 
     def permit_id(self, asked: Asked) -> bytes:
         """The one permit of an admitted request."""
-        [(permit,)] = self.books.rows(
-            "SELECT permit_id FROM permits WHERE request_id = ?", asked.request_id
-        )
+        [(permit,)] = self.books.rows("SELECT permit_id FROM permits WHERE request_id = ?", asked.request_id)
         return bytes(permit)
 
     def audit(self) -> dict[str, Any]:
@@ -261,6 +275,38 @@ class World:
         return report
 
 
+def assert_answered_once(world: World, asked: Asked, answer: dict[str, Any]) -> None:
+    """The hits are right; admission, tokens, release and disclosure are recorded once each, and charged once."""
+    assert frozenset(text.partition("|")[2] for text in answer["matched"]) == EXPECTED
+    permit = world.permit_id(asked)
+    admitted = [
+        record
+        for record in world.books.entries("ADMITTED")
+        if bytes.fromhex(record["terms"]["permit_id"]) == permit
+    ]
+    assert len(admitted) == 1
+    digest = admitted[0]["terms"]["request_digest"]
+    same = [one for one in world.books.entries("ADMITTED") if one["terms"]["request_digest"] == digest]
+    assert len(same) == 1, "one request, one permit"
+    for kind in ("TOKENS", "RELEASE", "RELEASED"):
+        assert len(world.books.entries(kind, request_id=asked.request_id)) == 1, kind
+    assert not world.books.entries("FAILED", request_id=asked.request_id)
+    charges = world.books.rows("SELECT identifiers, hits FROM ledger WHERE request_id = ?", asked.request_id)
+    assert charges == [(ASKED, PAIRS)]
+
+
+@contextmanager
+def one_transport() -> Iterator[None]:
+    """Let all commands that run in this process share their connections, which are closed at the end."""
+    usual = run.new_transport
+    with HttpTransport() as transport:
+        run.new_transport = lambda: transport
+        try:
+            yield
+        finally:
+            run.new_transport = usual
+
+
 @contextmanager
 def running_world(root: Path) -> Iterator[World]:
     """Found the space under `root` and let three contributors deposit; stop all processes at the end."""
@@ -268,7 +314,7 @@ def running_world(root: Path) -> Iterator[World]:
     origins = [f"http://127.0.0.1:{port}" for port in ports]
     places = Places(root, origins[0], tuple(origins[1:]), ROOT / "policies")
     (root / "logs").mkdir(parents=True)
-    with MortalProcesses(root / "logs") as processes:
+    with one_transport(), MortalProcesses(root / "logs") as processes:
         parties.make_parties(processes, places)
         parties.found_space(processes, places)
         world = World(processes, places)

@@ -9,8 +9,8 @@ from typing import Any
 
 from broker.protocol import documents
 from broker.protocol.errors import NarrowgateError
-from broker.protocol.messages.evaluation import Consistency, EvaluationAnswer, EvaluationCall
 from broker.protocol.messages.envelopes import DocumentMessage
+from broker.protocol.messages.evaluation import Consistency, EvaluationAnswer, EvaluationCall
 from broker.protocol.messages.log import ConsistencyPath
 from broker.protocol.messages.requests import (
     Admission,

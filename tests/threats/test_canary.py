@@ -6,6 +6,7 @@ the salt; each raw, in hexadecimal and in base64. Where: every call and answer, 
 
 import base64
 import csv
+import itertools
 import json
 import logging
 from collections.abc import Iterator
@@ -107,7 +108,7 @@ def quiet_world(listening: Listening, tmp_path: Path) -> Iterator[World]:
     """A world whose log lines are listened to."""
     (tmp_path / "world").mkdir()
     made = World(tmp_path / "world")
-    made.deposit("company-1", range(0, 5), [3], inclusion_criterion="An older file")
+    made.deposit("company-1", range(5), [3], inclusion_criterion="An older file")
     made.deposit("company-2", range(5, 15), [1])
     made.deposit("ngo-1", range(12, 20), [2])
     yield made
@@ -178,7 +179,17 @@ def asked_badly(world: World, folder: Path) -> str:
     claims.write_text(world.prepare([phone(1)]).request.payload.claims.model_dump_json())
     file = write_rows(folder / "asked.csv", [*TYPED, *MALFORMED])
     begin = ("request", "prepare", world.folder / POLICE)
-    end = ("--tier", "hits", "--claims", claims, "--default-region", "GB", "--out", folder / "request.jws", "--json")
+    end = (
+        "--tier",
+        "hits",
+        "--claims",
+        claims,
+        "--default-region",
+        "GB",
+        "--out",
+        folder / "request.jws",
+        "--json",
+    )
     done = command(*begin, file, *end)
     assert done.exit_code == 0, done.output
     assert "line 5: " in done.stderr
@@ -208,21 +219,25 @@ BODIES = (
     PHONE.encode(),
     json.dumps({PHONE: EMAIL}).encode(),
     json.dumps({"document": PHONE}).encode(),
-    json.dumps({"document": f"{PHONE[1:]}.{PHONE[1:]}.{PHONE[1:]}", "documents": [EMAIL], "token": EMAIL}).encode(),
+    json.dumps(
+        {"document": f"{PHONE[1:]}.{PHONE[1:]}.{PHONE[1:]}", "documents": [EMAIL], "token": EMAIL}
+    ).encode(),
     b'{"request": "' + EMAIL.encode(),
 )
 
 
 def misuse(world: World) -> list[str]:
-    """Send canaries to every address of every service, signed and not. Returns the answers."""
-    services = {BROKER: cast(FastAPI, broker_app(world.broker)._app), HOLDERS[1]: holder_app(world.holders[1])}
-    keys = [world.homes[POLICE].signing_key, world.homes["auditor-1"].signing_key, key_of("operator")]
-    shown, statuses = [], set()
+    """Send canaries to every address of every service, unsigned and signed. Returns the answers."""
+    services = {
+        BROKER: cast(FastAPI, broker_app(world.broker)._app),
+        HOLDERS[1]: holder_app(world.holders[1]),
+    }
+    signers = [world.homes[POLICE].signing_key, world.homes["auditor-1"].signing_key, key_of("operator")]
+    shown, statuses, turns = [], set(), itertools.cycle(signers)
     for origin, service in services.items():
-        for number, (method, path) in enumerate(addresses(service)):
+        for method, path in addresses(service):
             for body in BODIES if method == "POST" else BODIES[:1]:
-                # The signers take turns; the law of large numbers is not needed, each route is met by each.
-                for call in _calls(world, method, origin + path, body, keys if method == "POST" else keys[number % 3 :][:1]):
+                for call in _calls(world, method, origin + path, body, next(turns)):
                     answer = world.wire.deliver(call)
                     assert answer.status < 500, f"{method} {path}"
                     statuses.add(answer.status)
@@ -231,25 +246,21 @@ def misuse(world: World) -> list[str]:
     return shown
 
 
-def _calls(
-    world: World, method: str, url: str, body: bytes, keys: list[Ed25519PrivateKey]
-) -> Iterator[Call]:
+def _calls(world: World, method: str, url: str, body: bytes, key: Ed25519PrivateKey) -> Iterator[Call]:
     headers = {"user-agent": PHONE, "x-case": EMAIL, "content-type": f"text/{EMAIL}"}
     unsigned = {"idempotency-key": PHONE, "signature": f"narrowgate=:{PHONE}:", "signature-input": EMAIL}
     yield Call(method, url, headers | unsigned, body)
-    for key in keys:
-        random_bytes = world.random("misuse")
-        drawn = {"idempotency-key": random_bytes(12).hex()}
-        signed = calls.sign_call(
-            key,
-            method=method,
-            url=url,
-            headers=headers | drawn,
-            body=body,
-            now=world.now,
-            random_bytes=random_bytes,
-        )
-        yield Call(method, url, signed, body)
+    random_bytes = world.random("misuse")
+    signed = calls.sign_call(
+        key,
+        method=method,
+        url=url,
+        headers=headers | {"idempotency-key": random_bytes(12).hex()},
+        body=body,
+        now=world.now,
+        random_bytes=random_bytes,
+    )
+    yield Call(method, url, signed, body)
 
 
 def _text(answer: Answer) -> str:

@@ -47,7 +47,11 @@ def blinded(text: bytes) -> bytes:
         (lambda points: blinded(b"a guess") + points[32:], VerificationFailed, "points are not those"),
         (lambda points: points + blinded(b"a guess"), VerificationFailed, "points are not those"),
         (lambda points: points[:-32], VerificationFailed, "points are not those"),
-        (lambda points: points[32:64] + points[:32] + points[64:], VerificationFailed, "points are not those"),
+        (
+            lambda points: points[32:64] + points[:32] + points[64:],
+            VerificationFailed,
+            "points are not those",
+        ),
         (lambda points: points[:-1], BadInput, "cut short"),
     ],
     ids=["another", "one more", "one fewer", "another order", "cut short"],
@@ -233,4 +237,3 @@ def test_guesses_hidden_behind_one_identifier_are_counted(world: World) -> None:
             with pytest.raises(RefusedByGate) as refused:
                 world.caller(POLICE).post(f"{BROKER}/v1/requests", submission, Admission)
             assert refused.value.rules == ("L06",)
-

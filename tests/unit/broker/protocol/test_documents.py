@@ -39,6 +39,12 @@ def test_the_thumbprint_is_that_of_rfc_8037_appendix_a() -> None:
     assert documents.key_identifier(public) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
 
 
+def test_a_header_nested_without_end_is_refused_like_any_other() -> None:
+    deep = blob_to_text(b"[" * 100_000)
+    with pytest.raises(BadInput, match="header"):
+        documents.unverified_kid(f"{deep}.{SIGNED.document.split('.', 1)[1]}")
+
+
 def test_a_signature_is_deterministic() -> None:
     assert documents.sign(CLOSING, KEY).document == SIGNED.document
 

@@ -41,7 +41,7 @@ def test_a_record_opens_its_leaf(world: World) -> None:
 
 def test_a_page_is_at_most_a_thousand_entries(world: World) -> None:
     with world.holder.database.read() as connection:
-        for start, end in ((0, 1001), (3, 3), (-1, 5)):
+        for start, end in ((0, 1001), (3, 3), (-1, 5), (2**63, 2**63 + 1)):
             with pytest.raises(BadInput):
                 world.holder.log.leaf_page(connection, start, end)
 

@@ -1,0 +1,196 @@
+"""What a service acknowledged is on the disk, shown with strace on the real processes.
+
+A kill does not test this: what was written but not synced survives it in the kernel's memory (AUDIT 4). So the order
+of the system calls is looked at: whoever answers a call has synced the write-ahead log since it last wrote to it.
+strace also ends the broker before each single one of its syncs, and lets one fail as a dying disk does.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from clients.cli.run import ExitCode
+from clients.demo.parties import COMPANY, POLICE
+from tests.integration import processes_world
+from tests.integration.processes_world import World, assert_answered_once, wait_until
+
+pytestmark = pytest.mark.all_only
+
+TRACED = "trace=write,pwrite64,writev,pwritev,fsync,fdatasync,sendto,sendmsg"
+SYNCS = "fdatasync,fsync"
+MOST_SYNCS = 12
+"""More than any one call makes: the walk through them must end before."""
+_CALL = re.compile(r"^(?P<thread>\d+) +(?P<name>\w+)\((?P<number>\d+)<(?P<path>[^>]*)>+(?P<rest>.*)$")
+_RESUMED = re.compile(r"^(?P<thread>\d+) +<\.\.\. (?P<name>\w+) resumed>.*= (?P<result>-?\d+|\?).*$")
+_RESULT = re.compile(r"= (?P<result>-?\d+|\?)[^=]*$")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with processes_world.running_world(tmp_path_factory.mktemp("space") / "parties") as running:
+        yield running
+
+
+@pytest.fixture(scope="module", autouse=True)
+def strace() -> None:
+    """strace is there, or is installed where that is allowed."""
+    if shutil.which("strace") is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(["apt-get", "install", "--yes", "--quiet", "strace"], check=False, timeout=300)
+    assert shutil.which("strace"), "These tests need strace: install the system's package of that name."
+
+
+# --- the order of writing, syncing and answering ---
+
+
+def test_the_broker_answers_each_step_only_after_its_entry_is_on_the_disk(
+    world: World, tmp_path: Path
+) -> None:
+    asked = world.ask("broker-traced")
+    with traced(world, "broker", tmp_path / "trace", "-e", TRACED):
+        file = world.emails("traced", range(50_000, 50_100))
+        world.run(COMPANY, *world.deposit(COMPANY, file, ["company"]))
+        answer = world.run(POLICE, *world.request("send", asked)).json()
+    found = read_trace(tmp_path / "trace")
+    # Series, declaration, batch, completion, test record, serving; request and tokens: each is an acknowledged step.
+    assert found.answers >= 8
+    assert found.syncs >= 2 * 8, "the nonce of each call, then the step itself"
+    assert found.too_early == []
+    assert_answered_once(world, asked, answer)
+
+
+def test_a_key_holder_answers_only_after_the_charge_is_on_the_disk(world: World, tmp_path: Path) -> None:
+    asked = world.ask("holder-traced")
+    world.run(POLICE, *world.request("file", asked))
+    with traced(world, "holder-1", tmp_path / "trace", "-e", TRACED):
+        world.run(POLICE, *world.request("evaluate", asked, "--quorum", "1,2"))
+    found = read_trace(tmp_path / "trace")
+    assert found.answers >= 3, "one for each series"
+    assert found.syncs >= 2 * 3
+    assert found.too_early == []
+
+
+def test_a_trace_without_the_syncs_does_not_pass(world: World, tmp_path: Path) -> None:
+    asked = world.ask("without-syncs")
+    with traced(world, "broker", tmp_path / "trace", "-e", TRACED):
+        world.run(POLICE, *world.request("file", asked))
+    assert read_trace(tmp_path / "trace").too_early == []
+    lines = (tmp_path / "trace").read_text().splitlines()
+    kept = [line for line in lines if not re.search(r"fdatasync|fsync", line)]
+    (tmp_path / "cut").write_text("\n".join(kept))
+    assert read_trace(tmp_path / "cut").too_early
+
+
+# --- dying at a sync ---
+
+
+@pytest.mark.parametrize("step", ["file", "submit"])
+def test_a_broker_killed_before_any_one_of_its_syncs_answers_the_request_once(
+    world: World, tmp_path: Path, step: str
+) -> None:
+    deaths = 0
+    for sync in range(1, MOST_SYNCS):
+        asked = world.ask(f"dies-at-sync-{sync}-of-{step}")
+        if step == "submit":
+            world.run(POLICE, *world.request("file", asked))
+            world.run(POLICE, *world.request("evaluate", asked))
+        options = ("-e", f"trace={SYNCS}", "-e", f"inject={SYNCS}:signal=KILL:when={sync}")
+        with traced(world, "broker", tmp_path / f"trace-{sync}", *options):
+            done = world.processes.start(world.request(step, asked)).finish()
+        died = world.processes.serving["broker"].poll() is not None
+        if died:
+            assert done.code == ExitCode.UNREACHABLE
+            world.processes.kill("broker")
+            world.start_broker()
+        assert_answered_once(world, asked, world.run(POLICE, *world.request("send", asked)).json())
+        if not died:
+            break
+        deaths += 1
+    # A nonce and an entry for the one; a nonce, the tokens, the decision and the disclosure for the other.
+    assert deaths == {"file": 2, "submit": 4}[step]
+    assert world.audit()["verified"]
+
+
+def test_a_broker_whose_disk_fails_discloses_nothing_until_it_is_restarted(
+    world: World, tmp_path: Path
+) -> None:
+    asked = world.ask("disk-fails")
+    world.run(POLICE, *world.request("file", asked))
+    world.run(POLICE, *world.request("evaluate", asked))
+    options = ("-e", f"trace={SYNCS}", "-e", f"inject={SYNCS}:error=EIO:when=2")
+    with traced(world, "broker", tmp_path / "trace", *options):
+        world.run(POLICE, *world.request("submit", asked), expect=(ExitCode.UNREACHABLE,))
+    assert "EIO" in (tmp_path / "trace").read_text()
+    assert not (world.kept(asked) / "disclosure.jws").exists()
+    # The disk is well again, and what it holds is not known: the broker stays closed.
+    world.run(POLICE, *world.request("submit", asked), expect=(ExitCode.UNREACHABLE,))
+    world.processes.kill("broker")
+    world.start_broker()
+    assert_answered_once(world, asked, world.run(POLICE, *world.request("submit", asked)).json())
+    assert world.audit()["verified"]
+
+
+# --- what the tests share ---
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a trace shows: answers sent, syncs that returned, and the answers sent over unsynced bytes."""
+
+    answers: int
+    syncs: int
+    too_early: list[str]
+
+
+@contextmanager
+def traced(world: World, role: str, output: Path, *options: str) -> Iterator[None]:
+    """Run the block with strace attached to a service; the trace is whole when the block has ended."""
+    service = world.processes.serving[role]
+    command = ["strace", "-f", "-y", "-o", str(output), *options, "-p", str(service.pid)]
+    tracer = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: is_traced(service.pid, tracer), "strace is attached", pause_seconds=0.02)
+        yield
+    finally:
+        tracer.terminate()
+        _, errors = tracer.communicate(timeout=30)
+    assert "attach" in errors, errors
+
+
+def is_traced(pid: int, tracer: subprocess.Popen[str]) -> bool:
+    """Whether each thread of a process has its tracer. Raises AssertionError if the tracer gave up."""
+    assert tracer.poll() is None, f"strace ended: {tracer.stderr.read() if tracer.stderr else ''}"
+    statuses = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/status")]
+    return all(f"TracerPid:\t{tracer.pid}\n" in status for status in statuses)
+
+
+def read_trace(path: Path) -> Order:
+    """Follow the bytes of the write-ahead log through a trace, in the order in which calls returned."""
+    answers, syncs, unsynced = 0, 0, False
+    begun: dict[str, bool] = {}
+    too_early: list[str] = []
+    for line in path.read_text(errors="replace").splitlines():
+        resumed, call = _RESUMED.match(line), _CALL.match(line)
+        if resumed and begun.pop(resumed["thread"], False) and resumed["result"] == "0":
+            # A sync that began before a write and returned after it would prove nothing; one writer excludes that.
+            syncs, unsynced = syncs + 1, False
+        if call is None:
+            continue
+        on_log = call["path"].endswith("-wal")
+        if call["name"] in ("fsync", "fdatasync") and on_log:
+            begun[call["thread"]] = "unfinished" in call["rest"]
+            if (returned := _RESULT.search(call["rest"])) and returned["result"] == "0":
+                syncs, unsynced = syncs + 1, False
+        elif call["name"].startswith(("write", "pwrite")) and on_log:
+            unsynced = True
+        elif call["name"].startswith(("send", "write")) and '"HTTP/1.1 2' in call["rest"]:
+            answers += 1
+            if unsynced:
+                too_early.append(line[:60])
+    return Order(answers, syncs, too_early)
