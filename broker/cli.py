@@ -104,7 +104,8 @@ def serve(
     )
 
 
-@app.command()
+# One thumbprint in 64 begins with a dash, and is no option.
+@app.command(context_settings={"ignore_unknown_options": True})
 def accept(
     directory: Folder,
     kid: Annotated[

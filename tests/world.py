@@ -192,8 +192,7 @@ class World:
         self.holders = {x: self._start_holder(x) for x in HOLDERS}
         self.homes = {name: self._enrol(name) for name in _AGENCIES}
         self.homes["desk-1"] = self._home("desk-1", Role.LEGAL_DESK)
-        self.homes["auditor-1"] = self._home("auditor-1", Role.AUDITOR)
-        self._accept(self.homes["auditor-1"])
+        self.homes["auditor-1"] = self._accept(self._home("auditor-1", Role.AUDITOR))
         self.signed_space = self._found()
         self.space = self.signed_space.payload
 
@@ -259,13 +258,12 @@ class World:
 
     def evaluations(self) -> dict[int, int]:
         """How many evaluations each key holder's own log shows."""
-        return {x: self._kinds_at(holder).count("EVALUATED") for x, holder in self.holders.items()}
-
-    @staticmethod
-    def _kinds_at(holder: KeyHolder) -> list[str]:
-        with holder.database.read() as connection:
-            page = holder.log.leaf_page(connection, 0, 1000)
-        return [parse_leaf(leaf).kind for leaf in page.leaves]
+        found = {}
+        for x, holder in self.holders.items():
+            with holder.database.read() as connection:
+                page = holder.log.leaf_page(connection, 0, 1000)
+            found[x] = [parse_leaf(leaf).kind for leaf in page.leaves].count("EVALUATED")
+        return found
 
     # --- parties ---
 
@@ -282,14 +280,13 @@ class World:
 
     def _enrol(self, name: str) -> Home:
         kind, place = _AGENCIES[name]
-        home = self._home(name, Role.AGENCY, kind, place)
-        self._accept(home)
-        return home
+        return self._accept(self._home(name, Role.AGENCY, kind, place))
 
-    def _accept(self, home: Home) -> None:
+    def _accept(self, home: Home) -> Home:
         kid = enrol(home, self._caller(home.party_id, home.signing_key), BROKER)
         operator = self._caller("operator", key_of("operator"))
         operator.post(f"{BROKER}/v1/operator/enrolments/{kid}/accept", Nothing(), ReceiptMessage)
+        return home
 
     def _found(self) -> Signed[Space]:
         founder = self.homes["company-1"]

@@ -128,6 +128,9 @@ class MortalProcesses(Processes):
         """Let a stopped service go on."""
         self.serving[role].send_signal(signal.SIGCONT)
 
+    def __enter__(self) -> "MortalProcesses":
+        return self
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

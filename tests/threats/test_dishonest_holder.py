@@ -205,7 +205,10 @@ def test_fewer_holders_than_the_threshold_are_a_clear_error_and_nothing_is_lost(
                 world.requester().run(prepared.request_id, [finding])
         finally:
             world.bring_up()
-        assert all(f"Holder {x}" in error.value.detail for x in down[:2])
+        # Whoever is asked at the same time as one that failed may not be asked at all.
+        named = {x for x in HOLDERS if f"Holder {x}" in error.value.detail}
+        assert len(named) >= 2
+        assert named <= set(down)
     assert world.wire.seen(BROKER, f"/v1/requests/{prepared.request_id.hex()}") == []
     assert set(world.requester().run(prepared.request_id).hits) == HITS
 
