@@ -73,6 +73,10 @@ class LogForked(VerificationFailed):
         self.other_note = other_note
 
 
+MAXIMUM_PERMIT_SECONDS = 30 * 86_400
+"""The longest that a broker's settings allow: what was decided long ago is to be decided anew."""
+
+
 @dataclass(frozen=True)
 class CheckedPermit:
     """Check 1: the broker signed these terms for the pinned space, and they hold now."""
@@ -132,6 +136,8 @@ def check_permit(document: str, spaces: Sequence[Signed[Space]], now: int) -> Ch
         )
     if not terms.not_before_at <= now < terms.expires_at:
         raise Expired("The permit's time is over or has not begun. File the request again.")
+    if terms.expires_at - terms.not_before_at > MAXIMUM_PERMIT_SECONDS:
+        raise NotPermitted("The permit is for longer than 30 days, which no honest broker gives.")
     return CheckedPermit(signed.payload, space)
 
 

@@ -145,7 +145,7 @@ def test_without_trial_it_does_not_serve(home: Path) -> None:
         (("init", "DIR/other", "--public-origin", "http://broker.example.org/path"), 6),
         (("accept", "DIR", "too-short"), 6),
         (("accept", "DIR", "A" * 43), 5),
-        (("accept", "DIR", "-" + "A" * 42, "--json"), 5),
+        (("accept", "DIR", "-" + "A" * 42), 5),
         (("accept", "DIR", "--" + "A" * 41), 5),
         (("enrolments", "DIR"), 5),
         (("enrolments", "DIR/nothing"), 6),

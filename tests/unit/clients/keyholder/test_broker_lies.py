@@ -111,12 +111,18 @@ def test_a_decision_dated_outside_the_permit_is_refused(world: World, deals: tup
         ask(world, filed, deals[0])
 
 
+def test_a_permit_for_years_is_refused(world: World, deals: tuple[Deal, ...]) -> None:
+    filed = world.admit(deals, change_terms={"expires_at": NOW + 365 * 86_400})
+    with refused(world, NotPermitted, "longer than 30 days"):
+        ask(world, filed, deals[0])
+
+
 def test_a_decision_dated_back_to_when_the_finding_held_is_refused(
     world: World, deals: tuple[Deal, ...]
 ) -> None:
     world.clock.now = NOW - 12 * 3600
     filed = world.admit(
-        deals, finding={"expires_at": NOW - 3600}, change_terms={"expires_at": NOW + 365 * 86_400}
+        deals, finding={"expires_at": NOW - 3600}, change_terms={"expires_at": NOW + 29 * 86_400}
     )
     world.clock.now = NOW
     with refused(world, Expired, "run out since it was decided"):
