@@ -9,6 +9,7 @@ A kill shows that steps are idempotent; that they are on the disk is for test_du
 
 import random
 import shutil
+import signal
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -211,10 +212,15 @@ def test_a_requester_killed_right_after_submitting_reads_the_same_answer_later(w
     asked = world.ask("requester-never-read")
     world.run(POLICE, *world.request("file", asked))
     world.run(POLICE, *world.request("evaluate", asked))
+    # The broker is stopped while the tokens are sent, and the unit before the answer comes: it cannot have read it.
+    world.processes.freeze("broker")
     running = world.processes.start(world.request("submit", asked))
-    wait_until(lambda: world.state(asked) != "admitted", "the tokens are recorded")
+    wait_until(partial(all_is_sent, world), "the tokens were sent", pause_seconds=0.3)
+    running.process.send_signal(signal.SIGSTOP)
+    world.processes.thaw("broker")
+    wait_until(lambda: world.state(asked) == "released", "the broker answered")
     running.kill()
-    wait_until(lambda: world.state(asked) == "released", "the broker finished by itself")
+    assert not (world.kept(asked) / "answer").exists()
     [(given,)] = world.books.rows("SELECT disclosure FROM permits WHERE request_id = ?", asked.request_id)
     assert_answered_once(world, asked, world.run(POLICE, *world.request("submit", asked)).json())
     assert (world.kept(asked) / "disclosure.jws").read_bytes() == given
@@ -324,3 +330,10 @@ def unread_bytes(world: World) -> int:
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     to_broker = [line for line in lines if int(line[1].partition(":")[2], 16) == port and line[3] == "01"]
     return sum(int(line[4].partition(":")[2], 16) for line in to_broker)
+
+
+def all_is_sent(world: World) -> bool:
+    """Whether a stopped broker has bytes waiting, and no more of them come."""
+    before = unread_bytes(world)
+    time.sleep(0.3)
+    return 0 < before == unread_bytes(world)
