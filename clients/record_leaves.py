@@ -29,7 +29,7 @@ def keep(vault: Vault, deposit_id: bytes, masked: MaskedRecords) -> None:
 
 
 def load(vault: Vault, deposit_id: bytes, *roots: bytes) -> dict[bytes, bytes]:
-    """Leaf by token, in order. About 200 bytes of memory a record.
+    """Leaf by token, in order. About 170 bytes of memory a record.
 
     Raises NotFound when they are gone, VerificationFailed when they give none of the roots."""
     data = vault.read(leaves_name(deposit_id))

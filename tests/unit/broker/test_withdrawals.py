@@ -1,5 +1,6 @@
 """A contributor takes back a deposit, or some records of it: gone from every file, logged once, and nobody else may."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +278,39 @@ def test_a_withdrawal_cut_short_leaves_rows_and_log_as_they_were(
     assert not {"DEPOSIT_WITHDRAWN", "RECORDS_WITHDRAWN"} & set(ready.kinds())
     assert _take(ready, upload, submission).status == 200
     assert _withdraw(ready, upload).status == 200
+
+
+def _image(case: Case, folder: Path) -> None:
+    """What a crash would leave at this moment: the database's files as they are."""
+    path = case.broker.database.path
+    assert path is not None
+    folder.mkdir()
+    for name in (path.name, f"{path.name}-wal"):
+        shutil.copy(path.with_name(name), folder / name)
+
+
+def test_a_crash_before_the_commit_leaves_all_and_one_after_it_nothing(
+    ready: Case, upload: Upload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = rows.note_withdrawal
+
+    def and_crash(*arguments: Any) -> None:
+        note(*arguments)
+        _image(ready, tmp_path / "before")
+
+    monkeypatch.setattr(rows, "note_withdrawal", and_crash)
+    monkeypatch.setattr(ready.broker.database, "empty_wal", lambda: _image(ready, tmp_path / "after"))
+    assert _withdraw(ready, upload).status == 200
+    found = {}
+    for name in ("before", "after"):
+        image = Case(tmp_path / name, name)
+        found[name] = (
+            _state(image, upload)[0],
+            len(_held(image, upload)),
+            "DEPOSIT_WITHDRAWN" in image.kinds(),
+        )
+        image.close()
+    assert found == {"before": ("serving", 6, False), "after": ("withdrawn", 0, True)}
 
 
 def test_an_answer_lost_after_the_commit_is_given_again_after_a_restart(ready: Case, upload: Upload) -> None:
