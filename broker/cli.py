@@ -131,6 +131,17 @@ def enrolments(directory: Folder, as_json: Json = False) -> None:
 
 
 @app.command()
+def purge(directory: Folder, as_json: Json = False) -> None:
+    """Delete now what has had its time; a running broker does so by itself at start and then once an hour."""
+    purged = _operator(directory).purge()
+    words = (
+        f"{purged.deposits:,} deposits and {purged.series:,} series were past their retention: "
+        f"{purged.records:,} records are deleted. {purged.matches:,} matched tokens had their time."
+    )
+    _show(purged.model_dump(mode="json"), words, as_json)
+
+
+@app.command()
 def describe(directory: Folder, as_json: Json = False) -> None:
     """Print the broker's public names and keys, for founders of a space."""
     described = folder.describe(directory).model_dump(mode="json")

@@ -48,7 +48,7 @@ def declare(broker: Broker, caller: Caller, document: str) -> Receipt:
             told = Told(**{name: tuple(texts) for name, texts in json.loads(refused.told).items()})
             refusal = GateRefusal(told, broker.audit.receipt(connection, refused.log_index))
         else:
-            space, manifest = _check_declaration(connection, caller, signed.payload)
+            space, manifest = _check_declaration(connection, caller, signed.payload, now)
             decision = _decide(broker, caller, signed, space, manifest, now)
             receipt = _record_decision(broker, connection, signed, decision, now)
             if decision.outcome is Outcome.ALLOW:
@@ -59,7 +59,7 @@ def declare(broker: Broker, caller: Caller, document: str) -> Receipt:
 
 
 def _check_declaration(
-    connection: Connection, caller: Caller, declaration: DepositDeclaration
+    connection: Connection, caller: Caller, declaration: DepositDeclaration, now: int
 ) -> tuple[Space, SeriesManifest]:
     known = own_series(connection, caller, declaration.series_id)
     manifest = verify(SeriesManifest, known.manifest, caller.signing_key).payload
@@ -69,6 +69,8 @@ def _check_declaration(
         raise BadInput("The declaration names another space or contributor than its series.")
     if known.state != "open":
         raise Conflict("The series takes no more deposits. Open a new series.")
+    if known.retain_until <= now:
+        raise Conflict("The retention of the series is over. Open a new series.")
     if declaration.salt_id != manifest.salt_id:
         raise Conflict("The declaration names another salt than its series. Masked values would never match.")
     if declaration.size_class != space.size_class:

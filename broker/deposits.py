@@ -35,6 +35,7 @@ from broker.store.database import Connection
 __all__ = ["complete", "declare", "own_deposit", "put_batch", "self_test_record", "serve", "state"]
 
 MAXIMUM_RECORD_VERSION = 1_000_000_000
+_GONE = "This deposit is withdrawn, or its retention is over."
 
 
 def state(broker: Broker, caller: Caller, deposit_id: bytes) -> DepositState:
@@ -52,8 +53,8 @@ def put_batch(broker: Broker, caller: Caller, deposit_id: bytes, number: int, da
     digest = hashlib.sha256(data).digest()
     with broker.database.write() as connection:
         deposit = own_deposit(connection, caller, deposit_id)
-        if deposit.state == "withdrawn":
-            raise Conflict("The series of this deposit is withdrawn.")
+        if deposit.state in rows.GONE_STATES:
+            raise Conflict(_GONE)
         if number < deposit.next_batch:
             if rows.batch_digest(connection, deposit.deposit_number, number) != digest:
                 raise Conflict(
@@ -78,7 +79,7 @@ def complete(broker: Broker, caller: Caller, deposit_id: bytes) -> Receipt:
         if deposit.completed_index is not None:
             return broker.audit.receipt(connection, deposit.completed_index)
         if deposit.state != "admitted":
-            raise Conflict("The series of this deposit is withdrawn.")
+            raise Conflict(_GONE)
         declaration = _declaration(deposit, caller)
         if deposit.records_stored != declaration.records:
             raise Conflict("Records are missing. Ask for the deposit's state and send the rest.")
@@ -121,7 +122,9 @@ def serve(broker: Broker, caller: Caller, deposit_id: bytes, document: str) -> R
         if deposit.state == "serving" and deposit.serving_index is not None:
             return broker.audit.receipt(connection, deposit.serving_index)
         if deposit.state != "complete":
-            raise Conflict("A deposit serves after it is complete, and until its series is withdrawn.")
+            raise Conflict(
+                "A deposit serves after it is complete, and until it is withdrawn or its retention is over."
+            )
         space = load_space(connection, deposit.space_id).payload
         indices = list(test.quorum)
         if len(indices) < space.threshold or indices != sorted(

@@ -1,4 +1,4 @@
-"""The operator's own calls to a running broker: list enrolments, accept one.
+"""The operator's own calls to a running broker: list enrolments, accept one, purge.
 
 Rule: they go over HTTP like anybody's, signed with the operator's key. `clients` may not be imported here, so the
 standard library carries them. It prints nothing.
@@ -19,6 +19,7 @@ from broker.protocol.messages.base import Message, MessageT, RandomBytes, blob_t
 from broker.protocol.messages.envelopes import Nothing
 from broker.protocol.messages.log import ReceiptMessage
 from broker.protocol.problems import PROBLEMS, URN_PREFIX
+from broker.purged import Purged
 
 TIMEOUT_SECONDS = 30
 
@@ -47,6 +48,10 @@ class Operator:
     def accept(self, kid: str) -> ReceiptMessage:
         """Accept the enrolment of a key. Raises Unavailable or AnsweredProblem."""
         return self._send("POST", f"/v1/operator/enrolments/{kid}/accept", Nothing(), ReceiptMessage)
+
+    def purge(self) -> Purged:
+        """Delete now what has had its time. Raises Unavailable or AnsweredProblem."""
+        return self._send("POST", "/v1/operator/purge", Nothing(), Purged)
 
     def _send(self, method: str, path: str, message: Message | None, expected: type[MessageT]) -> MessageT:
         body = b"" if message is None else encode(message)

@@ -96,7 +96,7 @@ def close_series(broker: Broker, caller: Caller, series_id: bytes, document: str
         if known.state == "closed":
             return
         if known.state != "open":
-            raise Conflict("The series is withdrawn.")
+            raise Conflict("The series is withdrawn, or its retention is over.")
         rows.close(connection, series_id, document)
 
 

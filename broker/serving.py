@@ -1,13 +1,15 @@
 """Run the broker's application in this process, with JSON logs that repeat nothing, until SIGTERM.
 
 Rule: one process; no access log (a query or path could hold what somebody submitted); the libraries' own log lines
-are written by their constant text alone, without arguments or errors.
+are written by their constant text alone, without arguments or errors. A thread beside it deletes what has had its
+time: at start, then once an hour by the timer, while what is due goes by the broker's clock.
 """
 
 import logging
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -15,14 +17,15 @@ from types import FrameType
 import structlog
 import uvicorn
 
-from broker import folder, startup
+from broker import folder, retention, startup
 from broker.api.app import create_app
-from broker.context import Clock
+from broker.context import Broker, Clock
 from broker.gate.bundle import load as load_bundle
 from broker.protocol.errors import Conflict
 from broker.protocol.messages.base import RandomBytes
 
 GRACE_SECONDS = 10
+PURGE_SECONDS = 3600
 
 
 class _ConstantText(logging.Handler):
@@ -46,6 +49,36 @@ def configure_logs() -> None:
         cache_logger_on_first_use=True,
     )
     logging.root.handlers = [_ConstantText(level=logging.WARNING)]
+
+
+class HourlyPurge:
+    """Purges at start, and again after each interval, until `stop`."""
+
+    def __init__(self, broker: Broker, seconds: float = PURGE_SECONDS) -> None:
+        self._broker = broker
+        self._seconds = seconds
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="purge", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first purge is at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after the transaction that is open now."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        logger = structlog.get_logger("narrowgate.broker")
+        while not self._stopped.is_set():
+            try:
+                purged = retention.purge(self._broker, self._stopped.is_set)
+                logger.info("purge", **purged.model_dump(mode="json"))
+            except Exception as error:
+                # Whatever it is, the next hour tries again; the text of an error could hold a value.
+                logger.warning("purge", failed=type(error).__name__)
+            self._stopped.wait(self._seconds)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -77,6 +110,8 @@ def serve(
     settings = folder.read_settings(directory, trial=trial or None)
     keys = folder.read_keys(directory)
     broker = startup.start(settings, keys, load_bundle(bundle), clock, random_bytes)
+    purge = HourlyPurge(broker)
+    purge.start()
     try:
         listener = _listen(host, port)
         config = uvicorn.Config(
@@ -96,4 +131,5 @@ def serve(
         with listener:
             uvicorn.Server(config).run(sockets=[listener])
     finally:
+        purge.stop()
         startup.stop(broker)

@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     """Without witnesses nothing but a trial may run; every receipt then says so."""
     permit_hours: Annotated[int, Field(ge=1, le=720)] = 24
     """How long a permit may be used."""
+    match_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """How long matched tokens stay after their permit's end."""
     maximum_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     """Larger bodies are refused before they are read."""
 

@@ -30,7 +30,7 @@ from broker.protocol.messages.series import (
     Withdrawal,
 )
 from broker.protocol.messages.vocabulary import PayloadCategory, RecordKind
-from clients import masked_records
+from clients import masked_records, record_leaves
 from clients.dealing import Dealer, draw_series
 from clients.deposit_folder import DepositEntry, DepositFolder, all_deposits, records_name
 from clients.home import Home
@@ -141,6 +141,8 @@ class Contributor:
         kept = series.keep("closing", documents.sign(statement, self._home.signing_key).document)
         # The statement says that k is gone, so it goes before anybody reads the statement.
         series.erase_keys()
+        for item in all_deposits(self._home, series_id):
+            item.forget_leaves()
         url = f"{space.broker_origin}/v1/series/{series_id.hex()}/close"
         self._caller.post(url, DocumentMessage(document=kept), Nothing)
         series.move_to(SeriesState.CLOSED, self._clock())
@@ -259,6 +261,7 @@ class Contributor:
             itertools.chain((test_record,), _counted(masked, len(rows), progress)),
             space.size_class,
         )
+        record_leaves.keep(self._home.vault, deposit_id, written)
         declaration = DepositDeclaration(
             deposit_id=deposit_id,
             series_id=series.series_id,

@@ -67,8 +67,10 @@ class Upload:
         if state is None:
             self._declare()
             state = self._state()
-        if state is None or state.state == "withdrawn":
-            raise Conflict("The broker does not take this deposit any more: its series is withdrawn.")
+        if state is None or state.state in ("withdrawn", "expired"):
+            raise Conflict(
+                "The broker does not take this deposit any more: it is withdrawn, or its retention is over."
+            )
         if state.state == "admitted":
             self._send(state.next_batch, progress)
             post_recorded(

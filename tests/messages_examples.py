@@ -215,6 +215,18 @@ EXAMPLES: tuple[Message, ...] = (
     deposits.SelfTest(
         series_id=DIGEST, deposit_id=DIGEST, quorum=(1, 2), sealed_digest=DIGEST, tested_at=NOW
     ),
+    deposits.DepositWithdrawal(deposit_id=DIGEST, reason="Example", withdrawn_at=NOW),
+    deposits.RecordWithdrawal(
+        deposit_id=DIGEST,
+        number=1,
+        tokens_digest=deposits.withdrawn_digest(DIGEST, ID),
+        records_withdrawn=1,
+        records=2,
+        root=DIGEST,
+        reason="Example",
+        withdrawn_at=NOW,
+    ),
+    deposits.RecordWithdrawalSubmission(document=DOCUMENT, nonce=DIGEST, tokens=ID),
     deposits.DepositState(deposit_id=DIGEST, state="admitted", next_batch=1, records_stored=3),
     requests.Request(
         request_id=ID,

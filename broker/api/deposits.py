@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from broker import deposits
+from broker import deposits, withdrawals
 from broker.api.answers import named, reply
 from broker.api.authentication import BrokerInUse, Call
+from broker.protocol.messages.deposits import RecordWithdrawalSubmission
 from broker.protocol.messages.envelopes import DocumentMessage, Nothing, TokenQuery
 
 router = APIRouter()
@@ -51,3 +52,19 @@ def serve(deposit_id: str, call: Call, broker: BrokerInUse) -> Response:
     """The self-test was passed: the deposit serves."""
     document = call.message(DocumentMessage).document
     return reply(deposits.serve(broker, call.caller, named(deposit_id, 32), document).message())
+
+
+@router.post("/v1/deposits/{deposit_id}/withdraw")
+def withdraw(deposit_id: str, call: Call, broker: BrokerInUse) -> Response:
+    """Take one deposit back; its records are deleted at once."""
+    document = call.message(DocumentMessage).document
+    receipt = withdrawals.withdraw_deposit(broker, call.caller, named(deposit_id, 32), document)
+    return reply(receipt.message())
+
+
+@router.post("/v1/deposits/{deposit_id}/withdraw-records")
+def withdraw_records(deposit_id: str, call: Call, broker: BrokerInUse) -> Response:
+    """Take some records of a deposit back; they are deleted at once."""
+    submission = call.message(RecordWithdrawalSubmission)
+    receipt = withdrawals.withdraw_records(broker, call.caller, named(deposit_id, 32), submission)
+    return reply(receipt.message())

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from broker import registry
+from broker import registry, retention
 from broker.api.answers import reply
 from broker.api.authentication import BrokerInUse, Call, read_body
 from broker.protocol.messages.base import read
@@ -37,3 +37,10 @@ def accept(kid: str, call: Call, broker: BrokerInUse) -> Response:
     """Accept a party's key."""
     call.message(Nothing)
     return reply(registry.accept_enrolment(broker, call.caller, kid).message())
+
+
+@router.post("/v1/operator/purge")
+def purge(call: Call, broker: BrokerInUse) -> Response:
+    """Delete now what has had its time."""
+    call.message(Nothing)
+    return reply(retention.purge_for(broker, call.caller))

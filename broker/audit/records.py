@@ -76,6 +76,17 @@ class SeriesDestroyed(Message):
     receipt_digests: tuple[Bytes32, ...]
 
 
+class SeriesExpired(Message):
+    """SERIES_EXPIRED: a series' retention is over, and none of its records is left."""
+
+    v: Literal[1] = 1
+    series_id: Bytes32
+    space_id: Id16
+    contributor: Slug
+    retain_until: Seconds
+    deposits: Count
+
+
 class DepositDecided(Message):
     """DEPOSIT_ADMITTED and DEPOSIT_REFUSED: what the gate decided about a declaration.
 
@@ -106,6 +117,47 @@ class DepositServing(Message):
     deposit_id: Bytes32
     self_test_digest: Bytes32
     quorum: tuple[int, ...]
+
+
+class DepositWithdrawn(Message):
+    """DEPOSIT_WITHDRAWN: a contributor took one deposit back; its records were deleted in the same transaction."""
+
+    v: Literal[1] = 1
+    deposit_id: Bytes32
+    series_id: Bytes32
+    space_id: Id16
+    contributor: Slug
+    withdrawal_digest: Bytes32
+    records_deleted: Count
+
+
+class DepositExpired(Message):
+    """DEPOSIT_EXPIRED: the retention is over; the deposit's records were deleted in the same transaction."""
+
+    v: Literal[1] = 1
+    deposit_id: Bytes32
+    series_id: Bytes32
+    space_id: Id16
+    contributor: Slug
+    retain_until: Seconds
+    records_deleted: Count
+
+
+class RecordsWithdrawn(Message):
+    """RECORDS_WITHDRAWN: a contributor took some records back and declared the root over the rest.
+
+    Names no token: which records they were, nobody can tell from the log."""
+
+    v: Literal[1] = 1
+    deposit_id: Bytes32
+    series_id: Bytes32
+    space_id: Id16
+    contributor: Slug
+    withdrawal_digest: Bytes32
+    number: Count
+    records_deleted: Count
+    records: Count
+    root: Bytes32
 
 
 class RequestRefused(Message):

@@ -3,13 +3,17 @@
 Rule: whatever moves a deposit on runs in the transaction that logs or stores it. It verifies nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from broker.protocol.messages.deposits import Record
-from broker.store.tables import batches, deposit_refusals, deposits, matches, records
+from broker.store.tables import batches, deposit_refusals, deposits, matches, record_withdrawals, records
+
+LIVE_STATES = ("admitted", "complete", "serving")
+GONE_STATES = ("withdrawn", "expired")
+_TOKENS_PER_QUERY = 500
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,9 @@ class StoredDeposit:
     admitted_index: int
     completed_index: int | None = None
     serving_index: int | None = None
+    withdrawal: str | None = None
+    withdrawn_index: int | None = None
+    expired_index: int | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,14 @@ class Erased:
 
     deposits: tuple[bytes, ...]
     records: int
+
+
+@dataclass(frozen=True)
+class StoredWithdrawal:
+    """A contributor's statement that some records of a deposit are taken back, and where it is logged."""
+
+    document: str
+    log_index: int
 
 
 @dataclass(frozen=True)
@@ -157,16 +172,95 @@ def mark_serving(connection: Connection, deposit_number: int, log_index: int) ->
 
 
 def erase_series(connection: Connection, series_id: bytes) -> Erased:
-    """Delete all records, batches and matches of a series' deposits, and mark them as withdrawn."""
+    """Delete all records, batches and matches of a series' deposits, and mark them as withdrawn; those that were gone
+    before stay as they are."""
     query = select(deposits.c.deposit_number, deposits.c.deposit_id).where(deposits.c.series_id == series_id)
     found = connection.execute(query.order_by(deposits.c.deposit_id)).all()
+    erased = [(row.deposit_id, erase(connection, row.deposit_number, "withdrawn")) for row in found]
+    gone = [(deposit_id, number) for deposit_id, number in erased if number is not None]
+    return Erased(tuple(deposit_id for deposit_id, _ in gone), sum(number for _, number in gone))
+
+
+def erase(connection: Connection, deposit_number: int, state: str) -> int | None:
+    """Delete the records, batches and matches of a deposit, and move it to `state`, one of GONE_STATES.
+
+    Returns how many records were deleted, or None when it was gone before. The row moves first: of two brokers on one
+    database the second waits here, and then finds it gone."""
+    moved = connection.execute(
+        update(deposits)
+        .where(deposits.c.deposit_number == deposit_number, deposits.c.state.in_(LIVE_STATES))
+        .values(state=state, last_token=None, frontier=b"")
+    )
+    if moved.rowcount != 1:
+        return None
+    for table in (matches, batches):
+        connection.execute(delete(table).where(table.c.deposit_number == deposit_number))
+    return connection.execute(delete(records).where(records.c.deposit_number == deposit_number)).rowcount
+
+
+def note_withdrawal(connection: Connection, deposit_number: int, document: str, log_index: int) -> None:
+    """Keep the statement on which one deposit was erased."""
+    _move(connection, deposit_number, withdrawal=document, withdrawn_index=log_index)
+
+
+def note_expiry(connection: Connection, deposit_number: int, log_index: int) -> None:
+    """Keep where the end of a deposit's retention is logged."""
+    _move(connection, deposit_number, expired_index=log_index)
+
+
+def erase_records(connection: Connection, deposit_number: int, tokens: Sequence[bytes]) -> int:
+    """Delete the records of these tokens, and what matched them. Returns how many records there were."""
     erased = 0
-    for number, _ in found:
-        connection.execute(delete(matches).where(matches.c.deposit_number == number))
-        connection.execute(delete(batches).where(batches.c.deposit_number == number))
-        erased += connection.execute(delete(records).where(records.c.deposit_number == number)).rowcount
-        _move(connection, number, state="withdrawn", last_token=None, frontier=b"")
-    return Erased(tuple(row.deposit_id for row in found), erased)
+    for at in range(0, len(tokens), _TOKENS_PER_QUERY):
+        chunk = tokens[at : at + _TOKENS_PER_QUERY]
+        for table in (matches, records):
+            deleted = connection.execute(
+                delete(table).where(table.c.deposit_number == deposit_number, table.c.token.in_(chunk))
+            )
+        erased += deleted.rowcount
+    return erased
+
+
+def all_records(connection: Connection, deposit_number: int) -> Iterator[Record]:
+    """Every record of a deposit in order of its token, a thousand in memory at a time."""
+    query = (
+        select(records.c.token, records.c.record_version, records.c.sealed)
+        .where(records.c.deposit_number == deposit_number)
+        .order_by(records.c.token)
+    )
+    for row in connection.execute(query.execution_options(yield_per=1000)):
+        yield Record(bytes(row.token), row.record_version, bytes(row.sealed))
+
+
+def note_remaining(connection: Connection, deposit_number: int, number: int, frontier: bytes) -> None:
+    """Keep how many records remain and their tree; the last token may be one that was taken back, and goes."""
+    _move(connection, deposit_number, records_stored=number, frontier=frontier, last_token=None)
+
+
+def record_withdrawal(connection: Connection, deposit_number: int, number: int) -> StoredWithdrawal | None:
+    """A deposit's statement of this number, from 1, if it came."""
+    query = select(record_withdrawals.c.document, record_withdrawals.c.log_index).where(
+        record_withdrawals.c.deposit_number == deposit_number, record_withdrawals.c.number == number
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else StoredWithdrawal(row.document, row.log_index)
+
+
+def record_withdrawals_of(connection: Connection, deposit_number: int) -> int:
+    """How many such statements came."""
+    query = select(func.count()).select_from(record_withdrawals)
+    return int(
+        connection.execute(query.where(record_withdrawals.c.deposit_number == deposit_number)).scalar_one()
+    )
+
+
+def add_record_withdrawal(
+    connection: Connection, deposit_number: int, number: int, stored: StoredWithdrawal
+) -> None:
+    """Keep a statement."""
+    connection.execute(
+        insert(record_withdrawals).values(deposit_number=deposit_number, number=number, **vars(stored))
+    )
 
 
 def _move(connection: Connection, deposit_number: int, **values: object) -> None:

@@ -31,6 +31,7 @@ class StoredSeries:
     withdrawal: str | None = None
     withdrawn_index: int | None = None
     destroyed_index: int | None = None
+    expired_index: int | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,21 @@ def destroyed(connection: Connection, series_id: bytes, log_index: int) -> None:
         .where(series.c.series_id == series_id)
         .values(state="destroyed", destroyed_index=log_index)
     )
+
+
+def expire(connection: Connection, series_id: bytes) -> bool:
+    """Mark a series as expired, its retention being over. False when it was withdrawn or expired before."""
+    moved = connection.execute(
+        update(series)
+        .where(series.c.series_id == series_id, series.c.state.in_(SERVING_STATES))
+        .values(state="expired")
+    )
+    return moved.rowcount == 1
+
+
+def note_expiry(connection: Connection, series_id: bytes, log_index: int) -> None:
+    """Keep where the end of a series' retention is logged."""
+    connection.execute(update(series).where(series.c.series_id == series_id).values(expired_index=log_index))
 
 
 def destruction_receipts_of(connection: Connection, series_id: bytes) -> dict[str, str]:

@@ -76,7 +76,7 @@ series = Table(
     Column("identifier_type", String(64), nullable=False),
     Column("manifest", Text, nullable=False),
     Column("key_digest", LargeBinary(32), nullable=False),
-    Column("state", String(10), nullable=False),  # open, closed, withdrawn, destroyed
+    Column("state", String(10), nullable=False),  # open, closed, withdrawn, destroyed, expired
     Column("retain_until", BigInteger, nullable=False),
     Column("opened_at", BigInteger, nullable=False),
     Column("opened_index", BigInteger, nullable=False),  # of SERIES_OPENED
@@ -84,6 +84,7 @@ series = Table(
     Column("withdrawal", Text),
     Column("withdrawn_index", BigInteger),
     Column("destroyed_index", BigInteger),
+    Column("expired_index", BigInteger),
     Index("ix_series_space_type", "space_id", "identifier_type"),
 )
 
@@ -126,11 +127,24 @@ deposits = Table(
     Column("next_batch", Integer, nullable=False),
     Column("last_token", LargeBinary(16)),
     Column("frontier", LargeBinary, nullable=False),  # running RFC 6962 root, see merkle.Frontier
-    Column("state", String(10), nullable=False),  # admitted, complete, serving, withdrawn
+    Column("state", String(10), nullable=False),  # admitted, complete, serving, withdrawn, expired
     Column("declared_at", BigInteger, nullable=False),
     Column("admitted_index", BigInteger, nullable=False),  # of DEPOSIT_ADMITTED
     Column("completed_index", BigInteger),
     Column("serving_index", BigInteger),
+    Column("withdrawal", Text),  # of this deposit alone
+    Column("withdrawn_index", BigInteger),
+    Column("expired_index", BigInteger),
+)
+
+# Contributors' signed statements that some records are taken back; the newest has the root over what remains.
+record_withdrawals = Table(
+    "record_withdrawals",
+    METADATA,
+    Column("deposit_number", _NUMBER, ForeignKey("deposits.deposit_number"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("log_index", BigInteger, nullable=False),  # of RECORDS_WITHDRAWN
 )
 
 # Deposits the gate refused: a retry of the same document under the same bundle is told the same.

@@ -16,11 +16,12 @@ from broker.protocol.messages.vocabulary import PayloadCategory
 from clients.cli import run
 from clients.cli.conditions import read_conditions, template
 from clients.contributor import Contributor, DepositResult
-from clients.deposit_folder import all_deposits
+from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
 from clients.readers import encode_record, grouped, read_file
 from clients.readers.signals import RefusedRow, Signal
 from clients.series_folder import SeriesFolder, all_series
+from clients.taking_back import Result, TakingBack
 
 app = run.application("Share what you know, masked, under your own conditions; list it; take it back.")
 
@@ -31,6 +32,13 @@ ConditionsFile = Annotated[
 SeriesName = Annotated[
     str, typer.Argument(metavar="SERIES", help="The series' id, as `deposit list` shows it.")
 ]
+SeriesOrDeposit = Annotated[
+    str,
+    typer.Argument(
+        metavar="SERIES_OR_DEPOSIT", help="The id of a series or a deposit, as `deposit list` shows it."
+    ),
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why, in a sentence; it is kept with the withdrawal.")]
 SHOWN_REFUSALS = 20
 
 
@@ -163,37 +171,94 @@ def list_series(directory: run.HomeFolder, as_json: run.Json = False) -> None:
             }
         )
         lines.append(f"{series.series_id.hex()}  {manifest.identifier_type}, {series.state}")
-        lines += [f"    {item.identifiers:,} identifiers, {item.stage}" for item in deposits]
+        lines += [
+            f"    {item.deposit_id.hex()}  {item.identifiers:,} identifiers, {item.stage}"
+            for item in deposits
+        ]
     run.show({"series": listed}, "\n".join(lines) or "Nothing is deposited from here yet.", as_json=as_json)
 
 
 @app.command()
 def withdraw(
-    directory: run.HomeFolder,
-    series: SeriesName,
-    reason: Annotated[
-        str, typer.Option("--reason", help="Why, in a sentence; it is kept with the withdrawal.")
-    ],
-    as_json: run.Json = False,
+    directory: run.HomeFolder, name: SeriesOrDeposit, reason: Reason, as_json: run.Json = False
 ) -> None:
-    """Take a whole series back: records deleted at the broker, shares destroyed at the holders, keys erased here.
+    """Take back one deposit, or a whole series.
 
-    From then on nothing more can be matched or opened. What was disclosed before stays disclosed. Run it again if a
-    holder did not answer.
+    A deposit: its records are deleted at the broker; its series goes on. A series: records deleted at the broker,
+    shares destroyed at the holders, keys erased here. From then on nothing of it can be matched or opened. What was
+    disclosed before stays disclosed. Run it again if a holder did not answer.
     """
     home = run.open_home(directory)
-    result = _contributor(home).withdraw(run.identifier(series, 32, "SERIES"), reason)
+    identifier = run.identifier(name, 32, "SERIES_OR_DEPOSIT")
+    if any(item.deposit_id == identifier for item in all_deposits(home)):
+        _taking_back(home).withdraw_deposit(identifier, reason)
+        series_id = DepositFolder(home, identifier).declaration.payload.series_id.hex()
+        run.show(
+            {"deposit_id": name, "series_id": series_id},
+            "Withdrawn: the deposit's records are deleted at the broker. Its series goes on.",
+            as_json=as_json,
+        )
+        return
+    result = _contributor(home).withdraw(identifier, reason)
     words = f"Withdrawn. {result.destruction_receipts} key holders signed that their shares are gone."
     if not result.complete:
         words += f" {result.needed} must: run the command again when the others answer."
     run.show(
         {
-            "series_id": series,
+            "series_id": name,
             "destruction_receipts": result.destruction_receipts,
             "needed": result.needed,
             "complete": result.complete,
         },
         words,
+        as_json=as_json,
+    )
+
+
+@app.command("withdraw-identifiers")
+def withdraw_identifiers(
+    directory: run.HomeFolder,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Read as by `deposit add`: the first line names the types.")
+    ],
+    reason: Reason,
+    default_region: Annotated[
+        str | None,
+        typer.Option("--default-region", help="Country of phone numbers without a prefix, such as GB."),
+    ] = None,
+    space_id: run.SpaceId = None,
+    as_json: run.Json = False,
+) -> None:
+    """Take back what you deposited of some identifiers, from all your deposits in open series.
+
+    The identifiers stay on this computer; the broker is told tokens, which it deletes and does not keep. A deposit of a
+    closed series can only be withdrawn whole. Nothing is taken back if one line of the file cannot be read.
+    """
+    home = run.open_home(directory)
+    space = home.space(run.space_id(space_id)).payload
+    read = _read(file, default_region)
+    if read.refused:
+        _report_refused(read)
+        raise BadInput(
+            "Some lines cannot be read, so nothing was taken back. Mend the file and run it again."
+        )
+    result = _taking_back(home).withdraw_identifiers(
+        space, {kind: tuple(groups) for kind, groups in read.by_type.items()}, reason
+    )
+    run.show(
+        {
+            "deposits": [
+                {
+                    "deposit_id": item.deposit_id.hex(),
+                    "series_id": item.series_id.hex(),
+                    "records": item.records,
+                    "identifiers_left": item.identifiers_left,
+                }
+                for item in result.taken
+            ],
+            "closed": [deposit_id.hex() for deposit_id in result.closed],
+        },
+        _taken_words(result),
         as_json=as_json,
     )
 
@@ -207,6 +272,24 @@ def close(directory: run.HomeFolder, series: SeriesName, as_json: run.Json = Fal
 
 def _contributor(home: Home) -> Contributor:
     return Contributor(home, run.caller(home), run.clock, run.random_bytes, threads=os.cpu_count() or 1)
+
+
+def _taking_back(home: Home) -> TakingBack:
+    return TakingBack(home, run.caller(home), run.clock, run.random_bytes)
+
+
+def _taken_words(result: Result) -> str:
+    records = sum(item.records for item in result.taken)
+    lines = [f"Taken back: {records:,} records from {len(result.taken):,} deposits."]
+    lines += [
+        f"  {item.deposit_id.hex()}  {item.identifiers_left:,} identifiers left" for item in result.taken
+    ]
+    if result.closed:
+        lines.append(
+            "These belong to closed series, whose keys are erased: withdraw them whole, if you must."
+        )
+        lines += [f"  {deposit_id.hex()}" for deposit_id in result.closed]
+    return "\n".join(lines)
 
 
 def _read(file: Path, default_region: str | None) -> _File:

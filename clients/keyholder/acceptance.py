@@ -44,6 +44,8 @@ def accept_shares(holder: KeyHolder, caller: Caller, delivery: ShareDelivery) ->
             document = _keep(holder, connection, caller, signed, pair, first, now)
         elif known.destruction_receipt is not None:
             raise Conflict("The series was withdrawn, and its shares are erased. Open a new series.")
+        elif rows.sealed_shares(connection, known.series_id) is None:
+            raise Conflict("The series' retention is over, and its shares are erased. Open a new series.")
         else:
             document = known.acceptance
     # The used prekey is in the write-ahead log until that is emptied.

@@ -1,4 +1,4 @@
-"""`narrowgate keyholder ...`: make, pin, activate, serve and look at a key holder.
+"""`narrowgate keyholder ...`: make, pin, activate, serve, purge and look at a key holder.
 
 Rule: parse, call, print; this is where the clock and the system's randomness are bound. Everything but `serve` needs
 the service stopped, since one process owns the folder. Exit codes are those of `clients.cli.run`.
@@ -138,6 +138,7 @@ def serve(
     import uvicorn
 
     from clients.keyholder.api.app import create_app
+    from clients.keyholder.retention import HourlyPurge
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     holder = _open(directory)
@@ -146,6 +147,8 @@ def serve(
         f"{holder.keys.holder_id} answers on {host}, port {port}, until it is stopped.",
         as_json=json,
     )
+    purging = HourlyPurge(holder)
+    purging.start()
     try:
         uvicorn.run(
             create_app(holder),
@@ -156,7 +159,22 @@ def serve(
             server_header=False,
         )
     finally:
+        purging.stop()
         holder.close()
+
+
+@app.command("purge")
+def purge(directory: Folder, json: Json = False) -> None:
+    """Erase now the shares of series whose retention is over; `serve` does so at start and then once an hour."""
+    from clients.keyholder import retention
+
+    holder = _open(directory)
+    try:
+        purged = retention.purge(holder)
+    finally:
+        holder.close()
+    words = f"The shares of {purged.series} series were past their retention and are erased."
+    show({"series": purged.series, "calls": purged.calls}, words, as_json=json)
 
 
 @app.command("status")

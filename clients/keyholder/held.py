@@ -29,13 +29,15 @@ class HeldSeries:
 
 
 def held_series(holder: KeyHolder, connection: Connection, series_id: bytes) -> HeldSeries:
-    """The series with its shares. Raises NotFound, or Conflict when it was withdrawn."""
+    """The series with its shares. Raises NotFound, or Conflict when its shares are gone."""
     stored = rows.find(connection, series_id)
     if stored is None:
         raise NotFound("This key holder has no share of the series.")
     sealed = rows.sealed_shares(connection, series_id)
     if sealed is None or stored.destruction_receipt is not None:
-        raise Conflict("The series was withdrawn, and its shares are erased. It is evaluated no more.")
+        raise Conflict(
+            "The series was withdrawn or its retention is over, and its shares are erased. It is evaluated no more."
+        )
     manifest = stored_manifest(stored).payload
     opened = holder.keys.storage_key.open_shares(sealed, series_id, holder.keys.holder_id, stored.x)
     return HeldSeries(series_id, manifest, stored.key_digest, opened)
@@ -77,7 +79,9 @@ def own_view(connection: Connection, space: Space, series: Iterable[SeriesFacts]
 
 def held_contributors(connection: Connection, series_ids: Iterable[bytes]) -> frozenset[str]:
     """Whose series these are, as far as this holder has shares of them that it has not erased."""
-    found = (rows.find(connection, series_id) for series_id in series_ids)
     return frozenset(
-        stored.contributor for stored in found if stored is not None and stored.destruction_receipt is None
+        stored.contributor
+        for series_id in series_ids
+        if (stored := rows.find(connection, series_id)) is not None
+        and rows.sealed_shares(connection, series_id) is not None
     )

@@ -1,4 +1,4 @@
-"""The holder's own log: every acceptance, evaluation and destruction, in the transaction that makes it so.
+"""The holder's own log: every acceptance, evaluation, destruction and expiry, in the transaction that makes it so.
 
 Rule (AUDIT 1): a leaf is canonical JSON of version, kind, time and a salted digest; the record lies beside it. A
 checkpoint bears two signatures, of the log key and of the signing key: who pinned a space document has the second,
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.protocol import checkpoint, leaves
 from broker.protocol.errors import BadInput, NarrowgateError, Unavailable, VerificationFailed
-from broker.protocol.messages.base import Bytes32, Count, Id16, Message, RandomBytes, Slug, encode
+from broker.protocol.messages.base import Bytes32, Count, Id16, Message, RandomBytes, Seconds, Slug, encode
 from broker.protocol.messages.evaluation import Quorum
 from broker.protocol.messages.log import LeafPage
 from broker.protocol.messages.vocabulary import RecordKind
@@ -65,6 +65,15 @@ class ShareDestroyed(Message):
     series_id: Bytes32
     x: Count
     withdrawal_digest: Bytes32
+
+
+class ShareExpired(Message):
+    """SHARE_EXPIRED: the series' retention is over, and this holder erased its shares."""
+
+    v: Literal[1] = 1
+    series_id: Bytes32
+    x: Count
+    retain_until: Seconds
 
 
 class OwnLog:

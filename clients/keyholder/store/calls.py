@@ -22,6 +22,14 @@ def use_nonce(connection: Connection, kid: str, nonce: str, now: int, expires_at
     return True
 
 
+def forget(connection: Connection, now: int) -> int:
+    """Delete the nonces and idempotency keys that are over. Returns how many."""
+    return sum(
+        connection.execute(delete(table).where(table.c.expires_at < now)).rowcount
+        for table in (nonces, idempotency_keys)
+    )
+
+
 def use_idempotency_key(
     connection: Connection, kid: str, idempotency_key: str, call_digest: bytes, now: int
 ) -> None:

@@ -1,7 +1,8 @@
 """Queries on prekeys, series and their sealed shares.
 
 Rule: what comes in and goes out as a share or private key is sealed; this module opens nothing. A used or expired
-prekey, and a withdrawn series' shares, are deleted rows under secure_delete, gone once the write-ahead log is emptied.
+prekey, and the shares of a series that is withdrawn or past its retention, are deleted rows under secure_delete, gone
+once the write-ahead log is emptied.
 """
 
 from collections.abc import Iterable
@@ -24,7 +25,7 @@ class StoredPrekey:
 
 @dataclass(frozen=True)
 class StoredSeries:
-    """A series this holder accepted. `destruction_receipt` is set once its shares are gone."""
+    """A series this holder accepted. `destruction_receipt` is set once its contributor took it back."""
 
     series_id: bytes
     space_id: bytes
@@ -99,10 +100,21 @@ def sealed_shares(connection: Connection, series_id: bytes) -> bytes | None:
     ).scalar_one_or_none()
 
 
+def with_shares(connection: Connection) -> tuple[StoredSeries, ...]:
+    """Every series whose shares are still here, by id."""
+    query = select(series).join(shares, shares.c.series_id == series.c.series_id).order_by(series.c.series_id)
+    return tuple(StoredSeries(**row._mapping) for row in connection.execute(query))
+
+
 def commitment_owner(connection: Connection, commitment: bytes) -> bytes | None:
     """The series that first used a commitment as C_0, if any."""
     query = select(first_commitments.c.series_id).where(first_commitments.c.commitment == commitment)
     return connection.execute(query).scalar_one_or_none()
+
+
+def expire_shares(connection: Connection, series_id: bytes) -> bool:
+    """Delete a series' shares. False when they were gone before."""
+    return connection.execute(delete(shares).where(shares.c.series_id == series_id)).rowcount == 1
 
 
 def destroy_shares(connection: Connection, series_id: bytes, withdrawal: str, receipt: str) -> None:

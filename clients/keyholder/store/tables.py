@@ -66,7 +66,8 @@ series = Table(
     Column("destruction_receipt", Text),  # set once: the shares are gone
 )
 
-# Both shares of a series, sealed in one piece; the row goes when the series is withdrawn.
+# Both shares of a series, sealed in one piece; the row goes when the series is withdrawn or its
+# retention is over.
 shares = Table(
     "shares",
     METADATA,

@@ -159,3 +159,10 @@ def test_errors_have_the_exit_codes_of_every_command(
     found = _here(*(word.replace("DIR", str(home)) for word in arguments))
     assert (found.exit_code, found.stdout) == (code, "")
     assert found.stderr
+
+
+def test_the_operator_purges_a_running_broker(home: Path, serving: "subprocess.Popen[str]") -> None:
+    purged = _run("purge", home, "--json")
+    assert purged.returncode == 0, purged.stderr
+    assert json.loads(purged.stdout) == {"deposits": 0, "series": 0, "records": 0, "matches": 0, "calls": 0}
+    assert "0 records are deleted" in _here("purge", home).stdout

@@ -164,6 +164,7 @@ def upgrade() -> None:
         sa.Column("withdrawal", sa.Text(), nullable=True),
         sa.Column("withdrawn_index", sa.BigInteger(), nullable=True),
         sa.Column("destroyed_index", sa.BigInteger(), nullable=True),
+        sa.Column("expired_index", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("series_id", name=op.f("pk_series")),
     )
     with op.batch_alter_table("series", schema=None) as batch_op:
@@ -211,6 +212,9 @@ def upgrade() -> None:
         sa.Column("admitted_index", sa.BigInteger(), nullable=False),
         sa.Column("completed_index", sa.BigInteger(), nullable=True),
         sa.Column("serving_index", sa.BigInteger(), nullable=True),
+        sa.Column("withdrawal", sa.Text(), nullable=True),
+        sa.Column("withdrawn_index", sa.BigInteger(), nullable=True),
+        sa.Column("expired_index", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["series_id"], ["series.series_id"], name=op.f("fk_deposits_series_id")),
         sa.PrimaryKeyConstraint("deposit_number", name=op.f("pk_deposits")),
         sa.UniqueConstraint("deposit_id", name=op.f("uq_deposits_deposit_id")),
@@ -251,6 +255,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("request_id", name=op.f("uq_permits_request_id")),
     )
     op.create_table(
+        "record_withdrawals",
+        sa.Column("deposit_number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("log_index", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["deposit_number"],
+            ["deposits.deposit_number"],
+            name=op.f("fk_record_withdrawals_deposit_number"),
+        ),
+        sa.PrimaryKeyConstraint("deposit_number", "number", name=op.f("pk_record_withdrawals")),
+    )
+    op.create_table(
         "batches",
         sa.Column("deposit_number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("batch_number", sa.Integer(), nullable=False),
@@ -275,6 +292,7 @@ def downgrade() -> None:
     """Undo this version."""
     op.drop_table("matches")
     op.drop_table("batches")
+    op.drop_table("record_withdrawals")
     op.drop_table("permits")
     op.drop_table("first_commitments")
     op.drop_table("destruction_receipts")

@@ -198,3 +198,45 @@ def test_a_space_is_founded_and_joined_from_files(narrowgate: Command, case: Con
     shown = narrowgate("space", "show", case.partner.vault.directory)
     assert "TRIAL" in shown.stdout
     assert "Payments company" in shown.stdout
+
+
+def test_one_deposit_is_withdrawn_by_the_id_that_the_list_shows(
+    narrowgate: Command, paths: dict[str, Path]
+) -> None:
+    deposits = _add(narrowgate, paths)["deposits"]
+    deposit_id = deposits[0]["deposit_id"]
+    assert deposit_id in narrowgate("deposit", "list", paths["home"]).stdout
+    result = narrowgate("deposit", "withdraw", paths["home"], deposit_id, "--reason", "By mistake", "--json")
+    assert json.loads(result.stdout) == {"deposit_id": deposit_id, "series_id": deposits[0]["series_id"]}
+    listed = json.loads(narrowgate("deposit", "list", paths["home"], "--json").stdout)["series"]
+    states = {each["deposit_id"]: each["state"] for series in listed for each in series["deposits"]}
+    assert states == {deposit_id: "withdrawn", deposits[1]["deposit_id"]: "serving"}
+    assert {series["state"] for series in listed} == {"open"}
+
+
+def test_identifiers_in_a_file_are_taken_back_and_not_printed(
+    narrowgate: Command, paths: dict[str, Path]
+) -> None:
+    deposit_id = _add(narrowgate, paths)["deposits"][0]["deposit_id"]
+    numbers = paths["home"].parent / "numbers.txt"
+    numbers.write_text("phone\n+44 7700 900101\n+44 7700 900999\n")
+    arguments = ("deposit", "withdraw-identifiers", paths["home"], numbers, "--reason", "By mistake")
+    result = narrowgate(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    (taken,) = json.loads(result.stdout)["deposits"]
+    assert (taken["deposit_id"], taken["records"], taken["identifiers_left"]) == (deposit_id, 1, 1)
+    again = narrowgate(*arguments)
+    assert "0 records from 0 deposits" in again.stdout
+    assert "900101" not in result.output + again.output
+
+
+def test_one_line_that_cannot_be_read_takes_nothing_back(narrowgate: Command, paths: dict[str, Path]) -> None:
+    _add(narrowgate, paths)
+    numbers = paths["home"].parent / "numbers.txt"
+    numbers.write_text("phone\n+44 7700 900101\ncall me\n")
+    result = narrowgate("deposit", "withdraw-identifiers", paths["home"], numbers, "--reason", "By mistake")
+    assert result.exit_code == 6
+    assert "nothing was taken back" in result.stderr
+    assert "call me" not in result.output
+    listed = json.loads(narrowgate("deposit", "list", paths["home"], "--json").stdout)["series"]
+    assert sorted(each["records"] for series in listed for each in series["deposits"]) == [1, 2]

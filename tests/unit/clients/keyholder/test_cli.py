@@ -114,3 +114,17 @@ def test_serve_answers_until_it_is_stopped_and_prints_nothing_of_calls(stopped: 
         output, _ = process.communicate(timeout=20)
     assert process.returncode in (0, -signal.SIGTERM)
     assert b"canary" not in output
+
+
+def test_purge_erases_what_is_past_its_retention(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    deal = world.deal()
+    world.deliver(deal)
+    world.holder.close()
+    world.holders.clear()
+    folder = world.directory / HOLDER_IDS[0]
+    monkeypatch.setattr("clients.keyholder.cli.clock", lambda: NOW)
+    assert run("purge", folder) == {"series": 0, "calls": 0}
+    end = deal.manifest.conditions.retain_until
+    monkeypatch.setattr("clients.keyholder.cli.clock", lambda: end)
+    assert run("purge", folder)["series"] == 1
+    assert run("status", folder)["series_held"] == 0

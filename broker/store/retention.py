@@ -1,0 +1,65 @@
+"""Queries about what has had its time: deposits and series past their retention, matched tokens, calls.
+
+Rule: the selection reads and deletes nothing; what it names is looked at again in the transaction that deletes it.
+Whether a time is over, the caller says with `now`.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, exists, select
+
+from broker.store.deposits import LIVE_STATES, StoredDeposit
+from broker.store.requests import RELEASING
+from broker.store.series import SERVING_STATES, StoredSeries
+from broker.store.tables import deposits, idempotency_keys, matches, nonces, permits, requests, series
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """How many rows went: matched tokens, and what is kept of calls."""
+
+    matches: int
+    calls: int
+
+
+def expired_deposits(connection: Connection, now: int) -> tuple[tuple[StoredDeposit, int], ...]:
+    """Deposits whose records are still here though the retention of their series is over at `now`, with that time;
+    in order of their declaration."""
+    query = (
+        select(deposits, series.c.retain_until)
+        .join(series, series.c.series_id == deposits.c.series_id)
+        .where(series.c.retain_until <= now, deposits.c.state.in_(LIVE_STATES))
+        .order_by(deposits.c.deposit_number)
+    )
+    names = [column.name for column in deposits.columns]
+    return tuple(
+        (StoredDeposit(**{name: row._mapping[name] for name in names}), row.retain_until)
+        for row in connection.execute(query)
+    )
+
+
+def expired_series(connection: Connection, now: int) -> tuple[StoredSeries, ...]:
+    """Series whose retention is over at `now`, that nobody withdrew, and that have no record left; by series_id."""
+    left = exists().where(deposits.c.series_id == series.c.series_id, deposits.c.state.in_(LIVE_STATES))
+    query = (
+        select(series)
+        .where(series.c.retain_until <= now, series.c.state.in_(SERVING_STATES), ~left)
+        .order_by(series.c.series_id)
+    )
+    return tuple(StoredSeries(**row._mapping) for row in connection.execute(query))
+
+
+def forget(connection: Connection, now: int, matches_until: int) -> Forgotten:
+    """Delete nonces and idempotency keys that are over at `now`, and the matched tokens of permits that ended at or
+    before `matches_until`, but for a release that a crash interrupted and that still goes on from them."""
+    ended = (
+        select(permits.c.permit_id)
+        .join(requests, requests.c.request_id == permits.c.request_id)
+        .where(permits.c.expires_at <= matches_until, requests.c.state != RELEASING)
+    )
+    gone = connection.execute(delete(matches).where(matches.c.permit_id.in_(ended))).rowcount
+    calls = sum(
+        connection.execute(delete(table).where(table.c.expires_at < now)).rowcount
+        for table in (nonces, idempotency_keys)
+    )
+    return Forgotten(gone, calls)

@@ -1,0 +1,181 @@
+"""Take back one deposit, or what was deposited of some identifiers; a whole series is `clients.contributor`'s.
+
+Rule (decision 0006): identifiers stay here. Their tokens are derived under k, so this works while the series is open;
+what goes out is a signed statement with the root over the records that remain, and beside it the tokens, which the
+broker neither keeps nor logs. Each statement is kept in the home before it is sent and finished before the next, so
+that a run that was killed goes on with the same one.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from broker.protocol import documents, merkle, tokens
+from broker.protocol.errors import BadInput, Conflict, NotFound
+from broker.protocol.messages.base import RandomBytes
+from broker.protocol.messages.deposits import (
+    MAXIMUM_WITHDRAWN,
+    TOKEN_BYTES,
+    DepositWithdrawal,
+    RecordWithdrawal,
+    RecordWithdrawalSubmission,
+    withdrawn_digest,
+)
+from broker.protocol.messages.envelopes import DocumentMessage
+from broker.protocol.messages.parties import Space
+from broker.protocol.messages.vocabulary import RecordKind
+from clients import record_leaves
+from clients.deposit_folder import DepositFolder, all_deposits
+from clients.home import Home
+from clients.recorded import post_recorded
+from clients.series_folder import SeriesFolder, SeriesState
+from clients.transport import Caller, Clock
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """Records taken back from one deposit, and how many identifiers are left in it."""
+
+    deposit_id: bytes
+    series_id: bytes
+    records: int
+    identifiers_left: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of the identifiers: from which deposits records went, and which deposits could not be looked into,
+    since the keys of their series are erased; those can only be withdrawn whole."""
+
+    taken: tuple[TakenBack, ...]
+    closed: tuple[bytes, ...]
+
+
+class TakingBack:
+    """The acts of one contributor. `caller` signs with the home's key."""
+
+    def __init__(self, home: Home, caller: Caller, clock: Clock, random_bytes: RandomBytes) -> None:
+        self._home = home
+        self._caller = caller
+        self._clock = clock
+        self._random_bytes = random_bytes
+
+    def withdraw_deposit(self, deposit_id: bytes, reason: str) -> None:
+        """Take one deposit back; the rest of its series goes on. Again, it changes nothing.
+
+        Raises NotFound (no such deposit in this home), Conflict (gone already), or what the broker refuses with."""
+        deposit = DepositFolder(self._home, deposit_id)
+        if deposit.entry.stage == "refused":
+            raise Conflict("The broker refused this deposit, so there is nothing to take back.")
+        space, _ = self._of(deposit)
+        statement = DepositWithdrawal(deposit_id=deposit_id, reason=reason, withdrawn_at=self._clock())
+        kept = deposit.keep("withdrawal", documents.sign(statement, self._home.signing_key).document)
+        try:
+            path = f"/v1/deposits/{deposit_id.hex()}/withdraw"
+            body = DocumentMessage(document=kept)
+            post_recorded(self._caller, path, body, space, RecordKind.DEPOSIT_WITHDRAWN)
+        except NotFound:
+            if deposit.entry.stage != "masked":
+                raise
+            # It broke off before the broker heard of it.
+        deposit.move_to("withdrawn", self._clock())
+
+    def withdraw_identifiers(
+        self, space: Space, identifiers: Mapping[str, Sequence[str]], reason: str
+    ) -> Result:
+        """Take back whatever this home deposited of these identifiers in a space.
+
+        Args:
+            identifiers: canonical texts by identifier type.
+
+        Again, it finds nothing more. Raises BadInput (none given), Conflict (a deposit is not finished), NotFound,
+        VerificationFailed, or what the broker refuses with."""
+        if not any(identifiers.values()):
+            raise BadInput("There is no identifier to take back.")
+        taken, closed = [], []
+        for deposit in all_deposits(self._home):
+            found, series = self._of(deposit)
+            texts = identifiers.get(series.manifest.payload.identifier_type, ())
+            over = series.manifest.payload.conditions.retain_until <= self._clock()
+            if found.space_id != space.space_id or not texts or over:
+                continue
+            if deposit.entry.stage == "masked":
+                raise Conflict("A deposit is not finished. Finish it first: narrowgate deposit resume")
+            if deposit.entry.stage != "serving":
+                continue
+            if series.state is SeriesState.CLOSED:
+                closed.append(deposit.deposit_id)
+                continue
+            taken += list(self._take(deposit, series, found, texts, reason))
+        return Result(tuple(taken), tuple(closed))
+
+    def _take(
+        self, deposit: DepositFolder, series: SeriesFolder, space: Space, texts: Iterable[str], reason: str
+    ) -> Iterator[TakenBack]:
+        """The one result of a deposit, if it holds any of them."""
+        # 1. A statement that was kept and perhaps not sent is finished first: the next one follows it.
+        before = self._finish_pending(deposit, space)
+        # 2. Which of them are in this deposit?
+        number, root = deposit.last_declared()
+        leaves = record_leaves.load(self._home.vault, deposit.deposit_id, root)
+        held = sorted(set(self._tokens(deposit, series, space, texts)) & set(leaves))
+        # 3. So many a statement.
+        for at in range(0, len(held), MAXIMUM_WITHDRAWN):
+            chunk = held[at : at + MAXIMUM_WITHDRAWN]
+            number += 1
+            leaves = record_leaves.without(leaves, set(chunk))
+            self._state(deposit, number, chunk, leaves, reason)
+            self._finish_pending(deposit, space)
+        if held or before:
+            yield TakenBack(deposit.deposit_id, series.series_id, len(held) + before, len(leaves) - 1)
+
+    def _tokens(
+        self, deposit: DepositFolder, series: SeriesFolder, space: Space, texts: Iterable[str]
+    ) -> Iterator[bytes]:
+        salt, keys = self._home.salt(space), series.keys()
+        for text in texts:
+            outputs = tokens.mask(keys.k_match, None, tokens.salted_hash(salt, text))
+            yield tokens.derive(outputs.y_match, series.series_id, space.space_id, deposit.deposit_id)
+
+    def _state(
+        self,
+        deposit: DepositFolder,
+        number: int,
+        chunk: Sequence[bytes],
+        leaves: Mapping[bytes, bytes],
+        reason: str,
+    ) -> None:
+        """Sign a statement and keep it with its tokens, before anybody hears of it."""
+        nonce, data = self._random_bytes(32), b"".join(chunk)
+        statement = RecordWithdrawal(
+            deposit_id=deposit.deposit_id,
+            number=number,
+            tokens_digest=withdrawn_digest(nonce, data),
+            records_withdrawn=len(chunk),
+            records=len(leaves),
+            root=merkle.root_of(leaves.values()),
+            reason=reason,
+            withdrawn_at=self._clock(),
+        )
+        document = documents.sign(statement, self._home.signing_key).document
+        deposit.keep_pending(RecordWithdrawalSubmission(document=document, nonce=nonce, tokens=data))
+
+    def _finish_pending(self, deposit: DepositFolder, space: Space) -> int:
+        """Send the statement that is kept, if one is, and note that it took effect. Returns its number of records."""
+        pending = deposit.pending()
+        if pending is None:
+            return 0
+        path = f"/v1/deposits/{deposit.deposit_id.hex()}/withdraw-records"
+        post_recorded(self._caller, path, pending, space, RecordKind.RECORDS_WITHDRAWN)
+        signed = documents.verify(RecordWithdrawal, pending.document, self._home.identity.signing_key)
+        data = pending.tokens
+        gone = {data[at : at + TOKEN_BYTES] for at in range(0, len(data), TOKEN_BYTES)}
+        # The leaves may be the new ones already: a crash can stand between any two of these steps.
+        roots = (deposit.last_declared()[1], signed.payload.root)
+        leaves = record_leaves.load(self._home.vault, deposit.deposit_id, *roots)
+        record_leaves.replace(self._home.vault, deposit.deposit_id, record_leaves.without(leaves, gone))
+        deposit.finish_pending(signed)
+        return len(gone)
+
+    def _of(self, deposit: DepositFolder) -> tuple[Space, SeriesFolder]:
+        series = SeriesFolder(self._home, deposit.declaration.payload.series_id)
+        return self._home.space(series.manifest.payload.space_id).payload, series
