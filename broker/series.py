@@ -180,20 +180,6 @@ def own_series(connection: Connection, caller: Caller, series_id: bytes) -> rows
     return known
 
 
-def manifest_of(connection: Connection, known: rows.StoredSeries) -> Signed[SeriesManifest]:
-    """A stored series' manifest, verified again under the key its contributor had in the roster it names.
-
-    Raises NotFound or VerificationFailed."""
-    space = load_space(connection, known.space_id).payload
-    member = next((each for each in space.members if each.agency_id == known.contributor), None)
-    if member is None:
-        raise NotFound("The contributor of this series is no member any more.")
-    signed = verify(SeriesManifest, known.manifest, member.signing_key)
-    if signed.payload_digest != known.series_id:
-        raise VerificationFailed("A stored manifest is not that of its series.")
-    return signed
-
-
 def _check_fits(manifest: SeriesManifest, space: Space) -> None:
     if manifest.roster_version != space.roster_version:
         raise Conflict(

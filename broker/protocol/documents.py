@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jws
@@ -26,7 +25,7 @@ from broker.protocol.messages.base import MessageT, blob_from_text, blob_to_text
 ALGORITHM = "Ed25519"
 MAXIMUM_DOCUMENT_BYTES = 4 * 1024 * 1024
 
-__all__ = ["InvalidSignature", "Signed", "key_identifier", "public_bytes", "sign", "unverified_kid", "verify"]
+__all__ = ["Signed", "key_identifier", "public_bytes", "sign", "unverified_kid", "verify"]
 
 
 @dataclass(frozen=True)
