@@ -1,14 +1,15 @@
 """What a requester keeps of a request: one folder a request in its home, written step by step.
 
 Rule: a step's result is kept before the next step is taken, so that a killed program goes on where it was; tokens are
-kept before they are sent, so that a retry sends the same. Blinds, salted hashes and the holders' answers stay sealed
-for the retention period: with them an authorised auditor can have any index opened (DESIGN 2.8). Tokens are erased
-once the answer is kept.
+kept before they are sent, so that a retry sends the same. Blinds, salted hashes, the holders' answers and the tokens
+stay sealed for the retention period: with them an authorised auditor can have any index opened (DESIGN 2.8). After it
+`forget` erases them; the signed papers stay.
 
-It checks nothing and sends nothing: see `clients.requester`.
+It checks nothing and sends nothing: see `clients.requester`, `clients.draw_opening`, `clients.forgetting`.
 
     requests/ID/{request.jws, plan, findings.json, refusal.json, admission.json, answers/1-2/HANDLE-1, tokens,
-                 disclosure.jws, answer}          plan, answers, tokens and answer are sealed
+                 disclosure.jws, answer, draw-DRAW.jws, forgotten.json}
+                                                            plan, answers, tokens and answer are sealed
 """
 
 from typing import Annotated, Any, Literal
@@ -24,6 +25,7 @@ from broker.protocol.messages.base import (
     Id16,
     Message,
     Name,
+    Seconds,
     Slug,
     Text,
     blob_from_text,
@@ -38,7 +40,8 @@ from broker.protocol.messages.vocabulary import Tier
 from clients.remote import RefusedByGate
 from clients.vault import Vault
 
-State = Literal["prepared", "refused", "admitted", "evaluated", "answered"]
+State = Literal["prepared", "refused", "admitted", "evaluated", "answered", "forgotten"]
+_FORGOTTEN_FILES = ("plan", "tokens", "answer", "disclosure.jws", "disclosure-false.jws")
 
 
 class PlannedBatch(Message):
@@ -118,6 +121,13 @@ class Refusal(Message):
         return RefusedByGate("refused", self.detail, members)
 
 
+class Forgotten(Message):
+    """That the retention is over, and since when nothing of the identifiers is left here."""
+
+    v: Literal[1] = 1
+    forgotten_at: Seconds
+
+
 class RequestFolder:
     """The files of one request."""
 
@@ -132,6 +142,7 @@ class RequestFolder:
     def state(self) -> State:
         """How far the request has come."""
         steps: tuple[tuple[str, State], ...] = (
+            ("forgotten.json", "forgotten"),
             ("answer", "answered"),
             ("refusal.json", "refused"),
             ("tokens", "evaluated"),
@@ -229,6 +240,11 @@ class RequestFolder:
         name = self._answer_name(quorum, handle, x)
         return read(EvaluationAnswer, self._vault.read_secret(name)) if self._vault.exists(name) else None
 
+    def quorums(self) -> tuple[tuple[int, ...], ...]:
+        """The quorums of which some answer is kept."""
+        names = self._vault.names(f"{self._folder}/answers")
+        return tuple(tuple(map(int, name.split("-"))) for name in names)
+
     def keep_tokens(self, tokens: Tokens) -> None:
         """Keep the submission before it is sent."""
         self._vault.write_secret(f"{self._folder}/tokens", encode(tokens))
@@ -246,9 +262,8 @@ class RequestFolder:
         self._vault.write_text(f"{self._folder}/disclosure{'-false' if false else ''}.jws", document)
 
     def keep_answer(self, answer: Answer) -> None:
-        """Keep the answer, and erase the tokens, which nobody needs any more."""
+        """Keep the answer. The tokens stay beside it for an auditor's draw."""
         self._vault.write_secret(f"{self._folder}/answer", encode(answer))
-        self._vault.erase(f"{self._folder}/tokens")
         self.forget_refusal()
 
     def answer(self) -> Answer | None:
@@ -256,6 +271,22 @@ class RequestFolder:
         if not self._has("answer"):
             return None
         return read(Answer, self._vault.read_secret(f"{self._folder}/answer"))
+
+    # --- audited, and over ---
+
+    def keep_draw(self, draw_id: bytes, order: str) -> None:
+        """Keep an auditor's order that was followed: what was opened, and for whom."""
+        self._vault.write_text(f"{self._folder}/draw-{draw_id.hex()}.jws", order)
+
+    def forget(self, now: int) -> None:
+        """Erase identifiers, blinds, the holders' answers, tokens and the result. Cut short, it is run again."""
+        self._vault.write_message(f"{self._folder}/forgotten.json", Forgotten(forgotten_at=now))
+        answers = f"{self._folder}/answers"
+        for quorum in self._vault.names(answers):
+            for name in self._vault.names(f"{answers}/{quorum}"):
+                self._vault.erase(f"{answers}/{quorum}/{name}")
+        for name in _FORGOTTEN_FILES:
+            self._vault.erase(f"{self._folder}/{name}")
 
 
 def request_ids(vault: Vault) -> tuple[bytes, ...]:

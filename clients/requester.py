@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from broker.protocol import documents, oprf, tokens
 from broker.protocol.documents import Signed
-from broker.protocol.errors import BadInput, Conflict, NotPermitted, VerificationFailed
+from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted, VerificationFailed
 from broker.protocol.group import split_elements
 from broker.protocol.messages.base import RandomBytes
 from broker.protocol.messages.envelopes import DocumentMessage
@@ -332,6 +332,8 @@ class Requester:
     def _open(self, request_id: bytes) -> tuple[RequestFolder, Signed[Request]]:
         folder = self._folder(request_id)
         signed = folder.request(self._home.identity.signing_key)
+        if folder.state == "forgotten":
+            raise NotFound("The retention of this request is over, and its secrets are erased.")
         request = signed.payload
         if (request.space_id, request.roster_version) != (self._space.space_id, self._space.roster_version):
             raise NotPermitted("The request was prepared in another space, or under another roster of it.")

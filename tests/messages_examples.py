@@ -1,6 +1,6 @@
 """One example of each wire type, of fixed values in reserved ranges: what the byte-exact vectors are made from."""
 
-from broker.protocol.messages import deposits, envelopes, evaluation, log, parties, requests, series
+from broker.protocol.messages import deposits, draws, envelopes, evaluation, log, parties, requests, series
 from broker.protocol.messages.base import Message
 from broker.protocol.messages.vocabulary import (
     AgencyKind,
@@ -283,6 +283,58 @@ EXAMPLES: tuple[Message, ...] = (
         released_at=NOW,
         trial=True,
         proof=PROOF,
+    ),
+    draws.DrawOrder(
+        draw_id=ID,
+        space_id=ID,
+        request_id=ID,
+        request_digest=DIGEST,
+        drawn=(draws.DrawnIndices(identifier_type="phone", indices=(0, 1)),),
+        auditor="auditor-1",
+        wrapping_key=b"wrapping key",
+        ordered_at=NOW,
+        expires_at=NOW + 14 * 86_400,
+    ),
+    draws.DrawSecrets(
+        nonce=DIGEST,
+        salt=KEY,
+        opened=(
+            draws.OpenedIndex(
+                identifier_type="phone",
+                index=1,
+                identifier="phone/1|+447700900123",
+                salted_hash=bytes(64),
+                blind=DIGEST,
+                point=ELEMENTS[1],
+            ),
+        ),
+    ),
+    draws.DrawOpening(
+        draw_id=ID,
+        order_digest=DIGEST,
+        space_id=ID,
+        request_id=ID,
+        requester="unit-1",
+        wrapped=b"wrapped",
+        secrets_digest=DIGEST,
+        evidence_digest=KEY,
+        opened_at=NOW,
+    ),
+    draws.OpenedDraw(
+        opening=DOCUMENT,
+        evidence=draws.DrawEvidence(
+            request=DOCUMENT,
+            admission=requests.Admission(permit=DOCUMENT, series=(), sealed_records=()),
+            points=(draws.BatchPoints(identifier_type="phone", points=b"".join(ELEMENTS)),),
+            evaluated=(
+                draws.EvaluatedSeries(
+                    handle=ID,
+                    quorum=(1, 2),
+                    answers=tuple(draws.HolderElements(x=x, chunks=(CHUNK,)) for x in (1, 2)),
+                ),
+            ),
+            submission=requests.TokenSubmission(permit_id=ID, nonce=DIGEST, lists=(TOKENS,)),
+        ),
     ),
     evaluation.EvaluationCall(
         permit=DOCUMENT,
