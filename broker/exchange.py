@@ -13,7 +13,7 @@ time, so an interrupted call is sent again and goes on where it stopped.
 import hashlib
 from collections.abc import Sequence
 
-from broker import admission, permits
+from broker import admission, askings, permits
 from broker.admission import Candidate, Filed
 from broker.audit.records import (
     Failed,
@@ -121,6 +121,7 @@ def _admit(
     terms = permits.terms_of(broker, filed, found, decision, now)
     record = AdmissionRecord(terms=terms, decision=decision.text)
     receipt = broker.audit.append(connection, RecordKind.ADMITTED, record, now)
+    askings.note(connection, decision)
     admitted = Admitted.by(terms, receipt)
     permit, answer = permits.issue(broker, filed, admitted, found, decision.notes)
     request_id, counted = filed.request.payload.request_id, terms.tier is Tier.COUNT
@@ -155,6 +156,7 @@ def _refuse(
         decision=decision.text,
     )
     receipt = broker.audit.append(connection, RecordKind.REFUSED, record, now)
+    askings.note(connection, decision)
     refusal = GateRefusal(decision, receipt)
     permits.keep(connection, filed, digest, rows.REFUSED, permits.write_told(refusal.told), receipt)
     return refusal

@@ -1,12 +1,13 @@
 """One example of each wire type, of fixed values in reserved ranges: what the byte-exact vectors are made from."""
 
-from broker.protocol.messages import deposits, envelopes, evaluation, log, parties, requests, series
+from broker.protocol.messages import deposits, envelopes, evaluation, log, outcomes, parties, requests, series
 from broker.protocol.messages.base import Message
 from broker.protocol.messages.vocabulary import (
     AgencyKind,
     Authority,
     Collection,
     Consent,
+    MatchOutcome,
     Offence,
     Outcome,
     PayloadCategory,
@@ -144,6 +145,7 @@ SPACE = parties.Space(
     count_budget_millis=10_000,
     founded_at=NOW,
 )
+MATCH = outcomes.OutcomeEntry(deposit_id=DIGEST, token=ID, outcome=MatchOutcome.USEFUL)
 CHUNK = evaluation.Chunk(elements=b"".join(ELEMENTS), proof=bytes(64))
 
 EXAMPLES: tuple[Message, ...] = (
@@ -283,6 +285,32 @@ EXAMPLES: tuple[Message, ...] = (
         released_at=NOW,
         trial=True,
         proof=PROOF,
+    ),
+    outcomes.OutcomeReport(
+        request_id=ID,
+        requester="unit-1",
+        disclosure_digest=DIGEST,
+        number=1,
+        entries_digest=outcomes.entries_digest(DIGEST, (MATCH,)),
+        useful=1,
+        false_match=0,
+        victim_identified=0,
+        not_yet_known=0,
+        reported_at=NOW,
+    ),
+    outcomes.OutcomeSubmission(document=DOCUMENT, nonce=DIGEST, entries=(MATCH,)),
+    outcomes.Statistics(
+        least=5,
+        epsilon_millis=500,
+        months=(
+            outcomes.SeriesMonth(
+                series_id=DIGEST,
+                month="2026-09",
+                asked=10,
+                verdicts=(outcomes.Cell(name="admitted", requests=10),),
+                rules=(outcomes.Cell(name="G2", requests=10, law="Law"),),
+            ),
+        ),
     ),
     evaluation.EvaluationCall(
         permit=DOCUMENT,

@@ -16,7 +16,7 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Claims
 from broker.protocol.messages.vocabulary import Tier
 from clients.cli import claims as claims_paper
-from clients.cli import run
+from clients.cli import report, run
 from clients.cli.hits import write_hits
 from clients.cli.papers import read_paper, write_paper
 from clients.home import Home
@@ -192,6 +192,9 @@ def list_requests(directory: run.HomeFolder, as_json: run.Json = False) -> None:
         for facts in listed
     ]
     run.show({"requests": listed}, "\n".join(lines) or "No request yet.", as_json=as_json)
+
+
+app.command()(report.report)
 
 
 # --- what the commands share ---
