@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from broker.protocol.messages.base import encode
@@ -27,7 +28,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     made.deposit("ngo-1", range(12, 20))
     monkeypatch.setattr(run, "new_transport", lambda: made.wire)
     monkeypatch.setattr(run, "clock", made.clock)
+    before = structlog.get_config()
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     yield made
+    structlog.configure(**before)
     made.close()
 
 
