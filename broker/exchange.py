@@ -15,7 +15,7 @@ time, so an interrupted call is sent again and goes on where it stopped.
 import hashlib
 from collections.abc import Sequence
 
-from broker import admission, openings, permits, releases
+from broker import admission, askings, openings, permits, releases
 from broker.admission import Candidate, Filed
 from broker.audit.records import Failed, Released, RequestRefused, TokensOfSeries, TokensReceived
 from broker.context import Broker
@@ -126,6 +126,7 @@ def _admit(
     terms = permits.terms_of(broker, filed, found, decision, now)
     record = AdmissionRecord(terms=terms, decision=decision.text)
     receipt = broker.audit.append(connection, RecordKind.ADMITTED, record, now)
+    askings.note(connection, decision)
     admitted = Admitted.by(terms, receipt)
     permit, answer = permits.issue(broker, filed, admitted, found, decision.notes)
     request_id, counted = filed.request.payload.request_id, terms.tier is Tier.COUNT
@@ -168,6 +169,7 @@ def _refuse(
         decision=decision.text,
     )
     receipt = broker.audit.append(connection, RecordKind.REFUSED, record, now)
+    askings.note(connection, decision)
     refusal = GateRefusal(decision, receipt)
     permits.keep(connection, filed, submission, rows.REFUSED, permits.write_told(refusal.told), receipt)
     return refusal

@@ -9,6 +9,7 @@ operator's call. It withdraws nothing.
 
 from collections.abc import Callable
 
+from broker import statistics
 from broker.audit.records import DepositExpired, SeriesExpired
 from broker.context import Broker
 from broker.protocol.messages.vocabulary import RecordKind
@@ -41,7 +42,10 @@ def purge(broker: Broker, stopped: Callable[[], bool] = lambda: False) -> Purged
     with broker.database.read() as connection:
         due = rows.expired_series(connection, now)
     series = sum(_expire_series(broker, each, now) for each in due if not stopped())
+    # The month's rows of who asked are deleted as what may be told of them is published.
+    statistics.publish_due(broker)
     with broker.database.write() as connection:
+        statistics.forget(broker, connection)
         forgotten = rows.forget(connection, now, now - broker.settings.match_days * DAY_SECONDS)
     # Always: the purge before this one may have found the log in use.
     broker.database.empty_wal()

@@ -45,6 +45,16 @@ class Settings(BaseSettings):
     """How long a permit may be used."""
     match_days: Annotated[int, Field(ge=1, le=3650)] = 30
     """How long matched tokens stay after their permit's end."""
+    statistics_least: Annotated[int, Field(ge=5, le=1000)] = 5
+    """Contributors are told no number of requests below this; others are rounded down to a multiple of it."""
+    statistics_agencies: Annotated[int, Field(ge=2, le=100)] = 3
+    """A month counts only where at least so many agencies asked, of more that could have."""
+    statistics_epsilon_millis: Annotated[int, Field(ge=1, le=10_000)] = 500
+    """Privacy loss of each number contributors are told, in thousandths."""
+    statistics_delay_days: Annotated[int, Field(ge=1, le=365)] = 7
+    """How long after its end a month is published."""
+    statistics_months: Annotated[int, Field(ge=1, le=120)] = 24
+    """How many months are kept."""
     maximum_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     """Larger bodies are refused before they are read."""
 

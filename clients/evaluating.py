@@ -109,9 +109,7 @@ class MatchQuestion:
     key: Literal["match", "open"] = "match"
     path: str = "/v1/evaluations"
 
-    def call(
-        self, sheet: SeriesSheet, members: tuple[int, ...], sealed: bytes
-    ) -> evaluation.EvaluationCall:
+    def call(self, sheet: SeriesSheet, members: tuple[int, ...], sealed: bytes) -> evaluation.EvaluationCall:
         """See `Question.call`."""
         return evaluation.EvaluationCall(
             permit=self.permitted.permit.document,

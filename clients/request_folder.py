@@ -21,6 +21,7 @@ from broker.protocol.documents import Signed
 from broker.protocol.errors import NotFound
 from broker.protocol.messages.base import (
     Blob,
+    Bytes32,
     Document,
     Id16,
     Message,
@@ -72,6 +73,14 @@ class Tokens(Message):
     orders: Annotated[tuple[tuple[int, ...], ...], Field(repr=False)]
 
 
+class HitToken(Message):
+    """One match behind a hit: what the requester reports an outcome by."""
+
+    identifier: Annotated[str, Field(repr=False)]
+    deposit_id: Bytes32
+    token: Annotated[Blob, Field(repr=False)]
+
+
 class Answer(Message):
     """What a request came to. `hits` are those of the requester's own identifiers that somebody knows."""
 
@@ -81,6 +90,7 @@ class Answer(Message):
     identifiers: int
     """How many were asked about."""
     hits: Annotated[tuple[str, ...], Field(repr=False)] = ()
+    hit_tokens: Annotated[tuple[HitToken, ...], Field(repr=False)] = ()
     noised_count: int | None = None
     contributors: int | None = None
     rules: tuple[Name, ...]

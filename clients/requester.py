@@ -39,7 +39,7 @@ from clients.evaluating import Evaluating, Progress, Question
 from clients.home import Home
 from clients.permits import VerifiedAdmission, check_time, verify_admission, verify_disclosure
 from clients.remote import RefusedByGate
-from clients.request_folder import Answer, Plan, PlannedBatch, Refusal, RequestFolder, Tokens
+from clients.request_folder import Answer, HitToken, Plan, PlannedBatch, Refusal, RequestFolder, Tokens
 from clients.transport import Caller, Clock
 
 _ANSWERED_TIERS = (Tier.COUNT, Tier.HITS)
@@ -306,6 +306,7 @@ class Requester:
             tier=disclosed.tier,
             identifiers=sum(len(planned.identifiers) for planned in plan.batches),
             hits=_hits(admission, plan, kept, frozenset(disclosed.matched)),
+            hit_tokens=_hit_tokens(admission, plan, kept, frozenset(disclosed.matched)),
             noised_count=disclosed.noised_count,
             contributors=disclosed.contributors,
             rules=disclosed.rules,
@@ -374,4 +375,18 @@ def _hits(
         planned.identifiers[index]
         for planned in plan.batches
         for index in sorted(found[planned.identifier_type])
+    )
+
+
+def _hit_tokens(
+    admission: VerifiedAdmission, plan: Plan, kept: Tokens, matched: frozenset[bytes]
+) -> tuple[HitToken, ...]:
+    """The matches behind the hits: an outcome is reported on each by deposit and token."""
+    types = {series.handle: series.identifier_type for series in admission.terms.series}
+    identifiers = {planned.identifier_type: planned.identifiers for planned in plan.batches}
+    return tuple(
+        HitToken(identifier=identifiers[types[item.handle]][index], deposit_id=item.deposit_id, token=token)
+        for item, order in zip(kept.submission.lists, kept.orders, strict=True)
+        for index, token in zip(order, _split(item.tokens, tokens.TOKEN_BYTES), strict=True)
+        if token in matched
     )

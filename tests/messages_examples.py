@@ -1,12 +1,26 @@
 """One example of each wire type, of fixed values in reserved ranges: what the byte-exact vectors are made from."""
 
-from broker.protocol.messages import deposits, draws, envelopes, evaluation, log, parties, requests, series
+from broker.protocol.messages import (
+    approvals,
+    deposits,
+    draws,
+    envelopes,
+    evaluation,
+    ladder,
+    log,
+    outcomes,
+    parties,
+    requests,
+    series,
+)
 from broker.protocol.messages.base import Message
 from broker.protocol.messages.vocabulary import (
     AgencyKind,
     Authority,
+    Capacity,
     Collection,
     Consent,
+    MatchOutcome,
     Offence,
     Outcome,
     PayloadCategory,
@@ -144,6 +158,7 @@ SPACE = parties.Space(
     count_budget_millis=10_000,
     founded_at=NOW,
 )
+MATCH = outcomes.OutcomeEntry(deposit_id=DIGEST, token=ID, outcome=MatchOutcome.USEFUL)
 CHUNK = evaluation.Chunk(elements=b"".join(ELEMENTS), proof=bytes(64))
 
 EXAMPLES: tuple[Message, ...] = (
@@ -335,6 +350,130 @@ EXAMPLES: tuple[Message, ...] = (
             ),
             submission=requests.TokenSubmission(permit_id=ID, nonce=DIGEST, lists=(TOKENS,)),
         ),
+    ),
+    outcomes.OutcomeReport(
+        request_id=ID,
+        requester="unit-1",
+        disclosure_digest=DIGEST,
+        number=1,
+        entries_digest=outcomes.entries_digest(DIGEST, (MATCH,)),
+        useful=1,
+        false_match=0,
+        victim_identified=0,
+        not_yet_known=0,
+        reported_at=NOW,
+    ),
+    outcomes.OutcomeSubmission(document=DOCUMENT, nonce=DIGEST, entries=(MATCH,)),
+    outcomes.Statistics(
+        least=5,
+        epsilon_millis=500,
+        months=(
+            outcomes.SeriesMonth(
+                series_id=DIGEST,
+                month="2026-09",
+                asked=10,
+                verdicts=(outcomes.Cell(name="admitted", requests=10),),
+                rules=(outcomes.Cell(name="G2", requests=10, law="Law"),),
+            ),
+        ),
+    ),
+    requests.ReleaseDecided(
+        permit_id=ID, request_id=ID, requester="unit-1", token_root=DIGEST, decision="{}", opening=TERMS
+    ),
+    requests.TokensAnswered(
+        document=DOCUMENT,
+        opening=requests.Opening(
+            permit=DOCUMENT,
+            series=(),
+            sealed_records=(),
+            records=(
+                ladder.ReleasedRecord(
+                    deposit_id=DIGEST,
+                    token=ID,
+                    record_version=1,
+                    sealed=b"sealed",
+                    index=0,
+                    path=(DIGEST,),
+                    declaration=DOCUMENT,
+                    change=None,
+                ),
+            ),
+            releases=(DOCUMENT,),
+        ),
+        waiting=ladder.Waiting(contributors=1, until_at=NOW),
+    ),
+    approvals.Approval(
+        approval_id=ID,
+        space_id=ID,
+        request_digest=DIGEST,
+        dossier_digest=approvals.dossier_digest("a.b.c", ("d.e.f",)),
+        approver="supervisor-1",
+        capacity=Capacity.SUPERVISOR,
+        approved_at=NOW,
+        expires_at=NOW + 86_400,
+    ),
+    approvals.ApprovalRefusal(
+        space_id=ID, request_digest=DIGEST, approver="prosecutor-1", reason="Too wide.", refused_at=NOW
+    ),
+    approvals.ApprovalWithdrawal(
+        space_id=ID,
+        request_digest=DIGEST,
+        approval_digest=KEY,
+        approver="supervisor-1",
+        reason="The suspect was released.",
+        withdrawn_at=NOW,
+    ),
+    approvals.EmergencyReview(
+        space_id=ID,
+        request_digest=DIGEST,
+        reviewer="judge-1",
+        justified=True,
+        reason="A life was in danger.",
+        reviewed_at=NOW,
+    ),
+    ladder.MatchConfirmation(
+        request_id=ID,
+        disclosure_digest=DIGEST,
+        confirmed=(ladder.Selection(identifier_type="phone", indices=(0, 1)),),
+        officer="officer-1",
+        confirmed_at=NOW,
+    ),
+    ladder.ReleaseAsks(
+        asks=(
+            ladder.ReleaseAsk(
+                permit_id=ID,
+                request_digest=DIGEST,
+                series_id=DIGEST,
+                deposit_id=KEY,
+                tokens=ID,
+                requester="unit-1",
+                purpose=Purpose.INVESTIGATE_TRAFFICKER,
+                offence=Offence.TRAFFICKING_ADULT,
+                instrument="eevidence_epoc",
+                issued_by=Authority.PROSECUTOR,
+                validated_by=Authority.JUDGE,
+                payload_category=PayloadCategory.SUBSCRIBER,
+                asked_at=NOW,
+                until_at=NOW + 7 * 86_400,
+                answered=False,
+            ),
+        )
+    ),
+    ladder.ContributorRelease(
+        permit_id=ID, request_digest=DIGEST, series_id=DIGEST, released=True, reason="", answered_at=NOW
+    ),
+    evaluation.OpeningCall(
+        permit=DOCUMENT,
+        request=DOCUMENT,
+        findings=(DOCUMENT,),
+        approvals=(DOCUMENT,),
+        releases=(DOCUMENT,),
+        earlier=(evaluation.LadderStep(request=DOCUMENT, disclosure=DOCUMENT, confirmation=DOCUMENT),),
+        paths=(((DIGEST,),),),
+        sealed_record=b"wrapped",
+        handle=ID,
+        quorum=(1, 2),
+        points=b"".join(ELEMENTS),
     ),
     evaluation.EvaluationCall(
         permit=DOCUMENT,

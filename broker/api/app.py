@@ -14,6 +14,7 @@ from broker.api import (
     health,
     log,
     operator,
+    outcomes,
     problems,
     releases,
     requests,
@@ -31,6 +32,18 @@ def create_app(broker: Broker) -> Border:
     app.state.broker = broker
     app.state.registry = registry
     problems.install(app, broker.clock)
-    for module in (health, operator, spaces, series, deposits, requests, approvals, releases, log, audit):
+    for module in (
+        health,
+        operator,
+        spaces,
+        series,
+        deposits,
+        requests,
+        outcomes,
+        approvals,
+        releases,
+        log,
+        audit,
+    ):
         app.include_router(module.router)
     return Border(app, registry)

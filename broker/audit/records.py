@@ -262,6 +262,21 @@ class Failed(Message):
     problem: Slug
 
 
+class OutcomeReported(Message):
+    """OUTCOME_REPORTED: a requester told what became of its matches. Numbers of matches, never which."""
+
+    v: Literal[1] = 1
+    request_id: Id16
+    space_id: Id16
+    requester: Slug
+    number: Count
+    report_digest: Bytes32
+    useful: Count
+    false_match: Count
+    victim_identified: Count
+    not_yet_known: Count
+
+
 class RecordsRead(Message):
     """RECORDS_READ: an auditor read records `start` up to, not including, `end`."""
 

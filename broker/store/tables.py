@@ -265,6 +265,52 @@ ledger = Table(
     Index("ix_ledger_requester", "space_id", "requester", "charged_at"),
 )
 
+# --- outcomes and statistics ---
+# The requesters' signed reports: numbers and digests, no token.
+outcome_reports = Table(
+    "outcome_reports",
+    METADATA,
+    Column("request_id", LargeBinary(16), ForeignKey("requests.request_id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("log_index", BigInteger, nullable=False),  # of OUTCOME_REPORTED
+)
+
+# How a series was asked and what was reported of its matches, until the month is published; then the rows are deleted.
+askings = Table(
+    "askings",
+    METADATA,
+    Column("entry", _NUMBER, primary_key=True, autoincrement=True),
+    Column("month", String(7), nullable=False, index=True),
+    Column("series_id", LargeBinary(32), nullable=False),
+    Column("requester", String(64), nullable=False),
+    Column("verdict", String(10), nullable=False),  # admitted, left_out, refused
+    Column("tier", String(10), nullable=False),
+    Column("rules", Text, nullable=False),  # a space between
+    Column("instrument", String(64)),  # NULL here and below: not verified
+    Column("purpose", String(40)),
+    Column("offence", String(40)),
+)
+
+outcomes = Table(
+    "outcomes",
+    METADATA,
+    Column("request_id", LargeBinary(16), primary_key=True),
+    Column("series_id", LargeBinary(32), primary_key=True),
+    Column("month", String(7), primary_key=True, index=True),
+    Column("requester", String(64), nullable=False),
+    Column("told", Text, nullable=False),  # kinds of outcome, a space between
+)
+
+# What contributors may be told of a month: made once, then fixed.
+statistics = Table(
+    "statistics",
+    METADATA,
+    Column("series_id", LargeBinary(32), primary_key=True),
+    Column("month", String(7), primary_key=True),
+    Column("published", Text, nullable=False),
+)
+
 # --- calls ---
 nonces = Table(
     "nonces",

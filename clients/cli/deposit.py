@@ -13,7 +13,7 @@ from broker.protocol.errors import BadInput, NotFound
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import PayloadCategory
-from clients.cli import run
+from clients.cli import run, statistics
 from clients.cli.conditions import read_conditions, template
 from clients.contributor import Contributor, DepositResult
 from clients.deposit_folder import DepositFolder, all_deposits
@@ -268,6 +268,9 @@ def close(directory: run.HomeFolder, series: SeriesName, as_json: run.Json = Fal
     """Erase a series' keys here, for good. Its deposits go on being matched; nothing can be added to them."""
     _contributor(run.open_home(directory)).close(run.identifier(series, 32, "SERIES"))
     run.show({"series_id": series, "state": "closed"}, "Closed: its keys are erased here.", as_json=as_json)
+
+
+app.command()(statistics.statistics)
 
 
 def _contributor(home: Home) -> Contributor:

@@ -16,7 +16,7 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Claims
 from broker.protocol.messages.vocabulary import Tier
 from clients.cli import claims as claims_paper
-from clients.cli import open_draw, run
+from clients.cli import open_draw, report, run
 from clients.cli.hits import write_hits
 from clients.cli.papers import read_paper, write_paper
 from clients.home import Home
@@ -196,6 +196,7 @@ def list_requests(directory: run.HomeFolder, as_json: run.Json = False) -> None:
 
 app.command("open-draw")(open_draw.open_draw)
 app.command()(open_draw.forget)
+app.command()(report.report)
 
 
 # --- what the commands share ---

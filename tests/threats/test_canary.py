@@ -156,8 +156,11 @@ def test_a_canary_shows_nowhere_after_it_went_every_way(
     assert [row["line"] for row in report["refused"]] == [5, 6, 7, 8]
     # 2. A police unit is told of them as hits and as a count.
     asked = [*CANONICAL, *map(phone, range(20, 30))]
-    assert set(world.ask(asked).hits) == set(CANONICAL)
+    answer = world.ask(asked)
+    assert set(answer.hits) == set(CANONICAL)
     assert world.ask(asked, Tier.COUNT).noised_count is not None
+    # It tells what became of them, from a file that can be read and one that cannot; contributors read numbers.
+    shown.append(reported(world, answer.request_id.hex(), tmp_path))
     # 3. It asks against the rules, on the command line too, and sends what is no request.
     with pytest.raises(RefusedByGate) as refused:
         world.ask(asked, answers={"purpose": Purpose.GENERAL_INTELLIGENCE})
@@ -171,6 +174,23 @@ def test_a_canary_shows_nowhere_after_it_went_every_way(
     world.auditor().verify()
     shown += [text for _, text in world.auditor().decisions()]
     _look_everywhere(world, shown, [*listening.heard, caplog.text])
+
+
+def reported(world: World, request_id: str, folder: Path) -> str:
+    """Outcomes of the canaries, reported on the command line, and what the contributor reads of it later."""
+    words = ("request", "report", world.folder / POLICE, request_id, "--default-region", "GB", "--json")
+    bad = command(*words, "--false-match", write_rows(folder / "bad.csv", [*TYPED, *MALFORMED]))
+    assert bad.exit_code == 6, bad.output
+    foreign = command(*words, "--useful", write_rows(folder / "foreign.csv", [TYPED[0], "+44 7700 900003"]))
+    assert foreign.exit_code == 6, foreign.output
+    done = command(*words, "--useful", write_rows(folder / "useful.csv", list(TYPED)))
+    assert done.exit_code == 0, done.output
+    world.now += 60 * 86_400
+    told = command("deposit", "statistics", world.folder / "company-1", "--json")
+    world.now -= 60 * 86_400
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["months"]
+    return bad.output + foreign.output + done.output + told.output
 
 
 def asked_badly(world: World, folder: Path) -> str:

@@ -17,6 +17,8 @@ from broker.protocol.errors import (
 )
 from broker.protocol.group import split_elements
 from broker.protocol.messages.base import read
+from broker.protocol.messages.log import ReceiptMessage
+from broker.protocol.messages.outcomes import OutcomeEntry, OutcomeReport, OutcomeSubmission, entries_digest
 from broker.protocol.messages.requests import (
     Admission,
     Batch,
@@ -26,7 +28,7 @@ from broker.protocol.messages.requests import (
     TokenSubmission,
     batch_root,
 )
-from broker.protocol.messages.vocabulary import Purpose
+from broker.protocol.messages.vocabulary import MatchOutcome, Purpose
 from clients.remote import RefusedByGate
 from clients.requester import PreparedRequest
 from tests.threats import colluding
@@ -237,3 +239,69 @@ def test_guesses_hidden_behind_one_identifier_are_counted(world: World) -> None:
             with pytest.raises(RefusedByGate) as refused:
                 world.caller(POLICE).post(f"{BROKER}/v1/requests", submission, Admission)
             assert refused.value.rules == ("L06",)
+
+
+# --- outcomes ---
+
+
+def outcome(world: World, request_id: bytes, matches: list[tuple[bytes, bytes]]) -> OutcomeSubmission:
+    """A report, signed by the requester over its own answer, that these matches (deposit_id, token) were useful."""
+    entries = tuple(
+        OutcomeEntry(deposit_id=deposit_id, token=token, outcome=MatchOutcome.USEFUL)
+        for deposit_id, token in sorted(matches)
+    )
+    home = world.homes[POLICE]
+    told = documents.verify(
+        Disclosure,
+        home.vault.read_text(f"requests/{request_id.hex()}/disclosure.jws"),
+        world.space.broker_signing_key,
+    )
+    report = OutcomeReport(
+        request_id=request_id,
+        requester=POLICE,
+        disclosure_digest=told.digest,
+        number=1,
+        entries_digest=entries_digest(bytes(32), entries),
+        useful=len(entries),
+        false_match=0,
+        victim_identified=0,
+        not_yet_known=0,
+        reported_at=world.now,
+    )
+    document = documents.sign(report, home.signing_key).document
+    return OutcomeSubmission(document=document, nonce=bytes(32), entries=entries)
+
+
+def test_an_outcome_is_reported_on_no_token_that_was_not_disclosed(world: World) -> None:
+    """Else a requester could try tokens on the broker by whether it takes a report on them."""
+    answer, other = world.ask(ASKED), world.ask([phone(1), phone(14)])
+    url = f"{BROKER}/v1/requests/{answer.request_id.hex()}/outcome"
+    caller, before = world.caller(POLICE), world.log_kinds()
+    own = [(each.deposit_id, each.token) for each in answer.hit_tokens]
+    elsewhere = [(each.deposit_id, each.token) for each in other.hit_tokens]
+    sent = [each for passed in world.wire.seen(BROKER, url.removeprefix(BROKER).replace("outcome", "tokens"))
+            for each in read(TokenSubmission, passed.call.body).lists]  # fmt: skip
+    unmatched = next(
+        (item.deposit_id, item.tokens[:16]) for item in sent if (item.deposit_id, item.tokens[:16]) not in own
+    )
+    for false in (elsewhere, [*own, elsewhere[0]], [unmatched], [(own[0][0], bytes(16))]):
+        with pytest.raises(NotPermitted) as refused:
+            caller.post(url, outcome(world, answer.request_id, false), ReceiptMessage)
+        assert not any(token.hex() in str(refused.value) for _, token in false)
+    assert world.log_kinds() == before
+    caller.post(url, outcome(world, answer.request_id, own), ReceiptMessage)
+
+
+def test_an_outcome_is_reported_by_the_requester_alone(world: World) -> None:
+    answer = world.ask(ASKED)
+    sent = outcome(world, answer.request_id, [(each.deposit_id, each.token) for each in answer.hit_tokens])
+    url = f"{BROKER}/v1/requests/{answer.request_id.hex()}/outcome"
+    for other in ("company-1", "auditor-1"):
+        with pytest.raises((VerificationFailed, NotFound)):
+            world.caller(other).post(url, sent, ReceiptMessage)
+        report = documents.verify(
+            OutcomeReport, sent.document, world.homes[POLICE].identity.signing_key
+        ).payload
+        own = documents.sign(report, world.homes[other].signing_key).document
+        with pytest.raises(NotFound):
+            world.caller(other).post(url, sent.model_copy(update={"document": own}), ReceiptMessage)

@@ -156,6 +156,15 @@ class Outcome(StrEnum):
     DENY = "DENY"
 
 
+class MatchOutcome(StrEnum):
+    """What became of a match, as the requester reports it."""
+
+    USEFUL = "useful"
+    FALSE_MATCH = "false_match"
+    VICTIM_IDENTIFIED = "victim_identified"
+    NOT_YET_KNOWN = "not_yet_known"
+
+
 class RecordKind(StrEnum):
     """The kinds of log entries; docs/data-model.md lists the fields of each."""
 
@@ -185,6 +194,7 @@ class RecordKind(StrEnum):
     RELEASE = "RELEASE"
     RELEASED = "RELEASED"
     FAILED = "FAILED"
+    OUTCOME_REPORTED = "OUTCOME_REPORTED"
     RECORDS_READ = "RECORDS_READ"
     SERIES_ACCEPTED = "SERIES_ACCEPTED"
     EVALUATED = "EVALUATED"
