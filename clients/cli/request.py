@@ -168,7 +168,7 @@ def send(
     """File, evaluate and submit a prepared request. Broken off, it goes on where it was."""
     home, space, identifier = _open(directory, request_id)
     with _refusals(identifier, space, as_json), run.progress("Asking key holders") as update:
-        answer = _requester(home, space).run(identifier, _findings(finding), update)
+        answer = _requester(home, space).run(identifier, _findings(finding), progress=update)
     _show_answer(answer, out_hits, as_json=as_json)
 
 
