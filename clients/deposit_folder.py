@@ -17,12 +17,8 @@ from broker.protocol import documents
 from broker.protocol.documents import Signed
 from broker.protocol.errors import NotFound
 from broker.protocol.messages.base import Bytes32, Message, Seconds, Slug, encode, read
-from broker.protocol.messages.deposits import (
-    DepositDeclaration,
-    RecordWithdrawal,
-    RecordWithdrawalSubmission,
-    SelfTest,
-)
+from broker.protocol.messages.deposits import DepositDeclaration, SelfTest
+from broker.protocol.messages.roots import RecordWithdrawal, RecordWithdrawalSubmission
 from clients.home import Home
 from clients.masked_records import MaskedRecords
 from clients.record_leaves import leaves_name

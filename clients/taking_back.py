@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from broker.protocol import documents, merkle, tokens
 from broker.protocol.errors import BadInput, Conflict, NotFound
 from broker.protocol.messages.base import RandomBytes
-from broker.protocol.messages.deposits import (
+from broker.protocol.messages.deposits import TOKEN_BYTES, DepositWithdrawal
+from broker.protocol.messages.envelopes import DocumentMessage
+from broker.protocol.messages.parties import Space
+from broker.protocol.messages.roots import (
     MAXIMUM_WITHDRAWN,
-    TOKEN_BYTES,
-    DepositWithdrawal,
     RecordWithdrawal,
     RecordWithdrawalSubmission,
     withdrawn_digest,
 )
-from broker.protocol.messages.envelopes import DocumentMessage
-from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import RecordKind
 from clients import record_leaves
 from clients.deposit_folder import DepositFolder, all_deposits

@@ -56,6 +56,11 @@ class Frontier:
         """The number of leaves appended so far."""
         return self._size
 
+    @property
+    def hashes(self) -> tuple[bytes, ...]:
+        """The hashes of the complete subtrees, largest first; one for each bit set in `size`."""
+        return tuple(self._hashes)
+
     def append(self, leaf_hash: bytes) -> tuple[bytes, ...]:
         """Adds one leaf by its hash and returns the hashes of the subtrees it completes, the leaf's own
         first.

@@ -8,15 +8,15 @@ from types import ModuleType
 import pytest
 
 from broker.protocol.errors import BadInput
-from broker.protocol.messages import deposits, envelopes, evaluation, log, parties, requests, series
+from broker.protocol.messages import deposits, envelopes, evaluation, log, parties, requests, roots, series
 from broker.protocol.messages.base import Message, decode, encode, read
 from tests.messages_examples import EXAMPLES
 
 VECTORS = Path(__file__).parents[4] / "vectors" / "messages.json"
-MODULES: tuple[ModuleType, ...] = (deposits, envelopes, evaluation, log, parties, requests, series)
+MODULES: tuple[ModuleType, ...] = (deposits, envelopes, evaluation, log, parties, requests, roots, series)
 PARTS_OF_OTHERS = {  # types that travel only inside others, and so are covered by them
     "Member", "Holder", "Reviewer", "Prekey", "Batch", "Claims", "LegalBasis", "PermitSeries", "SealedRecord",
-    "TokenList", "Consistency", "Chunk", "LogProof", "LoggedRecord",
+    "TokenList", "Consistency", "Chunk", "LogProof", "LoggedRecord", "RootChange",
 }  # fmt: skip
 
 
