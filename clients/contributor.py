@@ -11,7 +11,7 @@ It reads no file of signals and canonicalises nothing: it is given canonical tex
 import hashlib
 import hmac
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -30,7 +30,7 @@ from broker.protocol.messages.series import (
     Withdrawal,
 )
 from broker.protocol.messages.vocabulary import PayloadCategory, RecordKind
-from clients import masked_records, record_leaves
+from clients import local_references, masked_records, record_leaves
 from clients.dealing import Dealer, draw_series
 from clients.deposit_folder import DepositEntry, DepositFolder, all_deposits, records_name
 from clients.home import Home
@@ -199,7 +199,12 @@ class Contributor:
     # --- deposits ---
 
     def deposit(
-        self, series_id: bytes, records: Iterable[tuple[str, bytes]], progress: Progress | None = None
+        self,
+        series_id: bytes,
+        records: Iterable[tuple[str, bytes]],
+        progress: Progress | None = None,
+        *,
+        references: Mapping[str, str] | None = None,
     ) -> DepositResult:
         """Mask records locally and bring them to the broker, up to and including the test that they are found.
 
@@ -207,6 +212,7 @@ class Contributor:
             series_id: an open series of the records' type.
             records: (canonical text, plaintext) of each identifier, once each. A plaintext fits the size class.
             progress: told (done, total) as records are masked and sent.
+            references: what the contributor calls a record, by canonical text; kept here, sealed, and sent nowhere.
 
         The same records again change nothing: a deposit that broke off goes on, one that serves is returned. Raises
         RefusedByGate, BadInput (nothing to deposit, an identifier twice or of another type), RemoteProblem.
@@ -220,7 +226,7 @@ class Contributor:
         for known in all_deposits(self._home, series_id):
             if known.entry.input_digest == digest and known.entry.stage in ("masked", "serving"):
                 return self._finish(known, series, progress)
-        masked = self._mask(series, keys, rows, digest, progress)
+        masked = self._mask(series, keys, rows, digest, references or {}, progress)
         return self._finish(masked, series, progress)
 
     def resume(self, deposit_id: bytes, progress: Progress | None = None) -> DepositResult:
@@ -240,6 +246,7 @@ class Contributor:
         keys: MaskingKeys,
         rows: Sequence[tuple[str, bytes]],
         digest: bytes,
+        references: Mapping[str, str],
         progress: Progress | None,
     ) -> DepositFolder:
         manifest, space = series.manifest.payload, self._space_of(series)
@@ -255,6 +262,8 @@ class Contributor:
         test_record = self_test_record(keys, **of_deposit)
         salt = self._home.salt(space)
         masked = mask_records(rows, keys, salt=salt, threads=self._threads, **of_deposit)
+        called: list[tuple[bytes, str]] = []
+        masked = _noted(masked, rows, references, called)
         written = masked_records.write_sorted(
             self._home.vault,
             records_name(deposit_id),
@@ -262,6 +271,8 @@ class Contributor:
             space.size_class,
         )
         record_leaves.keep(self._home.vault, deposit_id, written)
+        if called:
+            local_references.keep(self._home.vault, deposit_id, called)
         declaration = DepositDeclaration(
             deposit_id=deposit_id,
             series_id=series.series_id,
@@ -356,3 +367,16 @@ def _counted(masked: Iterable[Record], total: int, progress: Progress | None) ->
         yield record
         if progress is not None and (done % 1000 == 0 or done == total):
             progress(done, total)
+
+
+def _noted(
+    masked: Iterable[Record],
+    rows: Sequence[tuple[str, bytes]],
+    references: Mapping[str, str],
+    called: list[tuple[bytes, str]],
+) -> Iterator[Record]:
+    """The records, each with its token noted beside what its contributor calls it."""
+    for record, (canonical, _) in zip(masked, rows, strict=True):
+        if canonical in references:
+            called.append((record.token, references[canonical]))
+        yield record

@@ -4,7 +4,7 @@ Rule: a deposit is kept, records and signed declaration both, before the broker 
 killed goes on under the same id with the same bytes. The masked records go once the deposit serves. No identifier is
 kept: `input_digest`, keyed with k, only tells whether the same file is deposited again.
 
-    deposits/DEPOSIT/{records,leaves,declaration.jws,deposit.json,self-test.jws,withdrawal.jws}
+    deposits/DEPOSIT/{records,leaves,references,declaration.jws,deposit.json,self-test.jws,withdrawal.jws}
     deposits/DEPOSIT/{taking-back,taken-back-NUMBER.jws}
 """
 
@@ -20,10 +20,11 @@ from broker.protocol.messages.base import Bytes32, Message, Seconds, Slug, encod
 from broker.protocol.messages.deposits import DepositDeclaration, SelfTest
 from broker.protocol.messages.roots import RecordWithdrawal, RecordWithdrawalSubmission
 from clients.home import Home
+from clients.local_references import references_name
 from clients.masked_records import MaskedRecords
 from clients.record_leaves import leaves_name
 
-Stage = Literal["masked", "serving", "withdrawn", "refused"]
+Stage = Literal["masked", "serving", "withdrawn", "refused", "expired"]
 
 
 class DepositEntry(Message):
@@ -43,11 +44,11 @@ class DepositFolder:
     """The files of one deposit. Raises NotFound on construction if there is none of that id."""
 
     def __init__(self, home: Home, deposit_id: bytes) -> None:
-        self._vault = home.vault
+        self.vault = home.vault
         self._folder = f"deposits/{deposit_id.hex()}"
-        if not self._vault.exists(f"{self._folder}/deposit.json"):
+        if not self.vault.exists(f"{self._folder}/deposit.json"):
             raise NotFound("This home has no deposit of that name. See: narrowgate deposit list")
-        text = self._vault.read_text(f"{self._folder}/declaration.jws")
+        text = self.vault.read_text(f"{self._folder}/declaration.jws")
         self.declaration: Signed[DepositDeclaration] = documents.verify(
             DepositDeclaration, text, home.identity.signing_key
         )
@@ -68,7 +69,7 @@ class DepositFolder:
     @property
     def entry(self) -> DepositEntry:
         """What the home knows of the deposit."""
-        return self._vault.read_message(DepositEntry, f"{self._folder}/deposit.json")
+        return self.vault.read_message(DepositEntry, f"{self._folder}/deposit.json")
 
     @property
     def masked(self) -> MaskedRecords:
@@ -80,57 +81,58 @@ class DepositFolder:
 
     def move_to(self, stage: Stage, now: int) -> None:
         """Note durably where the deposit stands. Beyond `masked` its records are erased here, and
-        once it does not serve the list of them too."""
+        once it does not serve the lists of them and of their local references too."""
         entry = self.entry.model_copy(update={"stage": stage, "changed_at": now})
-        self._vault.write_message(f"{self._folder}/deposit.json", entry)
+        self.vault.write_message(f"{self._folder}/deposit.json", entry)
         if stage != "masked":
-            self._vault.erase(records_name(self.deposit_id))
+            self.vault.erase(records_name(self.deposit_id))
         if stage not in ("masked", "serving"):
             self.forget_leaves()
+            self.vault.erase(references_name(self.deposit_id))
 
     def forget_leaves(self) -> None:
         """Erase the list of records, and tokens not yet taken back: no record can be named from now on."""
-        self._vault.erase(leaves_name(self.deposit_id))
-        self._vault.erase(f"{self._folder}/taking-back")
+        self.vault.erase(leaves_name(self.deposit_id))
+        self.vault.erase(f"{self._folder}/taking-back")
 
     def keep(self, name: str, document: str) -> str:
         """Keep a signed document of the deposit, unless one of that name is kept already. Returns the kept one."""
         path = f"{self._folder}/{name}.jws"
-        if not self._vault.exists(path):
-            self._vault.write_text(path, document)
-        return self._vault.read_text(path)
+        if not self.vault.exists(path):
+            self.vault.write_text(path, document)
+        return self.vault.read_text(path)
 
     def last_declared(self) -> tuple[int, bytes]:
         """How many times records were taken back, and the root over those that remain."""
         number, root = 0, self.declaration.payload.root
-        while self._vault.exists(f"{self._folder}/taken-back-{number + 1}.jws"):
+        while self.vault.exists(f"{self._folder}/taken-back-{number + 1}.jws"):
             number += 1
-            text = self._vault.read_text(f"{self._folder}/taken-back-{number}.jws")
+            text = self.vault.read_text(f"{self._folder}/taken-back-{number}.jws")
             key = self._signing_key
             root = documents.verify(RecordWithdrawal, text, key).payload.root
         return number, root
 
     def keep_pending(self, submission: RecordWithdrawalSubmission) -> None:
         """Keep a statement with its tokens, sealed, until it took effect."""
-        self._vault.write_secret(f"{self._folder}/taking-back", encode(submission))
+        self.vault.write_secret(f"{self._folder}/taking-back", encode(submission))
 
     def pending(self) -> RecordWithdrawalSubmission | None:
         """The statement that `keep_pending` kept, if it is not finished."""
-        if not self._vault.exists(f"{self._folder}/taking-back"):
+        if not self.vault.exists(f"{self._folder}/taking-back"):
             return None
-        return read(RecordWithdrawalSubmission, self._vault.read_secret(f"{self._folder}/taking-back"))
+        return read(RecordWithdrawalSubmission, self.vault.read_secret(f"{self._folder}/taking-back"))
 
     def finish_pending(self, statement: Signed[RecordWithdrawal]) -> None:
         """The statement took effect: keep it, and erase its tokens."""
         number = statement.payload.number
-        self._vault.write_text(f"{self._folder}/taken-back-{number}.jws", statement.document)
+        self.vault.write_text(f"{self._folder}/taken-back-{number}.jws", statement.document)
         entry = self.entry.model_copy(update={"identifiers": statement.payload.records - 1})
-        self._vault.write_message(f"{self._folder}/deposit.json", entry)
-        self._vault.erase(f"{self._folder}/taking-back")
+        self.vault.write_message(f"{self._folder}/deposit.json", entry)
+        self.vault.erase(f"{self._folder}/taking-back")
 
     def keep_self_test(self, test: Signed[SelfTest]) -> None:
         """Keep the signed self-test, the evidence on which the deposit serves."""
-        self._vault.write_text(f"{self._folder}/self-test.jws", test.document)
+        self.vault.write_text(f"{self._folder}/self-test.jws", test.document)
 
 
 def records_name(deposit_id: bytes) -> str:

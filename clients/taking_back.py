@@ -22,7 +22,7 @@ from broker.protocol.messages.roots import (
     withdrawn_digest,
 )
 from broker.protocol.messages.vocabulary import RecordKind
-from clients import record_leaves
+from clients import local_references, record_leaves
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
 from clients.recorded import post_recorded
@@ -172,6 +172,7 @@ class TakingBack:
         roots = (deposit.last_declared()[1], signed.payload.root)
         leaves = record_leaves.load(self._home.vault, deposit.deposit_id, *roots)
         record_leaves.replace(self._home.vault, deposit.deposit_id, record_leaves.without(leaves, gone))
+        local_references.change(self._home.vault, deposit.deposit_id, gone=gone)
         deposit.finish_pending(signed)
         return len(gone)
 

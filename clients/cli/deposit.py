@@ -2,24 +2,19 @@
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from broker.protocol import sealing
 from broker.protocol.errors import BadInput, NotFound
 from broker.protocol.messages.parties import Space
-from broker.protocol.messages.series import Conditions
-from broker.protocol.messages.vocabulary import PayloadCategory
 from clients.cli import run
 from clients.cli.conditions import read_conditions, template
+from clients.cli.signals_file import SignalsFile, read_signals, report_refused
 from clients.contributor import Contributor, DepositResult
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
-from clients.readers import encode_record, grouped, read_file
-from clients.readers.signals import RefusedRow, Signal
 from clients.series_folder import SeriesFolder, all_series
 from clients.taking_back import Result, TakingBack
 
@@ -39,16 +34,6 @@ SeriesOrDeposit = Annotated[
     ),
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why, in a sentence; it is kept with the withdrawal.")]
-SHOWN_REFUSALS = 20
-
-
-@dataclass(frozen=True)
-class _File:
-    """What a file of signals came to: signals by identifier type and canonical text, and refused rows."""
-
-    rows: int
-    by_type: dict[str, dict[str, list[Signal]]]
-    refused: tuple[RefusedRow, ...]
 
 
 @app.command("conditions")
@@ -116,8 +101,8 @@ def add(
     """
     home = run.open_home(directory)
     space = home.space(run.space_id(space_id)).payload
-    read = _read(file, default_region)
-    _report_refused(read)
+    read = read_signals(file, default_region)
+    report_refused(read)
     if dry_run:
         _show_deposits(read, (), dry_run=True, trial=space.trial, as_json=as_json)
         return
@@ -126,12 +111,11 @@ def add(
     contributor = _contributor(home)
     chosen = _series_by_type(home, contributor, space, read, conditions, series or [])
     results = []
-    for kind, groups in read.by_type.items():
-        records = _records(
-            groups, SeriesFolder(home, chosen[kind]).manifest.payload.conditions, space, file.name
-        )
+    for kind in read.by_type:
+        conditions_of = SeriesFolder(home, chosen[kind]).manifest.payload.conditions
+        records, references = read.records(kind, conditions_of, space), read.references(kind)
         with run.progress(f"Depositing {kind}") as progress:
-            results.append(contributor.deposit(chosen[kind], records, progress))
+            results.append(contributor.deposit(chosen[kind], records, progress, references=references))
     _show_deposits(read, tuple(results), dry_run=False, trial=space.trial, as_json=as_json)
 
 
@@ -236,9 +220,9 @@ def withdraw_identifiers(
     """
     home = run.open_home(directory)
     space = home.space(run.space_id(space_id)).payload
-    read = _read(file, default_region)
+    read = read_signals(file, default_region)
     if read.refused:
-        _report_refused(read)
+        report_refused(read)
         raise BadInput(
             "Some lines cannot be read, so nothing was taken back. Mend the file and run it again."
         )
@@ -292,35 +276,11 @@ def _taken_words(result: Result) -> str:
     return "\n".join(lines)
 
 
-def _read(file: Path, default_region: str | None) -> _File:
-    refused: list[RefusedRow] = []
-    lines: set[int] = set()
-    by_type: dict[str, list[Signal]] = {}
-    for item in read_file(file, default_region=default_region):
-        lines.add(item.line)
-        if isinstance(item, RefusedRow):
-            refused.append(item)
-        else:
-            by_type.setdefault(item.canonical.type, []).append(item)
-    return _File(len(lines), {kind: grouped(signals) for kind, signals in by_type.items()}, tuple(refused))
-
-
-def _records(
-    groups: dict[str, list[Signal]], conditions: Conditions, space: Space, source: str
-) -> list[tuple[str, bytes]]:
-    room = space.size_class - sealing.LENGTH_BYTES
-    if conditions.payload_category is PayloadCategory.NONE:
-        # Such a record opens without k_open, so it must hold nothing beyond the identifier: no column, no reference.
-        groups = {text: [Signal(found[0].line, found[0].canonical)] for text, found in groups.items()}
-        source = ""
-    return [(text, encode_record(found, source, maximum_bytes=room)) for text, found in groups.items()]
-
-
 def _series_by_type(
     home: Home,
     contributor: Contributor,
     space: Space,
-    read: _File,
+    read: SignalsFile,
     conditions: Path | None,
     series: list[str],
 ) -> dict[str, bytes]:
@@ -345,15 +305,8 @@ def _series_by_type(
     return chosen
 
 
-def _report_refused(read: _File) -> None:
-    for row in read.refused[:SHOWN_REFUSALS]:
-        run.say(f"line {row.line}: {row.reason}")
-    if len(read.refused) > SHOWN_REFUSALS:
-        run.say(f"... and {len(read.refused) - SHOWN_REFUSALS} more; --json lists all of them.")
-
-
 def _show_deposits(
-    read: _File, results: tuple[DepositResult, ...], *, dry_run: bool, trial: bool, as_json: bool
+    read: SignalsFile, results: tuple[DepositResult, ...], *, dry_run: bool, trial: bool, as_json: bool
 ) -> None:
     value = {
         "rows": read.rows,
