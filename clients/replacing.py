@@ -7,8 +7,6 @@ record is either the newest or fails under the newest root. k is needed, so this
 It adds no identifier to a deposit and takes none away. A deposit without payload has no content to replace.
 """
 
-import hashlib
-import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -23,10 +21,13 @@ from broker.protocol.messages.vocabulary import PayloadCategory
 from clients import record_leaves
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
+from clients.masked_deposit import input_digest
 from clients.record_leaves import Leaves
 from clients.root_changes import RootChanges
 from clients.series_folder import SeriesFolder, SeriesState
 from clients.transport import Caller, Clock
+
+_LABEL = b"narrowgate/v1/replacing-input\x00"
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class Replacing:
         # 1. A statement that was kept and perhaps not sent is finished first: the next one follows it.
         changes.finish()
         # 2. Which of them are in this deposit, and sealed anew?
-        leaves, digest = changes.leaves(), _input_digest(series, records)
+        leaves, digest = changes.leaves(), input_digest(series.keys(), _LABEL, records)
         repeated = deposit.entry.replaced_digest == digest
         called: dict[bytes, str] = {}
         texts, new = set[str](), list[Record]()
@@ -192,12 +193,3 @@ class Replacing:
 class _Found:
     texts: frozenset[str] = field(repr=False)
     replaced: tuple[Replaced, ...]
-
-
-def _input_digest(series: SeriesFolder, records: Sequence[tuple[str, bytes]]) -> bytes:
-    """Tells the same input again. Keyed, since a digest of identifiers alone could be guessed through."""
-    digest = hmac.new(series.keys().k_match, b"narrowgate/v1/replacing-input\x00", hashlib.sha256)
-    for canonical, plaintext in records:
-        name = canonical.encode("utf-8")
-        digest.update(len(name).to_bytes(4, "big") + name + len(plaintext).to_bytes(4, "big") + plaintext)
-    return digest.digest()

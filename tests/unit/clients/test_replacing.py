@@ -1,4 +1,4 @@
-"""A contributor replaces the content of its records at a real broker: what opens afterwards, and what a crash leaves."""
+"""A contributor replaces the content of its records at a real broker: what opens then, and what a crash leaves."""
 
 import json
 import os
