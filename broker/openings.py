@@ -13,12 +13,12 @@ from broker.gate.decision import Decision
 from broker.matching.evidence import Matches
 from broker.permits import HOUR_SECONDS, Held, sealed_records, sheet
 from broker.protocol.documents import sign, verify
-from broker.protocol.errors import Unavailable
+from broker.protocol.errors import NotFound, Unavailable
 from broker.protocol.messages.ladder import RecordReference, ReleasedRecord
 from broker.protocol.messages.requests import Opening, Permit, PermitSeries, PermitTerms
 from broker.protocol.messages.series import SeriesManifest, SeriesSheet
 from broker.protocol.messages.vocabulary import NAMES_CONTRIBUTORS, Tier
-from broker.roots import places
+from broker.roots import inclusions, signed_root
 from broker.store import deposits as deposit_rows
 from broker.store import series as series_rows
 from broker.store.database import Connection
@@ -121,20 +121,26 @@ def _records(connection: Connection, deposit_id: bytes, tokens: set[bytes]) -> l
     deposit = deposit_rows.find(connection, deposit_id)
     if deposit is None or not tokens:
         return []
-    root, placed = places(connection, deposit, tokens)
-    return [
-        ReleasedRecord(
-            deposit_id=deposit_id,
-            token=each.record.token,
-            record_version=each.record.record_version,
-            sealed=each.record.sealed,
-            index=each.index,
-            path=each.path,
-            declaration=root.declaration,
-            change=root.change,
+    root = signed_root(connection, deposit)
+    places = inclusions(connection, deposit, tokens)
+    released = []
+    for token, place in sorted(places.items()):
+        record = deposit_rows.record(connection, deposit.deposit_number, token)
+        if record is None:
+            raise NotFound("A record was withdrawn meanwhile.")
+        released.append(
+            ReleasedRecord(
+                deposit_id=deposit_id,
+                token=token,
+                record_version=record.record_version,
+                sealed=record.sealed,
+                index=place.index,
+                path=place.path,
+                declaration=root.declaration,
+                change=root.change,
+            )
         )
-        for each in placed
-    ]
+    return released
 
 
 def _sheet(connection: Connection, held: Held, series: PermitSeries) -> SeriesSheet:

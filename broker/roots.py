@@ -1,73 +1,92 @@
-"""The root that a deposit's contributor signed last, and the place of records in it.
+"""The root under which a deposit's records prove their origin now, and each record's place under it.
 
-Rule (DESIGN 2.3): a record that is released proves its origin by its path to the newest signed root, so an older
-version of a record, or one that was taken back, has none. The paths are made from the stored rows; rows that do not
-give the signed root are not served. Signatures are checked when a statement comes in, and by whoever reads it.
+Rule (DESIGN 2.3, decisions 0006 and 0008): the contributor signed the root in its declaration, and anew in every
+statement that took records back or replaced them; the newest holds. What is given out is the documents as they were
+received, so that a requester need not take this broker's word. The rows are walked in order of their tokens, a thousand
+in memory at a time. It decides about no release and signs nothing.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from broker.protocol import sealing
-from broker.protocol.documents import unverified_payload
-from broker.protocol.errors import NotFound, Unavailable
-from broker.protocol.merkle import inclusion_paths, leaf_hash
-from broker.protocol.messages.deposits import DepositDeclaration, Record, RecordWithdrawal
+from broker.protocol.errors import Conflict, NotFound, Unavailable
+from broker.protocol.inclusion import InclusionWalk
+from broker.protocol.merkle import Frontier, leaf_hash
+from broker.protocol.messages.roots import RecordInclusion
 from broker.store import deposits as rows
+from broker.store import roots as changes
 from broker.store.database import Connection
+
+WHOLE_STATES = ("complete", "serving")
+"""States of a deposit in which all of its records are here."""
 
 
 @dataclass(frozen=True)
 class SignedRoot:
-    """The newest root of a deposit, with the contributor's documents that bear it; `change` is None while the declared
-    root stands."""
+    """A deposit's newest root, and the signed documents it follows from.
 
+    `change` is the newest RecordWithdrawal or RecordReplacement, None before the first; `number` is that document's."""
+
+    deposit_id: bytes
     root: bytes
+    records: int
     declaration: str
     change: str | None
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A record's place in the newest root (RFC 9162 2.1.3)."""
-
-    record: Record
-    index: int
-    path: tuple[bytes, ...]
+    number: int
 
 
 def signed_root(connection: Connection, deposit: rows.StoredDeposit) -> SignedRoot:
-    """The newest signed root of a deposit."""
-    changes = rows.record_withdrawals_of(connection, deposit.deposit_number)
-    newest = rows.record_withdrawal(connection, deposit.deposit_number, changes) if changes else None
-    if newest is None:
-        root = unverified_payload(DepositDeclaration, deposit.declaration).root
-        return SignedRoot(root, deposit.declaration, None)
-    root = unverified_payload(RecordWithdrawal, newest.document).root
-    return SignedRoot(root, deposit.declaration, newest.document)
+    """The root that holds now. Raises Conflict unless all records of the deposit are here."""
+    _require_whole(deposit)
+    number = changes.number_of_changes(connection, deposit.deposit_number)
+    newest = changes.change(connection, deposit.deposit_number, number) if number else None
+    frontier = Frontier.from_bytes(deposit.frontier)
+    return SignedRoot(
+        deposit_id=deposit.deposit_id,
+        root=frontier.root(),
+        records=frontier.size,
+        declaration=deposit.declaration,
+        change=None if newest is None else newest.document,
+        number=number,
+    )
 
 
-def places(
+def inclusion(connection: Connection, deposit: rows.StoredDeposit, token: bytes) -> RecordInclusion:
+    """One record's path under the newest root. Errors as `inclusions`, which walks the rows once for many."""
+    return inclusions(connection, deposit, (token,))[token]
+
+
+def inclusions(
     connection: Connection, deposit: rows.StoredDeposit, tokens: Collection[bytes]
-) -> tuple[SignedRoot, tuple[Placed, ...]]:
-    """The records of these tokens with their paths, by token. Walks the deposit once, about a microsecond a record.
+) -> dict[bytes, RecordInclusion]:
+    """The paths of some records under the newest root, by token; one walk over all rows, some 13 seconds a million.
 
-    Raises NotFound when a token has no record, Unavailable when the stored records do not give the signed root."""
-    signed = signed_root(connection, deposit)
-    wanted, found = set(tokens), dict[int, Record]()
-    indices = rows.positions(connection, deposit.deposit_number, wanted)
-    if len(indices) != len(wanted):
-        raise NotFound("A record was withdrawn meanwhile.")
+    Raises NotFound (a token the deposit does not hold), Conflict (as `signed_root`), or Unavailable when the rows do
+    not give the root that was signed: nothing of the deposit may be released then."""
+    _require_whole(deposit)
+    wanted, walk = set(tokens), InclusionWalk()
+    found: dict[bytes, int] = {}
+    for token, version, sealed in rows.all_records(connection, deposit.deposit_number):
+        if token in wanted:
+            found[token] = walk.frontier.size
+        walk.append(leaf_hash(sealing.record_leaf(token, sealed, version)), watch=token in wanted)
+    if walk.frontier.to_bytes() != deposit.frontier:
+        raise Unavailable("The stored records do not give the root that was signed. Nothing was disclosed.")
+    if wanted - set(found):
+        raise NotFound("The deposit holds no record of one of these tokens.")
+    paths = walk.paths()
+    return {token: RecordInclusion(index=index, path=paths[index]) for token, index in found.items()}
 
-    def leaves() -> Iterator[bytes]:
-        for index, record in enumerate(rows.all_records(connection, deposit.deposit_number)):
-            if index in indices:
-                found[index] = record
-            yield leaf_hash(sealing.record_leaf(record.token, record.sealed, record.record_version))
 
-    root, paths = inclusion_paths(leaves(), indices)
-    if root != signed.root:
-        raise Unavailable(
-            "The stored records of a deposit are not those its contributor signed. Tell the operator."
-        )
-    return signed, tuple(Placed(found[index], index, paths[index]) for index in sorted(found))
+def derived(connection: Connection, deposit_number: int) -> Frontier:
+    """The tree over the rows as they stand in this transaction."""
+    frontier = Frontier()
+    for token, version, sealed in rows.all_records(connection, deposit_number):
+        frontier.append(leaf_hash(sealing.record_leaf(token, sealed, version)))
+    return frontier
+
+
+def _require_whole(deposit: rows.StoredDeposit) -> None:
+    if deposit.state not in WHOLE_STATES:
+        raise Conflict("The deposit is not complete, is withdrawn, or its retention is over.")

@@ -8,18 +8,13 @@ withdrawal goes to the broker first, whose records go at once, then to the holde
 It reads no file of signals and canonicalises nothing: it is given canonical texts and plaintexts.
 """
 
-import hashlib
-import hmac
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypedDict
 
 from broker.protocol import documents
 from broker.protocol.documents import Signed
-from broker.protocol.errors import BadInput, Conflict, NotFound, Unavailable, VerificationFailed
+from broker.protocol.errors import Conflict, NotFound, Unavailable, VerificationFailed
 from broker.protocol.messages.base import RandomBytes
-from broker.protocol.messages.deposits import DepositDeclaration, Record
 from broker.protocol.messages.envelopes import DocumentMessage, DocumentsMessage, Nothing
 from broker.protocol.messages.parties import Holder, Space
 from broker.protocol.messages.series import (
@@ -29,14 +24,13 @@ from broker.protocol.messages.series import (
     SeriesOpening,
     Withdrawal,
 )
-from broker.protocol.messages.vocabulary import PayloadCategory, RecordKind
-from clients import masked_records, record_leaves
+from broker.protocol.messages.vocabulary import RecordKind
 from clients.dealing import Dealer, draw_series
-from clients.deposit_folder import DepositEntry, DepositFolder, all_deposits, records_name
+from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
-from clients.masking import MaskingKeys, mask_records, self_test_record
+from clients.masked_deposit import checked, mask_deposit
 from clients.recorded import post_recorded
-from clients.series_folder import SeriesFolder, SeriesState, all_series
+from clients.series_folder import SeriesFolder, SeriesState, all_series, quarter_of
 from clients.transport import Caller, Clock
 from clients.upload import Progress, Upload
 
@@ -67,17 +61,6 @@ class WithdrawalResult:
         return self.destruction_receipts >= self.needed
 
 
-class _OfDeposit(TypedDict):
-    """What masking takes that is the same for all records of a deposit."""
-
-    series_id: bytes
-    space_id: bytes
-    deposit_id: bytes
-    size_class: int
-    with_payload: bool
-    random_bytes: RandomBytes
-
-
 class Contributor:
     """One contributor's acts.
 
@@ -99,7 +82,7 @@ class Contributor:
     # --- series ---
 
     def find_series(self, space: Space, identifier_type: str, conditions: Conditions) -> bytes | None:
-        """An open series of this space for that type under exactly these conditions, or None."""
+        """This quarter's open series of the space for that type under exactly these conditions, or None."""
         return next(
             (item.series_id for item in self._fitting(space, identifier_type, conditions, SeriesState.OPEN)),
             None,
@@ -130,8 +113,8 @@ class Contributor:
         Raises Conflict while a deposit of the series is not finished.
         """
         series = SeriesFolder(self._home, series_id)
-        if series.state is SeriesState.WITHDRAWN:
-            raise Conflict("The series is withdrawn already.")
+        if series.state in (SeriesState.WITHDRAWN, SeriesState.EXPIRED):
+            raise Conflict("The series is withdrawn, or its retention is over: its keys are erased.")
         if any(item.entry.stage == "masked" for item in all_deposits(self._home, series_id)):
             raise Conflict(
                 "A deposit of this series is not finished. Finish it first: narrowgate deposit resume"
@@ -199,7 +182,12 @@ class Contributor:
     # --- deposits ---
 
     def deposit(
-        self, series_id: bytes, records: Iterable[tuple[str, bytes]], progress: Progress | None = None
+        self,
+        series_id: bytes,
+        records: Iterable[tuple[str, bytes]],
+        progress: Progress | None = None,
+        *,
+        references: Mapping[str, str] | None = None,
     ) -> DepositResult:
         """Mask records locally and bring them to the broker, up to and including the test that they are found.
 
@@ -207,6 +195,7 @@ class Contributor:
             series_id: an open series of the records' type.
             records: (canonical text, plaintext) of each identifier, once each. A plaintext fits the size class.
             progress: told (done, total) as records are masked and sent.
+            references: what the contributor calls a record, by canonical text; kept here, sealed, and sent nowhere.
 
         The same records again change nothing: a deposit that broke off goes on, one that serves is returned. Raises
         RefusedByGate, BadInput (nothing to deposit, an identifier twice or of another type), RemoteProblem.
@@ -214,13 +203,31 @@ class Contributor:
         series = SeriesFolder(self._home, series_id)
         if series.state is not SeriesState.OPEN:
             raise Conflict("The series is not open: it takes no deposit. See: narrowgate deposit list")
-        rows = _checked_rows(records, series.manifest.payload.identifier_type)
-        keys = series.keys()
-        digest = _input_digest(keys, rows)
+        given = checked(records, references, series)
         for known in all_deposits(self._home, series_id):
-            if known.entry.input_digest == digest and known.entry.stage in ("masked", "serving"):
+            if known.entry.input_digest == given.digest and known.entry.stage in ("masked", "serving"):
                 return self._finish(known, series, progress)
-        masked = self._mask(series, keys, rows, digest, progress)
+        now, space = self._clock(), self._space_of(series)
+        if series.manifest.payload.salt_id != space.salt_id:
+            raise Conflict(
+                "The space's salt was changed since this series was opened, so nobody would find what is added to it. "
+                "Deposit with --conditions, which opens a new series, and withdraw this one."
+            )
+        if series.quarter != quarter_of(now):
+            raise Conflict(
+                "The series is of an earlier quarter, and each quarter has keys of its own. Deposit with --conditions, "
+                "which opens this quarter's series."
+            )
+        masked = mask_deposit(
+            self._home,
+            space,
+            series,
+            given,
+            now,
+            self._random_bytes,
+            threads=self._threads,
+            progress=progress,
+        )
         return self._finish(masked, series, progress)
 
     def resume(self, deposit_id: bytes, progress: Progress | None = None) -> DepositResult:
@@ -234,65 +241,14 @@ class Contributor:
         """The deposits that broke off."""
         return tuple(item.deposit_id for item in all_deposits(self._home) if item.entry.stage == "masked")
 
-    def _mask(
-        self,
-        series: SeriesFolder,
-        keys: MaskingKeys,
-        rows: Sequence[tuple[str, bytes]],
-        digest: bytes,
-        progress: Progress | None,
-    ) -> DepositFolder:
-        manifest, space = series.manifest.payload, self._space_of(series)
-        deposit_id, now = self._random_bytes(32), self._clock()
-        of_deposit: _OfDeposit = {
-            "series_id": series.series_id,
-            "space_id": space.space_id,
-            "deposit_id": deposit_id,
-            "size_class": space.size_class,
-            "with_payload": manifest.conditions.payload_category is not PayloadCategory.NONE,
-            "random_bytes": self._random_bytes,
-        }
-        test_record = self_test_record(keys, **of_deposit)
-        salt = self._home.salt(space)
-        masked = mask_records(rows, keys, salt=salt, threads=self._threads, **of_deposit)
-        written = masked_records.write_sorted(
-            self._home.vault,
-            records_name(deposit_id),
-            itertools.chain((test_record,), _counted(masked, len(rows), progress)),
-            space.size_class,
-        )
-        record_leaves.keep(self._home.vault, deposit_id, written)
-        declaration = DepositDeclaration(
-            deposit_id=deposit_id,
-            series_id=series.series_id,
-            space_id=space.space_id,
-            contributor=manifest.contributor,
-            salt_id=manifest.salt_id,
-            size_class=space.size_class,
-            records=written.records,
-            root=written.root,
-            self_test_token=test_record.token,
-            period_from=now,
-            period_until=now,
-            declared_at=now,
-        )
-        entry = DepositEntry(
-            deposit_id=deposit_id,
-            series_id=series.series_id,
-            identifier_type=manifest.identifier_type,
-            input_digest=digest,
-            identifiers=len(rows),
-            stage="masked",
-            changed_at=now,
-        )
-        return DepositFolder.create(self._home, documents.sign(declaration, self._home.signing_key), entry)
-
     def _finish(
         self, deposit: DepositFolder, series: SeriesFolder, progress: Progress | None
     ) -> DepositResult:
         entry, space = deposit.entry, self._space_of(series)
-        if entry.stage in ("withdrawn", "refused"):
-            raise Conflict("This deposit was refused or withdrawn. Deposit the file anew.")
+        if entry.stage in ("withdrawn", "refused", "expired"):
+            raise Conflict(
+                "This deposit was refused or withdrawn, or its retention is over. Deposit the file anew."
+            )
         if entry.stage == "masked":
             dealer = self._dealer(space)
             Upload(self._home, space, deposit, series, dealer, self._caller, self._clock).finish(progress)
@@ -310,11 +266,12 @@ class Contributor:
     def _fitting(
         self, space: Space, identifier_type: str, conditions: Conditions, state: SeriesState
     ) -> Iterator[SeriesFolder]:
+        quarter = quarter_of(self._clock())
         for series in all_series(self._home):
             manifest = series.manifest.payload
             fits = (manifest.space_id, manifest.salt_id) == (space.space_id, space.salt_id)
             same = (manifest.identifier_type, manifest.conditions) == (identifier_type, conditions)
-            if fits and same and series.state is state:
+            if fits and same and series.state is state and series.quarter == quarter:
                 yield series
 
     def _space_of(self, series: SeriesFolder) -> Space:
@@ -327,32 +284,3 @@ class Contributor:
 def _is_current(series: SeriesFolder, space: Space) -> bool:
     """The broker opens a series under the newest roster only; one drawn under an older is left behind."""
     return series.manifest.payload.roster_version == space.roster_version
-
-
-def _checked_rows(records: Iterable[tuple[str, bytes]], identifier_type: str) -> list[tuple[str, bytes]]:
-    rows = sorted(records)
-    if not rows:
-        raise BadInput("There is nothing to deposit.")
-    if not all(canonical.startswith(f"{identifier_type}/") for canonical, _ in rows):
-        raise BadInput(
-            "The series is for another type of identifier. Deposit each type under its own series."
-        )
-    if any(first[0] == second[0] for first, second in itertools.pairwise(rows)):
-        raise BadInput("An identifier is given twice. Group its signals into one record first.")
-    return rows
-
-
-def _input_digest(keys: MaskingKeys, rows: Sequence[tuple[str, bytes]]) -> bytes:
-    """Tells the same input again. Keyed, since a digest of identifiers alone could be guessed through."""
-    digest = hmac.new(keys.k_match, b"narrowgate/v1/input\x00", hashlib.sha256)
-    for canonical, plaintext in rows:
-        name = canonical.encode("utf-8")
-        digest.update(len(name).to_bytes(4, "big") + name + len(plaintext).to_bytes(4, "big") + plaintext)
-    return digest.digest()
-
-
-def _counted(masked: Iterable[Record], total: int, progress: Progress | None) -> Iterator[Record]:
-    for done, record in enumerate(masked, start=1):
-        yield record
-        if progress is not None and (done % 1000 == 0 or done == total):
-            progress(done, total)

@@ -4,8 +4,8 @@ Rule: a deposit is kept, records and signed declaration both, before the broker 
 killed goes on under the same id with the same bytes. The masked records go once the deposit serves. No identifier is
 kept: `input_digest`, keyed with k, only tells whether the same file is deposited again.
 
-    deposits/DEPOSIT/{records,leaves,declaration.jws,deposit.json,self-test.jws,withdrawal.jws}
-    deposits/DEPOSIT/{taking-back,taken-back-NUMBER.jws}
+    deposits/DEPOSIT/{records,leaves,references,declaration.jws,deposit.json,self-test.jws,withdrawal.jws}
+    deposits/DEPOSIT/{changing,change-NUMBER.jws}
 """
 
 from collections.abc import Iterator
@@ -17,17 +17,19 @@ from broker.protocol import documents
 from broker.protocol.documents import Signed
 from broker.protocol.errors import NotFound
 from broker.protocol.messages.base import Bytes32, Message, Seconds, Slug, encode, read
-from broker.protocol.messages.deposits import (
-    DepositDeclaration,
-    RecordWithdrawal,
+from broker.protocol.messages.deposits import DepositDeclaration, SelfTest
+from broker.protocol.messages.roots import (
+    RecordReplacementSubmission,
     RecordWithdrawalSubmission,
-    SelfTest,
+    RootChange,
 )
 from clients.home import Home
+from clients.local_references import references_name
 from clients.masked_records import MaskedRecords
 from clients.record_leaves import leaves_name
+from clients.released_roots import read_change
 
-Stage = Literal["masked", "serving", "withdrawn", "refused"]
+Stage = Literal["masked", "serving", "withdrawn", "refused", "expired"]
 
 
 class DepositEntry(Message):
@@ -38,20 +40,30 @@ class DepositEntry(Message):
     series_id: Bytes32
     identifier_type: Slug
     input_digest: Bytes32
+    replaced_digest: Bytes32 | None = None
+    """Of the input by which records were replaced last."""
     identifiers: Annotated[int, Field(ge=0)]
     stage: Stage
     changed_at: Seconds
+
+
+class PendingChange(Message):
+    """A signed change of the root with what it is about, until it took effect; `references` by token in hexadecimal."""
+
+    v: Literal[1] = 1
+    submission: RecordWithdrawalSubmission | RecordReplacementSubmission
+    references: dict[str, str] = Field(default_factory=dict)
 
 
 class DepositFolder:
     """The files of one deposit. Raises NotFound on construction if there is none of that id."""
 
     def __init__(self, home: Home, deposit_id: bytes) -> None:
-        self._vault = home.vault
+        self.vault = home.vault
         self._folder = f"deposits/{deposit_id.hex()}"
-        if not self._vault.exists(f"{self._folder}/deposit.json"):
+        if not self.vault.exists(f"{self._folder}/deposit.json"):
             raise NotFound("This home has no deposit of that name. See: narrowgate deposit list")
-        text = self._vault.read_text(f"{self._folder}/declaration.jws")
+        text = self.vault.read_text(f"{self._folder}/declaration.jws")
         self.declaration: Signed[DepositDeclaration] = documents.verify(
             DepositDeclaration, text, home.identity.signing_key
         )
@@ -72,7 +84,7 @@ class DepositFolder:
     @property
     def entry(self) -> DepositEntry:
         """What the home knows of the deposit."""
-        return self._vault.read_message(DepositEntry, f"{self._folder}/deposit.json")
+        return self.vault.read_message(DepositEntry, f"{self._folder}/deposit.json")
 
     @property
     def masked(self) -> MaskedRecords:
@@ -84,57 +96,61 @@ class DepositFolder:
 
     def move_to(self, stage: Stage, now: int) -> None:
         """Note durably where the deposit stands. Beyond `masked` its records are erased here, and
-        once it does not serve the list of them too."""
-        entry = self.entry.model_copy(update={"stage": stage, "changed_at": now})
-        self._vault.write_message(f"{self._folder}/deposit.json", entry)
+        once it does not serve the lists of them and of their local references too."""
+        self._update(stage=stage, changed_at=now)
         if stage != "masked":
-            self._vault.erase(records_name(self.deposit_id))
+            self.vault.erase(records_name(self.deposit_id))
         if stage not in ("masked", "serving"):
             self.forget_leaves()
+            self.vault.erase(references_name(self.deposit_id))
 
     def forget_leaves(self) -> None:
-        """Erase the list of records, and tokens not yet taken back: no record can be named from now on."""
-        self._vault.erase(leaves_name(self.deposit_id))
-        self._vault.erase(f"{self._folder}/taking-back")
+        """Erase the list of records, and a change not yet made: no record can be named from now on."""
+        self.vault.erase(leaves_name(self.deposit_id))
+        self.vault.erase(f"{self._folder}/changing")
 
     def keep(self, name: str, document: str) -> str:
         """Keep a signed document of the deposit, unless one of that name is kept already. Returns the kept one."""
         path = f"{self._folder}/{name}.jws"
-        if not self._vault.exists(path):
-            self._vault.write_text(path, document)
-        return self._vault.read_text(path)
+        if not self.vault.exists(path):
+            self.vault.write_text(path, document)
+        return self.vault.read_text(path)
 
-    def last_declared(self) -> tuple[int, bytes]:
-        """How many times records were taken back, and the root over those that remain."""
+    def last_change(self) -> tuple[int, bytes]:
+        """The number of the last statement that changed the root, 0 before the first, and the root that holds."""
         number, root = 0, self.declaration.payload.root
-        while self._vault.exists(f"{self._folder}/taken-back-{number + 1}.jws"):
+        while self.vault.exists(f"{self._folder}/change-{number + 1}.jws"):
             number += 1
-            text = self._vault.read_text(f"{self._folder}/taken-back-{number}.jws")
-            key = self._signing_key
-            root = documents.verify(RecordWithdrawal, text, key).payload.root
+            text = self.vault.read_text(f"{self._folder}/change-{number}.jws")
+            root = read_change(text, self._signing_key).root
         return number, root
 
-    def keep_pending(self, submission: RecordWithdrawalSubmission) -> None:
-        """Keep a statement with its tokens, sealed, until it took effect."""
-        self._vault.write_secret(f"{self._folder}/taking-back", encode(submission))
+    def keep_pending(self, pending: PendingChange) -> None:
+        """Keep a statement with what it is about, sealed, until it took effect."""
+        self.vault.write_secret(f"{self._folder}/changing", encode(pending))
 
-    def pending(self) -> RecordWithdrawalSubmission | None:
+    def pending(self) -> PendingChange | None:
         """The statement that `keep_pending` kept, if it is not finished."""
-        if not self._vault.exists(f"{self._folder}/taking-back"):
+        if not self.vault.exists(f"{self._folder}/changing"):
             return None
-        return read(RecordWithdrawalSubmission, self._vault.read_secret(f"{self._folder}/taking-back"))
+        return read(PendingChange, self.vault.read_secret(f"{self._folder}/changing"))
 
-    def finish_pending(self, statement: Signed[RecordWithdrawal]) -> None:
-        """The statement took effect: keep it, and erase its tokens."""
-        number = statement.payload.number
-        self._vault.write_text(f"{self._folder}/taken-back-{number}.jws", statement.document)
-        entry = self.entry.model_copy(update={"identifiers": statement.payload.records - 1})
-        self._vault.write_message(f"{self._folder}/deposit.json", entry)
-        self._vault.erase(f"{self._folder}/taking-back")
+    def finish_pending(self, statement: RootChange, document: str) -> None:
+        """The statement took effect: keep it, and erase what it was about."""
+        self.vault.write_text(f"{self._folder}/change-{statement.number}.jws", document)
+        self._update(identifiers=statement.records - 1)
+        self.vault.erase(f"{self._folder}/changing")
+
+    def note_replacement(self, input_digest: bytes) -> None:
+        """Remember which input replaced records last, so that the same again changes nothing."""
+        self._update(replaced_digest=input_digest)
+
+    def _update(self, **changes: object) -> None:
+        self.vault.write_message(f"{self._folder}/deposit.json", self.entry.model_copy(update=changes))
 
     def keep_self_test(self, test: Signed[SelfTest]) -> None:
         """Keep the signed self-test, the evidence on which the deposit serves."""
-        self._vault.write_text(f"{self._folder}/self-test.jws", test.document)
+        self.vault.write_text(f"{self._folder}/self-test.jws", test.document)
 
 
 def records_name(deposit_id: bytes) -> str:

@@ -211,21 +211,26 @@ class Home:
         """Keep the salt of a space, sealed. Raises VerificationFailed when it is not the one the space names."""
         if len(salt) != SALT_BYTES or tokens.salt_id(salt) != space.salt_id:
             raise VerificationFailed("The salt is not the one that the space document names.")
-        self.vault.write_secret(_salt_name(space), salt)
+        self.vault.write_secret(_salt_name(space.space_id, space.salt_id), salt)
 
     def has_salt(self, space: Space) -> bool:
         """Whether the salt of a space is kept here."""
-        return self.vault.exists(_salt_name(space))
+        return self.vault.exists(_salt_name(space.space_id, space.salt_id))
 
     def salt(self, space: Space) -> bytes:
-        """The salt of a space, 32 bytes. Raises NotFound if this party has not got it yet."""
-        if not self.has_salt(space):
+        """The present salt of a space, 32 bytes. Raises NotFound if this party has not got it yet."""
+        return self.salt_of(space.space_id, space.salt_id)
+
+    def salt_of(self, space_id: bytes, salt_id: bytes) -> bytes:
+        """One salt of a space, the present one or an earlier, which a series from before still needs. As `salt`."""
+        name = _salt_name(space_id, salt_id)
+        if not self.vault.exists(name):
             raise NotFound("This home has no salt for the space yet. Use: narrowgate space join")
-        return self.vault.read_secret(_salt_name(space))
+        return self.vault.read_secret(name)
 
 
-def _salt_name(space: Space) -> str:
-    return f"spaces/{space.space_id.hex()}/salt-{space.salt_id.hex()}"
+def _salt_name(space_id: bytes, salt_id: bytes) -> str:
+    return f"spaces/{space_id.hex()}/salt-{salt_id.hex()}"
 
 
 def _enrolment(

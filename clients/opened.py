@@ -10,17 +10,19 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from broker.protocol import documents, merkle, sealing
+from broker.protocol import documents
 from broker.protocol.documents import Signed
 from broker.protocol.errors import VerificationFailed
-from broker.protocol.messages.deposits import DepositDeclaration, RecordWithdrawal
+from broker.protocol.messages.deposits import Record
 from broker.protocol.messages.ladder import ReleasedRecord
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Disclosure, Opening, Permit, PermitTerms, Request
+from broker.protocol.messages.roots import RecordInclusion
 from broker.protocol.messages.series import SeriesSheet
 from broker.protocol.messages.vocabulary import RecordKind, Tier
 from broker.protocol.receipts import VerifiedEntry
 from clients.permits import VerifiedAdmission, check_entry, check_sealed, check_series
+from clients.released_roots import VerifiedRoot, verify_released, verify_root
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class VerifiedRecord:
     """Evidence that a contributor signed a root over this sealed record, in this very version."""
 
     record: ReleasedRecord
-    declaration: DepositDeclaration
+    root: VerifiedRoot
     contributor: str
 
 
@@ -86,22 +88,14 @@ def verify_opening(
     return VerifiedOpening(permit, entry, opening.series, sealed, records, opening.releases)
 
 
-def verify_record(record: ReleasedRecord, contributor_key: bytes) -> DepositDeclaration:
-    """The declaration of the deposit that a record is of, once the record has its place in the newest signed root.
-
-    Raises VerificationFailed."""
-    declaration = documents.verify(DepositDeclaration, record.declaration, contributor_key).payload
-    root, size = declaration.root, declaration.records
-    if record.change is not None:
-        change = documents.verify(RecordWithdrawal, record.change, contributor_key).payload
-        if change.deposit_id != declaration.deposit_id:
-            raise VerificationFailed("A statement about a deposit is about another one.")
-        root, size = change.root, change.records
-    if declaration.deposit_id != record.deposit_id:
+def verify_record(record: ReleasedRecord, contributor_key: bytes) -> VerifiedRoot:
+    """The root that a contributor signed last, once the record has its place in it. Raises VerificationFailed."""
+    root = verify_root(record.declaration, record.change, contributor_key)
+    if root.deposit_id != record.deposit_id:
         raise VerificationFailed("A released record is said to be of another deposit than it is.")
-    leaf = merkle.leaf_hash(sealing.record_leaf(record.token, record.sealed, record.record_version))
-    merkle.verify_inclusion(leaf, record.index, size, record.path, root)
-    return declaration
+    sealed = Record(record.token, record.record_version, record.sealed)
+    verify_released(sealed, RecordInclusion(index=record.index, path=record.path), root)
+    return root
 
 
 def _check_records(
@@ -125,8 +119,8 @@ def _check_records(
         contributor = contributors.get(series_id, "")
         if contributor not in keys:
             raise VerificationFailed("A record came from a deposit that the second permit does not open.")
-        declaration = verify_record(record, keys[contributor])
-        if (declaration.series_id, declaration.contributor) != (series_id, contributor):
+        root = verify_record(record, keys[contributor])
+        if (root.series_id, root.contributor, root.space_id) != (series_id, contributor, space.space_id):
             raise VerificationFailed("A record is of another series or contributor than the disclosure says.")
-        verified.append(VerifiedRecord(record, declaration, contributor))
+        verified.append(VerifiedRecord(record, root, contributor))
     return tuple(verified)

@@ -114,8 +114,8 @@ class Payloads:
         """The records of one identifier in one series."""
         opened = []
         for verified in opening.records:
-            record, declaration = verified.record, verified.declaration
-            if declaration.series_id != sheet.series_id:
+            record, root = verified.record, verified.root
+            if root.series_id != sheet.series_id:
                 continue
             names = (sheet.series_id, self._space.space_id, record.deposit_id)
             if tokens.derive(y_match, *names) == record.token:
@@ -132,7 +132,7 @@ class Payloads:
             deposit_id=record.deposit_id,
             token=record.token,
             record_version=record.record_version,
-            size_class=verified.declaration.size_class,
+            size_class=verified.root.size_class,
         )
         return OpenedPayload(
             identifier=identifier,
@@ -233,5 +233,4 @@ def _paths(batch: PlannedBatch, indices: Sequence[int]) -> tuple[tuple[bytes, ..
     leaves = [
         merkle.leaf_hash(batch_leaf(index, point)) for index, point in enumerate(split_elements(batch.points))
     ]
-    _, paths = merkle.inclusion_paths(leaves, indices)
-    return tuple(paths[index] for index in indices)
+    return tuple(merkle.inclusion_path(leaves, index) for index in indices)

@@ -1,6 +1,6 @@
 """A contributor's key series at rest: manifest, keys, holders' acceptances, and what became of it.
 
-Rule: k lies sealed until the series is closed or withdrawn and is then erased (DESIGN 2.2); dealt shares only
+Rule: k lies sealed until the series is closed, withdrawn or expired, and is then erased (DESIGN 2.2); dealt shares only
 while the series opens. The manifest is signed once and its exact bytes name the series.
 
 It deals nothing and calls nobody: see `clients.dealing` and `clients.contributor`.
@@ -9,6 +9,7 @@ It deals nothing and calls nobody: see `clients.dealing` and `clients.contributo
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -30,11 +31,13 @@ class SeriesState(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
     WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
 
 
 class _Status(Message):
     v: Literal[1] = 1
     state: SeriesState
+    drawn_at: Seconds
     changed_at: Seconds
 
 
@@ -62,17 +65,28 @@ class SeriesFolder:
         home.vault.write_secret(f"{folder}/shares", shares)
         home.vault.write_text(f"{folder}/manifest.jws", manifest.document)
         # Last: a series is there once this file is.
-        home.vault.write_message(f"{folder}/series.json", _Status(state=SeriesState.OPENING, changed_at=now))
+        status = _Status(state=SeriesState.OPENING, drawn_at=now, changed_at=now)
+        home.vault.write_message(f"{folder}/series.json", status)
         return cls(home, manifest.payload_digest)
 
     @property
     def state(self) -> SeriesState:
         """What became of the series, as far as this home knows."""
-        return self._vault.read_message(_Status, f"{self._folder}/series.json").state
+        return self._status.state
+
+    @property
+    def quarter(self) -> str:
+        """The retention quarter it was drawn in, see `quarter_of`: it takes deposits in no other."""
+        return quarter_of(self._status.drawn_at)
 
     def move_to(self, state: SeriesState, now: int) -> None:
         """Note durably what became of the series."""
-        self._vault.write_message(f"{self._folder}/series.json", _Status(state=state, changed_at=now))
+        status = self._status.model_copy(update={"state": state, "changed_at": now})
+        self._vault.write_message(f"{self._folder}/series.json", status)
+
+    @property
+    def _status(self) -> _Status:
+        return self._vault.read_message(_Status, f"{self._folder}/series.json")
 
     def keys(self) -> MaskingKeys:
         """The series' scalars. Raises NotFound once they are erased."""
@@ -115,8 +129,25 @@ class SeriesFolder:
         }
 
 
+def quarter_of(now: int) -> str:
+    """The quarter of the year in UTC that a time falls in, such as 2026-Q3 (decision 0009)."""
+    day = datetime.fromtimestamp(now, UTC)
+    return f"{day.year:04d}-Q{(day.month + 2) // 3}"
+
+
 def all_series(home: Home) -> Iterator[SeriesFolder]:
     """Every series of a home, by id."""
     for name in home.vault.names("series"):
         if home.vault.exists(f"series/{name}/series.json"):
             yield SeriesFolder(home, bytes.fromhex(name))
+
+
+def under_older_salt(home: Home) -> tuple[SeriesFolder, ...]:
+    """The series that serve nobody's requests any more, since the newest pinned roster of their space names another
+    salt; those withdrawn or expired are left out."""
+    return tuple(
+        series
+        for series in all_series(home)
+        if series.state not in (SeriesState.WITHDRAWN, SeriesState.EXPIRED)
+        and series.manifest.payload.salt_id != home.space(series.manifest.payload.space_id).payload.salt_id
+    )

@@ -2,31 +2,24 @@
 
 Rule (decision 0006): identifiers stay here. Their tokens are derived under k, so this works while the series is open;
 what goes out is a signed statement with the root over the records that remain, and beside it the tokens, which the
-broker neither keeps nor logs. Each statement is kept in the home before it is sent and finished before the next, so
-that a run that was killed goes on with the same one.
+broker neither keeps nor logs (`clients.root_changes`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from broker.protocol import documents, merkle, tokens
+from broker.protocol import documents, tokens
 from broker.protocol.errors import BadInput, Conflict, NotFound
 from broker.protocol.messages.base import RandomBytes
-from broker.protocol.messages.deposits import (
-    MAXIMUM_WITHDRAWN,
-    TOKEN_BYTES,
-    DepositWithdrawal,
-    RecordWithdrawal,
-    RecordWithdrawalSubmission,
-    withdrawn_digest,
-)
+from broker.protocol.messages.deposits import DepositWithdrawal
 from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.parties import Space
+from broker.protocol.messages.roots import MAXIMUM_WITHDRAWN
 from broker.protocol.messages.vocabulary import RecordKind
-from clients import record_leaves
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
 from clients.recorded import post_recorded
+from clients.root_changes import RootChanges
 from clients.series_folder import SeriesFolder, SeriesState
 from clients.transport import Caller, Clock
 
@@ -112,69 +105,27 @@ class TakingBack:
         self, deposit: DepositFolder, series: SeriesFolder, space: Space, texts: Iterable[str], reason: str
     ) -> Iterator[TakenBack]:
         """The one result of a deposit, if it holds any of them."""
+        changes = RootChanges(self._home, space, deposit, self._caller, self._clock, self._random_bytes)
         # 1. A statement that was kept and perhaps not sent is finished first: the next one follows it.
-        before = self._finish_pending(deposit, space)
+        before = changes.finish().withdrawn
         # 2. Which of them are in this deposit?
-        number, root = deposit.last_declared()
-        leaves = record_leaves.load(self._home.vault, deposit.deposit_id, root)
+        leaves = changes.leaves()
         held = sorted(set(self._tokens(deposit, series, space, texts)) & set(leaves))
         # 3. So many a statement.
         for at in range(0, len(held), MAXIMUM_WITHDRAWN):
-            chunk = held[at : at + MAXIMUM_WITHDRAWN]
-            number += 1
-            leaves = record_leaves.without(leaves, set(chunk))
-            self._state(deposit, number, chunk, leaves, reason)
-            self._finish_pending(deposit, space)
+            leaves = changes.withdraw(held[at : at + MAXIMUM_WITHDRAWN], leaves, reason)
         if held or before:
             yield TakenBack(deposit.deposit_id, series.series_id, len(held) + before, len(leaves) - 1)
 
     def _tokens(
         self, deposit: DepositFolder, series: SeriesFolder, space: Space, texts: Iterable[str]
     ) -> Iterator[bytes]:
-        salt, keys = self._home.salt(space), series.keys()
+        # The salt of the series, which need not be the space's any more.
+        salt = self._home.salt_of(space.space_id, series.manifest.payload.salt_id)
+        keys = series.keys()
         for text in texts:
             outputs = tokens.mask(keys.k_match, None, tokens.salted_hash(salt, text))
             yield tokens.derive(outputs.y_match, series.series_id, space.space_id, deposit.deposit_id)
-
-    def _state(
-        self,
-        deposit: DepositFolder,
-        number: int,
-        chunk: Sequence[bytes],
-        leaves: Mapping[bytes, bytes],
-        reason: str,
-    ) -> None:
-        """Sign a statement and keep it with its tokens, before anybody hears of it."""
-        nonce, data = self._random_bytes(32), b"".join(chunk)
-        statement = RecordWithdrawal(
-            deposit_id=deposit.deposit_id,
-            number=number,
-            tokens_digest=withdrawn_digest(nonce, data),
-            records_withdrawn=len(chunk),
-            records=len(leaves),
-            root=merkle.root_of(leaves.values()),
-            reason=reason,
-            withdrawn_at=self._clock(),
-        )
-        document = documents.sign(statement, self._home.signing_key).document
-        deposit.keep_pending(RecordWithdrawalSubmission(document=document, nonce=nonce, tokens=data))
-
-    def _finish_pending(self, deposit: DepositFolder, space: Space) -> int:
-        """Send the statement that is kept, if one is, and note that it took effect. Returns its number of records."""
-        pending = deposit.pending()
-        if pending is None:
-            return 0
-        path = f"/v1/deposits/{deposit.deposit_id.hex()}/withdraw-records"
-        post_recorded(self._caller, path, pending, space, RecordKind.RECORDS_WITHDRAWN)
-        signed = documents.verify(RecordWithdrawal, pending.document, self._home.identity.signing_key)
-        data = pending.tokens
-        gone = {data[at : at + TOKEN_BYTES] for at in range(0, len(data), TOKEN_BYTES)}
-        # The leaves may be the new ones already: a crash can stand between any two of these steps.
-        roots = (deposit.last_declared()[1], signed.payload.root)
-        leaves = record_leaves.load(self._home.vault, deposit.deposit_id, *roots)
-        record_leaves.replace(self._home.vault, deposit.deposit_id, record_leaves.without(leaves, gone))
-        deposit.finish_pending(signed)
-        return len(gone)
 
     def _of(self, deposit: DepositFolder) -> tuple[Space, SeriesFolder]:
         series = SeriesFolder(self._home, deposit.declaration.payload.series_id)

@@ -31,6 +31,9 @@ _KEY_BYTES = 32
 _SCRYPT_LOG2_N = 17
 _SCRYPT_R = 8
 _SCRYPT_P = 1
+_DAMAGED = (
+    "A sealed file of the home folder is damaged, or belongs to another home. Restore it from a backup."
+)
 
 
 class _KeyFile(Message):
@@ -45,6 +48,9 @@ class _KeyFile(Message):
 
 class Vault:
     """The files of one folder. Made by `create_vault` and `open_vault`; has no repr that tells anything."""
+
+    SEAL_OVERHEAD_BYTES = _NONCE_BYTES + 16
+    """What `seal_part` adds: nonce and tag."""
 
     def __init__(self, directory: Path, key: bytes, random_bytes: RandomBytes) -> None:
         self.directory = directory
@@ -129,9 +135,23 @@ class Vault:
         try:
             return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], _aad(name))
         except (InvalidTag, ValueError) as error:
-            raise VerificationFailed(
-                "A sealed file of the home folder is damaged, or belongs to another home. Restore it from a backup."
-            ) from error
+            raise VerificationFailed(_DAMAGED) from error
+
+    def seal_part(self, name: str, part: bytes, data: bytes) -> bytes:
+        """Seal a part of the file of that name, bound to what `part` calls it: `nonce (12) || ciphertext || tag (16)`.
+
+        For files of many parts, written with `writing` and opened one by one."""
+        nonce = self._random_bytes(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, data, _aad(name) + b"\x00" + part)
+
+    def open_part(self, name: str, part: bytes, sealed: bytes) -> bytes:
+        """Open what `seal_part` sealed for that very file and part. Raises VerificationFailed if damaged."""
+        try:
+            return self._cipher.decrypt(
+                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _aad(name) + b"\x00" + part
+            )
+        except (InvalidTag, ValueError) as error:
+            raise VerificationFailed(_DAMAGED) from error
 
     def erase(self, name: str) -> None:
         """Overwrite a file once, then remove it durably. Nothing happens if it is not there."""

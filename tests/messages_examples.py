@@ -11,6 +11,7 @@ from broker.protocol.messages import (
     outcomes,
     parties,
     requests,
+    roots,
     series,
 )
 from broker.protocol.messages.base import Message
@@ -231,17 +232,29 @@ EXAMPLES: tuple[Message, ...] = (
         series_id=DIGEST, deposit_id=DIGEST, quorum=(1, 2), sealed_digest=DIGEST, tested_at=NOW
     ),
     deposits.DepositWithdrawal(deposit_id=DIGEST, reason="Example", withdrawn_at=NOW),
-    deposits.RecordWithdrawal(
+    roots.RecordWithdrawal(
         deposit_id=DIGEST,
         number=1,
-        tokens_digest=deposits.withdrawn_digest(DIGEST, ID),
+        tokens_digest=roots.withdrawn_digest(DIGEST, ID),
         records_withdrawn=1,
         records=2,
         root=DIGEST,
         reason="Example",
         withdrawn_at=NOW,
     ),
-    deposits.RecordWithdrawalSubmission(document=DOCUMENT, nonce=DIGEST, tokens=ID),
+    roots.RecordWithdrawalSubmission(document=DOCUMENT, nonce=DIGEST, tokens=ID),
+    roots.RecordReplacement(
+        deposit_id=DIGEST,
+        number=2,
+        records_digest=roots.replaced_digest(DIGEST, ID),
+        records_replaced=1,
+        records=2,
+        root=DIGEST,
+        reason="Example",
+        replaced_at=NOW,
+    ),
+    roots.RecordReplacementSubmission(document=DOCUMENT, nonce=DIGEST, records=ID),
+    roots.RecordInclusion(index=1, path=(DIGEST,)),
     deposits.DepositState(deposit_id=DIGEST, state="admitted", next_batch=1, records_stored=3),
     requests.Request(
         request_id=ID,

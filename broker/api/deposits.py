@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from broker import deposits, withdrawals
+from broker import deposits, root_changes, withdrawals
 from broker.api.answers import named, reply
 from broker.api.authentication import BrokerInUse, Call
-from broker.protocol.messages.deposits import RecordWithdrawalSubmission
 from broker.protocol.messages.envelopes import DocumentMessage, Nothing, TokenQuery
+from broker.protocol.messages.roots import RecordReplacementSubmission, RecordWithdrawalSubmission
 
 router = APIRouter()
 
@@ -66,5 +66,13 @@ def withdraw(deposit_id: str, call: Call, broker: BrokerInUse) -> Response:
 def withdraw_records(deposit_id: str, call: Call, broker: BrokerInUse) -> Response:
     """Take some records of a deposit back; they are deleted at once."""
     submission = call.message(RecordWithdrawalSubmission)
-    receipt = withdrawals.withdraw_records(broker, call.caller, named(deposit_id, 32), submission)
+    receipt = root_changes.withdraw_records(broker, call.caller, named(deposit_id, 32), submission)
+    return reply(receipt.message())
+
+
+@router.post("/v1/deposits/{deposit_id}/replace-records")
+def replace_records(deposit_id: str, call: Call, broker: BrokerInUse) -> Response:
+    """Put newer versions in the place of some records of a deposit; the old ones are gone at once."""
+    submission = call.message(RecordReplacementSubmission)
+    receipt = root_changes.replace_records(broker, call.caller, named(deposit_id, 32), submission)
     return reply(receipt.message())

@@ -161,6 +161,23 @@ class RecordsWithdrawn(Message):
     root: Bytes32
 
 
+class RecordsReplaced(Message):
+    """RECORDS_REPLACED: a contributor put new versions in the place of some records and declared the root over all.
+
+    Names no token, as RECORDS_WITHDRAWN; both kinds of change of a deposit share one sequence of `number`."""
+
+    v: Literal[1] = 1
+    deposit_id: Bytes32
+    series_id: Bytes32
+    space_id: Id16
+    contributor: Slug
+    replacement_digest: Bytes32
+    number: Count
+    records_replaced: Count
+    records: Count
+    root: Bytes32
+
+
 class RequestRefused(Message):
     """REFUSED: the gate refused a matching request before any evaluation."""
 

@@ -56,6 +56,11 @@ class Frontier:
         """The number of leaves appended so far."""
         return self._size
 
+    @property
+    def hashes(self) -> tuple[bytes, ...]:
+        """The hashes of the complete subtrees, largest first; one for each bit set in `size`."""
+        return tuple(self._hashes)
+
     def append(self, leaf_hash: bytes) -> tuple[bytes, ...]:
         """Adds one leaf by its hash and returns the hashes of the subtrees it completes, the leaf's own
         first.
@@ -124,38 +129,6 @@ def inclusion_path(leaf_hashes: Sequence[bytes], index: int) -> tuple[bytes, ...
         level = parents + level[len(level) & ~1 :]
         index >>= 1
     return tuple(path)
-
-
-def inclusion_paths(
-    leaf_hashes: Iterable[bytes], indices: Iterable[int]
-) -> tuple[bytes, dict[int, tuple[bytes, ...]]]:
-    """Returns the root over the leaf hashes, and of each index its inclusion path (RFC 9162 2.1.3.1), in one pass and
-    in memory that grows with the number of indices alone.
-
-    An index outside the tree has no path. Raises nothing of its own."""
-    wanted = set(indices)
-    paths: dict[int, list[bytes]] = {}
-    subtrees: list[tuple[int, bytes, tuple[int, ...]]] = []  # leaves, hash, the wanted indices inside
-
-    def join() -> None:
-        size, right, of_right = subtrees.pop()
-        left_size, left, of_left = subtrees.pop()
-        for index in of_left:
-            paths[index].append(right)
-        for index in of_right:
-            paths[index].append(left)
-        subtrees.append((left_size + size, node_hash(left, right), of_left + of_right))
-
-    for index, each in enumerate(leaf_hashes):
-        inside = (index,) if index in wanted else ()
-        paths.update({index: []} if inside else {})
-        subtrees.append((1, each, inside))
-        while len(subtrees) > 1 and subtrees[-1][0] == subtrees[-2][0]:
-            join()
-    while len(subtrees) > 1:
-        join()
-    root = subtrees[0][1] if subtrees else EMPTY_ROOT
-    return root, {index: tuple(path) for index, path in paths.items()}
 
 
 def root_from_inclusion(leaf_hash: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:

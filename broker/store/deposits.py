@@ -3,13 +3,13 @@
 Rule: whatever moves a deposit on runs in the transaction that logs or stores it. It verifies nothing.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from broker.protocol.messages.deposits import Record
-from broker.store.tables import batches, deposit_refusals, deposits, matches, record_withdrawals, records
+from broker.store.tables import batches, deposit_refusals, deposits, matches, records
 
 LIVE_STATES = ("admitted", "complete", "serving")
 GONE_STATES = ("withdrawn", "expired")
@@ -48,14 +48,6 @@ class Erased:
 
     deposits: tuple[bytes, ...]
     records: int
-
-
-@dataclass(frozen=True)
-class StoredWithdrawal:
-    """A contributor's statement that some records of a deposit are taken back, and where it is logged."""
-
-    document: str
-    log_index: int
 
 
 @dataclass(frozen=True)
@@ -230,51 +222,6 @@ def all_records(connection: Connection, deposit_number: int) -> Iterator[Record]
     )
     for row in connection.execute(query.execution_options(yield_per=1000)):
         yield Record(bytes(row.token), row.record_version, bytes(row.sealed))
-
-
-def positions(connection: Connection, deposit_number: int, tokens: Collection[bytes]) -> frozenset[int]:
-    """The places, from 0 in order of the tokens, of those of the tokens that the deposit holds."""
-    before = (
-        select(func.count())
-        .select_from(records)
-        .where(records.c.deposit_number == deposit_number, records.c.token < bindparam("below"))
-    )
-    return frozenset(
-        int(connection.execute(before, {"below": token}).scalar_one())
-        for token in tokens
-        if record(connection, deposit_number, token) is not None
-    )
-
-
-def note_remaining(connection: Connection, deposit_number: int, number: int, frontier: bytes) -> None:
-    """Keep how many records remain and their tree; the last token may be one that was taken back, and goes."""
-    _move(connection, deposit_number, records_stored=number, frontier=frontier, last_token=None)
-
-
-def record_withdrawal(connection: Connection, deposit_number: int, number: int) -> StoredWithdrawal | None:
-    """A deposit's statement of this number, from 1, if it came."""
-    query = select(record_withdrawals.c.document, record_withdrawals.c.log_index).where(
-        record_withdrawals.c.deposit_number == deposit_number, record_withdrawals.c.number == number
-    )
-    row = connection.execute(query).one_or_none()
-    return None if row is None else StoredWithdrawal(row.document, row.log_index)
-
-
-def record_withdrawals_of(connection: Connection, deposit_number: int) -> int:
-    """How many such statements came."""
-    query = select(func.count()).select_from(record_withdrawals)
-    return int(
-        connection.execute(query.where(record_withdrawals.c.deposit_number == deposit_number)).scalar_one()
-    )
-
-
-def add_record_withdrawal(
-    connection: Connection, deposit_number: int, number: int, stored: StoredWithdrawal
-) -> None:
-    """Keep a statement."""
-    connection.execute(
-        insert(record_withdrawals).values(deposit_number=deposit_number, number=number, **vars(stored))
-    )
 
 
 def _move(connection: Connection, deposit_number: int, **values: object) -> None:

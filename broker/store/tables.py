@@ -137,14 +137,14 @@ deposits = Table(
     Column("expired_index", BigInteger),
 )
 
-# Contributors' signed statements that some records are taken back; the newest has the root over what remains.
-record_withdrawals = Table(
-    "record_withdrawals",
+# Contributors' signed statements that records are taken back or replaced; the newest has the root that holds.
+root_changes = Table(
+    "root_changes",
     METADATA,
     Column("deposit_number", _NUMBER, ForeignKey("deposits.deposit_number"), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("document", Text, nullable=False),
-    Column("log_index", BigInteger, nullable=False),  # of RECORDS_WITHDRAWN
+    Column("log_index", BigInteger, nullable=False),  # of RECORDS_WITHDRAWN or RECORDS_REPLACED
 )
 
 # Deposits the gate refused: a retry of the same document under the same bundle is told the same.

@@ -2,26 +2,21 @@
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from broker.protocol import sealing
 from broker.protocol.errors import BadInput, NotFound
 from broker.protocol.messages.parties import Space
-from broker.protocol.messages.series import Conditions
-from broker.protocol.messages.vocabulary import PayloadCategory
-from clients.cli import run, statistics
+from clients.cli import deposit_changes, run, statistics
 from clients.cli.conditions import read_conditions, template
+from clients.cli.contributor_home import open_contributor_home, say_earlier_quarters, say_older_salt
+from clients.cli.signals_file import SignalsFile, read_signals, report_refused
 from clients.contributor import Contributor, DepositResult
-from clients.deposit_folder import DepositFolder, all_deposits
+from clients.deposit_folder import all_deposits
 from clients.home import Home
-from clients.readers import encode_record, grouped, read_file
-from clients.readers.signals import RefusedRow, Signal
 from clients.series_folder import SeriesFolder, all_series
-from clients.taking_back import Result, TakingBack
 
 app = run.application("Share what you know, masked, under your own conditions; list it; take it back.")
 
@@ -29,26 +24,6 @@ ConditionsFile = Annotated[
     Path | None,
     typer.Option("--conditions", metavar="FILE", help="Under what you share: see `deposit conditions`."),
 ]
-SeriesName = Annotated[
-    str, typer.Argument(metavar="SERIES", help="The series' id, as `deposit list` shows it.")
-]
-SeriesOrDeposit = Annotated[
-    str,
-    typer.Argument(
-        metavar="SERIES_OR_DEPOSIT", help="The id of a series or a deposit, as `deposit list` shows it."
-    ),
-]
-Reason = Annotated[str, typer.Option("--reason", help="Why, in a sentence; it is kept with the withdrawal.")]
-SHOWN_REFUSALS = 20
-
-
-@dataclass(frozen=True)
-class _File:
-    """What a file of signals came to: signals by identifier type and canonical text, and refused rows."""
-
-    rows: int
-    by_type: dict[str, dict[str, list[Signal]]]
-    refused: tuple[RefusedRow, ...]
 
 
 @app.command("conditions")
@@ -83,7 +58,7 @@ def open_series(
 
     `deposit add --conditions` does this by itself.
     """
-    home = run.open_home(directory)
+    home = open_contributor_home(directory)
     space = home.space(run.space_id(space_id)).payload
     series_id = _contributor(home).open_series(space, identifier_type, read_conditions(conditions))
     run.show(
@@ -114,44 +89,46 @@ def add(
     Rows that cannot be used are reported by line and reason; the rest goes in. The same file again changes nothing, and
     a deposit that broke off goes on.
     """
-    home = run.open_home(directory)
+    home = open_contributor_home(directory)
     space = home.space(run.space_id(space_id)).payload
-    read = _read(file, default_region)
-    _report_refused(read)
+    say_older_salt(home)
+    read = read_signals(file, default_region)
+    report_refused(read)
     if dry_run:
-        _show_deposits(read, (), dry_run=True, trial=space.trial, as_json=as_json)
+        _show_deposits(home, read, (), dry_run=True, trial=space.trial, as_json=as_json)
         return
     if not read.by_type:
         raise BadInput("The file holds no identifier that can be used. See the reasons above.")
     contributor = _contributor(home)
     chosen = _series_by_type(home, contributor, space, read, conditions, series or [])
     results = []
-    for kind, groups in read.by_type.items():
-        records = _records(
-            groups, SeriesFolder(home, chosen[kind]).manifest.payload.conditions, space, file.name
-        )
+    for kind in read.by_type:
+        conditions_of = SeriesFolder(home, chosen[kind]).manifest.payload.conditions
+        records, references = read.records(kind, conditions_of, space), read.references(kind)
         with run.progress(f"Depositing {kind}") as progress:
-            results.append(contributor.deposit(chosen[kind], records, progress))
-    _show_deposits(read, tuple(results), dry_run=False, trial=space.trial, as_json=as_json)
+            results.append(contributor.deposit(chosen[kind], records, progress, references=references))
+    say_earlier_quarters(home, run.clock())
+    _show_deposits(home, read, tuple(results), dry_run=False, trial=space.trial, as_json=as_json)
 
 
 @app.command()
 def resume(directory: run.HomeFolder, as_json: run.Json = False) -> None:
     """Go on with deposits that broke off, from the masked records this home kept. The file is not needed."""
-    home = run.open_home(directory)
+    home = open_contributor_home(directory)
     contributor = _contributor(home)
     results = []
     for deposit_id in contributor.unfinished():
         with run.progress("Depositing") as progress:
             results.append(contributor.resume(deposit_id, progress))
-    words = "\n".join(_line(result) for result in results) or "Nothing is unfinished."
-    run.show({"deposits": [_members(result) for result in results]}, words, as_json=as_json)
+    words = "\n".join(_line(home, result) for result in results) or "Nothing is unfinished."
+    run.show({"deposits": [_members(home, result) for result in results]}, words, as_json=as_json)
 
 
 @app.command("list")
 def list_series(directory: run.HomeFolder, as_json: run.Json = False) -> None:
     """List your series and deposits: what is shared, until when, and what was withdrawn."""
-    home = run.open_home(directory)
+    home = open_contributor_home(directory)
+    older = {each.series_id for each in say_older_salt(home)}
     listed, lines = [], []
     for series in all_series(home):
         manifest = series.manifest.payload
@@ -161,6 +138,8 @@ def list_series(directory: run.HomeFolder, as_json: run.Json = False) -> None:
                 "series_id": series.series_id.hex(),
                 "identifier_type": manifest.identifier_type,
                 "state": series.state,
+                "quarter": series.quarter,
+                "older_salt": series.series_id in older,
                 "subject": manifest.conditions.subject,
                 "highest_tier": manifest.conditions.highest_tier,
                 "retain_until": manifest.conditions.retain_until,
@@ -170,104 +149,14 @@ def list_series(directory: run.HomeFolder, as_json: run.Json = False) -> None:
                 ],
             }
         )
-        lines.append(f"{series.series_id.hex()}  {manifest.identifier_type}, {series.state}")
+        words = f"{manifest.identifier_type}, {series.quarter}, {series.state}"
+        words += ", under an older salt" if series.series_id in older else ""
+        lines.append(f"{series.series_id.hex()}  {words}")
         lines += [
             f"    {item.deposit_id.hex()}  {item.identifiers:,} identifiers, {item.stage}"
             for item in deposits
         ]
     run.show({"series": listed}, "\n".join(lines) or "Nothing is deposited from here yet.", as_json=as_json)
-
-
-@app.command()
-def withdraw(
-    directory: run.HomeFolder, name: SeriesOrDeposit, reason: Reason, as_json: run.Json = False
-) -> None:
-    """Take back one deposit, or a whole series.
-
-    A deposit: its records are deleted at the broker; its series goes on. A series: records deleted at the broker,
-    shares destroyed at the holders, keys erased here. From then on nothing of it can be matched or opened. What was
-    disclosed before stays disclosed. Run it again if a holder did not answer.
-    """
-    home = run.open_home(directory)
-    identifier = run.identifier(name, 32, "SERIES_OR_DEPOSIT")
-    if any(item.deposit_id == identifier for item in all_deposits(home)):
-        _taking_back(home).withdraw_deposit(identifier, reason)
-        series_id = DepositFolder(home, identifier).declaration.payload.series_id.hex()
-        run.show(
-            {"deposit_id": name, "series_id": series_id},
-            "Withdrawn: the deposit's records are deleted at the broker. Its series goes on.",
-            as_json=as_json,
-        )
-        return
-    result = _contributor(home).withdraw(identifier, reason)
-    words = f"Withdrawn. {result.destruction_receipts} key holders signed that their shares are gone."
-    if not result.complete:
-        words += f" {result.needed} must: run the command again when the others answer."
-    run.show(
-        {
-            "series_id": name,
-            "destruction_receipts": result.destruction_receipts,
-            "needed": result.needed,
-            "complete": result.complete,
-        },
-        words,
-        as_json=as_json,
-    )
-
-
-@app.command("withdraw-identifiers")
-def withdraw_identifiers(
-    directory: run.HomeFolder,
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Read as by `deposit add`: the first line names the types.")
-    ],
-    reason: Reason,
-    default_region: Annotated[
-        str | None,
-        typer.Option("--default-region", help="Country of phone numbers without a prefix, such as GB."),
-    ] = None,
-    space_id: run.SpaceId = None,
-    as_json: run.Json = False,
-) -> None:
-    """Take back what you deposited of some identifiers, from all your deposits in open series.
-
-    The identifiers stay on this computer; the broker is told tokens, which it deletes and does not keep. A deposit of a
-    closed series can only be withdrawn whole. Nothing is taken back if one line of the file cannot be read.
-    """
-    home = run.open_home(directory)
-    space = home.space(run.space_id(space_id)).payload
-    read = _read(file, default_region)
-    if read.refused:
-        _report_refused(read)
-        raise BadInput(
-            "Some lines cannot be read, so nothing was taken back. Mend the file and run it again."
-        )
-    result = _taking_back(home).withdraw_identifiers(
-        space, {kind: tuple(groups) for kind, groups in read.by_type.items()}, reason
-    )
-    run.show(
-        {
-            "deposits": [
-                {
-                    "deposit_id": item.deposit_id.hex(),
-                    "series_id": item.series_id.hex(),
-                    "records": item.records,
-                    "identifiers_left": item.identifiers_left,
-                }
-                for item in result.taken
-            ],
-            "closed": [deposit_id.hex() for deposit_id in result.closed],
-        },
-        _taken_words(result),
-        as_json=as_json,
-    )
-
-
-@app.command()
-def close(directory: run.HomeFolder, series: SeriesName, as_json: run.Json = False) -> None:
-    """Erase a series' keys here, for good. Its deposits go on being matched; nothing can be added to them."""
-    _contributor(run.open_home(directory)).close(run.identifier(series, 32, "SERIES"))
-    run.show({"series_id": series, "state": "closed"}, "Closed: its keys are erased here.", as_json=as_json)
 
 
 app.command()(statistics.statistics)
@@ -277,53 +166,11 @@ def _contributor(home: Home) -> Contributor:
     return Contributor(home, run.caller(home), run.clock, run.random_bytes, threads=os.cpu_count() or 1)
 
 
-def _taking_back(home: Home) -> TakingBack:
-    return TakingBack(home, run.caller(home), run.clock, run.random_bytes)
-
-
-def _taken_words(result: Result) -> str:
-    records = sum(item.records for item in result.taken)
-    lines = [f"Taken back: {records:,} records from {len(result.taken):,} deposits."]
-    lines += [
-        f"  {item.deposit_id.hex()}  {item.identifiers_left:,} identifiers left" for item in result.taken
-    ]
-    if result.closed:
-        lines.append(
-            "These belong to closed series, whose keys are erased: withdraw them whole, if you must."
-        )
-        lines += [f"  {deposit_id.hex()}" for deposit_id in result.closed]
-    return "\n".join(lines)
-
-
-def _read(file: Path, default_region: str | None) -> _File:
-    refused: list[RefusedRow] = []
-    lines: set[int] = set()
-    by_type: dict[str, list[Signal]] = {}
-    for item in read_file(file, default_region=default_region):
-        lines.add(item.line)
-        if isinstance(item, RefusedRow):
-            refused.append(item)
-        else:
-            by_type.setdefault(item.canonical.type, []).append(item)
-    return _File(len(lines), {kind: grouped(signals) for kind, signals in by_type.items()}, tuple(refused))
-
-
-def _records(
-    groups: dict[str, list[Signal]], conditions: Conditions, space: Space, source: str
-) -> list[tuple[str, bytes]]:
-    room = space.size_class - sealing.LENGTH_BYTES
-    if conditions.payload_category is PayloadCategory.NONE:
-        # Such a record opens without k_open, so it must hold nothing beyond the identifier: no column, no reference.
-        groups = {text: [Signal(found[0].line, found[0].canonical)] for text, found in groups.items()}
-        source = ""
-    return [(text, encode_record(found, source, maximum_bytes=room)) for text, found in groups.items()]
-
-
 def _series_by_type(
     home: Home,
     contributor: Contributor,
     space: Space,
-    read: _File,
+    read: SignalsFile,
     conditions: Path | None,
     series: list[str],
 ) -> dict[str, bytes]:
@@ -348,34 +195,35 @@ def _series_by_type(
     return chosen
 
 
-def _report_refused(read: _File) -> None:
-    for row in read.refused[:SHOWN_REFUSALS]:
-        run.say(f"line {row.line}: {row.reason}")
-    if len(read.refused) > SHOWN_REFUSALS:
-        run.say(f"... and {len(read.refused) - SHOWN_REFUSALS} more; --json lists all of them.")
-
-
 def _show_deposits(
-    read: _File, results: tuple[DepositResult, ...], *, dry_run: bool, trial: bool, as_json: bool
+    home: Home,
+    read: SignalsFile,
+    results: tuple[DepositResult, ...],
+    *,
+    dry_run: bool,
+    trial: bool,
+    as_json: bool,
 ) -> None:
     value = {
         "rows": read.rows,
         "refused_rows": len(read.refused),
         "refused": [{"line": row.line, "reason": row.reason} for row in read.refused],
         "identifiers": {kind: len(groups) for kind, groups in read.by_type.items()},
-        "deposits": [_members(result) for result in results],
+        "deposits": [_members(home, result) for result in results],
         "dry_run": dry_run,
         "trial": trial,
     }
     counts = ", ".join(f"{len(groups):,} {kind}" for kind, groups in read.by_type.items()) or "no identifier"
     lines = [f"Read {read.rows:,} rows: {counts}. {len(read.refused):,} refused."]
-    lines += ["Nothing was sent."] if dry_run else [_line(result) for result in results]
+    lines += ["Nothing was sent."] if dry_run else [_line(home, result) for result in results]
     run.show(value, "\n".join(lines) + ("" if dry_run else _trial(trial)), as_json=as_json)
 
 
-def _members(result: DepositResult) -> dict[str, object]:
+def _members(home: Home, result: DepositResult) -> dict[str, object]:
     return {
         "series_id": result.series_id.hex(),
+        "quarter": SeriesFolder(home, result.series_id).quarter,
+        "deposits_in_series": _serving_in(home, result.series_id),
         "deposit_id": result.deposit_id.hex(),
         "identifier_type": result.identifier_type,
         "records": result.identifiers,
@@ -383,10 +231,26 @@ def _members(result: DepositResult) -> dict[str, object]:
     }
 
 
-def _line(result: DepositResult) -> str:
+def _line(home: Home, result: DepositResult) -> str:
     served = "was deposited before and serves" if result.repeated else "deposited, tested and serving"
-    return f"{result.identifiers:,} {result.identifier_type}: {served}. Series {result.series_id.hex()}"
+    number = _serving_in(home, result.series_id)
+    series = f"Series {result.series_id.hex()} of {SeriesFolder(home, result.series_id).quarter}"
+    deposits = "its first deposit" if number == 1 else f"which has {number:,} deposits"
+    return f"{result.identifiers:,} {result.identifier_type}: {served}. {series}, {deposits}"
+
+
+def _serving_in(home: Home, series_id: bytes) -> int:
+    return sum(1 for item in all_deposits(home, series_id) if item.entry.stage == "serving")
 
 
 def _trial(trial: bool) -> str:
     return "\nTRIAL: no witness cosigned the broker's log." if trial else ""
+
+
+for _name, _command in (
+    ("replace", deposit_changes.replace),
+    ("withdraw", deposit_changes.withdraw),
+    ("withdraw-identifiers", deposit_changes.withdraw_identifiers),
+    ("close", deposit_changes.close),
+):
+    app.command(_name)(_command)

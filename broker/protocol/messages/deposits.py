@@ -5,7 +5,6 @@ Rule: a batch is a plain concatenation of records of one fixed size, `token (16)
 `sealing.record_leaf` in that order (DESIGN 2.3).
 """
 
-import hashlib
 import struct
 from collections.abc import Iterable, Iterator
 from typing import Annotated, ClassVar, Literal, NamedTuple
@@ -13,15 +12,13 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from broker.protocol.errors import BadInput
-from broker.protocol.messages.base import Blob, Bytes32, Document, Id16, Message, Seconds, Slug, Text
+from broker.protocol.messages.base import Blob, Bytes32, Id16, Message, Seconds, Slug, Text
 
 TOKEN_BYTES = 16
 SEAL_OVERHEAD_BYTES = 28
 """Nonce (12) and tag (16) of ChaCha20-Poly1305 around the padded plaintext."""
 MAXIMUM_RECORDS = 20_000_000
 MAXIMUM_BATCH_BYTES = 8 * 1024 * 1024
-MAXIMUM_WITHDRAWN = 10_000
-"""Tokens that one RecordWithdrawal takes back; more go in several."""
 
 
 class Record(NamedTuple):
@@ -72,41 +69,6 @@ class DepositWithdrawal(Message):
     deposit_id: Bytes32
     reason: Text
     withdrawn_at: Seconds
-
-
-class RecordWithdrawal(Message):
-    """The contributor takes some records of a deposit back, and declares the root over those that remain.
-
-    The broker keeps this document, by which a remaining record proves where it came from; so it binds the tokens taken
-    back without telling them (decision 0006)."""
-
-    TYP: ClassVar[str] = "record-withdrawal"
-    v: Literal[1] = 1
-    deposit_id: Bytes32
-    number: Annotated[int, Field(ge=1, le=MAXIMUM_RECORDS)]
-    """1 for the first of a deposit, then without a gap."""
-    tokens_digest: Bytes32
-    """`withdrawn_digest` of the nonce and the tokens."""
-    records_withdrawn: Annotated[int, Field(ge=1, le=MAXIMUM_WITHDRAWN)]
-    records: Annotated[int, Field(ge=1, le=MAXIMUM_RECORDS)]
-    """How many remain; the self-test record is always among them."""
-    root: Bytes32
-    """RFC 6962 root over those that remain, in order of their tokens."""
-    reason: Text
-    withdrawn_at: Seconds
-
-
-class RecordWithdrawalSubmission(Message):
-    """The call with a RecordWithdrawal: its nonce and the tokens, concatenated in increasing order."""
-
-    document: Document
-    nonce: Bytes32
-    tokens: Annotated[Blob, Field(min_length=TOKEN_BYTES, max_length=TOKEN_BYTES * MAXIMUM_WITHDRAWN)]
-
-
-def withdrawn_digest(nonce: bytes, tokens: bytes) -> bytes:
-    """What a RecordWithdrawal binds its tokens by; without the 32-byte nonce no guess can be tested. 32 bytes."""
-    return hashlib.sha256(b"narrowgate/v1/withdrawn-tokens\x00" + nonce + tokens).digest()
 
 
 class DepositState(Message):

@@ -10,16 +10,12 @@ from broker.audit.log import AuditLog
 from broker.protocol import merkle, sealing
 from broker.protocol.documents import sign
 from broker.protocol.errors import Unavailable
-from broker.protocol.messages.deposits import (
-    DepositWithdrawal,
-    Record,
-    RecordWithdrawal,
-    RecordWithdrawalSubmission,
-    withdrawn_digest,
-)
+from broker.protocol.messages.deposits import DepositWithdrawal, Record
 from broker.protocol.messages.envelopes import DocumentMessage, Nothing
+from broker.protocol.messages.roots import RecordWithdrawal, RecordWithdrawalSubmission, withdrawn_digest
 from broker.store import deposits as rows
 from broker.store import matches
+from broker.store import roots as changes
 from broker.store.series import serving_series
 from tests.broker_case import NOW, SPACE_ID, Answered, Case, Keys, Upload, key_of
 
@@ -270,7 +266,7 @@ def test_a_withdrawal_cut_short_leaves_rows_and_log_as_they_were(
             cut.setattr(AuditLog, "append", fails)
         else:
             cut.setattr(rows, "note_withdrawal", fails)
-            cut.setattr(rows, "add_record_withdrawal", fails)
+            cut.setattr(changes, "add_change", fails)
         assert _withdraw(ready, upload).slug == "unavailable"
         assert _take(ready, upload, submission).slug == "unavailable"
     ready.restart()

@@ -1,6 +1,7 @@
 """The contributor against a real broker and real holders: what it sends, what it keeps, and what a crash leaves."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,11 @@ import pytest
 from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted, Refused, Unavailable
 from broker.protocol.messages.base import encode
 from broker.protocol.messages.vocabulary import AgencyKind, PayloadCategory
+from broker.store.series import serving_series
 from clients.deposit_folder import all_deposits
-from clients.series_folder import SeriesFolder, SeriesState
-from tests.contributor_case import CONDITIONS, ContributorCase, Killed
+from clients.home_retention import forget_expired
+from clients.series_folder import SeriesFolder, SeriesState, quarter_of
+from tests.contributor_case import CONDITIONS, DAY_SECONDS, ContributorCase, Killed
 
 ROWS = [(f"phone/1|+4477009001{number:02d}", b'{"signals":[]}') for number in range(5)]
 
@@ -241,6 +244,100 @@ def test_closing_erases_the_keys_and_what_was_deposited_goes_on(case: Contributo
     with pytest.raises(Conflict):
         case.contributor().deposit(series_id, ROWS)
     assert case.contributor().resume(result.deposit_id).repeated
+
+
+def test_a_second_deposit_extends_an_open_series_without_new_keys(case: ContributorCase) -> None:
+    series_id, space = _opened(case), case.company.space().payload
+    keys = SeriesFolder(case.company, series_id).keys()
+    first = case.contributor().deposit(series_id, ROWS[:3])
+    series_calls = [call for call in case.wire.calls if call == "POST /v1/series"]
+    assert case.contributor().find_series(space, "phone", CONDITIONS) == series_id
+    second = case.contributor().deposit(series_id, ROWS[2:])
+    assert (second.series_id, second.deposit_id == first.deposit_id) == (series_id, False)
+    assert [call for call in case.wire.calls if call == "POST /v1/series"] == series_calls
+    assert SeriesFolder(case.company, series_id).keys() == keys
+
+
+def test_k_is_gone_from_the_bytes_of_the_home_once_its_series_is_closed(case: ContributorCase) -> None:
+    series_id = _opened(case)
+    case.contributor().deposit(series_id, ROWS)
+    home = case.company.vault.directory
+    sealed = (home / "series" / series_id.hex() / "keys").read_bytes()
+    keys = SeriesFolder(case.company, series_id).keys()
+    case.contributor().close(series_id)
+    left = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+    for secret in (sealed, sealed[12:44], keys.k_match, keys.k_open):
+        assert secret not in left
+
+
+def test_after_closing_and_in_a_new_quarter_the_next_series_is_opened_with_new_keys(
+    case: ContributorCase,
+) -> None:
+    space, contributor = case.company.space().payload, case.contributor()
+    first = _opened(case)
+    contributor.deposit(first, ROWS[:2])
+    contributor.close(first)
+    assert contributor.find_series(space, "phone", CONDITIONS) is None
+    second = contributor.open_series(space, "phone", CONDITIONS)
+    contributor.deposit(second, ROWS[2:4])
+    keys = SeriesFolder(case.company, second).keys()
+    case.now += 20 * DAY_SECONDS
+    assert contributor.find_series(space, "phone", CONDITIONS) is None
+    with pytest.raises(Conflict, match="earlier quarter"):
+        contributor.deposit(second, ROWS[4:])
+    third = contributor.open_series(space, "phone", CONDITIONS)
+    contributor.deposit(third, ROWS[4:])
+    assert SeriesFolder(case.company, third).keys() != keys
+    quarters = [SeriesFolder(case.company, each).quarter for each in (first, second, third)]
+    assert quarters == ["2026-Q3", "2026-Q3", "2026-Q4"]
+    with case.broker.database.read() as connection:
+        serving = serving_series(connection, space.space_id, ["phone"], case.now)
+    assert {each.series.series_id for each in serving} == {first, second, third}
+
+
+def test_a_deposit_that_broke_off_in_one_quarter_is_finished_in_the_next(case: ContributorCase) -> None:
+    series_id = _opened(case)
+
+    def kill(number: int, now: str) -> None:
+        if "/batches/" in case.wire.calls[number]:
+            raise Killed
+
+    case.wire.cut = kill
+    with pytest.raises(Killed):
+        case.contributor().deposit(series_id, ROWS)
+    case.wire.cut = None
+    case.now += 20 * DAY_SECONDS
+    assert case.contributor().deposit(series_id, ROWS).identifiers == 5
+
+
+@pytest.mark.parametrize(
+    ("day", "quarter"),
+    [
+        ("2026-01-01", "2026-Q1"),
+        ("2026-03-31", "2026-Q1"),
+        ("2026-04-01", "2026-Q2"),
+        ("2026-12-31", "2026-Q4"),
+    ],
+)
+def test_a_retention_quarter_is_one_of_the_calendar_in_utc(day: str, quarter: str) -> None:
+    midnight = int(datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp())
+    assert quarter_of(midnight) == quarter_of(midnight + DAY_SECONDS - 1) == quarter
+
+
+def test_past_retention_the_home_forgets_keys_lists_and_references(case: ContributorCase) -> None:
+    series_id = _opened(case)
+    called = {ROWS[0][0]: "case 1"}
+    deposit_id = case.contributor().deposit(series_id, ROWS, references=called).deposit_id
+    assert forget_expired(case.company, CONDITIONS.retain_until - 1) == ()
+    assert forget_expired(case.company, CONDITIONS.retain_until) == (series_id,)
+    assert forget_expired(case.company, CONDITIONS.retain_until) == ()
+    left = set(case.company.vault.names(f"deposits/{deposit_id.hex()}"))
+    assert left == {"declaration.jws", "deposit.json", "self-test.jws"}
+    with pytest.raises(NotFound):
+        SeriesFolder(case.company, series_id).keys()
+    for act in (lambda: case.contributor().close(series_id), lambda: case.contributor().resume(deposit_id)):
+        with pytest.raises(Conflict, match="retention"):
+            act()
 
 
 def test_conditions_are_compared_whole_when_a_series_is_looked_for(case: ContributorCase) -> None:

@@ -97,7 +97,7 @@ def test_every_record_left_is_under_the_root_that_was_signed_last(
     hashes = [
         merkle.leaf_hash(sealing.record_leaf(each.token, each.sealed, each.record_version)) for each in left
     ]
-    number, root = DepositFolder(case.company, deposit_id).last_declared()
+    number, root = DepositFolder(case.company, deposit_id).last_change()
     assert (number, len(left)) == (3, 3)
     for index, leaf in enumerate(hashes):
         merkle.verify_inclusion(leaf, index, len(hashes), merkle.inclusion_path(hashes, index), root)

@@ -259,7 +259,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("request_id", name=op.f("uq_permits_request_id")),
     )
     op.create_table(
-        "record_withdrawals",
+        "root_changes",
         sa.Column("deposit_number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
@@ -267,9 +267,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["deposit_number"],
             ["deposits.deposit_number"],
-            name=op.f("fk_record_withdrawals_deposit_number"),
+            name=op.f("fk_root_changes_deposit_number"),
         ),
-        sa.PrimaryKeyConstraint("deposit_number", "number", name=op.f("pk_record_withdrawals")),
+        sa.PrimaryKeyConstraint("deposit_number", "number", name=op.f("pk_root_changes")),
     )
     op.create_table(
         "batches",
@@ -384,7 +384,7 @@ def downgrade() -> None:
     op.drop_table("askings")
     op.drop_table("matches")
     op.drop_table("batches")
-    op.drop_table("record_withdrawals")
+    op.drop_table("root_changes")
     op.drop_table("permits")
     op.drop_table("first_commitments")
     op.drop_table("destruction_receipts")

@@ -10,6 +10,7 @@ import structlog
 from typer.testing import CliRunner, Result
 
 from broker.protocol.messages.base import encode
+from broker.protocol.messages.vocabulary import PayloadCategory
 from clients.cli import run
 from clients.cli.main import app
 from tests.contributor_case import CONDITIONS, ContributorCase
@@ -240,3 +241,94 @@ def test_one_line_that_cannot_be_read_takes_nothing_back(narrowgate: Command, pa
     assert "call me" not in result.output
     listed = json.loads(narrowgate("deposit", "list", paths["home"], "--json").stdout)["series"]
     assert sorted(each["records"] for series in listed for each in series["deposits"]) == [1, 2]
+
+
+# --- the life of a deposit ---
+
+DAY_SECONDS = 86_400
+
+
+def _list(narrowgate: Command, paths: dict[str, Path]) -> dict[str, Any]:
+    listed = json.loads(narrowgate("deposit", "list", paths["home"], "--json").stdout)["series"]
+    return {series["series_id"]: series for series in listed}
+
+
+def test_a_second_file_extends_the_same_series_and_the_command_says_which(
+    narrowgate: Command, case: ContributorCase, paths: dict[str, Path]
+) -> None:
+    first = _add(narrowgate, paths)["deposits"]
+    shares = len([call for call in case.wire.calls if call == "POST /v1/series"])
+    paths["signals"].write_text("phone\n+44 7700 900150\n")
+    (second,) = _add(narrowgate, paths)["deposits"]
+    (same,) = [item for item in first if item["series_id"] == second["series_id"]]
+    assert (same["identifier_type"], same["deposit_id"] == second["deposit_id"]) == ("phone", False)
+    assert (same["deposits_in_series"], second["deposits_in_series"]) == (1, 2)
+    assert len([call for call in case.wire.calls if call == "POST /v1/series"]) == shares
+    again = narrowgate("deposit", "add", paths["home"], paths["signals"], "--conditions", paths["conditions"])
+    assert f"Series {second['series_id']} of 2026-Q3, which has 2 deposits" in again.stdout
+
+
+def test_in_the_next_quarter_a_file_opens_the_next_series_and_the_last_goes_on(
+    narrowgate: Command, case: ContributorCase, paths: dict[str, Path]
+) -> None:
+    before = _add(narrowgate, paths)["deposits"]
+    case.now += 20 * DAY_SECONDS
+    paths["signals"].write_text("phone\n+44 7700 900150\n")
+    arguments = ("--conditions", paths["conditions"])
+    result = narrowgate("deposit", "add", paths["home"], paths["signals"], *arguments)
+    assert result.exit_code == 0, result.output
+    assert "of 2026-Q4, its first deposit" in result.stdout
+    assert all(f"Series {item['series_id']} of 2026-Q3 goes on serving" in result.stderr for item in before)
+    listed = _list(narrowgate, paths)
+    assert sorted(series["quarter"] for series in listed.values()) == ["2026-Q3", "2026-Q3", "2026-Q4"]
+    assert all(listed[item["series_id"]]["state"] == "open" for item in before)
+    named = narrowgate("deposit", "add", paths["home"], paths["signals"], "--series", before[0]["series_id"])
+    assert named.exit_code == 6
+    assert "earlier quarter" in named.stderr
+
+
+def test_what_has_had_its_time_is_erased_at_the_next_command(
+    narrowgate: Command, case: ContributorCase, paths: dict[str, Path]
+) -> None:
+    deposits = _add(narrowgate, paths)["deposits"]
+    files = {name for item in deposits for name in (f"series/{item['series_id']}/keys", _references(item))}
+    vault = case.company.vault
+    assert all(vault.exists(name) for name in files)
+    case.now = CONDITIONS.retain_until
+    result = narrowgate("deposit", "list", paths["home"])
+    assert result.stderr.count("retention") == 2
+    assert not any(vault.exists(name) for name in files)
+    assert {series["state"] for series in _list(narrowgate, paths).values()} == {"expired"}
+    assert narrowgate("deposit", "list", paths["home"]).stderr == ""
+
+
+def _references(deposit: dict[str, Any]) -> str:
+    return f"deposits/{deposit['deposit_id']}/references"
+
+
+def test_a_corrected_file_replaces_what_it_names(narrowgate: Command, paths: dict[str, Path]) -> None:
+    with_payload = CONDITIONS.model_copy(update={"payload_category": PayloadCategory.OWN_REPORT})
+    paths["conditions"].write_bytes(encode(with_payload))
+    deposit_id = _add(narrowgate, paths)["deposits"][0]["deposit_id"]
+    paths["signals"].write_text("phone,note\n+44 7700 900101,corrected\n+44 7700 900190,never seen\n")
+    arguments = (
+        "deposit",
+        "replace",
+        paths["home"],
+        paths["signals"],
+        "--reason",
+        "The report was corrected",
+    )
+    result = narrowgate(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    assert [(item["deposit_id"], item["records"]) for item in answer["deposits"]] == [(deposit_id, 1)]
+    assert (answer["not_held"], answer["closed"], answer["without_payload"]) == (1, [], [])
+    again = narrowgate(*arguments)
+    assert "the same file as before" in again.stdout
+    assert "1 of the identifiers are in none" in again.stdout
+    assert "900101" not in result.output + again.output
+    paths["signals"].write_text("phone\n+44 7700 900101\ncall me\n")
+    refused = narrowgate(*arguments)
+    assert refused.exit_code == 6
+    assert "nothing was replaced" in refused.stderr

@@ -19,6 +19,7 @@ from broker.protocol.messages import (
     outcomes,
     parties,
     requests,
+    roots,
     series,
 )
 from broker.protocol.messages.base import Message, decode, encode, read
@@ -26,14 +27,14 @@ from tests.messages_examples import EXAMPLES
 
 VECTORS = Path(__file__).parents[4] / "vectors" / "messages.json"
 MODULES: tuple[ModuleType, ...] = (
-    approvals, deposits, draws, envelopes, evaluation, ladder, log, outcomes, parties, requests, series,
+    approvals, deposits, draws, envelopes, evaluation, ladder, log, outcomes, parties, requests, roots, series,
 )  # fmt: skip
 PARTS_OF_OTHERS = {  # types that travel only inside others, and so are covered by them
     "Member", "Holder", "Reviewer", "Prekey", "Batch", "Claims", "LegalBasis", "PermitSeries", "SealedRecord",
     "TokenList", "Consistency", "Chunk", "LogProof", "LoggedRecord",
     "DrawnIndices", "OpenedIndex", "BatchPoints", "HolderElements", "EvaluatedSeries", "DrawEvidence",
     "OutcomeEntry", "Cell", "SeriesMonth", "Approver", "Selection", "LadderStep", "Source", "RecordReference",
-    "ReleasedRecord", "ReleaseAsk", "Waiting", "Opening",
+    "ReleasedRecord", "ReleaseAsk", "Waiting", "Opening", "RootChange",
 }  # fmt: skip
 
 

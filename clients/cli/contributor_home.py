@@ -1,0 +1,40 @@
+"""A contributor's home as the commands of `deposit` open it: what has had its time is erased first."""
+
+from pathlib import Path
+
+from clients.cli import run
+from clients.home import Home
+from clients.home_retention import forget_expired
+from clients.series_folder import SeriesFolder, SeriesState, all_series, quarter_of, under_older_salt
+
+
+def open_contributor_home(directory: Path) -> Home:
+    """Open the home folder, and erase the keys and lists of series past their retention. Errors as `run.open_home`."""
+    home = run.open_home(directory)
+    for series_id in forget_expired(home, run.clock()):
+        run.say(
+            f"The retention of series {series_id.hex()} is over: its keys and local references are erased here."
+        )
+    return home
+
+
+def say_older_salt(home: Home) -> tuple[SeriesFolder, ...]:
+    """Say on standard error which series nobody finds any more, since their space's salt was changed. Returns them."""
+    found = under_older_salt(home)
+    for series in found:
+        run.say(
+            f"Series {series.series_id.hex()} ({series.manifest.payload.identifier_type}) is under a salt the space "
+            "has no more: requests made since leave it out. Deposit its file anew, with --conditions, and then "
+            "withdraw it."
+        )
+    return found
+
+
+def say_earlier_quarters(home: Home, now: int) -> None:
+    """Say on standard error which series of earlier quarters still have their keys here."""
+    for series in all_series(home):
+        if series.state is SeriesState.OPEN and series.quarter != quarter_of(now):
+            run.say(
+                f"Series {series.series_id.hex()} of {series.quarter} goes on serving, and its keys are still here. "
+                "Once you need not correct it any more, erase them: narrowgate deposit close"
+            )

@@ -1,0 +1,195 @@
+"""Replace what was deposited of some identifiers: newer content under the same token, in the next record version.
+
+Rule (CRYPTO 4, decision 0008): the identifier stays here. Its record is sealed anew under the key it always had, bound
+to the next version, and the contributor signs the root over all records with it (`clients.root_changes`). So a released
+record is either the newest or fails under the newest root. k is needed, so this works while the series is open.
+
+It adds no identifier to a deposit and takes none away. A deposit without payload has no content to replace.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from broker.protocol import sealing, tokens
+from broker.protocol.errors import BadInput, Conflict
+from broker.protocol.messages.base import RandomBytes
+from broker.protocol.messages.deposits import Record, record_bytes
+from broker.protocol.messages.parties import Space
+from broker.protocol.messages.roots import MAXIMUM_REPLACED_BYTES, MAXIMUM_WITHDRAWN
+from broker.protocol.messages.series import Conditions
+from broker.protocol.messages.vocabulary import PayloadCategory
+from clients import record_leaves
+from clients.deposit_folder import DepositFolder, all_deposits
+from clients.home import Home
+from clients.masked_deposit import input_digest
+from clients.record_leaves import Leaves
+from clients.root_changes import RootChanges
+from clients.series_folder import SeriesFolder, SeriesState
+from clients.transport import Caller, Clock
+
+_LABEL = b"narrowgate/v1/replacing-input\x00"
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """New content of identifiers of one type.
+
+    Args:
+        records: (canonical text, plaintext) of each as given conditions allow; asked once a deposit.
+        references: what the contributor calls each now, by canonical text.
+    """
+
+    identifier_type: str
+    records: Callable[[Conditions], Sequence[tuple[str, bytes]]]
+    references: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """Records replaced in one deposit. `repeated` says that the same input had replaced them before this call."""
+
+    deposit_id: bytes
+    series_id: bytes
+    records: int
+    repeated: bool
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a replacement: by deposit; deposits that could not be looked into, since the keys of their series
+    are erased; those without payload; and how many of the identifiers no deposit that was looked into holds."""
+
+    replaced: tuple[Replaced, ...]
+    closed: tuple[bytes, ...]
+    without_payload: tuple[bytes, ...]
+    not_held: int
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A deposit that may hold some of them, and what is needed to seal in it."""
+
+    deposit: DepositFolder
+    series: SeriesFolder
+    space: Space
+
+
+class Replacing:
+    """The acts of one contributor. `caller` signs with the home's key."""
+
+    def __init__(self, home: Home, caller: Caller, clock: Clock, random_bytes: RandomBytes) -> None:
+        self._home = home
+        self._caller = caller
+        self._clock = clock
+        self._random_bytes = random_bytes
+
+    def replace(self, space: Space, given: Replacement, reason: str) -> Result:
+        """Replace the records of these identifiers wherever this home deposited them in a space.
+
+        The same input again changes nothing. Raises BadInput (none given), Conflict (a deposit is not finished),
+        VerificationFailed, or what the broker refuses with."""
+        done: list[Replaced] = []
+        closed, without_payload, held = [], [], set[str]()
+        wanted: set[str] = set()
+        for place in self._places(space, given.identifier_type):
+            conditions = place.series.manifest.payload.conditions
+            records = sorted(given.records(conditions))
+            if not records:
+                raise BadInput("There is no identifier whose record to replace.")
+            wanted |= {text for text, _ in records}
+            if place.series.state is SeriesState.CLOSED:
+                closed.append(place.deposit.deposit_id)
+            elif conditions.payload_category is PayloadCategory.NONE:
+                without_payload.append(place.deposit.deposit_id)
+            else:
+                found = self._replace_in(place, records, given.references, reason)
+                held |= found.texts
+                done += found.replaced
+        return Result(tuple(done), tuple(closed), tuple(without_payload), len(wanted - held))
+
+    def _places(self, space: Space, identifier_type: str) -> Iterator[_Place]:
+        for deposit in all_deposits(self._home):
+            series = SeriesFolder(self._home, deposit.declaration.payload.series_id)
+            manifest = series.manifest.payload
+            here = (manifest.space_id, manifest.identifier_type) == (space.space_id, identifier_type)
+            if not here or manifest.conditions.retain_until <= self._clock():
+                continue
+            if deposit.entry.stage == "masked":
+                raise Conflict("A deposit is not finished. Finish it first: narrowgate deposit resume")
+            if deposit.entry.stage == "serving":
+                yield _Place(deposit, series, space)
+
+    def _replace_in(
+        self,
+        place: _Place,
+        records: Sequence[tuple[str, bytes]],
+        references: Mapping[str, str],
+        reason: str,
+    ) -> "_Found":
+        deposit, series = place.deposit, place.series
+        changes = RootChanges(self._home, place.space, deposit, self._caller, self._clock, self._random_bytes)
+        # 1. A statement that was kept and perhaps not sent is finished first: the next one follows it.
+        changes.finish()
+        # 2. Which of them are in this deposit, and sealed anew?
+        leaves, digest = changes.leaves(), input_digest(series.keys(), _LABEL, records)
+        repeated = deposit.entry.replaced_digest == digest
+        called: dict[bytes, str] = {}
+        texts, new = set[str](), list[Record]()
+        for text, record in self._sealed(place, records, leaves):
+            texts.add(text)
+            new.append(record)
+            if text in references:
+                called[record.token] = references[text]
+        # 3. So many a statement.
+        if new and not repeated:
+            self._send(changes, sorted(new), called, leaves, reason, deposit.declaration.payload.size_class)
+            deposit.note_replacement(digest)
+        found = [Replaced(deposit.deposit_id, series.series_id, len(new), repeated)] if new else []
+        return _Found(frozenset(texts), tuple(found))
+
+    def _send(
+        self,
+        changes: RootChanges,
+        new: Sequence[Record],
+        called: Mapping[bytes, str],
+        leaves: Leaves,
+        reason: str,
+        size_class: int,
+    ) -> None:
+        step = min(MAXIMUM_WITHDRAWN, MAXIMUM_REPLACED_BYTES // record_bytes(size_class))
+        for at in range(0, len(new), step):
+            chunk = new[at : at + step]
+            names = {record.token: called[record.token] for record in chunk if record.token in called}
+            leaves = changes.replace(chunk, names, leaves, reason)
+
+    def _sealed(
+        self, place: _Place, records: Iterable[tuple[str, bytes]], leaves: Leaves
+    ) -> Iterator[tuple[str, Record]]:
+        """Those of the records that the deposit holds, each in its next version."""
+        manifest, declared = place.series.manifest.payload, place.deposit.declaration.payload
+        named = (place.series.series_id, declared.space_id, declared.deposit_id)
+        keys = place.series.keys()
+        salt = self._home.salt_of(manifest.space_id, manifest.salt_id)
+        for text, plaintext in records:
+            outputs = tokens.mask(keys.k_match, keys.k_open, tokens.salted_hash(salt, text))
+            token = tokens.derive(outputs.y_match, *named)
+            if token not in leaves:
+                continue
+            version = record_leaves.version_of(leaves, token) + 1
+            sealed = sealing.seal(
+                tokens.seal_key(outputs.y_match, outputs.y_open, *named),
+                plaintext,
+                space_id=declared.space_id,
+                deposit_id=declared.deposit_id,
+                token=token,
+                record_version=version,
+                size_class=declared.size_class,
+                random_bytes=self._random_bytes,
+            )
+            yield text, Record(token, version, sealed)
+
+
+@dataclass(frozen=True)
+class _Found:
+    texts: frozenset[str] = field(repr=False)
+    replaced: tuple[Replaced, ...]
