@@ -8,15 +8,34 @@ contributors), those masked under another salt, those whose contributor left. Wh
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from broker import approvals
 from broker.context import Broker
-from broker.gate.facts import AdmitFacts, Derived, Party, SeriesFacts, verified_from
-from broker.protocol.documents import Signed, key_identifier, verify
-from broker.protocol.errors import BadInput, Conflict, NotPermitted, VerificationFailed
+from broker.gate.facts import (
+    AdmitFacts,
+    Derived,
+    Party,
+    People,
+    SeriesFacts,
+    people_from,
+    prior_facts,
+    verified_from,
+)
+from broker.protocol import papers
+from broker.protocol.documents import Signed, unverified_payload, verify
+from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted, VerificationFailed
+from broker.protocol.messages.base import decode
 from broker.protocol.messages.parties import Member, Space
-from broker.protocol.messages.requests import Disclosure, Finding, Request
+from broker.protocol.messages.requests import (
+    Finding,
+    Permit,
+    Request,
+    RequestSubmission,
+    TokensAnswered,
+)
 from broker.protocol.messages.series import SeriesManifest
+from broker.protocol.papers import Approved, EarlierStep
 from broker.registry import Caller, load_space, member_of
 from broker.store import ledger
 from broker.store import requests as rows
@@ -25,11 +44,21 @@ from broker.store.series import ServingSeries, serving_series
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """Evidence of the step that a request goes on from, and the permit under which its matches are kept."""
+
+    step: EarlierStep
+    permit_id: bytes
+
+
+@dataclass(frozen=True)
 class Filed:
-    """Evidence that a request and its findings are signed by those who may, in the newest roster."""
+    """Evidence that a request, its findings and approvals are signed by those who may, in the roster it names."""
 
     request: Signed[Request]
     findings: tuple[Signed[Finding], ...]
+    approvals: tuple[Approved, ...]
+    earlier: Earlier | None
     space: Space
     requester: Member
 
@@ -43,12 +72,11 @@ class Candidate:
     contributor: Member
 
 
-def read_papers(
-    connection: Connection, caller: Caller, request: Signed[Request], findings: Sequence[str]
-) -> Filed:
-    """Check who asks and what the legal desks found about exactly this request.
+def read_papers(connection: Connection, caller: Caller, submission: RequestSubmission) -> Filed:
+    """Check who asks, what the legal desks found about exactly this request, who approved it, and from what it goes on.
 
     Raises NotFound, NotPermitted, Conflict (an old roster), BadInput or VerificationFailed."""
+    request = verify(Request, submission.request, caller.signing_key)
     asked = request.payload
     space = load_space(connection, asked.space_id).payload
     member = member_of(space, caller)
@@ -60,27 +88,82 @@ def read_papers(
         )
     if not {batch.identifier_type for batch in asked.batches} <= set(space.identifier_types):
         raise BadInput("The space does not know an identifier type of the request.")
-    return Filed(request, tuple(_read_finding(space, request, each) for each in findings), space, member)
+    return _papers(connection, space, member, request, submission)
 
 
-def candidates(connection: Connection, filed: Filed, now: int) -> tuple[Candidate, ...]:
-    """The series that serve the request's types now, in order of series_id. Raises VerificationFailed."""
+def read_again(connection: Connection, stored: rows.StoredRequest) -> Filed:
+    """The papers of a filed request, from what was kept of its call, under the roster it named.
+
+    Raises VerificationFailed, NotFound, or what else `read_papers` raises."""
+    submission = decode(RequestSubmission, stored.submission)
+    unverified = unverified_payload(Request, submission.request)
+    space = load_space(connection, stored.space_id, unverified.roster_version).payload
+    member = next((each for each in space.members if each.agency_id == stored.requester), None)
+    if member is None:
+        raise NotFound("No such request of yours is known here.")
+    request = verify(Request, submission.request, member.signing_key)
+    return _papers(connection, space, member, request, submission)
+
+
+def people_at(connection: Connection, filed: Filed, now: int) -> People:
+    """Who stands by the request at `now`, with what approvers told the broker themselves. Raises VerificationFailed."""
+    refusers, withdrawn = approvals.statements(connection, filed.request.digest)
+    return people_from(filed.approvals, refusers, withdrawn, now)
+
+
+def _papers(
+    connection: Connection,
+    space: Space,
+    member: Member,
+    request: Signed[Request],
+    submission: RequestSubmission,
+) -> Filed:
+    findings = tuple(papers.read_finding(space, request, each) for each in submission.findings)
+    approved = tuple(papers.read_approval(space, request, findings, each) for each in submission.approvals)
+    if len({each.approver.party_id for each in approved}) != len(approved):
+        raise BadInput("A person approved twice. Each person signs one approval.")
+    earlier = _read_earlier(connection, space, request, submission.confirmation)
+    return Filed(request, findings, approved, earlier, space, member)
+
+
+def _read_earlier(
+    connection: Connection, space: Space, request: Signed[Request], confirmation: str | None
+) -> Earlier | None:
+    """What the request goes on from; None when it selects nothing, names no confirmation, or no answer was given."""
+    asked = request.payload
+    if not asked.selected or asked.earlier_request is None or confirmation is None:
+        return None
+    stored = rows.find(connection, asked.earlier_request)
+    if stored is None or (stored.space_id, stored.requester) != (asked.space_id, asked.requester):
+        return None
+    permit = rows.permit_of(connection, stored.request_id)
+    if stored.state != rows.RELEASED or permit is None or permit.disclosure is None:
+        return None
+    before = decode(RequestSubmission, stored.submission).request
+    told = decode(TokensAnswered, permit.disclosure).document
+    if told is None:
+        return None
+    return Earlier(papers.read_earlier_step(space, request, before, told, confirmation), permit.permit_id)
+
+
+def candidates(broker: Broker, connection: Connection, filed: Filed, now: int) -> tuple[Candidate, ...]:
+    """The series that serve the request's types now, in order of series_id; a request that goes on from an earlier one
+    is put to what that one was put to, and no more. Raises VerificationFailed."""
     members = {member.agency_id: member for member in filed.space.members}
     types = [batch.identifier_type for batch in filed.request.payload.batches]
+    before = _deposits_before(broker, connection, filed)
     found: list[Candidate] = []
     for serving in serving_series(connection, filed.space.space_id, types, now):
         contributor = members.get(serving.series.contributor)
         if contributor is None or contributor == filed.requester:
             continue
         manifest = _read_manifest(serving, contributor)
-        if manifest.salt_id == filed.space.salt_id:
-            found.append(Candidate(serving, manifest, contributor))
+        if manifest.salt_id == filed.space.salt_id and (asked := _asked_before(serving, before)):
+            found.append(Candidate(asked, manifest, contributor))
     return tuple(found)
 
 
-def facts(
-    broker: Broker, connection: Connection, filed: Filed, found: Sequence[Candidate], now: int
-) -> AdmitFacts:
+def facts(connection: Connection, filed: Filed, found: Sequence[Candidate], now: int) -> AdmitFacts:
     """The facts of the decision; the ledger is read in the caller's transaction, which must also charge it."""
     request = filed.request.payload
     return AdmitFacts(
@@ -91,7 +174,8 @@ def facts(
         tier=request.tier,
         claims=request.claims,
         verified=verified_from([finding.payload for finding in filed.findings], now),
-        derived=_derived(broker, connection, filed, now),
+        derived=_derived(connection, filed, now),
+        people=people_at(connection, filed, now),
         identifiers=sum(batch.identifiers for batch in request.batches),
         points=sum(batch.points for batch in request.batches),
         identifier_types=tuple(batch.identifier_type for batch in request.batches),
@@ -107,15 +191,23 @@ def facts(
     )
 
 
-def _read_finding(space: Space, request: Signed[Request], document: str) -> Signed[Finding]:
-    desks = {key_identifier(desk.signing_key): desk for desk in space.legal_desks}
-    signed = verify(Finding, document, {kid: desk.signing_key for kid, desk in desks.items()})
-    finding = signed.payload
-    if finding.desk != desks[signed.kid].party_id:
-        raise VerificationFailed("A finding names another legal desk than the one that signed it.")
-    if finding.space_id != space.space_id or finding.request_digest != request.digest:
-        raise VerificationFailed("A finding is about another request than the one it came with.")
-    return signed
+def _deposits_before(broker: Broker, connection: Connection, filed: Filed) -> frozenset[bytes] | None:
+    """The deposits that the earlier request was answered from, None for a request that goes on from none."""
+    if filed.earlier is None:
+        return None
+    permit = rows.permit_of(connection, filed.earlier.step.request.payload.request_id)
+    if permit is None:
+        return frozenset()
+    terms = verify(Permit, permit.document, broker.keys.signing_public).payload.terms
+    return frozenset(each for series in terms.series for each in series.deposits)
+
+
+def _asked_before(serving: ServingSeries, before: frozenset[bytes] | None) -> ServingSeries | None:
+    """The series with those of its deposits that a later tier may select from; None when there is none."""
+    if before is None:
+        return serving
+    kept = tuple(deposit for deposit in serving.deposits if deposit.deposit_id in before)
+    return replace(serving, deposits=kept) if kept else None
 
 
 def _read_manifest(serving: ServingSeries, contributor: Member) -> SeriesManifest:
@@ -125,31 +217,16 @@ def _read_manifest(serving: ServingSeries, contributor: Member) -> SeriesManifes
     return signed.payload
 
 
-def _derived(broker: Broker, connection: Connection, filed: Filed, now: int) -> Derived:
+def _derived(connection: Connection, filed: Filed, now: int) -> Derived:
     space, requester = filed.space, filed.requester.agency_id
     used = ledger.usage(connection, space.space_id, requester, now)
-    prior = _prior(broker, connection, filed)
+    before = None if filed.earlier is None else filed.earlier.step
     return Derived(
         identifiers_30d=used.identifiers_30d,
         queries_90d=used.identifiers_90d,  # L10's rate is hits to identifiers asked
         hits_90d=used.hits_90d,
         count_budget_left_millis=max(0, space.count_budget_millis - used.epsilon_millis_30d),
         count_cost_millis=space.count_epsilon_millis,
-        prior_tier=None if prior is None else prior.tier,
-        prior_decided_at=None if prior is None else prior.released_at,
+        overdue_reviews=ledger.overdue_reviews(connection, space.space_id, requester, now),
+        **prior_facts(before),
     )
-
-
-def _prior(broker: Broker, connection: Connection, filed: Filed) -> Disclosure | None:
-    """What the same requester was told before of the request this one goes on from, if there was a hit."""
-    earlier_id = filed.request.payload.earlier_request
-    earlier = None if earlier_id is None else rows.find(connection, earlier_id)
-    if earlier is None or earlier.state != rows.RELEASED:
-        return None
-    if (earlier.space_id, earlier.requester) != (filed.space.space_id, filed.requester.agency_id):
-        return None
-    permit = rows.permit_of(connection, earlier.request_id)
-    if permit is None or permit.disclosure is None:
-        return None
-    told = verify(Disclosure, permit.disclosure.decode("ascii"), broker.keys.signing_public).payload
-    return told if told.matched else None

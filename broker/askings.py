@@ -1,6 +1,6 @@
 """That a series was asked, and on what grounds: one row a series, for what its contributor is told later.
 
-Rule (decision 0007): a row is written in the transaction that admits or refuses the request, bears the month and no
+Rule (decision 0010): a row is written in the transaction that admits or refuses the request, bears the month and no
 finer time, and names no request, case or officer. The requester's name is there to count agencies by, until the month
 is published (`broker.statistics`), and then the row is deleted. Grounds count only as a legal desk verified them.
 """

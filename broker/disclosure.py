@@ -2,22 +2,25 @@
 
 Rule (AUDIT 3, promise 2): one function builds a disclosure, and it demands the log's receipt of RELEASE, read back
 from the durable log and not handed on by the transaction that wrote it. Tier `count` tells a noised sum over at
-least three contributors and nothing else; `hits` and `sources` tell which of the requester's own tokens are held,
-sorted together, never per contributor (who holds them stands in the sheets of a permit for `sources`). It signs and
-stores nothing.
+least three contributors and nothing else; `hits` tells which of the requester's own tokens are held, sorted together,
+never per contributor; `sources` tells who holds them besides, and `payload` which sealed records leave. It signs and
+stores nothing, and opens nothing.
 """
 
 from dataclasses import dataclass, field
 
 from broker.audit.log import Receipt
-from broker.audit.records import ReleaseDecided
 from broker.gate.decision import Decision
+from broker.gate.facts import AdmitFacts
 from broker.matching.count import noise, sum_digest
 from broker.matching.evidence import Matches
 from broker.protocol.errors import Refused, Unavailable
 from broker.protocol.messages.base import decode
-from broker.protocol.messages.requests import Disclosure
-from broker.protocol.messages.vocabulary import RecordKind, Tier
+from broker.protocol.messages.ladder import RecordReference, Source
+from broker.protocol.messages.parties import Space
+from broker.protocol.messages.requests import Disclosure, ReleaseDecided
+from broker.protocol.messages.vocabulary import NAMES_CONTRIBUTORS, RecordKind, Tier
+from broker.store.matches import Match, OpenDeposit
 
 MINIMUM_CONTRIBUTORS = 3
 
@@ -64,15 +67,66 @@ class Release:
             raise Unavailable("The entry in the log is of a refusal. Nothing was disclosed.")
         return cls(matches, decided)
 
+    @property
+    def deposits(self) -> tuple[OpenDeposit, ...]:
+        """The deposits searched that the decision lets leave, by deposit_id."""
+        admitted = set(self.decided.decision.admitted_series)
+        return tuple(each for each in self.matches.deposits if each.series_id in admitted)
 
-def assemble(release: Release, refused: Decision | None, count_key: bytes, now: int) -> Disclosure:
+    @property
+    def pairs(self) -> tuple[Match, ...]:
+        """What was found in them."""
+        return self.matches.within(self.decided.decision.admitted_series)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Who holds the matches of a release, and their records: what only `sources` and `payload` tell."""
+
+    sources: tuple[Source, ...] = field(repr=False)
+    records: tuple[RecordReference, ...] = field(repr=False)
+
+
+def sources(release: Release, admitted: AdmitFacts, space: Space) -> tuple[Source, ...]:
+    """Who holds the matches of a release, one entry a series, by series_id.
+
+    Raises Unavailable when a series or its contributor is not among what was decided on."""
+    named = []
+    for series_id in sorted({each.series_id for each in release.deposits}):
+        numbers = {each.deposit_number for each in release.deposits if each.series_id == series_id}
+        tokens = sorted(pair.token for pair in release.pairs if pair.deposit_number in numbers)
+        facts = next((each for each in admitted.series if each.series_id == series_id), None)
+        member = next(
+            (each for each in space.members if facts and each.agency_id == facts.contributor.agency_id), None
+        )
+        if facts is None or member is None:
+            raise Unavailable("A contributor left the space meanwhile. Nothing was disclosed.")
+        if tokens:
+            named.append(
+                Source(
+                    series_id=series_id,
+                    contributor=member.agency_id,
+                    name=member.name,
+                    kind=member.kind,
+                    contact=member.contact,
+                    conditions=facts.conditions,
+                    tokens=b"".join(tokens),
+                )
+            )
+    return tuple(named)
+
+
+def assemble(
+    release: Release, refused: Decision | None, count_key: bytes, now: int, found: "Found | None" = None
+) -> Disclosure:
     """What the requester is told.
 
     Args:
         refused: the decision that refused the permit's own tier, when it was released at a lower one (L16).
         count_key: the broker's secret for the noise of counts.
+        found: who holds what, for `sources` and `payload`.
 
-    Raises Refused when a count would be over fewer than three contributors by now, or for a payload."""
+    Raises Refused when a count would be over fewer than three contributors by now."""
     tokens, decided = release.matches.recorded.tokens, release.decided
     decisions = [decided.decision] if refused is None else [refused, decided.decision]
     told = Disclosure(
@@ -84,7 +138,8 @@ def assemble(release: Release, refused: Decision | None, count_key: bytes, now: 
         token_root=tokens.root,
         outcome=decided.decision.outcome,
         rules=tuple(rule for each in decisions for rule in each.rules),
-        reasons=tuple(reason for each in decisions for reason in each.reasons),
+        reasons=tuple(reason for each in decisions for reason in each.reasons)
+        + tuple(decided.decision.notes),
         law=tuple(law for each in decisions for law in each.law),
         decision_digest=decided.decision.digest,
         released_at=now,
@@ -93,10 +148,13 @@ def assemble(release: Release, refused: Decision | None, count_key: bytes, now: 
     )
     if told.tier is Tier.COUNT:
         return told.model_copy(update=_count(release.matches, count_key))
-    if told.tier is Tier.PAYLOAD:
-        raise Refused("Payloads are not released by this version.")
-    held = {match.token for match in release.matches.pairs}
-    return told.model_copy(update={"matched": tuple(sorted(held))})
+    if told.tier in NAMES_CONTRIBUTORS and found is None:
+        raise Unavailable("Who holds the matches was not found. Nothing was disclosed.")
+    held = tuple(sorted({match.token for match in release.pairs}))
+    if told.tier is Tier.HITS or found is None:
+        return told.model_copy(update={"matched": held})
+    records = found.records if told.tier is Tier.PAYLOAD else ()
+    return told.model_copy(update={"matched": held, "sources": found.sources, "records": records})
 
 
 def _count(matches: Matches, count_key: bytes) -> dict[str, int]:

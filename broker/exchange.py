@@ -2,7 +2,9 @@
 
     file_request     1 papers   2 facts   3 gate.admit   4 ADMITTED or REFUSED, budget and permit
                      [the key holders decide again and evaluate, elsewhere]
-    answer_tokens    5 permit   6 TOKENS   7 find   8 gate.release   9 RELEASE   10 assemble   11 RELEASED
+    answer_tokens    5 permit   6 TOKENS   7 find, ask contributors   8 gate.release   9 RELEASE
+                     10 assemble   11 RELEASED
+                     [for payload: the key holders decide again and open, elsewhere]
 
 Rule (DESIGN 3): each step demands the evidence of the step before, a frozen value that only a check can make, so a
 skipped step does not type-check. What a step decides, what it spends and its log entry are one transaction; a refusal
@@ -13,45 +15,43 @@ time, so an interrupted call is sent again and goes on where it stopped.
 import hashlib
 from collections.abc import Sequence
 
-from broker import admission, askings, permits
+from broker import admission, askings, openings, permits, releases
 from broker.admission import Candidate, Filed
-from broker.audit.records import (
-    Failed,
-    Released,
-    ReleaseDecided,
-    RequestRefused,
-    TokensOfSeries,
-    TokensReceived,
-)
+from broker.audit.records import Failed, Released, RequestRefused, TokensOfSeries, TokensReceived
 from broker.context import Broker
 from broker.disclosure import Release, ReleaseDecision, assemble
 from broker.gate.decide import decide_admission, decide_release
 from broker.gate.decision import Decision
-from broker.gate.facts import ReleaseFacts, Result
+from broker.gate.facts import ReleaseFacts, Result, verified_from
 from broker.matching.count import TOKEN_BYTES
 from broker.matching.evidence import Admitted, Matches, Recorded, TokenSet
 from broker.matching.find import find, recall
 from broker.permits import Held
-from broker.protocol.documents import Signed, sign, verify
+from broker.protocol.documents import sign, verify
 from broker.protocol.errors import Expired, Refused
 from broker.protocol.messages.base import encode
+from broker.protocol.messages.ladder import Waiting
 from broker.protocol.messages.requests import (
     Admission,
     AdmissionRecord,
-    Disclosure,
+    ReleaseDecided,
     Request,
     RequestSubmission,
+    TokensAnswered,
     TokenSubmission,
 )
 from broker.protocol.messages.vocabulary import RecordKind, Tier
 from broker.refusals import GateRefusal, Told
 from broker.registry import Caller
+from broker.releases import Answers
 from broker.store import ledger
 from broker.store import matches as match_rows
 from broker.store import requests as rows
 from broker.store.database import Connection
 
 TOO_MANY_HITS = "L16"
+EMERGENCY = "G3"
+DAY_SECONDS = 86_400
 
 
 def file_request(broker: Broker, caller: Caller, submission: RequestSubmission) -> Admission:
@@ -64,19 +64,19 @@ def file_request(broker: Broker, caller: Caller, submission: RequestSubmission) 
     with broker.database.write() as connection:
         answer = permits.answered_before(broker, connection, request.payload.request_id, digest)
         if answer is None:
-            # 1. Who asks, and what the legal desks found about exactly this request.
-            filed = admission.read_papers(connection, caller, request, submission.findings)
+            # 1. Who asks, what the legal desks found about exactly this request, who approved it, what it goes on from.
+            filed = admission.read_papers(connection, caller, submission)
             # 2. The ledger is locked before it is read, and charged before it is let go.
             ledger.lock(connection, filed.space.space_id, filed.requester.agency_id)
-            found = admission.candidates(connection, filed, now)
-            facts = admission.facts(broker, connection, filed, found, now)
+            found = admission.candidates(broker, connection, filed, now)
+            facts = admission.facts(connection, filed, found, now)
             # 3. The gate.
             decision = decide_admission(broker.bundle, facts)
             # 4. Entry, budget and answer together.
             if decision.allowed:
-                answer = _admit(broker, connection, filed, found, decision, digest, now)
+                answer = _admit(broker, connection, filed, submission, found, decision, now)
             else:
-                answer = _refuse(broker, connection, filed, decision, digest, now)
+                answer = _refuse(broker, connection, filed, submission, decision, now)
     if isinstance(answer, GateRefusal):
         raise answer
     return answer
@@ -84,15 +84,18 @@ def file_request(broker: Broker, caller: Caller, submission: RequestSubmission) 
 
 def answer_tokens(
     broker: Broker, caller: Caller, request_id: bytes, submission: TokenSubmission
-) -> Signed[Disclosure]:
+) -> TokensAnswered:
     """Match the tokens of an admitted request, once, and disclose what the gate lets leave.
 
+    While a contributor may still say whether its own records are opened, the answer is who is waited for; the same
+    tokens are sent again later.
+
     Raises GateRefusal (recorded), BadInput, NotFound, NotPermitted, Expired, Conflict or Unavailable."""
-    answer: Signed[Disclosure] | GateRefusal | Recorded
+    answer: TokensAnswered | GateRefusal | Recorded
     with broker.database.write() as connection:
         # 5. The caller's own permit, and tokens within it.
         held = permits.held_permit(broker, connection, caller, request_id)
-        tokens = TokenSet.within(held.admitted, submission)
+        tokens = TokenSet.within(held.admitted, submission, permits.selectable(connection, held))
         # 6. The permit's one use is in the log before a token meets a record.
         answer = permits.disclosed_before(broker, connection, held, tokens) or _record_tokens(
             broker, connection, held, tokens
@@ -100,7 +103,9 @@ def answer_tokens(
     if isinstance(answer, Recorded):
         with broker.database.write() as connection:
             # 7. to 9. What is found decides whether it may leave; the decision is durable when this block ends.
-            _decide_release(broker, connection, held, answer)
+            waiting = _decide_release(broker, connection, held, answer)
+        if waiting is not None:
+            return TokensAnswered(waiting=waiting)
         with broker.database.write() as connection:
             # 10. and 11. Assembled on the receipt, read back from the log.
             answer = _disclose(broker, connection, held, answer)
@@ -113,9 +118,9 @@ def _admit(
     broker: Broker,
     connection: Connection,
     filed: Filed,
+    submission: RequestSubmission,
     found: Sequence[Candidate],
     decision: Decision,
-    digest: bytes,
     now: int,
 ) -> Admission:
     terms = permits.terms_of(broker, filed, found, decision, now)
@@ -130,11 +135,14 @@ def _admit(
         space_id=terms.space_id,
         requester=terms.requester,
         request_id=request_id,
-        identifiers=sum(batch.identifiers for batch in terms.batches),
+        # One case's ladder is one ask (L10): what was asked about before is not charged again.
+        identifiers=0
+        if filed.request.payload.selected
+        else sum(batch.identifiers for batch in terms.batches),
         epsilon_millis=filed.space.count_epsilon_millis if counted else 0,
         now=now,
     )
-    permits.keep(connection, filed, digest, rows.ADMITTED, encode(answer), receipt)
+    permits.keep(connection, filed, submission, rows.ADMITTED, encode(answer), receipt)
     rows.add_permit(
         connection,
         rows.StoredPermit(
@@ -145,7 +153,12 @@ def _admit(
 
 
 def _refuse(
-    broker: Broker, connection: Connection, filed: Filed, decision: Decision, digest: bytes, now: int
+    broker: Broker,
+    connection: Connection,
+    filed: Filed,
+    submission: RequestSubmission,
+    decision: Decision,
+    now: int,
 ) -> GateRefusal:
     record = RequestRefused(
         request_id=filed.request.payload.request_id,
@@ -158,7 +171,7 @@ def _refuse(
     receipt = broker.audit.append(connection, RecordKind.REFUSED, record, now)
     askings.note(connection, decision)
     refusal = GateRefusal(decision, receipt)
-    permits.keep(connection, filed, digest, rows.REFUSED, permits.write_told(refusal.told), receipt)
+    permits.keep(connection, filed, submission, rows.REFUSED, permits.write_told(refusal.told), receipt)
     return refusal
 
 
@@ -188,15 +201,18 @@ def _record_tokens(broker: Broker, connection: Connection, held: Held, tokens: T
     return Recorded.by(tokens, receipt)
 
 
-def _decide_release(broker: Broker, connection: Connection, held: Held, recorded: Recorded) -> None:
+def _decide_release(broker: Broker, connection: Connection, held: Held, recorded: Recorded) -> Waiting | None:
     now, terms, request_id = broker.clock(), held.admitted.terms, held.request.request_id
     if rows.state(connection, request_id) != rows.TOKENS:
-        return  # an earlier call decided
-    # 7. Tokens meet records.
+        return None  # an earlier call decided
+    # 7. Tokens meet records; contributors that have a say about their own records are asked.
     matches = find(connection, recorded, now)
+    answers = releases.ask(broker, connection, held, matches, now)
+    if isinstance(answers, Waiting):
+        return answers
     # 8. The gate, on the result.
     ledger.lock(connection, terms.space_id, terms.requester)
-    decision = _gate_release(broker, connection, held, matches, now)
+    decision = _gate_release(broker, connection, held, matches, answers, now)
     # 9. Entry, ledger and what matched, together; unmatched tokens are forgotten with this call.
     record = ReleaseDecided(
         permit_id=terms.permit_id,
@@ -204,6 +220,7 @@ def _decide_release(broker: Broker, connection: Connection, held: Held, recorded
         requester=terms.requester,
         token_root=recorded.tokens.root,
         decision=decision.text,
+        opening=openings.terms_of(broker, held, matches, decision, now),
     )
     receipt = broker.audit.append(connection, RecordKind.RELEASE, record, now)
     rows.advance(connection, request_id, rows.TOKENS, rows.RELEASING, receipt.proof.index)
@@ -211,18 +228,29 @@ def _decide_release(broker: Broker, connection: Connection, held: Held, recorded
     epsilon = held.admitted.facts.derived.count_cost_millis if counted else 0
     ledger.settle(connection, request_id, hits=len(matches.pairs), epsilon_millis=epsilon)
     if decision.allowed:
-        match_rows.keep(connection, terms.permit_id, matches.pairs)
+        match_rows.keep(connection, terms.permit_id, matches.within(decision.admitted_series))
+    return None
 
 
-def _gate_release(broker: Broker, connection: Connection, held: Held, matches: Matches, now: int) -> Decision:
+def _gate_release(
+    broker: Broker, connection: Connection, held: Held, matches: Matches, answers: Answers, now: int
+) -> Decision:
     terms, admitted = held.admitted.terms, held.admitted.facts
-    # The result is about what was searched: series that were refused, or withdrawn since, have no say in it.
-    searched = tuple(each for each in admitted.series if each.series_id in matches.series)
+    # The result is about what was searched: series that were refused, or withdrawn since, have no say in it. Findings
+    # and people count as they stand now, not as they stood at the admission.
+    asked = matches.holding if held.selects else matches.series
     facts = ReleaseFacts(
         now=now,
         admission_digest=terms.decision_digest,
-        admitted=admitted.model_copy(update={"series": searched}),
+        admitted=admitted.model_copy(
+            update={
+                "series": tuple(each for each in admitted.series if each.series_id in asked),
+                "verified": verified_from([finding.payload for finding in held.filed.findings], now),
+                "people": admission.people_at(connection, held.filed, now),
+            }
+        ),
         result=Result(hits=len(matches.pairs), contributors=matches.contributors),
+        answers=answers.said,
     )
     decision = decide_release(broker.bundle, facts, terms.tier)
     if decision.allowed or decision.rules != (TOO_MANY_HITS,):
@@ -237,7 +265,7 @@ def _gate_release(broker: Broker, connection: Connection, held: Held, matches: M
 
 def _disclose(
     broker: Broker, connection: Connection, held: Held, recorded: Recorded
-) -> Signed[Disclosure] | GateRefusal:
+) -> TokensAnswered | GateRefusal:
     now, request_id, terms = broker.clock(), held.request.request_id, held.admitted.terms
     answer, receipt = permits.release_of(broker, connection, request_id)
     if answer is not None:
@@ -253,11 +281,15 @@ def _disclose(
         if lowered and isinstance(facts, ReleaseFacts)
         else None
     )
+    found, records = openings.find(connection, held, release)
     try:
-        assembled = assemble(release, refused, broker.keys.count_key, now)
+        assembled = assemble(release, refused, broker.keys.count_key, now, found)
     except Refused as error:
         return _fail(broker, connection, held, decided, Told((), (error.detail,), (), (), ()))
     disclosed = sign(assembled, broker.keys.signing_key)
+    said = releases.answers(connection, held).documents
+    opening = openings.assemble_opening(broker, connection, held, decided, records, said)
+    answer = TokensAnswered(document=disclosed.document, opening=opening)
     # 11. The entry and the exact answer, together.
     record = Released(
         permit_id=terms.permit_id,
@@ -269,8 +301,11 @@ def _disclose(
     )
     entry = broker.audit.append(connection, RecordKind.RELEASED, record, now)
     rows.advance(connection, request_id, rows.RELEASING, rows.RELEASED, entry.proof.index)
-    rows.keep_disclosure(connection, terms.permit_id, disclosed.document.encode("ascii"))
-    return disclosed
+    rows.keep_disclosure(connection, terms.permit_id, encode(answer))
+    if EMERGENCY in decided.decision.rules:
+        review_days = broker.bundle.limits.emergency_review_days
+        ledger.owe_review(connection, request_id, now + review_days * DAY_SECONDS)
+    return answer
 
 
 def _fail(

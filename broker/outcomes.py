@@ -2,7 +2,7 @@
 
 Rule (DESIGN 2.8): only tokens that were disclosed to the very requester may be reported on, each in the deposit it
 matched in. The signed report is kept and logged with numbers alone; of the tokens beside it nothing is stored but,
-for each series, which kinds of outcome there were (decision 0007). A later report replaces an earlier one. What
+for each series, which kinds of outcome there were (decision 0010). A later report replaces an earlier one. What
 contributors are told of it is `broker.statistics`'.
 """
 

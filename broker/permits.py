@@ -5,11 +5,12 @@ is that of the handles, which tells nothing (decision 0002). The ADMITTED record
 the requester's hand (decision 0003). What is read back from the database is verified again. It decides nothing.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from broker.admission import Candidate, Filed
+from broker.admission import Candidate, Filed, read_again
 from broker.audit.log import Receipt
 from broker.context import Broker
 from broker.gate.decision import Decision
@@ -26,18 +27,20 @@ from broker.protocol.messages.requests import (
     Permit,
     PermitSeries,
     PermitTerms,
+    RequestSubmission,
     SealedRecord,
+    TokensAnswered,
 )
-from broker.protocol.messages.series import SeriesSheet
-from broker.protocol.messages.vocabulary import Tier
+from broker.protocol.messages.series import SeriesManifest, SeriesSheet
+from broker.protocol.messages.vocabulary import NAMES_CONTRIBUTORS
 from broker.refusals import GateRefusal, Told
 from broker.registry import Caller, load_space, member_of
+from broker.store import matches as match_rows
 from broker.store import requests as rows
 from broker.store.database import Connection
 
 MAXIMUM_DEPOSITS = 1000
 """Deposits one permit can name: tokens are sent in one list for each."""
-NAMES_CONTRIBUTORS = (Tier.SOURCES, Tier.PAYLOAD)
 HOUR_SECONDS = 3600
 
 
@@ -49,6 +52,12 @@ class Held:
     permit: rows.StoredPermit
     space: Space
     admitted: Admitted
+    filed: Filed
+
+    @property
+    def selects(self) -> bool:
+        """Whether the request selects from an earlier one: then no key holder evaluates its points again."""
+        return bool(self.filed.request.payload.selected)
 
 
 def terms_of(
@@ -99,18 +108,28 @@ def issue(
     answer = Admission(
         permit=permit.document,
         series=tuple(
-            _sheet(by_id[series.series_id], series, admitted.terms.tier) for series in admitted.terms.series
+            _sheet(by_id[series.series_id], series, _names(filed, admitted))
+            for series in admitted.terms.series
         ),
-        sealed_records=_sealed_records(filed.space, admitted.terms.permit_id, admitted.receipt),
+        # What selects from earlier matches needs no evaluation under k_match.
+        sealed_records=()
+        if filed.request.payload.selected
+        else sealed_records(filed.space, admitted.terms.permit_id, admitted.receipt),
         notes=tuple(notes),
     )
     return permit, answer
 
 
 def keep(
-    connection: Connection, filed: Filed, digest: bytes, state: str, answer: bytes, receipt: Receipt
+    connection: Connection,
+    filed: Filed,
+    submission: RequestSubmission,
+    state: str,
+    answer: bytes,
+    receipt: Receipt,
 ) -> None:
-    """Keep a decided request with the exact answer to the submission of this digest."""
+    """Keep a decided request with its papers and the exact answer to them."""
+    body = encode(submission)
     request = filed.request.payload
     rows.add(
         connection,
@@ -119,7 +138,9 @@ def keep(
             space_id=request.space_id,
             requester=request.requester,
             tier=request.tier.value,
-            submission_digest=digest,
+            request_digest=filed.request.digest,
+            submission_digest=hashlib.sha256(body).digest(),
+            submission=body,
             state=state,
             answer=answer,
             log_index=receipt.proof.index,
@@ -146,7 +167,15 @@ def held_permit(broker: Broker, connection: Connection, caller: Caller, request_
     if signed.terms.permit_id != permit.permit_id:
         raise Unavailable("A stored permit is not that of its request. Tell the operator.")
     receipt = broker.audit.receipt(connection, signed.proof.index)
-    return Held(stored, permit, space, Admitted.by(signed.terms, receipt))
+    return Held(stored, permit, space, Admitted.by(signed.terms, receipt), read_again(connection, stored))
+
+
+def selectable(connection: Connection, held: Held) -> frozenset[tuple[bytes, bytes]] | None:
+    """The (deposit_id, token) pairs a higher tier may select from, None for a request that selects nothing."""
+    if not held.selects:
+        return None
+    earlier = held.filed.earlier
+    return frozenset() if earlier is None else match_rows.kept_named(connection, earlier.permit_id)
 
 
 def answered_before(
@@ -165,7 +194,7 @@ def answered_before(
 
 def disclosed_before(
     broker: Broker, connection: Connection, held: Held, tokens: TokenSet
-) -> Signed[Disclosure] | GateRefusal | None:
+) -> TokensAnswered | GateRefusal | None:
     """What the same tokens were answered, if they were. Raises Conflict for other tokens under a used permit."""
     if held.permit.token_root is None:
         return None
@@ -176,7 +205,7 @@ def disclosed_before(
 
 def release_of(
     broker: Broker, connection: Connection, request_id: bytes
-) -> tuple[Signed[Disclosure] | GateRefusal | None, Receipt]:
+) -> tuple[TokensAnswered | GateRefusal | None, Receipt]:
     """The answer of a request whose release was decided, None while there is none, and its latest receipt.
 
     Raises NotFound or Unavailable."""
@@ -189,12 +218,14 @@ def release_of(
 
 def _answer_of(
     broker: Broker, connection: Connection, request: rows.StoredRequest, permit: rows.StoredPermit
-) -> Signed[Disclosure] | GateRefusal | None:
+) -> TokensAnswered | GateRefusal | None:
     if permit.disclosure is None:
         return None
     if request.state == rows.FAILED:
         return GateRefusal(read_told(permit.disclosure), broker.audit.receipt(connection, request.log_index))
-    return verify(Disclosure, permit.disclosure.decode("ascii"), broker.keys.signing_public)
+    answer = decode(TokensAnswered, permit.disclosure)
+    verify(Disclosure, answer.document or "", broker.keys.signing_public)
+    return answer
 
 
 def write_told(told: Told) -> bytes:
@@ -207,8 +238,21 @@ def read_told(data: bytes) -> Told:
     return Told(**{name: tuple(texts) for name, texts in json.loads(data).items()})
 
 
-def _sheet(candidate: Candidate, series: PermitSeries, tier: Tier) -> SeriesSheet:
-    manifest = candidate.manifest
+def _names(filed: Filed, admitted: Admitted) -> bool:
+    """Whether a permit's sheets name contributors: hits decided as sources (L21) do. A request that selects learns the
+    names with its disclosure, and only of those that hold something."""
+    return admitted.terms.tier in NAMES_CONTRIBUTORS and not filed.request.payload.selected
+
+
+def _sheet(candidate: Candidate, series: PermitSeries, names: bool) -> SeriesSheet:
+    contributor = candidate.contributor.agency_id if names else None
+    return sheet(series, candidate.manifest, candidate.serving.acceptances, contributor)
+
+
+def sheet(
+    series: PermitSeries, manifest: SeriesManifest, acceptances: tuple[str, ...], contributor: str | None
+) -> SeriesSheet:
+    """What a requester needs to check the answers for one series; `contributor` is None where it names nobody."""
     return SeriesSheet(
         handle=series.handle,
         series_id=series.series_id,
@@ -217,13 +261,14 @@ def _sheet(candidate: Candidate, series: PermitSeries, tier: Tier) -> SeriesShee
         holders=len(manifest.holders),
         commitments_match=manifest.commitments_match,
         commitments_open=manifest.commitments_open,
-        acceptances=candidate.serving.acceptances,
+        acceptances=acceptances,
         deposits=series.deposits,
-        contributor=candidate.contributor.agency_id if tier in NAMES_CONTRIBUTORS else None,
+        contributor=contributor,
     )
 
 
-def _sealed_records(space: Space, permit_id: bytes, receipt: Receipt) -> tuple[SealedRecord, ...]:
+def sealed_records(space: Space, permit_id: bytes, receipt: Receipt) -> tuple[SealedRecord, ...]:
+    """The record of an entry with its salt, sealed to each holder for one permit."""
     opened = encode(OpenedRecord(record=receipt.record, salt=receipt.salt))
     return tuple(
         SealedRecord(

@@ -1,6 +1,6 @@
 """What contributors are told: how often each of their series was asked, on what grounds, and what came of it.
 
-Rule (decision 0007): never who asked, about what, in which case, or when within a month. A month is published once,
+Rule (decision 0010): never who asked, about what, in which case, or when within a month. A month is published once,
 `statistics_delay_days` after its end, from rows that are deleted in the same transaction; so no number changes while
 somebody watches, and no other setting can be tried on the same rows. A month in which fewer than
 `statistics_agencies` agencies asked, or in which no more than that could have, is told as one in which nobody did. How

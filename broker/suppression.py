@@ -1,6 +1,6 @@
 """What may be told of a number of requests: nothing when it is small, else about how many.
 
-Rule (decision 0007), for each number by itself:
+Rule (decision 0010), for each number by itself:
 
     1. a number below `least` is not told;
     2. else noise is added, two-sided geometric (`broker.matching.count`), a function of what is counted under the

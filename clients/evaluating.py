@@ -14,15 +14,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
+from typing import Literal, Protocol
 
 from broker.protocol import documents, group, quorum
+from broker.protocol.documents import Signed
 from broker.protocol.errors import BadInput, NarrowgateError, Unavailable, VerificationFailed
 from broker.protocol.messages import evaluation
 from broker.protocol.messages.log import ConsistencyPath
 from broker.protocol.messages.parties import Holder, Space
-from broker.protocol.messages.requests import Batch
+from broker.protocol.messages.requests import Batch, Permit
 from broker.protocol.messages.series import SeriesSheet
-from clients.permits import VerifiedAdmission
+from broker.protocol.receipts import VerifiedEntry
 from clients.remote import (
     ConsistencyNeeded,
     RefusedByGate,
@@ -41,15 +43,84 @@ _DECLINES = (RefusedByGate, RemoteConflict, RemoteNotPermitted)
 """What a holder answers that is well and will not: the rules refuse, or are not the rules in force there."""
 
 
-@dataclass(frozen=True)
-class Question:
-    """Everything each holder is shown, but for what is its own."""
+class Permitted(Protocol):
+    """A permit whose checks are done, with what goes with it: an admission, or an opening."""
 
-    admission: VerifiedAdmission
+    @property
+    def permit(self) -> Signed[Permit]:
+        """The permit."""
+        ...
+
+    @property
+    def entry(self) -> VerifiedEntry:
+        """Its entry in the broker's log."""
+        ...
+
+    @property
+    def sheets(self) -> tuple[SeriesSheet, ...]:
+        """The series' checked keys."""
+        ...
+
+    @property
+    def sealed_records(self) -> Mapping[str, bytes]:
+        """The entry's record, wrapped to each holder, by holder_id."""
+        ...
+
+
+class Question(Protocol):
+    """What holders are asked under one permit, and for which key."""
+
+    @property
+    def permitted(self) -> Permitted:
+        """Under what."""
+        ...
+
+    @property
+    def points(self) -> Mapping[str, Elements]:
+        """By identifier type, in index order."""
+        ...
+
+    @property
+    def key(self) -> Literal["match", "open"]:
+        """Which of a series' two keys."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """Where a holder takes the call."""
+        ...
+
+    def call(
+        self, sheet: SeriesSheet, members: tuple[int, ...], sealed: bytes
+    ) -> evaluation.EvaluationCall | evaluation.OpeningCall:
+        """Everything one holder is shown for one series."""
+        ...
+
+
+@dataclass(frozen=True)
+class MatchQuestion:
+    """Evaluate k_match at the points of an admitted request."""
+
+    permitted: Permitted
     request_document: str
     findings: tuple[str, ...]
+    approvals: tuple[str, ...]
     points: Mapping[str, Elements] = field(repr=False)
-    """By identifier type, in index order."""
+    key: Literal["match", "open"] = "match"
+    path: str = "/v1/evaluations"
+
+    def call(self, sheet: SeriesSheet, members: tuple[int, ...], sealed: bytes) -> evaluation.EvaluationCall:
+        """See `Question.call`."""
+        return evaluation.EvaluationCall(
+            permit=self.permitted.permit.document,
+            request=self.request_document,
+            findings=self.findings,
+            approvals=self.approvals,
+            sealed_record=sealed,
+            handle=sheet.handle,
+            quorum=members,
+            points=b"".join(self.points[sheet.identifier_type]),
+        )
 
 
 class _Stopped(NarrowgateError):
@@ -79,7 +150,7 @@ class Evaluating:
         self._progress = progress
         self._holders = {holder.x: holder for holder in space.holders}
         self._batches: dict[str, Batch] = {
-            batch.identifier_type: batch for batch in question.admission.terms.batches
+            batch.identifier_type: batch for batch in question.permitted.permit.payload.terms.batches
         }
 
     def collect(self, wanted: Sequence[int] | None = None) -> dict[bytes, list[bytes]]:
@@ -110,11 +181,11 @@ class Evaluating:
     ) -> dict[bytes, list[bytes]] | None:
         """All answers of one quorum, added up; None if a member failed, which is then among `failures`."""
         stop, collected = Event(), itertools.count(1)
-        needed = len(members) * len(self._question.admission.sheets)
+        needed = len(members) * len(self._question.permitted.sheets)
 
         def ask(x: int) -> dict[bytes, Elements] | NarrowgateError:
             answers = {}
-            for sheet in self._question.admission.sheets:
+            for sheet in self._question.permitted.sheets:
                 if stop.is_set():
                     return _Stopped("Not asked further.")
                 try:
@@ -136,7 +207,7 @@ class Evaluating:
         verified = {x: result for x, result in results.items() if not isinstance(result, NarrowgateError)}
         return {
             sheet.handle: quorum.combine({x: verified[x][sheet.handle] for x in members}, members)
-            for sheet in self._question.admission.sheets
+            for sheet in self._question.permitted.sheets
         }
 
     def _answer(self, sheet: SeriesSheet, members: tuple[int, ...], holder: Holder) -> Elements:
@@ -156,19 +227,11 @@ class Evaluating:
     def _ask(
         self, sheet: SeriesSheet, members: tuple[int, ...], holder: Holder
     ) -> evaluation.EvaluationAnswer:
-        sealed = self._question.admission.sealed_records.get(holder.holder_id)
+        sealed = self._question.permitted.sealed_records.get(holder.holder_id)
         if sealed is None:
             raise VerificationFailed("The broker gave no record for this key holder to decide on.")
-        call = evaluation.EvaluationCall(
-            permit=self._question.admission.permit.document,
-            request=self._question.request_document,
-            findings=self._question.findings,
-            sealed_record=sealed,
-            handle=sheet.handle,
-            quorum=members,
-            points=b"".join(self._question.points[sheet.identifier_type]),
-        )
-        url = f"{holder.origin}/v1/evaluations"
+        call = self._question.call(sheet, members, sealed)
+        url = f"{holder.origin}{self._question.path}"
         for _ in range(_CONSISTENCY_ATTEMPTS):
             try:
                 return self._caller.post(url, call, evaluation.EvaluationAnswer)
@@ -179,7 +242,7 @@ class Evaluating:
 
     def _consistency(self, seen_size: int) -> evaluation.Consistency:
         """The broker's proof between the log a holder saw and the one the permit stands in, whichever is older."""
-        size = self._question.admission.entry.checkpoint.size
+        size = self._question.permitted.entry.checkpoint.size
         if seen_size in (0, size):
             raise VerificationFailed("The key holder asks for a proof where none is possible or needed.")
         old, new = sorted((seen_size, size))
@@ -198,17 +261,23 @@ class Evaluating:
         signed = documents.verify(evaluation.EvaluationStatement, answer.statement, holder.signing_key)
         said, batch = signed.payload, self._batches[sheet.identifier_type]
         if (said.permit_id, said.series_id, said.batch_root) != (
-            self._question.admission.terms.permit_id,
+            self._question.permitted.permit.payload.terms.permit_id,
             sheet.series_id,
             batch.batch_root,
-        ) or (said.quorum, said.holder_id, said.x) != (members, holder.holder_id, holder.x):
+        ) or (said.quorum, said.holder_id, said.x, said.key) != (
+            members,
+            holder.holder_id,
+            holder.x,
+            self._question.key,
+        ):
             raise VerificationFailed("The key holder's statement is for another question.")
         if said.answer_digest != evaluation.answer_digest(answer.chunks):
             raise VerificationFailed("The key holder's statement is for another answer.")
         # 2. Its proofs hold under the key folded for this quorum.
         chunks = [quorum.Chunk(group.split_elements(chunk.elements), chunk.proof) for chunk in answer.chunks]
         points = self._question.points[sheet.identifier_type]
-        return quorum.verify_answer(sheet.commitments_match, members, holder.x, points, chunks)
+        commitments = sheet.commitments_match if self._question.key == "match" else sheet.commitments_open
+        return quorum.verify_answer(commitments, members, holder.x, points, chunks)
 
     def _explain(self, failures: Mapping[int, NarrowgateError]) -> NarrowgateError:
         """The error to raise when no quorum is left: the gravest, with the holder's name."""

@@ -19,8 +19,17 @@ from broker.protocol.documents import Signed
 from broker.protocol.errors import BadInput, NotFound, NotPermitted, VerificationFailed
 from broker.protocol.messages.base import Bytes32, Message, Name, RandomBytes, explain
 from broker.protocol.messages.envelopes import DocumentMessage, DocumentsMessage, Nothing
-from broker.protocol.messages.parties import Enrolment, Holder, Member, Origin, Reviewer, SaltWrap, Space
-from broker.protocol.messages.vocabulary import AgencyKind, Purpose, RecordKind, Role
+from broker.protocol.messages.parties import (
+    Approver,
+    Enrolment,
+    Holder,
+    Member,
+    Origin,
+    Reviewer,
+    SaltWrap,
+    Space,
+)
+from broker.protocol.messages.vocabulary import AgencyKind, Capacity, Purpose, RecordKind, Role
 from clients.agency import read_enrolment
 from clients.home import SALT_BYTES, Home
 from clients.recorded import post_recorded
@@ -58,6 +67,15 @@ class BrokerDescription(Message):
 
 
 @dataclass(frozen=True)
+class PlannedApprover:
+    """A person who is to approve: the text of its enrolment file, its capacity, and of a supervisor the agency."""
+
+    enrolment: str
+    capacity: Capacity
+    agency_id: str | None = None
+
+
+@dataclass(frozen=True)
 class SpacePlan:
     """What a founder decides. Documents are enrolment files' texts; holders are in the order of their indices.
 
@@ -73,6 +91,7 @@ class SpacePlan:
     threshold: int
     identifier_types: Sequence[str]
     bundle_digest: bytes
+    approvers: Sequence[PlannedApprover] = ()
     size_class: int = 2048
     witnesses_needed: int = 1
     count_epsilon_millis: int = 500
@@ -229,6 +248,7 @@ def _space(plan: SpacePlan, space_id: bytes, salt_id: bytes, now: int) -> Space:
             "threshold": plan.threshold,
             "legal_desks": tuple(_reviewer(document, Role.LEGAL_DESK) for document in plan.desks),
             "auditors": tuple(_reviewer(document, Role.AUDITOR) for document in plan.auditors),
+            "approvers": tuple(_approver(planned) for planned in plan.approvers),
             "broker_origin": broker.origin,
             "broker_signing_key": broker.signing_key,
             "log_origin": broker.log_origin,
@@ -262,6 +282,7 @@ def _member(enrolment: Enrolment, mandates: Sequence[Purpose] | None) -> Member:
         kind=enrolment.kind,
         jurisdiction=enrolment.jurisdiction,
         mandates=tuple(DEFAULT_MANDATES[enrolment.kind] if mandates is None else mandates),
+        contact=enrolment.contact,
         signing_key=enrolment.signing_key,
         wrapping_key=enrolment.wrapping_key,
     )
@@ -284,3 +305,14 @@ def _holder(document: str, x: int) -> Holder:
 def _reviewer(document: str, role: Role) -> Reviewer:
     enrolment = read_enrolment(document, role).payload
     return Reviewer(party_id=enrolment.party_id, name=enrolment.name, signing_key=enrolment.signing_key)
+
+
+def _approver(planned: PlannedApprover) -> Approver:
+    enrolment = read_enrolment(planned.enrolment, Role.APPROVER).payload
+    return Approver(
+        party_id=enrolment.party_id,
+        name=enrolment.name,
+        capacity=planned.capacity,
+        agency_id=planned.agency_id,
+        signing_key=enrolment.signing_key,
+    )

@@ -31,7 +31,7 @@ from broker.protocol.messages.base import (
     Seconds,
     Slug,
 )
-from broker.protocol.messages.parties import Enrolment, Member, Origin, Space
+from broker.protocol.messages.parties import Contact, Enrolment, Member, Origin, Space
 from broker.protocol.messages.vocabulary import AgencyKind, Role
 from clients.vault import Vault, create_vault, open_vault
 
@@ -50,6 +50,7 @@ class Identity(Message):
     signing_key: Bytes32
     wrapping_key: Blob
     origin: Origin | None = None
+    contact: Contact = ""
     created_at: Seconds
 
     @property
@@ -75,6 +76,7 @@ class Persona:
     jurisdiction: str
     kind: AgencyKind | None = None
     origin: str | None = None
+    contact: str = ""
 
 
 class Home:
@@ -243,6 +245,7 @@ def _enrolment(
             signing_key=documents.public_bytes(signing_key),
             wrapping_key=wrapping_public,
             origin=persona.origin,
+            contact=persona.contact,
             created_at=now,
         )
     except ValueError as error:

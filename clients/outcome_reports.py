@@ -1,7 +1,7 @@
 """The requester tells the broker what became of its hits: useful, a false match, a victim identified, not yet known.
 
 Rule (DESIGN 2.8): identifiers stay here; what goes out is a signed report with numbers, and beside it the tokens that
-the broker disclosed before, each with what became of it (decision 0007). A report is kept before it is sent and
+the broker disclosed before, each with what became of it (decision 0010). A report is kept before it is sent and
 finished before the next, so that a run that was killed goes on with the same one; a later report replaces it.
 """
 

@@ -8,7 +8,7 @@ Without witnesses a log proof shows what the log's key signed and no more; a spa
 because this program cannot check their cosignatures.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from broker.protocol import documents, receipts
@@ -24,11 +24,12 @@ from broker.protocol.messages.requests import (
     PermitSeries,
     PermitTerms,
     Request,
+    SealedRecord,
     TokenSubmission,
     token_set_root,
 )
 from broker.protocol.messages.series import Acceptance, SeriesSheet, key_digest
-from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
+from broker.protocol.messages.vocabulary import NAMES_CONTRIBUTORS, Outcome, RecordKind, Tier
 from broker.protocol.receipts import VerifiedEntry
 from broker.protocol.tokens import TOKEN_BYTES
 
@@ -73,15 +74,21 @@ def verify_admission(admission: Admission, request: Signed[Request], space: Spac
     ):
         raise VerificationFailed("The broker's permit is not for this request. Keep it as evidence.")
     # 3. The decision stands in the log.
-    entry = _entry(permit.payload.proof, space, RecordKind.ADMITTED)
+    entry = check_entry(permit.payload.proof, space, RecordKind.ADMITTED)
     # 4. Each series' keys are those that enough holders accepted.
-    _check_series(terms, admission.series, space)
-    # 5. The record is there for enough holders to decide again.
-    known = {holder.holder_id for holder in space.holders}
-    sealed = {record.holder_id: record.wrapped for record in admission.sealed_records}
-    if len(sealed) != len(admission.sealed_records) or len(known & sealed.keys()) < space.threshold:
-        raise VerificationFailed("The broker's answer lacks the record that key holders decide on again.")
+    check_series(terms, admission.series, space)
+    # 5. The record is there for enough holders to decide again, where they have to.
+    sealed = check_sealed(admission.sealed_records, space) if not asked.selected else {}
     return VerifiedAdmission(permit, entry, admission.series, sealed, admission.notes)
+
+
+def check_sealed(sealed_records: Sequence[SealedRecord], space: Space) -> dict[str, bytes]:
+    """The record wrapped to each holder, by holder_id, once it is there for t of them. Raises VerificationFailed."""
+    known = {holder.holder_id for holder in space.holders}
+    sealed = {record.holder_id: record.wrapped for record in sealed_records}
+    if len(sealed) != len(sealed_records) or len(known & sealed.keys()) < space.threshold:
+        raise VerificationFailed("The broker's answer lacks the record that key holders decide on again.")
+    return sealed
 
 
 def check_time(terms: PermitTerms, now: int) -> None:
@@ -109,7 +116,7 @@ def verify_disclosure(
     if disclosed.token_root != token_set_root(submission.nonce, submission.lists):
         raise VerificationFailed("The broker's disclosure is for other tokens than were sent. Keep it.")
     # 2. The decision to release stands in the log, after the one to admit.
-    entry = _entry(disclosed.proof, space, RecordKind.RELEASE)
+    entry = check_entry(disclosed.proof, space, RecordKind.RELEASE)
     if entry.index <= admission.entry.index:
         raise VerificationFailed("The release stands in the log before the admission it follows.")
     # 3. It tells what its tier tells, and of tokens that were sent alone.
@@ -122,16 +129,27 @@ def verify_disclosure(
 
 
 def _highest(asked: Tier) -> Tier:
-    """The highest tier a permit may have: a count over too few contributors is decided as hits (DESIGN 2.7)."""
-    return Tier.HITS if asked is Tier.COUNT else asked
+    """The highest tier a permit may have: what too few contributors could answer is decided as sources (L21)."""
+    return Tier.SOURCES if asked in (Tier.COUNT, Tier.HITS) else asked
 
 
 def _check_content(disclosed: Disclosure, submission: TokenSubmission) -> None:
     allowed, told = disclosed.outcome is Outcome.ALLOW, disclosed.tier
-    if disclosed.matched and not (allowed and told is Tier.HITS):
+    if disclosed.matched and not (allowed and told is not Tier.COUNT):
         raise VerificationFailed("The disclosure names matches that its tier does not tell.")
     if (disclosed.noised_count is not None) != (allowed and told is Tier.COUNT):
         raise VerificationFailed("The disclosure has a count where its tier has none, or lacks it.")
+    if (disclosed.sources and told not in NAMES_CONTRIBUTORS) or (
+        disclosed.records and told is not Tier.PAYLOAD
+    ):
+        raise VerificationFailed("The disclosure names contributors or records that its tier does not tell.")
+    named = {
+        source.tokens[at : at + TOKEN_BYTES]
+        for source in disclosed.sources
+        for at in range(0, len(source.tokens), TOKEN_BYTES)
+    }
+    if told in NAMES_CONTRIBUTORS and named != set(disclosed.matched):
+        raise VerificationFailed("The disclosure does not name who holds each match, or names more.")
     sent = {
         item.tokens[at : at + TOKEN_BYTES]
         for item in submission.lists
@@ -143,7 +161,7 @@ def _check_content(disclosed: Disclosure, submission: TokenSubmission) -> None:
         )
 
 
-def _entry(proof: LogProof, space: Space, kind: RecordKind) -> VerifiedEntry:
+def check_entry(proof: LogProof, space: Space, kind: RecordKind) -> VerifiedEntry:
     if space.witnesses_needed:
         raise VerificationFailed(
             "The space asks for witnesses on its log, and this program cannot check their cosignatures."
@@ -154,7 +172,7 @@ def _entry(proof: LogProof, space: Space, kind: RecordKind) -> VerifiedEntry:
     return entry
 
 
-def _check_series(terms: PermitTerms, sheets: tuple[SeriesSheet, ...], space: Space) -> None:
+def check_series(terms: PermitTerms, sheets: tuple[SeriesSheet, ...], space: Space) -> None:
     by_handle = {sheet.handle: sheet for sheet in sheets}
     ids = {series.series_id for series in terms.series}
     deposits = [deposit for series in terms.series for deposit in series.deposits]

@@ -1,14 +1,16 @@
 """What a requester keeps of a request: one folder a request in its home, written step by step.
 
 Rule: a step's result is kept before the next step is taken, so that a killed program goes on where it was; tokens are
-kept before they are sent, so that a retry sends the same. Blinds, salted hashes and the holders' answers stay sealed
-for the retention period: with them an authorised auditor can have any index opened (DESIGN 2.8). Tokens are erased
-once the answer is kept.
+kept before they are sent, so that a retry sends the same. Blinds, salted hashes, the holders' answers and the tokens
+stay sealed for the retention period: with them an authorised auditor can have any index opened (DESIGN 2.8). After it
+`forget` erases them; the signed papers stay.
 
-It checks nothing and sends nothing: see `clients.requester`.
+It checks nothing and sends nothing: see `clients.requester`, `clients.draw_opening`, `clients.forgetting`.
 
-    requests/ID/{request.jws, plan, findings.json, refusal.json, admission.json, answers/1-2/HANDLE-1, tokens,
-                 disclosure.jws, answer}          plan, answers, tokens and answer are sealed
+    requests/ID/{request.jws, plan, findings.json, approvals.json, earlier-confirmation.jws, refusal.json,
+                 admission.json, answers/1-2/HANDLE-1, tokens, disclosure.jws, opening.json, answer, payloads,
+                 confirmation.jws, draw-DRAW.jws, forgotten.json}
+                                                  plan, answers, tokens, answer and payloads are sealed
 """
 
 from typing import Annotated, Any, Literal
@@ -25,6 +27,7 @@ from broker.protocol.messages.base import (
     Id16,
     Message,
     Name,
+    Seconds,
     Slug,
     Text,
     blob_from_text,
@@ -34,12 +37,22 @@ from broker.protocol.messages.base import (
 )
 from broker.protocol.messages.envelopes import DocumentsMessage
 from broker.protocol.messages.evaluation import EvaluationAnswer
-from broker.protocol.messages.requests import Admission, Request, TokenSubmission
+from broker.protocol.messages.ladder import Source
+from broker.protocol.messages.requests import Admission, Opening, Request, TokenSubmission
 from broker.protocol.messages.vocabulary import Tier
 from clients.remote import RefusedByGate
 from clients.vault import Vault
 
-State = Literal["prepared", "refused", "admitted", "evaluated", "answered"]
+State = Literal["prepared", "refused", "admitted", "evaluated", "answered", "forgotten"]
+_FORGOTTEN_FILES = (
+    "plan",
+    "tokens",
+    "answer",
+    "payloads",
+    "opening.json",
+    "disclosure.jws",
+    "disclosure-false.jws",
+)
 
 
 class PlannedBatch(Message):
@@ -78,6 +91,31 @@ class HitToken(Message):
     token: Annotated[Blob, Field(repr=False)]
 
 
+class FoundSource(Message):
+    """One contributor that holds some of the identifiers, with what it says of itself and its conditions."""
+
+    source: Source
+    identifiers: Annotated[tuple[str, ...], Field(repr=False)]
+
+
+class OpenedPayload(Message):
+    """One record that was opened: what a contributor had to say of one identifier."""
+
+    identifier: Annotated[str, Field(repr=False)]
+    contributor: Slug
+    deposit_id: Bytes32
+    token: Annotated[Blob, Field(repr=False)]
+    record_version: int
+    plaintext: Annotated[Blob, Field(repr=False)]
+
+
+class OpenedPayloads(Message):
+    """All records of one request that were opened."""
+
+    v: Literal[1] = 1
+    payloads: tuple[OpenedPayload, ...]
+
+
 class Answer(Message):
     """What a request came to. `hits` are those of the requester's own identifiers that somebody knows."""
 
@@ -88,6 +126,9 @@ class Answer(Message):
     """How many were asked about."""
     hits: Annotated[tuple[str, ...], Field(repr=False)] = ()
     hit_tokens: Annotated[tuple[HitToken, ...], Field(repr=False)] = ()
+    sources: tuple[FoundSource, ...] = ()
+    records: int = 0
+    """How many sealed records were released; see `OpenedPayloads` for what was in them."""
     noised_count: int | None = None
     contributors: int | None = None
     rules: tuple[Name, ...]
@@ -128,6 +169,13 @@ class Refusal(Message):
         return RefusedByGate("refused", self.detail, members)
 
 
+class Forgotten(Message):
+    """That the retention is over, and since when nothing of the identifiers is left here."""
+
+    v: Literal[1] = 1
+    forgotten_at: Seconds
+
+
 class RequestFolder:
     """The files of one request."""
 
@@ -142,6 +190,7 @@ class RequestFolder:
     def state(self) -> State:
         """How far the request has come."""
         steps: tuple[tuple[str, State], ...] = (
+            ("forgotten.json", "forgotten"),
             ("answer", "answered"),
             ("refusal.json", "refused"),
             ("tokens", "evaluated"),
@@ -187,6 +236,25 @@ class RequestFolder:
         if not self._has("findings.json"):
             return ()
         return self._vault.read_message(DocumentsMessage, f"{self._folder}/findings.json").documents
+
+    def keep_approvals(self, approvals: tuple[Document, ...]) -> None:
+        """Keep the approvals a request was filed with."""
+        self._vault.write_message(f"{self._folder}/approvals.json", DocumentsMessage(documents=approvals))
+
+    def approvals(self) -> tuple[Document, ...]:
+        """The approvals the request was filed with; none before."""
+        if not self._has("approvals.json"):
+            return ()
+        return self._vault.read_message(DocumentsMessage, f"{self._folder}/approvals.json").documents
+
+    def keep_earlier_confirmation(self, document: str) -> None:
+        """Keep the confirmation of the earlier matches that this request selects from."""
+        self._vault.write_text(f"{self._folder}/earlier-confirmation.jws", document)
+
+    def earlier_confirmation(self) -> str | None:
+        """The confirmation this request goes on from, or None for one that selects nothing."""
+        name = "earlier-confirmation.jws"
+        return self._vault.read_text(f"{self._folder}/{name}") if self._has(name) else None
 
     def keep_admission(self, admission: Admission) -> None:
         """Keep a verified admission; an earlier refusal is over with it."""
@@ -239,6 +307,11 @@ class RequestFolder:
         name = self._answer_name(quorum, handle, x)
         return read(EvaluationAnswer, self._vault.read_secret(name)) if self._vault.exists(name) else None
 
+    def quorums(self) -> tuple[tuple[int, ...], ...]:
+        """The quorums of which some answer is kept."""
+        names = self._vault.names(f"{self._folder}/answers")
+        return tuple(tuple(map(int, name.split("-"))) for name in names)
+
     def keep_tokens(self, tokens: Tokens) -> None:
         """Keep the submission before it is sent."""
         self._vault.write_secret(f"{self._folder}/tokens", encode(tokens))
@@ -255,10 +328,45 @@ class RequestFolder:
         """Keep the signed disclosure; with `false` one that did not verify, as evidence."""
         self._vault.write_text(f"{self._folder}/disclosure{'-false' if false else ''}.jws", document)
 
+    def disclosure(self) -> str:
+        """The signed disclosure. Raises NotFound."""
+        if not self._has("disclosure.jws"):
+            raise NotFound("This request is not answered yet.")
+        return self._vault.read_text(f"{self._folder}/disclosure.jws")
+
+    def keep_opening(self, opening: Opening) -> None:
+        """Keep the second permit and the sealed records that were released."""
+        self._vault.write_message(f"{self._folder}/opening.json", opening)
+
+    def opening(self) -> Opening | None:
+        """The second permit with its records, or None where none was given."""
+        if not self._has("opening.json"):
+            return None
+        return self._vault.read_message(Opening, f"{self._folder}/opening.json")
+
+    def keep_payloads(self, payloads: OpenedPayloads) -> None:
+        """Keep what was opened."""
+        self._vault.write_secret(f"{self._folder}/payloads", encode(payloads))
+
+    def payloads(self) -> OpenedPayloads | None:
+        """What was opened, or None."""
+        if not self._has("payloads"):
+            return None
+        return read(OpenedPayloads, self._vault.read_secret(f"{self._folder}/payloads"))
+
+    def keep_confirmation(self, document: str) -> None:
+        """Keep the newest statement on which matches of this request a person confirmed."""
+        self._vault.write_text(f"{self._folder}/confirmation.jws", document)
+
+    def confirmation(self) -> str:
+        """That statement. Raises NotFound."""
+        if not self._has("confirmation.jws"):
+            raise NotFound("Nobody confirmed a match of this request yet. Use: narrowgate request confirm")
+        return self._vault.read_text(f"{self._folder}/confirmation.jws")
+
     def keep_answer(self, answer: Answer) -> None:
-        """Keep the answer, and erase the tokens, which nobody needs any more."""
+        """Keep the answer. The tokens stay beside it for an auditor's draw."""
         self._vault.write_secret(f"{self._folder}/answer", encode(answer))
-        self._vault.erase(f"{self._folder}/tokens")
         self.forget_refusal()
 
     def answer(self) -> Answer | None:
@@ -266,6 +374,22 @@ class RequestFolder:
         if not self._has("answer"):
             return None
         return read(Answer, self._vault.read_secret(f"{self._folder}/answer"))
+
+    # --- audited, and over ---
+
+    def keep_draw(self, draw_id: bytes, order: str) -> None:
+        """Keep an auditor's order that was followed: what was opened, and for whom."""
+        self._vault.write_text(f"{self._folder}/draw-{draw_id.hex()}.jws", order)
+
+    def forget(self, now: int) -> None:
+        """Erase identifiers, blinds, the holders' answers, tokens and the result. Cut short, it is run again."""
+        self._vault.write_message(f"{self._folder}/forgotten.json", Forgotten(forgotten_at=now))
+        answers = f"{self._folder}/answers"
+        for quorum in self._vault.names(answers):
+            for name in self._vault.names(f"{answers}/{quorum}"):
+                self._vault.erase(f"{answers}/{quorum}/{name}")
+        for name in _FORGOTTEN_FILES:
+            self._vault.erase(f"{self._folder}/{name}")
 
 
 def request_ids(vault: Vault) -> tuple[bytes, ...]:

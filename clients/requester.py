@@ -16,33 +16,35 @@ from dataclasses import dataclass
 
 from broker.protocol import documents, oprf, tokens
 from broker.protocol.documents import Signed
-from broker.protocol.errors import BadInput, Conflict, NotPermitted, VerificationFailed
+from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted, VerificationFailed
 from broker.protocol.group import split_elements
 from broker.protocol.messages.base import RandomBytes
-from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import (
     MAXIMUM_POINTS,
     Admission,
     Batch,
     Claims,
-    Finding,
     PermitSeries,
     Request,
     RequestSubmission,
     TokenList,
+    TokensAnswered,
     TokenSubmission,
     batch_root,
 )
 from broker.protocol.messages.vocabulary import Outcome, Tier
-from clients.evaluating import Evaluating, Progress, Question
+from broker.protocol.papers import read_approval, read_finding
+from clients.answers import AnswerAwaited, answer_of
+from clients.evaluating import Evaluating, MatchQuestion, Progress
 from clients.home import Home
+from clients.opened import verify_opening
 from clients.permits import VerifiedAdmission, check_time, verify_admission, verify_disclosure
 from clients.remote import RefusedByGate
-from clients.request_folder import Answer, HitToken, Plan, PlannedBatch, Refusal, RequestFolder, Tokens
+from clients.request_folder import Answer, Plan, PlannedBatch, Refusal, RequestFolder, Tokens
 from clients.transport import Caller, Clock
 
-_ANSWERED_TIERS = (Tier.COUNT, Tier.HITS)
+_ASKED_FIRST = (Tier.COUNT, Tier.HITS)
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,11 @@ class Requester:
         Raises BadInput, NotFound (no salt yet) or NotPermitted (not a member).
         """
         self._home.membership(self._space)
-        if tier not in _ANSWERED_TIERS:
-            raise BadInput("This version answers the tiers count and hits.")
+        if tier not in _ASKED_FIRST:
+            raise BadInput(
+                "Ask for count or hits first. For sources, confirm hits (narrowgate request confirm), then use: "
+                "narrowgate request climb"
+            )
         salt = self._home.salt(self._space)
         batches = tuple(
             self._blind(name, texts, salt) for name, texts in sorted(identifiers.items()) if texts
@@ -147,8 +152,11 @@ class Requester:
 
     # --- file ---
 
-    def file(self, request_id: bytes, findings: Sequence[str] = ()) -> VerifiedAdmission:
-        """File a prepared request with the legal desk's findings. Done before, the kept admission is verified again.
+    def file(
+        self, request_id: bytes, findings: Sequence[str] = (), approvals: Sequence[str] = ()
+    ) -> VerifiedAdmission:
+        """File a prepared request with the legal desk's findings and people's approvals. Done before, the kept
+        admission is verified again.
 
         Raises RefusedByGate (the refusal is kept, too), VerificationFailed (what the broker answered is kept as
         evidence), BadInput (a finding is about something else), Conflict (admitted with other findings),
@@ -159,10 +167,20 @@ class Requester:
         if kept is not None:
             if findings and tuple(findings) != folder.findings():
                 raise Conflict("The request was admitted with other findings. Go on without naming any.")
+            if approvals and tuple(approvals) != folder.approvals():
+                raise Conflict("The request was admitted with other approvals. Go on without naming any.")
             return verify_admission(kept, request, self._space)
-        self._check_findings(findings, request)
+        found = tuple(read_finding(self._space, request, each) for each in findings)
+        for each in approvals:
+            read_approval(self._space, request, found, each)
         folder.keep_findings(tuple(findings))
-        submission = RequestSubmission(request=request.document, findings=tuple(findings))
+        folder.keep_approvals(tuple(approvals))
+        submission = RequestSubmission(
+            request=request.document,
+            findings=tuple(findings),
+            approvals=tuple(approvals),
+            confirmation=folder.earlier_confirmation(),
+        )
         try:
             admission = self._caller.post(f"{self._space.broker_origin}/v1/requests", submission, Admission)
         except RefusedByGate as error:
@@ -177,14 +195,6 @@ class Requester:
             ) from error
         folder.keep_admission(admission)
         return verified
-
-    def _check_findings(self, findings: Sequence[str], request: Signed[Request]) -> None:
-        desks = {
-            documents.key_identifier(desk.signing_key): desk.signing_key for desk in self._space.legal_desks
-        }
-        for document in findings:
-            if documents.verify(Finding, document, desks).payload.request_digest != request.digest:
-                raise BadInput("A finding is about another request. Ask the legal desk for one about this.")
 
     # --- evaluate ---
 
@@ -203,12 +213,17 @@ class Requester:
         if folder.tokens() is not None or folder.answer() is not None:
             return
         admission = self._admission(folder, request)
-        check_time(admission.terms, self._clock())
         plan = folder.plan()
-        question = Question(
+        if request.payload.selected:
+            # What holders evaluated for the earlier request serves again: its tokens are selected from.
+            folder.keep_tokens(self._selected(admission, request.payload, plan))
+            return
+        check_time(admission.terms, self._clock())
+        question = MatchQuestion(
             admission,
             request.document,
             folder.findings(),
+            folder.approvals(),
             {planned.identifier_type: split_elements(planned.points) for planned in plan.batches},
         )
         try:
@@ -241,6 +256,28 @@ class Requester:
         )
         return Tokens(submission=submission, orders=tuple(orders))
 
+    def _selected(self, admission: VerifiedAdmission, request: Request, plan: Plan) -> Tokens:
+        earlier = self._folder(request.earlier_request or b"").answer()
+        if earlier is None:
+            raise Conflict("The earlier request's answer is not kept here any more.")
+        lists, orders = [], []
+        for series in admission.terms.series:
+            batch = next(each for each in plan.batches if each.identifier_type == series.identifier_type)
+            place = {identifier: index for index, identifier in enumerate(batch.identifiers)}
+            for deposit_id in series.deposits:
+                found = sorted(
+                    (hit.token, place[hit.identifier])
+                    for hit in earlier.hit_tokens
+                    if hit.deposit_id == deposit_id and hit.identifier in place
+                )
+                joined = b"".join(token for token, _ in found)
+                lists.append(TokenList(handle=series.handle, deposit_id=deposit_id, tokens=joined))
+                orders.append(tuple(index for _, index in found))
+        submission = TokenSubmission(
+            permit_id=admission.terms.permit_id, nonce=self._random_bytes(32), lists=tuple(lists)
+        )
+        return Tokens(submission=submission, orders=tuple(orders))
+
     def _token_list(
         self, series: PermitSeries, deposit_id: bytes, outputs: Sequence[bytes]
     ) -> tuple[TokenList, tuple[int, ...]]:
@@ -255,8 +292,10 @@ class Requester:
     def submit(self, request_id: bytes) -> Answer:
         """Send the tokens, once, and read the answer. Done before, the kept answer is returned.
 
-        Raises RefusedByGate (the result may not be released), VerificationFailed (the disclosure is kept as
-        evidence), Conflict (not evaluated yet), Unreachable, RemoteProblem.
+
+        Raises AnswerAwaited while contributors may still say whether their records are opened, RefusedByGate (the
+        result may not be released), VerificationFailed (the disclosure is kept as evidence), Conflict (not evaluated
+        yet), Unreachable, RemoteProblem.
         """
         folder, request = self._open(request_id)
         answered = folder.answer()
@@ -267,11 +306,12 @@ class Requester:
             raise Conflict(
                 "The key holders have not evaluated this request yet. Use: narrowgate request evaluate"
             )
-        admission = self._admission(folder, request)
         url = f"{self._space.broker_origin}/v1/requests/{request_id.hex()}/tokens"
         try:
-            document = self._caller.post(url, kept.submission, DocumentMessage).document
-            answer = self._read_disclosure(document, folder, request.payload, admission, kept)
+            told = self._caller.post(url, kept.submission, TokensAnswered)
+            if told.waiting is not None:
+                raise AnswerAwaited(told.waiting)
+            answer = self._read_disclosure(told, folder, request, kept)
         except RefusedByGate as error:
             folder.keep_refusal(Refusal.of(error, self._space.trial))
             raise
@@ -279,51 +319,42 @@ class Requester:
         return answer
 
     def _read_disclosure(
-        self,
-        document: str,
-        folder: RequestFolder,
-        request: Request,
-        admission: VerifiedAdmission,
-        kept: Tokens,
+        self, answered: TokensAnswered, folder: RequestFolder, request: Signed[Request], kept: Tokens
     ) -> Answer:
+        admission, document = self._admission(folder, request), answered.document or ""
         try:
-            signed = verify_disclosure(document, admission, request, kept.submission, self._space)
+            signed = verify_disclosure(document, admission, request.payload, kept.submission, self._space)
+            if answered.opening is not None or signed.payload.records:
+                verify_opening(answered.opening, signed, admission, request, self._space)
         except (VerificationFailed, BadInput) as error:
             folder.keep_disclosure(document, false=True)
             raise VerificationFailed(
                 f"The broker's disclosure does not verify and is kept as evidence: {error.detail}"
             ) from error
         folder.keep_disclosure(document)
-        disclosed, plan = signed.payload, folder.plan()
-        if disclosed.outcome is not Outcome.ALLOW:
+        if answered.opening is not None:
+            folder.keep_opening(answered.opening)
+        if signed.payload.outcome is not Outcome.ALLOW:
             raise RefusedByGate(
                 "refused",
                 "The rules do not allow the result to be released.",
-                disclosed.model_dump(mode="json", include={"rules", "reasons", "law", "trial"}),
+                signed.payload.model_dump(mode="json", include={"rules", "reasons", "law", "trial"}),
             )
-        return Answer(
-            request_id=request.request_id,
-            tier=disclosed.tier,
-            identifiers=sum(len(planned.identifiers) for planned in plan.batches),
-            hits=_hits(admission, plan, kept, frozenset(disclosed.matched)),
-            hit_tokens=_hit_tokens(admission, plan, kept, frozenset(disclosed.matched)),
-            noised_count=disclosed.noised_count,
-            contributors=disclosed.contributors,
-            rules=disclosed.rules,
-            reasons=disclosed.reasons,
-            law=disclosed.law,
-            trial=disclosed.trial,
-        )
+        return answer_of(signed.payload, admission, folder.plan(), kept)
 
     # --- all of it ---
 
     def run(
-        self, request_id: bytes, findings: Sequence[str] = (), progress: Progress | None = None
+        self,
+        request_id: bytes,
+        findings: Sequence[str] = (),
+        approvals: Sequence[str] = (),
+        progress: Progress | None = None,
     ) -> Answer:
         """File, evaluate and submit; takes up an interrupted request where it was. Errors as of the steps."""
         folder, _ = self._open(request_id)
         if folder.state not in ("evaluated", "answered"):
-            self.file(request_id, findings)
+            self.file(request_id, findings, approvals)
             self.evaluate(request_id, progress=progress)
         return self.submit(request_id)
 
@@ -333,6 +364,8 @@ class Requester:
     def _open(self, request_id: bytes) -> tuple[RequestFolder, Signed[Request]]:
         folder = self._folder(request_id)
         signed = folder.request(self._home.identity.signing_key)
+        if folder.state == "forgotten":
+            raise NotFound("The retention of this request is over, and its secrets are erased.")
         request = signed.payload
         if (request.space_id, request.roster_version) != (self._space.space_id, self._space.roster_version):
             raise NotPermitted("The request was prepared in another space, or under another roster of it.")
@@ -357,34 +390,3 @@ def _batch(planned: PlannedBatch) -> Batch:
 
 def _split(data: bytes, size: int) -> list[bytes]:
     return [data[at : at + size] for at in range(0, len(data), size)]
-
-
-def _hits(
-    admission: VerifiedAdmission, plan: Plan, kept: Tokens, matched: frozenset[bytes]
-) -> tuple[str, ...]:
-    """The identifiers behind the matched tokens, in the order of the request, each once."""
-    types = {series.handle: series.identifier_type for series in admission.terms.series}
-    found: dict[str, set[int]] = {planned.identifier_type: set() for planned in plan.batches}
-    for item, order in zip(kept.submission.lists, kept.orders, strict=True):
-        for index, token in zip(order, _split(item.tokens, tokens.TOKEN_BYTES), strict=True):
-            if token in matched:
-                found[types[item.handle]].add(index)
-    return tuple(
-        planned.identifiers[index]
-        for planned in plan.batches
-        for index in sorted(found[planned.identifier_type])
-    )
-
-
-def _hit_tokens(
-    admission: VerifiedAdmission, plan: Plan, kept: Tokens, matched: frozenset[bytes]
-) -> tuple[HitToken, ...]:
-    """The matches behind the hits: an outcome is reported on each by deposit and token."""
-    types = {series.handle: series.identifier_type for series in admission.terms.series}
-    identifiers = {planned.identifier_type: planned.identifiers for planned in plan.batches}
-    return tuple(
-        HitToken(identifier=identifiers[types[item.handle]][index], deposit_id=item.deposit_id, token=token)
-        for item, order in zip(kept.submission.lists, kept.orders, strict=True)
-        for index, token in zip(order, _split(item.tokens, tokens.TOKEN_BYTES), strict=True)
-        if token in matched
-    )

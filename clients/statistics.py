@@ -1,6 +1,6 @@
 """The contributor reads how often its series were asked, on what grounds, and what came of it.
 
-Rule (decision 0007): numbers come from the broker, are about, and name nobody: they are the broker's word. It checks
+Rule (decision 0010): numbers come from the broker, are about, and name nobody: they are the broker's word. It checks
 only that they are about series of this home.
 """
 

@@ -352,8 +352,8 @@ class Story:
     def answer(self, request: Signed[Request], submission: TokenSubmission) -> Disclosure:
         """Send tokens; the disclosure, verified."""
         caller = self.caller(request.payload.requester)
-        signed = exchange.answer_tokens(self.broker, caller, request.payload.request_id, submission)
-        return verify(Disclosure, signed.document, self.broker.keys.signing_public).payload
+        answer = exchange.answer_tokens(self.broker, caller, request.payload.request_id, submission)
+        return verify(Disclosure, answer.document or "", self.broker.keys.signing_public).payload
 
 
 def _kind(agency: str) -> AgencyKind:

@@ -1,10 +1,23 @@
 """One example of each wire type, of fixed values in reserved ranges: what the byte-exact vectors are made from."""
 
-from broker.protocol.messages import deposits, envelopes, evaluation, log, outcomes, parties, requests, series
+from broker.protocol.messages import (
+    approvals,
+    deposits,
+    draws,
+    envelopes,
+    evaluation,
+    ladder,
+    log,
+    outcomes,
+    parties,
+    requests,
+    series,
+)
 from broker.protocol.messages.base import Message
 from broker.protocol.messages.vocabulary import (
     AgencyKind,
     Authority,
+    Capacity,
     Collection,
     Consent,
     MatchOutcome,
@@ -286,6 +299,58 @@ EXAMPLES: tuple[Message, ...] = (
         trial=True,
         proof=PROOF,
     ),
+    draws.DrawOrder(
+        draw_id=ID,
+        space_id=ID,
+        request_id=ID,
+        request_digest=DIGEST,
+        drawn=(draws.DrawnIndices(identifier_type="phone", indices=(0, 1)),),
+        auditor="auditor-1",
+        wrapping_key=b"wrapping key",
+        ordered_at=NOW,
+        expires_at=NOW + 14 * 86_400,
+    ),
+    draws.DrawSecrets(
+        nonce=DIGEST,
+        salt=KEY,
+        opened=(
+            draws.OpenedIndex(
+                identifier_type="phone",
+                index=1,
+                identifier="phone/1|+447700900123",
+                salted_hash=bytes(64),
+                blind=DIGEST,
+                point=ELEMENTS[1],
+            ),
+        ),
+    ),
+    draws.DrawOpening(
+        draw_id=ID,
+        order_digest=DIGEST,
+        space_id=ID,
+        request_id=ID,
+        requester="unit-1",
+        wrapped=b"wrapped",
+        secrets_digest=DIGEST,
+        evidence_digest=KEY,
+        opened_at=NOW,
+    ),
+    draws.OpenedDraw(
+        opening=DOCUMENT,
+        evidence=draws.DrawEvidence(
+            request=DOCUMENT,
+            admission=requests.Admission(permit=DOCUMENT, series=(), sealed_records=()),
+            points=(draws.BatchPoints(identifier_type="phone", points=b"".join(ELEMENTS)),),
+            evaluated=(
+                draws.EvaluatedSeries(
+                    handle=ID,
+                    quorum=(1, 2),
+                    answers=tuple(draws.HolderElements(x=x, chunks=(CHUNK,)) for x in (1, 2)),
+                ),
+            ),
+            submission=requests.TokenSubmission(permit_id=ID, nonce=DIGEST, lists=(TOKENS,)),
+        ),
+    ),
     outcomes.OutcomeReport(
         request_id=ID,
         requester="unit-1",
@@ -311,6 +376,104 @@ EXAMPLES: tuple[Message, ...] = (
                 rules=(outcomes.Cell(name="G2", requests=10, law="Law"),),
             ),
         ),
+    ),
+    requests.ReleaseDecided(
+        permit_id=ID, request_id=ID, requester="unit-1", token_root=DIGEST, decision="{}", opening=TERMS
+    ),
+    requests.TokensAnswered(
+        document=DOCUMENT,
+        opening=requests.Opening(
+            permit=DOCUMENT,
+            series=(),
+            sealed_records=(),
+            records=(
+                ladder.ReleasedRecord(
+                    deposit_id=DIGEST,
+                    token=ID,
+                    record_version=1,
+                    sealed=b"sealed",
+                    index=0,
+                    path=(DIGEST,),
+                    declaration=DOCUMENT,
+                    change=None,
+                ),
+            ),
+            releases=(DOCUMENT,),
+        ),
+        waiting=ladder.Waiting(contributors=1, until_at=NOW),
+    ),
+    approvals.Approval(
+        approval_id=ID,
+        space_id=ID,
+        request_digest=DIGEST,
+        dossier_digest=approvals.dossier_digest("a.b.c", ("d.e.f",)),
+        approver="supervisor-1",
+        capacity=Capacity.SUPERVISOR,
+        approved_at=NOW,
+        expires_at=NOW + 86_400,
+    ),
+    approvals.ApprovalRefusal(
+        space_id=ID, request_digest=DIGEST, approver="prosecutor-1", reason="Too wide.", refused_at=NOW
+    ),
+    approvals.ApprovalWithdrawal(
+        space_id=ID,
+        request_digest=DIGEST,
+        approval_digest=KEY,
+        approver="supervisor-1",
+        reason="The suspect was released.",
+        withdrawn_at=NOW,
+    ),
+    approvals.EmergencyReview(
+        space_id=ID,
+        request_digest=DIGEST,
+        reviewer="judge-1",
+        justified=True,
+        reason="A life was in danger.",
+        reviewed_at=NOW,
+    ),
+    ladder.MatchConfirmation(
+        request_id=ID,
+        disclosure_digest=DIGEST,
+        confirmed=(ladder.Selection(identifier_type="phone", indices=(0, 1)),),
+        officer="officer-1",
+        confirmed_at=NOW,
+    ),
+    ladder.ReleaseAsks(
+        asks=(
+            ladder.ReleaseAsk(
+                permit_id=ID,
+                request_digest=DIGEST,
+                series_id=DIGEST,
+                deposit_id=KEY,
+                tokens=ID,
+                requester="unit-1",
+                purpose=Purpose.INVESTIGATE_TRAFFICKER,
+                offence=Offence.TRAFFICKING_ADULT,
+                instrument="eevidence_epoc",
+                issued_by=Authority.PROSECUTOR,
+                validated_by=Authority.JUDGE,
+                payload_category=PayloadCategory.SUBSCRIBER,
+                asked_at=NOW,
+                until_at=NOW + 7 * 86_400,
+                answered=False,
+            ),
+        )
+    ),
+    ladder.ContributorRelease(
+        permit_id=ID, request_digest=DIGEST, series_id=DIGEST, released=True, reason="", answered_at=NOW
+    ),
+    evaluation.OpeningCall(
+        permit=DOCUMENT,
+        request=DOCUMENT,
+        findings=(DOCUMENT,),
+        approvals=(DOCUMENT,),
+        releases=(DOCUMENT,),
+        earlier=(evaluation.LadderStep(request=DOCUMENT, disclosure=DOCUMENT, confirmation=DOCUMENT),),
+        paths=(((DIGEST,),),),
+        sealed_record=b"wrapped",
+        handle=ID,
+        quorum=(1, 2),
+        points=b"".join(ELEMENTS),
     ),
     evaluation.EvaluationCall(
         permit=DOCUMENT,

@@ -29,20 +29,24 @@ from broker.protocol.messages.base import RandomBytes
 from broker.protocol.messages.envelopes import Nothing
 from broker.protocol.messages.log import ReceiptMessage
 from broker.protocol.messages.parties import Space
-from broker.protocol.messages.requests import Claims
+from broker.protocol.messages.requests import Claims, Request
 from broker.protocol.messages.series import Conditions
-from broker.protocol.messages.vocabulary import AgencyKind, Role, Tier
+from broker.protocol.messages.vocabulary import AgencyKind, Capacity, Role, Tier
 from broker.settings import Settings
 from clients.agency import enrol
+from clients.approver import ApprovingPerson
 from clients.auditor import Auditor
 from clients.contributor import Contributor, DepositResult
-from clients.founder import BrokerDescription, Founder, SpacePlan, join
+from clients.founder import BrokerDescription, Founder, PlannedApprover, SpacePlan, join
 from clients.home import Home, Persona
 from clients.keyholder import keys as holder_keys
 from clients.keyholder import pinning
 from clients.keyholder.api.app import create_app as holder_app
 from clients.keyholder.context import KeyHolder, open_key_holder
+from clients.ladder import Ladder
 from clients.legal_desk import LegalDesk
+from clients.payloads import Payloads
+from clients.releasing import Releasing
 from clients.replay import ReplayReport, replay_all
 from clients.request_folder import Answer as Answered
 from clients.requester import PreparedRequest, Requester
@@ -63,6 +67,12 @@ _AGENCIES = {
     "company-2": (AgencyKind.COMPANY, "NL"),
     "ngo-1": (AgencyKind.NGO, "DE"),
     POLICE: (AgencyKind.POLICE, "NL"),
+}
+APPROVERS: Mapping[str, tuple[Capacity, str | None]] = {
+    "supervisor-1": (Capacity.SUPERVISOR, POLICE),
+    "prosecutor-1": (Capacity.PROSECUTOR, None),
+    "judge-1": (Capacity.JUDGE, None),
+    "reviewer-1": (Capacity.INDEPENDENT_REVIEWER, None),
 }
 _GROUNDS = {AgencyKind.COMPANY: "legal_obligation", AgencyKind.NGO: "vital_interests"}
 PLAINTEXT = b'{"signals":[],"v":1}'
@@ -193,6 +203,8 @@ class World:
         self.homes = {name: self._enrol(name) for name in _AGENCIES}
         self.homes["desk-1"] = self._home("desk-1", Role.LEGAL_DESK)
         self.homes["auditor-1"] = self._accept(self._home("auditor-1", Role.AUDITOR))
+        for name in APPROVERS:
+            self.homes[name] = self._accept(self._home(name, Role.APPROVER))
         self.signed_space = self._found()
         self.space = self.signed_space.payload
 
@@ -275,7 +287,8 @@ class World:
         return Caller(self.wire, key, self.clock, self.random(name), pause=lambda _: None)
 
     def _home(self, name: str, role: Role, kind: AgencyKind | None = None, place: str = "NL") -> Home:
-        persona = Persona(name, name.replace("-", " ").capitalize(), role, place, kind)
+        contact = f"{name}@example.org" if kind is not None else ""
+        persona = Persona(name, name.replace("-", " ").capitalize(), role, place, kind, contact=contact)
         return Home.create(self.folder / name, persona, now=NOW, random_bytes=self.random(name))
 
     def _enrol(self, name: str) -> Home:
@@ -303,6 +316,10 @@ class World:
             holders=[(self.folder / f"holder-{x}" / "enrolment.jws").read_text() for x in HOLDERS],
             desks=[self.homes["desk-1"].enrolment],
             auditors=[self.homes["auditor-1"].enrolment],
+            approvers=[
+                PlannedApprover(self.homes[name].enrolment, capacity, agency)
+                for name, (capacity, agency) in APPROVERS.items()
+            ],
             threshold=2,
             identifier_types=["phone", "email"],
             bundle_digest=self.bundle.digest,
@@ -310,7 +327,7 @@ class World:
         )
         random_bytes = self.random("company-1")
         signed = Founder(founder, self.caller("company-1"), self.clock, random_bytes).found(plan)
-        for name in (*CONTRIBUTORS[1:], POLICE, "desk-1", "auditor-1"):
+        for name in (*CONTRIBUTORS[1:], POLICE, "desk-1", "auditor-1", *APPROVERS):
             join(self.homes[name], self.caller(name), signed.document, founder.enrolment)
         for holder in self.holders.values():
             pinning.pin_space(holder.database, holder.keys, signed.document, founder.enrolment, NOW)
@@ -369,9 +386,7 @@ class World:
 
     def finding(self, prepared: PreparedRequest, **answers: Any) -> str:
         """The legal desk's finding: all that was claimed, but for `answers`."""
-        desk = LegalDesk(self.homes["desk-1"], self.space, self.clock, self.random("desk-1"))
-        found = desk.template(prepared.request.payload).model_copy(update=answers)
-        return desk.find(prepared.document, found).document
+        return self.finding_on(prepared.request, **answers)
 
     def ask(
         self,
@@ -385,6 +400,62 @@ class World:
         prepared = self.prepare(identifiers, tier, requester, **claims)
         finding = self.finding(prepared, **answers or {})
         return self.requester(requester).run(prepared.request_id, [finding])
+
+    # --- the ladder ---
+
+    def approver(self, name: str) -> ApprovingPerson:
+        """The acts of a person who approves."""
+        return ApprovingPerson(self.homes[name], self.space, self.caller(name), self.clock, self.random(name))
+
+    def ladder(self, requester: str = POLICE) -> Ladder:
+        """The steps of a requester from one tier to the next."""
+        return Ladder(self.homes[requester], self.space, self.clock, self.random(requester))
+
+    def payloads(self, requester: str = POLICE) -> Payloads:
+        """The opening of what was released to a requester."""
+        return Payloads(self.homes[requester], self.space, self.caller(requester), self.clock)
+
+    def releasing(self, contributor: str) -> Releasing:
+        """A contributor's say over its own records."""
+        return Releasing(self.homes[contributor], self.space, self.caller(contributor), self.clock)
+
+    def finding_on(self, request: Signed[Request], **answers: Any) -> str:
+        """The legal desk's finding on any request: all that was claimed, but for `answers`."""
+        desk = LegalDesk(self.homes["desk-1"], self.space, self.clock, self.random("desk-1"))
+        found = desk.template(request.payload).model_copy(update=answers)
+        return desk.find(request.document, found).document
+
+    def approvals(self, request: Signed[Request], finding: str, *names: str) -> list[str]:
+        """What these persons sign about a request with its finding."""
+        people = [self.approver(name) for name in names]
+        return [person.approve(person.read(request.document, [finding])).document for person in people]
+
+    def climb(
+        self,
+        request_id: bytes,
+        identifiers: Iterable[str] | None = None,
+        by: Iterable[str] = ("supervisor-1", "prosecutor-1"),
+        requester: str = POLICE,
+        answers: Mapping[str, Any] | None = None,
+        **claims: Any,
+    ) -> Answered:
+        """From an answered request to the next tier: confirmed, approved, filed and answered."""
+        request = self.climb_prepared(request_id, identifiers, requester, **claims)
+        finding = self.finding_on(request, **answers or {})
+        approvals = self.approvals(request, finding, *by)
+        return self.requester(requester).run(request.payload.request_id, [finding], approvals)
+
+    def climb_prepared(
+        self,
+        request_id: bytes,
+        identifiers: Iterable[str] | None = None,
+        requester: str = POLICE,
+        **claims: Any,
+    ) -> Signed[Request]:
+        """The next tier's request, confirmed and signed, not yet filed."""
+        wanted = None if identifiers is None else list(identifiers)
+        self.ladder(requester).confirm(request_id, "officer-1", wanted)
+        return self.ladder(requester).climb(request_id, gate_world.claims(**claims), wanted)
 
     # --- the auditor ---
 

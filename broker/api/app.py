@@ -7,7 +7,20 @@ Rule: no documentation route, no redirect (a redirect repeats the path), no answ
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from broker.api import audit, deposits, health, log, operator, outcomes, problems, requests, series, spaces
+from broker.api import (
+    approvals,
+    audit,
+    deposits,
+    health,
+    log,
+    operator,
+    outcomes,
+    problems,
+    releases,
+    requests,
+    series,
+    spaces,
+)
 from broker.api.border import Border
 from broker.context import Broker
 
@@ -19,6 +32,18 @@ def create_app(broker: Broker) -> Border:
     app.state.broker = broker
     app.state.registry = registry
     problems.install(app, broker.clock)
-    for module in (health, operator, spaces, series, deposits, requests, outcomes, log, audit):
+    for module in (
+        health,
+        operator,
+        spaces,
+        series,
+        deposits,
+        requests,
+        outcomes,
+        approvals,
+        releases,
+        log,
+        audit,
+    ):
         app.include_router(module.router)
     return Border(app, registry)

@@ -5,7 +5,6 @@ from fastapi import APIRouter, Response
 from broker import exchange
 from broker.api.answers import named, reply
 from broker.api.authentication import BrokerInUse, Call
-from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.requests import RequestSubmission, TokenSubmission
 
 router = APIRouter()
@@ -21,5 +20,4 @@ def file_request(call: Call, broker: BrokerInUse) -> Response:
 def answer_tokens(request_id: str, call: Call, broker: BrokerInUse) -> Response:
     """Match the tokens of an admitted request, once, and answer what may leave."""
     submission = call.message(TokenSubmission)
-    disclosed = exchange.answer_tokens(broker, call.caller, named(request_id, 16), submission)
-    return reply(DocumentMessage(document=disclosed.document))
+    return reply(exchange.answer_tokens(broker, call.caller, named(request_id, 16), submission))

@@ -1,8 +1,9 @@
 """What is recorded beside each kind of log entry: one typed record a kind.
 
 Rule: a record holds names, digests, rules and law, never an identifier, a token or a payload (AUDIT 1); it is for
-auditors, salted in its leaf, and can be erased while the leaf stays. ADMITTED is recorded as
-`broker.protocol.messages.requests.AdmissionRecord`, since holders open it. docs/data-model.md lists these fields.
+auditors, salted in its leaf, and can be erased while the leaf stays. ADMITTED and RELEASE are recorded as
+`broker.protocol.messages.requests.AdmissionRecord` and `ReleaseDecided`, since holders open them. docs/data-model.md
+lists these fields.
 """
 
 from typing import Literal
@@ -192,15 +193,50 @@ class TokensReceived(Message):
     lists: tuple[TokensOfSeries, ...]
 
 
-class ReleaseDecided(Message):
-    """RELEASE: the gate decided on the result; durable before anything releasable is assembled."""
+class ReleaseAsked(Message):
+    """RELEASE_ASKED: a contributor is asked whether its own records may be opened; silence up to `until_at` refuses."""
 
     v: Literal[1] = 1
     permit_id: Id16
     request_id: Id16
-    requester: Slug
-    token_root: Bytes32
-    decision: str
+    series_id: Bytes32
+    contributor: Slug
+    records: Count
+    until_at: Seconds
+
+
+class ReleaseShown(Message):
+    """RELEASE_SHOWN: a contributor read which of its own records it is asked about."""
+
+    v: Literal[1] = 1
+    contributor: Slug
+    kid: KeyIdentifier
+    permits: tuple[Id16, ...]
+    read_at: Seconds
+
+
+class ReleaseAnswered(Message):
+    """RELEASE_ANSWERED: a contributor released its own records, or refused to."""
+
+    v: Literal[1] = 1
+    permit_id: Id16
+    series_id: Bytes32
+    contributor: Slug
+    released: bool
+    document_digest: Bytes32
+
+
+class ApproverStated(Message):
+    """APPROVAL_REFUSED, APPROVAL_WITHDRAWN and EMERGENCY_REVIEWED: a person told the broker so about a request.
+
+    `justified` is the finding of a review, and None for the others."""
+
+    v: Literal[1] = 1
+    space_id: Id16
+    request_digest: Bytes32
+    person: Slug
+    document_digest: Bytes32
+    justified: bool | None = None
 
 
 class Released(Message):

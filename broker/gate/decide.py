@@ -12,10 +12,10 @@ from broker.gate import engine, question
 from broker.gate.bundle import Bundle
 from broker.gate.computed import ABOVE_ADMISSION, COMPUTED, FEW_CONTRIBUTORS, GATEWAY, LANE, NO_SERIES
 from broker.gate.decision import Action, Decision, SeriesVerdict
-from broker.gate.facts import AdmitFacts, DepositFacts, Party, ReleaseFacts, Result, SeriesFacts
+from broker.gate.facts import AdmitFacts, DepositFacts, Party, ReleaseFacts, SeriesFacts
 from broker.protocol.errors import BadInput, VerificationFailed
 from broker.protocol.messages.base import Message, decode, read
-from broker.protocol.messages.vocabulary import Outcome, Tier
+from broker.protocol.messages.vocabulary import ContributorAnswer, Outcome, Tier
 
 __all__ = [
     "COMPUTED",
@@ -75,22 +75,23 @@ def decide_deposit(bundle: Bundle, facts: DepositFacts) -> Decision:
 def decide_admission(bundle: Bundle, facts: AdmitFacts) -> Decision:
     """May this request be put to holders, and to which series?"""
     tier, notes = _count_or_hits(bundle, facts)
-    verdicts = _ask_each(bundle, "admit", facts, tier, facts.now, None)
+    verdicts = _ask_each(bundle, "admit", facts, tier, facts.now)
     open_to = [one for one, said in zip(facts.series, verdicts, strict=True) if said.outcome is Outcome.ALLOW]
     few = tier in _NAMES_NOBODY and _too_few(bundle, facts.requester, open_to)
     if few:
         tier, notes = Tier.SOURCES, (*notes, COMPUTED[FEW_CONTRIBUTORS][0])
-        verdicts = _ask_each(bundle, "admit", facts, tier, facts.now, None)
+        verdicts = _ask_each(bundle, "admit", facts, tier, facts.now)
     return _of_series(bundle, "admit", facts, tier, verdicts, notes, (FEW_CONTRIBUTORS,) if few else ())
 
 
 def decide_release(bundle: Bundle, facts: ReleaseFacts, tier: Tier) -> Decision:
     """May this result leave at `tier`, now that it is known?
 
-    `facts.admitted.series` are those that were searched."""
-    verdicts = _ask_each(bundle, "release", facts.admitted, tier, facts.now, facts.result)
-    # A result is one answer over all series: whatever refuses one of them refuses it.
-    refusing = {rule for one in verdicts if one.outcome is Outcome.DENY for rule in one.rules}
+    `facts.admitted.series` are those that were searched. Below `sources` the result is one answer over all of them, so
+    whatever refuses one of them refuses it; from `sources` on each is told apart, and leaves by itself or not."""
+    verdicts = _ask_each(bundle, "release", facts.admitted, tier, facts.now, facts)
+    denied = {rule for one in verdicts if one.outcome is Outcome.DENY for rule in one.rules}
+    refusing = denied if tier in _NAMES_NOBODY else set()
     if tier in _NAMES_NOBODY and _too_few(bundle, facts.admitted.requester, facts.admitted.series):
         refusing.add(FEW_CONTRIBUTORS)
     if not refusing and _TIERS.index(tier) > _TIERS.index(_highest(bundle, facts.admitted)):
@@ -105,7 +106,10 @@ def decide_release(bundle: Bundle, facts: ReleaseFacts, tier: Tier) -> Decision:
             )
             for one in verdicts
         )
-    return _of_series(bundle, "release", facts, tier, verdicts, (), sorted(refusing))
+    some_leave = any(one.outcome is Outcome.ALLOW for one in verdicts)
+    left_out = sorted(denied) if some_leave else []
+    notes = [f"{rule}: one or more contributors are left out. {_said(bundle, rule)[0]}" for rule in left_out]
+    return _of_series(bundle, "release", facts, tier, verdicts, notes, sorted(refusing))
 
 
 def decide_text(bundle: Bundle, text: bytes) -> Decision:
@@ -171,9 +175,14 @@ def _highest(bundle: Bundle, admitted: AdmitFacts) -> Tier:
 
 
 def _ask_each(
-    bundle: Bundle, action: Action, facts: AdmitFacts, tier: Tier, now: int, result: Result | None
+    bundle: Bundle,
+    action: Action,
+    facts: AdmitFacts,
+    tier: Tier,
+    now: int,
+    released: ReleaseFacts | None = None,
 ) -> tuple[SeriesVerdict, ...]:
-    return tuple(_ask(bundle, action, facts, series, tier, now, result) for series in facts.series)
+    return tuple(_ask(bundle, action, facts, series, tier, now, released) for series in facts.series)
 
 
 def _ask(
@@ -183,12 +192,14 @@ def _ask(
     series: SeriesFacts,
     tier: Tier,
     now: int,
-    result: Result | None,
+    released: ReleaseFacts | None,
 ) -> SeriesVerdict:
     entities = question.entities(
         facts.requester, series.series_id, series.contributor, series.identifier_type, series.conditions
     )
-    context = question.matching_context(bundle, facts, series, tier, now, result)
+    result = None if released is None else released.result
+    answer = ContributorAnswer.NOT_ASKED if released is None else released.answer_of(series.series_id)
+    context = question.matching_context(bundle, facts, series, tier, now, result, answer)
     verdict = engine.ask(bundle, action, entities, context)
     lane = question.lane(bundle, facts.requester, series)
     outcome = Outcome.ALLOW if verdict.allowed else Outcome.DENY

@@ -5,8 +5,8 @@ and rates are derived from a ledger; no rule loosens on a claim. Every number is
 64-bit integers, so that no sum can overflow. It reads no store and no clock: `now` is a fact.
 """
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Collection, Iterable, Sequence
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -15,7 +15,16 @@ from broker.protocol.messages.base import Bytes32, Count, Id16, Jurisdiction, Me
 from broker.protocol.messages.parties import Member
 from broker.protocol.messages.requests import Claims, Finding, LegalBasis
 from broker.protocol.messages.series import Conditions
-from broker.protocol.messages.vocabulary import AgencyKind, Offence, Purpose, Subject, Tier
+from broker.protocol.messages.vocabulary import (
+    REVIEWING_CAPACITIES,
+    AgencyKind,
+    ContributorAnswer,
+    Offence,
+    Purpose,
+    Subject,
+    Tier,
+)
+from broker.protocol.papers import Approved, EarlierStep
 
 
 class Party(Message):
@@ -73,6 +82,21 @@ class Derived(Message):
     count_cost_millis: Count
     prior_tier: Tier | None = None
     prior_decided_at: Seconds | None = None
+    confirmed: bool = False
+    """A person of the requester confirmed the matches that the request goes on from."""
+    overdue_reviews: Count = 0
+    """Emergency disclosures to the requester that nobody reviewed in time."""
+
+
+class People(Message):
+    """Who signed what about exactly this request, and stands by it now; ids of distinct persons, sorted."""
+
+    approvers: tuple[Slug, ...] = ()
+    """Supervisors and prosecutors."""
+    reviewers: tuple[Slug, ...] = ()
+    """Judges and independent reviewers."""
+    refusers: tuple[Slug, ...] = ()
+    """Whoever was asked and refused, in any capacity."""
 
 
 class DepositFacts(Message):
@@ -98,6 +122,7 @@ class AdmitFacts(Message):
     claims: Claims
     verified: Verified | None
     derived: Derived
+    people: People = People()
     identifiers: Count
     points: Count
     identifier_types: tuple[Slug, ...]
@@ -119,13 +144,28 @@ class Result(Message):
     contributors: Count
 
 
+class SeriesAnswer(Message):
+    """What the contributor of one series said, when the release of its records was asked."""
+
+    series_id: Bytes32
+    answer: ContributorAnswer
+
+
 class ReleaseFacts(Message):
-    """Facts of the action `release`: those of the admission, and the result."""
+    """Facts of the action `release`: those of the admission, and the result.
+
+    `admitted` has findings and people as they stand at `now`, and of the series those that were searched."""
 
     now: Seconds
     admission_digest: Bytes32
     admitted: AdmitFacts
     result: Result
+    answers: tuple[SeriesAnswer, ...] = ()
+
+    def answer_of(self, series_id: bytes) -> ContributorAnswer:
+        """What the contributor of a series said; NOT_ASKED where nobody asked it."""
+        said = (each.answer for each in self.answers if each.series_id == series_id)
+        return next(said, ContributorAnswer.NOT_ASKED)
 
 
 def verified_from(findings: Sequence[Finding], now: int) -> Verified | None:
@@ -141,3 +181,36 @@ def verified_from(findings: Sequence[Finding], now: int) -> Verified | None:
             "Two findings about the same request contradict each other. Ask the legal desk to settle it."
         )
     return next(iter(found), None)
+
+
+def people_from(
+    approvals: Iterable[Approved],
+    refusers: Iterable[str],
+    withdrawn: Collection[tuple[str, bytes]],
+    now: int,
+) -> People:
+    """Who stands by the request at `now`: approvals within their time and not taken back, and refusals.
+
+    Args:
+        withdrawn: approvals that their signers took back, as (kid of the signer, digest of the approval)."""
+    valid = [
+        each
+        for each in approvals
+        if each.signed.payload.approved_at <= now < each.signed.payload.expires_at
+        and (each.signed.kid, each.signed.digest) not in withdrawn
+    ]
+    reviewing = {each.approver.party_id for each in valid if each.approver.capacity in REVIEWING_CAPACITIES}
+    approving = {each.approver.party_id for each in valid} - reviewing
+    return People(
+        approvers=tuple(sorted(approving)),
+        reviewers=tuple(sorted(reviewing)),
+        refusers=tuple(sorted(set(refusers))),
+    )
+
+
+def prior_facts(before: EarlierStep | None) -> dict[str, Any]:
+    """What an earlier step says of the ladder: the members of `Derived` that follow from it."""
+    if before is None:
+        return {"prior_tier": None, "prior_decided_at": None, "confirmed": False}
+    told = before.disclosure.payload
+    return {"prior_tier": told.tier, "prior_decided_at": told.released_at, "confirmed": True}

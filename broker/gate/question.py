@@ -10,10 +10,12 @@ from broker.gate.bundle import Bundle
 from broker.gate.facts import AdmitFacts, DepositFacts, Party, Result, SeriesFacts, Verified
 from broker.protocol.messages.requests import Claims, LegalBasis
 from broker.protocol.messages.series import Conditions
-from broker.protocol.messages.vocabulary import Tier
+from broker.protocol.messages.vocabulary import Authority, ContributorAnswer, Tier
 
 NAMESPACE = "Narrowgate"
 _TIERS = tuple(Tier)
+_INDEPENDENT = (Authority.COURT, Authority.JUDGE, Authority.INDEPENDENT_AUTHORITY)
+"""Authorities whose order, or validation of one, is itself the prior independent review (CJEU C-746/18)."""
 
 
 def entities(
@@ -40,15 +42,25 @@ def entities(
 
 
 def matching_context(
-    bundle: Bundle, facts: AdmitFacts, series: SeriesFacts, tier: Tier, now: int, result: Result | None
+    bundle: Bundle,
+    facts: AdmitFacts,
+    series: SeriesFacts,
+    tier: Tier,
+    now: int,
+    result: Result | None,
+    answer: ContributorAnswer = ContributorAnswer.NOT_ASKED,
 ) -> dict[str, Any]:
-    """The context of `admit` and `release` for one series at one tier."""
+    """The context of `admit` and `release` for one series at one tier.
+
+    `answer` is what the series' contributor said about this very release."""
     verified, claims, derived = facts.verified, facts.claims, facts.derived
     context: dict[str, Any] = {
         "now": now,
         "tier": tier,
         "identifiers": facts.identifiers,
         "points": facts.points,
+        # Asked as count or hits, and decided as sources since too few could answer (L21).
+        "escalated": tier is Tier.SOURCES and facts.tier in (Tier.COUNT, Tier.HITS),
         "lane": list(lane(bundle, facts.requester, series)),
         "readerInUnion": facts.requester.jurisdiction in bundle.regions.union,
         "contributorInUnion": series.conditions.established_in in bundle.regions.union,
@@ -66,11 +78,16 @@ def matching_context(
             "identifiers30d": derived.identifiers_30d,
             "queries90d": derived.queries_90d,
             "hits90d": derived.hits_90d,
-            # People's approvals and reviews come with a later part: until then there are none.
-            "approvers": 0,
-            "independentReview": False,
             "priorTier": derived.prior_tier or "none",
             "priorDecidedAt": derived.prior_decided_at or 0,
+            "confirmed": derived.confirmed,
+            "overdueReviews": derived.overdue_reviews,
+        },
+        "people": {
+            "approvers": len(facts.people.approvers),
+            "reviewers": len(facts.people.reviewers),
+            "refusers": len(facts.people.refusers),
+            "independentReview": _independently_reviewed(facts),
         },
         "limit": _limits(bundle),
     }
@@ -85,7 +102,11 @@ def matching_context(
             "lessIntrusiveMeansConsidered": verified.less_intrusive_means_considered,
         }
     if result is not None:
-        context["result"] = {"hits": result.hits, "contributors": result.contributors}
+        context["result"] = {
+            "hits": result.hits,
+            "contributors": result.contributors,
+            "contributorAnswer": answer,
+        }
     return context
 
 
@@ -97,6 +118,16 @@ def deposit_context(bundle: Bundle, facts: DepositFacts) -> dict[str, Any]:
 def lane(bundle: Bundle, requester: Party, series: SeriesFacts) -> tuple[str, ...]:
     """The gateways that may open the lane from the contributor to the requester; empty where there is no lane."""
     return tuple(sorted(bundle.lanes.get(series.contributor.kind, {}).get(requester.kind, ())))
+
+
+def _independently_reviewed(facts: AdmitFacts) -> bool:
+    """By a person who signed exactly this, or by the court or authority behind the verified order."""
+    if facts.people.reviewers:
+        return True
+    found = facts.verified
+    return found is not None and (
+        found.basis.issued_by in _INDEPENDENT or found.basis.validated_by in _INDEPENDENT
+    )
 
 
 def _series(contributor: Party, identifier_type: str, conditions: Conditions) -> dict[str, Any]:
@@ -113,6 +144,7 @@ def _series(contributor: Party, identifier_type: str, conditions: Conditions) ->
         "consent": conditions.consent,
         "specialCategory": conditions.special_category,
         "payloadCategory": conditions.payload_category,
+        "releasesEachPayload": conditions.releases_each_payload,
         "permittedReaders": sorted(conditions.permitted_readers),
         "permittedPurposes": sorted(conditions.permitted_purposes),
         "permittedJurisdictions": sorted(conditions.permitted_jurisdictions),

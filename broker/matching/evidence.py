@@ -5,11 +5,11 @@ that of TOKENS, and `find` takes nothing but `Recorded`: a skipped step does not
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from broker.audit.log import Receipt
-from broker.audit.records import ReleaseDecided, TokensReceived
+from broker.audit.records import TokensReceived
 from broker.gate.decision import Decision
 from broker.gate.facts import AdmitFacts
 from broker.matching.count import TOKEN_BYTES, token_set_digest
@@ -18,6 +18,7 @@ from broker.protocol.messages.base import decode
 from broker.protocol.messages.requests import (
     AdmissionRecord,
     PermitTerms,
+    ReleaseDecided,
     TokenList,
     TokenSubmission,
     token_set_root,
@@ -69,8 +70,17 @@ class TokenSet:
     digest: bytes = field(repr=False)
 
     @classmethod
-    def within(cls, admitted: Admitted, submission: TokenSubmission) -> "TokenSet":
-        """Check that the lists are those the permit opens. Raises BadInput or NotPermitted."""
+    def within(
+        cls,
+        admitted: Admitted,
+        submission: TokenSubmission,
+        selectable: frozenset[tuple[bytes, bytes]] | None = None,
+    ) -> "TokenSet":
+        """Check that the lists are those the permit opens. Raises BadInput or NotPermitted.
+
+        Args:
+            selectable: for a higher tier, the (deposit_id, token) pairs that the earlier one disclosed: it selects from
+                these alone (DESIGN 2.6)."""
         terms = admitted.terms
         if submission.permit_id != terms.permit_id:
             raise NotPermitted("The tokens are sent under another permit than the address names.")
@@ -85,6 +95,12 @@ class TokenSet:
             most = identifiers[allowed[item.handle, item.deposit_id].identifier_type]
             if len(split(item.tokens)) > most:
                 raise NotPermitted("A list has more tokens than the permit has identifiers of that type.")
+            if selectable is not None and not selectable.issuperset(
+                (item.deposit_id, token) for token in split(item.tokens)
+            ):
+                raise NotPermitted(
+                    "A token is none that the earlier request was told of. Select from its hits."
+                )
         lists, nonce = submission.lists, submission.nonce
         return cls(admitted, lists, nonce, token_set_root(nonce, lists), token_set_digest(lists))
 
@@ -132,6 +148,17 @@ class Matches:
     def series(self) -> frozenset[bytes]:
         """The series_ids of what was searched."""
         return frozenset(deposit.series_id for deposit in self.deposits)
+
+    @property
+    def holding(self) -> frozenset[bytes]:
+        """The series_ids of what holds a match."""
+        numbers = {pair.deposit_number for pair in self.pairs}
+        return frozenset(each.series_id for each in self.deposits if each.deposit_number in numbers)
+
+    def within(self, series: Collection[bytes]) -> tuple[Match, ...]:
+        """What was found in these series."""
+        numbers = {each.deposit_number for each in self.deposits if each.series_id in set(series)}
+        return tuple(pair for pair in self.pairs if pair.deposit_number in numbers)
 
 
 def split(tokens: bytes) -> Sequence[bytes]:

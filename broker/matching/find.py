@@ -7,7 +7,7 @@ query and are forgotten. It decides nothing about what may leave.
 """
 
 from broker.matching.evidence import Matches, Recorded, split
-from broker.protocol.messages.base import blob_from_text, read
+from broker.protocol.documents import unverified_payload
 from broker.protocol.messages.deposits import DepositDeclaration
 from broker.store import matches as rows
 from broker.store.database import Connection
@@ -40,5 +40,4 @@ def recall(connection: Connection, recorded: Recorded, now: int) -> Matches:
 
 def self_test_token(deposit: rows.OpenDeposit) -> bytes:
     """The token of the deposit's self-test record, from the declaration that was verified when it was taken."""
-    payload = blob_from_text(deposit.declaration.split(".")[1])
-    return read(DepositDeclaration, payload).self_test_token
+    return unverified_payload(DepositDeclaration, deposit.declaration).self_test_token

@@ -76,6 +76,12 @@ def unverified_kid(document: str) -> str:
     return str(_header(document)["kid"])
 
 
+def unverified_payload(kind: type[MessageT], document: str) -> MessageT:
+    """The payload a document claims, to find by it what it is verified with. Proves nothing. Raises BadInput."""
+    _header(document)
+    return decode(kind, blob_from_text(document.split(".")[1]))
+
+
 def verify(kind: type[MessageT], document: str, keys: bytes | Mapping[str, bytes]) -> Signed[MessageT]:
     """Verify a document of `kind`.
 

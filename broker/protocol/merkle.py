@@ -126,6 +126,38 @@ def inclusion_path(leaf_hashes: Sequence[bytes], index: int) -> tuple[bytes, ...
     return tuple(path)
 
 
+def inclusion_paths(
+    leaf_hashes: Iterable[bytes], indices: Iterable[int]
+) -> tuple[bytes, dict[int, tuple[bytes, ...]]]:
+    """Returns the root over the leaf hashes, and of each index its inclusion path (RFC 9162 2.1.3.1), in one pass and
+    in memory that grows with the number of indices alone.
+
+    An index outside the tree has no path. Raises nothing of its own."""
+    wanted = set(indices)
+    paths: dict[int, list[bytes]] = {}
+    subtrees: list[tuple[int, bytes, tuple[int, ...]]] = []  # leaves, hash, the wanted indices inside
+
+    def join() -> None:
+        size, right, of_right = subtrees.pop()
+        left_size, left, of_left = subtrees.pop()
+        for index in of_left:
+            paths[index].append(right)
+        for index in of_right:
+            paths[index].append(left)
+        subtrees.append((left_size + size, node_hash(left, right), of_left + of_right))
+
+    for index, each in enumerate(leaf_hashes):
+        inside = (index,) if index in wanted else ()
+        paths.update({index: []} if inside else {})
+        subtrees.append((1, each, inside))
+        while len(subtrees) > 1 and subtrees[-1][0] == subtrees[-2][0]:
+            join()
+    while len(subtrees) > 1:
+        join()
+    root = subtrees[0][1] if subtrees else EMPTY_ROOT
+    return root, {index: tuple(path) for index, path in paths.items()}
+
+
 def root_from_inclusion(leaf_hash: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
     """Returns the root that the inclusion proof leads to (RFC 9162 2.1.3.2, steps 1 to 4 and the check of
     sn).

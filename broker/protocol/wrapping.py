@@ -107,6 +107,12 @@ def facts_info(permit_id: bytes, holder_id: str) -> bytes:
     return b"narrowgate/v1/facts\x00" + permit_id + _prefixed(holder_id)
 
 
+def draw_info(order_digest: bytes) -> bytes:
+    """For what a requester opens before an auditor: under which signed order (DESIGN 2.8). Raises BadInput."""
+    _check_length(order_digest, 32)
+    return b"narrowgate/v1/draw\x00" + order_digest
+
+
 def _private_parts(private: bytes) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
     if len(private) != PRIVATE_BYTES:
         raise BadInput("A private wrapping key has 96 bytes. The key file is damaged or another's.")

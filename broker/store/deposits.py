@@ -3,10 +3,10 @@
 Rule: whatever moves a deposit on runs in the transaction that logs or stores it. It verifies nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from broker.protocol.messages.deposits import Record
 from broker.store.tables import batches, deposit_refusals, deposits, matches, record_withdrawals, records
@@ -230,6 +230,20 @@ def all_records(connection: Connection, deposit_number: int) -> Iterator[Record]
     )
     for row in connection.execute(query.execution_options(yield_per=1000)):
         yield Record(bytes(row.token), row.record_version, bytes(row.sealed))
+
+
+def positions(connection: Connection, deposit_number: int, tokens: Collection[bytes]) -> frozenset[int]:
+    """The places, from 0 in order of the tokens, of those of the tokens that the deposit holds."""
+    before = (
+        select(func.count())
+        .select_from(records)
+        .where(records.c.deposit_number == deposit_number, records.c.token < bindparam("below"))
+    )
+    return frozenset(
+        int(connection.execute(before, {"below": token}).scalar_one())
+        for token in tokens
+        if record(connection, deposit_number, token) is not None
+    )
 
 
 def note_remaining(connection: Connection, deposit_number: int, number: int, frontier: bytes) -> None:

@@ -87,3 +87,32 @@ def settle(connection: Connection, request_id: bytes, hits: int, epsilon_millis:
         .where(ledger.c.request_id == request_id)
         .values(hits=hits, epsilon_millis=epsilon_millis)
     )
+
+
+def owe_review(connection: Connection, request_id: bytes, due_at: int) -> None:
+    """Enter that an emergency disclosure is to be reviewed by `due_at`."""
+    connection.execute(update(ledger).where(ledger.c.request_id == request_id).values(review_due_at=due_at))
+
+
+def reviewed(connection: Connection, request_id: bytes, reviewed_at: int) -> None:
+    """Enter that an emergency disclosure was reviewed and found justified."""
+    connection.execute(
+        update(ledger).where(ledger.c.request_id == request_id).values(reviewed_at=reviewed_at)
+    )
+
+
+def review_due_at(connection: Connection, request_id: bytes) -> int | None:
+    """By when a request is to be reviewed, None for one that owes no review."""
+    query = select(ledger.c.review_due_at).where(ledger.c.request_id == request_id)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def overdue_reviews(connection: Connection, space_id: bytes, requester: str, now: int) -> int:
+    """How many of a requester's emergency disclosures should have been reviewed before `now`, and were not."""
+    query = select(func.count()).where(
+        ledger.c.space_id == space_id,
+        ledger.c.requester == requester,
+        ledger.c.review_due_at < now,
+        ledger.c.reviewed_at.is_(None),
+    )
+    return int(connection.execute(query).scalar_one())

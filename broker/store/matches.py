@@ -93,3 +93,13 @@ def kept(connection: Connection, permit_id: bytes) -> tuple[Match, ...]:
     """What was kept of a permit's matches, sorted."""
     query = select(matches.c.deposit_number, matches.c.token).where(matches.c.permit_id == permit_id)
     return tuple(sorted(Match(row.deposit_number, bytes(row.token)) for row in connection.execute(query)))
+
+
+def kept_named(connection: Connection, permit_id: bytes) -> frozenset[tuple[bytes, bytes]]:
+    """What was kept of a permit's matches, as (deposit_id, token) pairs."""
+    query = (
+        select(deposits.c.deposit_id, matches.c.token)
+        .join(deposits, deposits.c.deposit_number == matches.c.deposit_number)
+        .where(matches.c.permit_id == permit_id)
+    )
+    return frozenset((bytes(row.deposit_id), bytes(row.token)) for row in connection.execute(query))

@@ -19,13 +19,15 @@ RELEASED, FAILED, REFUSED = "released", "failed", "refused"
 
 @dataclass(frozen=True)
 class StoredRequest:
-    """One request. `answer` is the exact answer given when it was filed, `submission_digest` SHA-256 of the call."""
+    """One request. `answer` is the exact answer given when it was filed, `submission` the call's canonical body."""
 
     request_id: bytes
     space_id: bytes
     requester: str
     tier: str
+    request_digest: bytes
     submission_digest: bytes
+    submission: bytes = field(repr=False)
     state: str
     answer: bytes = field(repr=False)
     log_index: int
@@ -52,6 +54,13 @@ def find(connection: Connection, request_id: bytes) -> StoredRequest | None:
     return None if row is None else StoredRequest(**row._mapping)
 
 
+def of_digest(connection: Connection, request_digest: bytes) -> StoredRequest | None:
+    """The request whose signed document has this digest, if it was filed."""
+    query = select(requests.c.request_id).where(requests.c.request_digest == request_digest)
+    request_id = connection.execute(query).scalar_one_or_none()
+    return None if request_id is None else find(connection, bytes(request_id))
+
+
 def state(connection: Connection, request_id: bytes) -> str | None:
     """How far a request came; its row is locked in a write, where the database knows row locks."""
     query = select(requests.c.state).where(requests.c.request_id == request_id).with_for_update()
@@ -62,6 +71,12 @@ def permit_of(connection: Connection, request_id: bytes) -> StoredPermit | None:
     """The permit of a request, if it was admitted; its row is locked in a write, where the database knows row locks."""
     query = select(permits).where(permits.c.request_id == request_id).with_for_update()
     row = connection.execute(query).one_or_none()
+    return None if row is None else StoredPermit(**row._mapping)
+
+
+def permit(connection: Connection, permit_id: bytes) -> StoredPermit | None:
+    """A permit by its own name."""
+    row = connection.execute(select(permits).where(permits.c.permit_id == permit_id)).one_or_none()
     return None if row is None else StoredPermit(**row._mapping)
 
 

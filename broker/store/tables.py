@@ -185,7 +185,11 @@ requests = Table(
     Column("space_id", LargeBinary(16), nullable=False),
     Column("requester", String(64), nullable=False),
     Column("tier", String(10), nullable=False),
+    Column("request_digest", LargeBinary(32), nullable=False, index=True),
     Column("submission_digest", LargeBinary(32), nullable=False),
+    Column(
+        "submission", LargeBinary, nullable=False
+    ),  # request, findings, approvals: read again at the release
     Column("state", String(10), nullable=False),  # refused, admitted, tokens, releasing, released, failed
     Column("status", SmallInteger, nullable=False),  # of the stored answer
     Column("answer", LargeBinary, nullable=False),  # the exact answer given, for a retry
@@ -214,6 +218,35 @@ matches = Table(
     Column("token", LargeBinary(16), primary_key=True),
 )
 
+# What approvers told the broker themselves: refusals, approvals taken back, reviews of emergencies.
+approver_statements = Table(
+    "approver_statements",
+    METADATA,
+    Column(
+        "subject_digest", LargeBinary(32), primary_key=True
+    ),  # of the request, or of the approval taken back
+    Column("kind", String(10), primary_key=True),  # refused, withdrawn, reviewed
+    Column("kid", String(43), primary_key=True),
+    Column("request_digest", LargeBinary(32), nullable=False, index=True),
+    Column("document", Text, nullable=False),
+    Column("log_index", BigInteger, nullable=False),
+)
+
+# Contributors that are asked before their own records are released, and what they said.
+release_asks = Table(
+    "release_asks",
+    METADATA,
+    Column("permit_id", LargeBinary(16), ForeignKey("permits.permit_id"), primary_key=True),
+    Column("deposit_number", _NUMBER, primary_key=True),
+    Column("series_id", LargeBinary(32), nullable=False),
+    Column("contributor", String(64), nullable=False, index=True),
+    Column("tokens", LargeBinary, nullable=False),  # of its own records that are asked for
+    Column("asked_at", BigInteger, nullable=False),
+    Column("until_at", BigInteger, nullable=False),
+    Column("answer", Text),  # the contributor's signed release or refusal
+    Column("answered_index", BigInteger),
+)
+
 # What each requester used: identifiers asked, matches found, privacy loss of counts.
 ledger = Table(
     "ledger",
@@ -226,6 +259,8 @@ ledger = Table(
     Column("identifiers", BigInteger, nullable=False),
     Column("hits", BigInteger, nullable=False),
     Column("epsilon_millis", BigInteger, nullable=False),
+    Column("review_due_at", BigInteger),  # of an emergency disclosure
+    Column("reviewed_at", BigInteger),
     UniqueConstraint("request_id"),
     Index("ix_ledger_requester", "space_id", "requester", "charged_at"),
 )

@@ -1,7 +1,7 @@
 """`narrowgate audit`: verify the broker's log, decide recorded cases again, and read single entries.
 
-Rule: a log that does not verify, and a decision that comes out otherwise, exit with 4. Neither command believes the
-broker: keys come from the pinned space document, rules from the auditor's own folder.
+Rule: a log that does not verify, and a decision that comes out otherwise, exit with 4. No command believes the
+broker: keys come from the pinned space document, rules from the auditor's own folder. Draws are in `clients.cli.draw`.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.auditor import AuditFailed, Auditor, AuditReport
-from clients.cli import run
+from clients.cli import draw, run
 from clients.home import Home
 
 app = run.application("Auditor: verify the broker's log, and decide past cases again.")
@@ -109,6 +109,10 @@ def show_entry(
     words = f"Entry {entry.index}, {entry.content.kind}, at {entry.content.recorded_at} (Unix seconds)\n"
     words += "The record was erased." if entry.record is None else json.dumps(facts["record"], indent=2)
     run.show(facts, words, as_json=as_json)
+
+
+app.command()(draw.draw)
+app.command("draw-check")(draw.draw_check)
 
 
 def _auditor(home: Home, space_id: str | None) -> Auditor:

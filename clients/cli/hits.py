@@ -2,11 +2,10 @@
 
 import csv
 import io
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from broker.protocol.errors import BadInput
+from clients.cli import run
 
 
 def write_hits(path: Path, hits: Iterable[str]) -> None:
@@ -19,12 +18,4 @@ def write_hits(path: Path, hits: Iterable[str]) -> None:
     for hit in hits:
         name, _, value = hit.partition("|")
         rows.writerow((name.partition("/")[0], value, hit))
-    try:
-        # A file that is there already keeps its mode when opened, so it is set again.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            path.chmod(0o600)
-            file.write(text.getvalue())
-    except OSError as error:
-        reason = (error.strerror or "unknown fault").lower()
-        raise BadInput(f"The file of hits cannot be written: {reason}. Choose another place.") from None
+    run.write_private(path, text.getvalue(), "hits")

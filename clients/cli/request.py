@@ -16,7 +16,7 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Claims
 from broker.protocol.messages.vocabulary import Tier
 from clients.cli import claims as claims_paper
-from clients.cli import report, run
+from clients.cli import open_draw, report, run
 from clients.cli.hits import write_hits
 from clients.cli.papers import read_paper, write_paper
 from clients.home import Home
@@ -168,7 +168,7 @@ def send(
     """File, evaluate and submit a prepared request. Broken off, it goes on where it was."""
     home, space, identifier = _open(directory, request_id)
     with _refusals(identifier, space, as_json), run.progress("Asking key holders") as update:
-        answer = _requester(home, space).run(identifier, _findings(finding), update)
+        answer = _requester(home, space).run(identifier, _findings(finding), progress=update)
     _show_answer(answer, out_hits, as_json=as_json)
 
 
@@ -194,6 +194,8 @@ def list_requests(directory: run.HomeFolder, as_json: run.Json = False) -> None:
     run.show({"requests": listed}, "\n".join(lines) or "No request yet.", as_json=as_json)
 
 
+app.command("open-draw")(open_draw.open_draw)
+app.command()(open_draw.forget)
 app.command()(report.report)
 
 

@@ -291,6 +291,19 @@ def write_output(path: Path, text: str) -> None:
         raise BadInput(f"The output file cannot be written: {reason}. Choose another place.") from None
 
 
+def write_private(path: Path, text: str, what: str) -> None:
+    """Write a file that only its owner may read. Raises BadInput, naming `what` it was to be."""
+    try:
+        # A file that is there already keeps its mode when opened, so it is set again.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            path.chmod(0o600)
+            file.write(text)
+    except OSError as error:
+        reason = (error.strerror or "unknown fault").lower()
+        raise BadInput(f"The file of {what} cannot be written: {reason}. Choose another place.") from None
+
+
 def standard_input() -> Iterator[str]:
     """The lines of standard input as UTF-8, whatever the terminal's locale; damaged bytes become U+FFFD."""
     for line in sys.stdin.buffer:

@@ -8,13 +8,14 @@
      6 points     canonical, distinct, not the identity, as many and the ones the request's root binds
      7 record     opens under this holder's key, is the one in the log, and has the permit's terms
      8 log        continues what this holder saw before
-     9 findings   signed by a pinned legal desk over this request
+     9 papers     findings signed by a pinned legal desk, approvals by pinned persons, over this request
     10 decision   comes out the same under the rules this holder's own operator activated, and admits the series
-    11 facts      are this holder's own knowledge: claims, findings, roster, manifests, sizes
+    11 facts      are this holder's own knowledge (`own_knowledge`)
     12 time       the rules would still admit the series by this holder's own clock
     13 crowd      below `sources`, enough of the contributors are ones whose shares this holder has
 
-Rule: each check returns frozen evidence, or raises; the next asks for it. Nothing here writes or reads a clock.
+Rule: each check returns frozen evidence, or raises; the next asks for it. Nothing here writes or reads a clock. What
+a second permit needs besides, before a payload is opened, is `opening_checks`'s.
 
 It cannot check the derived facts (the broker's ledger of other permits): for those each holder keeps a budget of its
 own (`clients.keyholder.evaluation`), and the recorded decision shows them to auditors.
@@ -27,8 +28,8 @@ from dataclasses import dataclass
 from broker.gate import decide
 from broker.gate.bundle import Bundle
 from broker.gate.decide import Decision
-from broker.gate.facts import AdmitFacts, Party, SeriesFacts, verified_from
-from broker.protocol import group, leaves, merkle, quorum, receipts, wrapping
+from broker.gate.facts import AdmitFacts
+from broker.protocol import group, leaves, merkle, papers, quorum, receipts, wrapping
 from broker.protocol.checkpoint import Checkpoint
 from broker.protocol.documents import Signed, key_identifier, verify
 from broker.protocol.errors import (
@@ -45,7 +46,6 @@ from broker.protocol.messages.parties import Member, Space
 from broker.protocol.messages.requests import (
     AdmissionRecord,
     Batch,
-    Finding,
     OpenedRecord,
     Permit,
     PermitSeries,
@@ -57,9 +57,14 @@ from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
 from clients.keyholder.context import Caller, ConsistencyNeeded
 from clients.keyholder.held import HeldSeries
 from clients.keyholder.keys import HolderKeys
+from clients.keyholder.own_knowledge import OwnKnowledge, Papers
 from clients.keyholder.store.permits import SeenCheckpoint
 
 _NAMES_NOBODY = (Tier.COUNT, Tier.HITS)
+RUN_OUT = (
+    "What the request rests on has run out since it was decided: a finding, an approval, its legal basis or a "
+    "retention. File a new request."
+)
 
 
 class LogForked(VerificationFailed):
@@ -109,10 +114,11 @@ class CheckedDecision:
 
 @dataclass(frozen=True)
 class CheckedRecord:
-    """Check 7: the admission as it stands in the broker's log."""
+    """Check 7: the decision as it stands in the broker's log, and the permit's terms with it."""
 
-    record: AdmissionRecord
+    decision: str
     entry: receipts.VerifiedEntry
+    terms: PermitTerms
 
 
 def check_permit(document: str, spaces: Sequence[Signed[Space]], now: int) -> CheckedPermit:
@@ -167,6 +173,15 @@ def check_request(permit: CheckedPermit, requester: Member, document: str) -> Si
     return signed
 
 
+def check_unselected(request: Signed[Request]) -> Signed[Request]:
+    """3a. The request asks anew: one that selects from an earlier request is opened under a second permit, or not."""
+    if request.payload.selected or request.payload.tier is Tier.PAYLOAD:
+        raise NotPermitted(
+            "What selects from an earlier request needs no evaluation but under its second permit."
+        )
+    return request
+
+
 def find_series(permit: CheckedPermit, handle: bytes) -> PermitSeries:
     """4a. The permit names the series."""
     for series in permit.terms.series:
@@ -215,21 +230,34 @@ def check_points(permit: CheckedPermit, series: PermitSeries, data: bytes) -> Ch
     return CheckedPoints(elements, batch, hashlib.sha256(data).digest())
 
 
-def check_record(permit: CheckedPermit, keys: HolderKeys, sealed: bytes) -> CheckedRecord:
-    """7. The admission's record opens here, stands in the pinned log, and has the permit's terms."""
+def open_record(
+    permit: CheckedPermit, keys: HolderKeys, sealed: bytes, kind: RecordKind
+) -> tuple[bytes, receipts.VerifiedEntry]:
+    """The record of the permit's own entry, which opens here and stands in the pinned log, with that entry."""
     info = wrapping.facts_info(permit.terms.permit_id, keys.holder_id)
     opened = decode(OpenedRecord, wrapping.unwrap(keys.wrapping.private, sealed, info))
     proof = permit.permit.proof
     entry = receipts.verify_log_proof(proof, permit.space.log_origin, permit.space.log_key)
-    if entry.content.kind != RecordKind.ADMITTED:
-        raise VerificationFailed("The permit's log entry is not an admission.")
+    if entry.content.kind != kind:
+        raise VerificationFailed("The permit's log entry is of another kind than such a permit needs.")
     leaves.verify_record(proof.leaf, opened.record, opened.salt)
-    record = decode(AdmissionRecord, opened.record)
-    if record.terms != permit.terms:
+    return opened.record, entry
+
+
+def check_record(permit: CheckedPermit, keys: HolderKeys, sealed: bytes) -> CheckedRecord:
+    """7. The admission's record opens here, stands in the pinned log, and has the permit's terms."""
+    opened, entry = open_record(permit, keys, sealed, RecordKind.ADMITTED)
+    record = decode(AdmissionRecord, opened)
+    return CheckedRecord(record.decision, entry, check_terms(permit, record.terms, record.decision))
+
+
+def check_terms(permit: CheckedPermit, recorded: PermitTerms | None, decision: str) -> PermitTerms:
+    """The recorded terms, once they are the permit's, and name the recorded decision."""
+    if recorded != permit.terms:
         raise VerificationFailed("The permit's terms are not those recorded in the log.")
-    if hashlib.sha256(record.decision.encode()).digest() != permit.terms.decision_digest:
+    if hashlib.sha256(decision.encode()).digest() != permit.terms.decision_digest:
         raise VerificationFailed("The recorded decision is not the one the permit names.")
-    return CheckedRecord(record, entry)
+    return permit.terms
 
 
 def check_log(
@@ -252,35 +280,19 @@ def check_log(
     return shown
 
 
-def check_findings(space: Space, request: Signed[Request], documents: Sequence[str]) -> tuple[Finding, ...]:
-    """9. Each finding is signed by the pinned legal desk it names, over this very request."""
-    desks = {key_identifier(desk.signing_key): desk for desk in space.legal_desks}
-    keys = {kid: desk.signing_key for kid, desk in desks.items()}
-    findings = []
-    for document in documents:
-        signed = verify(Finding, document, keys)
-        finding = signed.payload
-        if finding.desk != desks[signed.kid].party_id:
-            raise VerificationFailed("A finding names another legal desk than the one that signed it.")
-        if (finding.space_id, finding.request_digest) != (space.space_id, request.digest):
-            raise VerificationFailed("A finding is about another request.")
-        findings.append(finding)
-    return tuple(findings)
+def check_papers(
+    space: Space, request: Signed[Request], findings: Sequence[str], approvals: Sequence[str]
+) -> Papers:
+    """9. Findings by pinned legal desks, and approvals by pinned persons, over this very request."""
+    found = tuple(papers.read_finding(space, request, each) for each in findings)
+    approved = tuple(papers.read_approval(space, request, found, each) for each in approvals)
+    return Papers(found, approved)
 
 
 def check_decision(permit: CheckedPermit, record: CheckedRecord, bundle: Bundle) -> CheckedDecision:
     """10. The decision comes out the same under this holder's own rules, allows, and admits the permit's series."""
-    terms = permit.terms
-    if terms.bundle_digest != bundle.digest:
-        raise Conflict("The request was decided under other rules than are in force at this key holder.")
-    try:
-        decision = decide.replay(bundle, record.record.decision)
-    except BadInput:
-        # The broker wrote it, so it is not the caller's bad input.
-        raise VerificationFailed(
-            "The recorded decision is none that these rules could have come to."
-        ) from None
-    if decision.digest != terms.decision_digest or not isinstance(decision.facts, AdmitFacts):
+    terms, decision = permit.terms, replay(permit, record, bundle)
+    if not isinstance(decision.facts, AdmitFacts):
         raise VerificationFailed("The permit rests on a decision that is none about a request.")
     if decision.action != "admit" or decision.outcome is not Outcome.ALLOW:
         raise Refused("The rules refuse this request, and yet the broker gave a permit. Tell an auditor.")
@@ -292,52 +304,40 @@ def check_decision(permit: CheckedPermit, record: CheckedRecord, bundle: Bundle)
     return CheckedDecision(decision, decision.facts)
 
 
-def check_facts(
-    permit: CheckedPermit,
-    request: Signed[Request],
-    requester: Member,
-    findings: Sequence[Finding],
-    decision: CheckedDecision,
-    known: Sequence[SeriesFacts],
-) -> CheckedDecision:
-    """11. The decision rests on what this holder itself knows; `known` is its own view of the decision's series."""
-    facts, asked, space = decision.facts, request.payload, permit.space
+def replay(permit: CheckedPermit, record: CheckedRecord, bundle: Bundle) -> Decision:
+    """The recorded decision, taken again under this holder's own rules."""
+    if permit.terms.bundle_digest != bundle.digest:
+        raise Conflict("The request was decided under other rules than are in force at this key holder.")
+    try:
+        decision = decide.replay(bundle, record.decision)
+    except BadInput:
+        # The broker wrote it, so it is not the caller's bad input.
+        raise VerificationFailed(
+            "The recorded decision is none that these rules could have come to."
+        ) from None
+    if decision.digest != permit.terms.decision_digest:
+        raise VerificationFailed("The permit rests on another decision than the recorded one.")
+    return decision
+
+
+def check_facts(permit: CheckedPermit, own: OwnKnowledge, decision: CheckedDecision) -> CheckedDecision:
+    """11. The decision rests on what this holder itself knows."""
+    facts = decision.facts
     if not permit.terms.not_before_at <= facts.now < permit.terms.expires_at:
         raise VerificationFailed("The decision was taken at another time than the permit is for.")
-    # A mapping and not AdmitFacts, which would not be made of a broker's contradictions.
-    own: dict[str, object] = {
-        "now": facts.now,
-        "space_id": space.space_id,
-        "request_digest": request.digest,
-        "requester": Party.of(requester),
-        "tier": asked.tier,
-        "claims": asked.claims,
-        "verified": verified_from(findings, facts.now),
-        "derived": facts.derived.model_copy(update={"count_cost_millis": space.count_epsilon_millis}),
-        "identifiers": sum(batch.identifiers for batch in asked.batches),
-        "points": sum(batch.points for batch in asked.batches),
-        "identifier_types": tuple(batch.identifier_type for batch in asked.batches),
-        "series": tuple(known),
-    }
-    untrue = [name for name in AdmitFacts.model_fields if own[name] != getattr(facts, name)]
-    if untrue:
-        raise VerificationFailed(f"The broker decided on facts that are not so: {', '.join(untrue)}.")
+    own.check(facts, facts.now)
     return decision
 
 
 def check_time(
-    decision: CheckedDecision, findings: Sequence[Finding], bundle: Bundle, series_id: bytes, now: int
+    own: OwnKnowledge, decision: CheckedDecision, bundle: Bundle, series_id: bytes, now: int
 ) -> CheckedDecision:
     """12. At `now`, this holder's own time, the rules come to the same: the broker chose the decision's date.
 
-    Else a decision dated back would revive a finding, an order or a retention that has run out."""
-    facts = decision.facts.model_copy(update={"now": now, "verified": verified_from(findings, now)})
-    again = decide.decide_admission(bundle, facts)
+    Else a decision dated back would revive a finding, an approval, an order or a retention that has run out."""
+    again = decide.decide_admission(bundle, own.at(decision.facts, now))
     if again.tier is not decision.decision.tier or series_id not in again.admitted_series:
-        raise Expired(
-            "What the request rests on has run out since it was decided: a finding, its legal basis or a retention. "
-            "File a new request."
-        )
+        raise Expired(RUN_OUT)
     return decision
 
 

@@ -40,7 +40,7 @@ class TooLarge(NarrowgateError):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who signed a call: a member of at least one pinned space, by key. What it may do, each step checks."""
+    """Who signed a call: a member or approver of a pinned space, by key. What it may do, each step checks."""
 
     kid: str
     signing_key: bytes

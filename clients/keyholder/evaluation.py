@@ -10,21 +10,24 @@ holders comes to the limit itself, so that choosing quorums buys nothing (CRYPTO
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Literal
 
 from broker.gate.bundle import Bundle
 from broker.protocol import documents, quorum
 from broker.protocol.errors import Conflict, Refused
 from broker.protocol.messages.base import encode
 from broker.protocol.messages.evaluation import (
+    Consistency,
     EvaluationAnswer,
     EvaluationCall,
     EvaluationStatement,
     answer_digest,
 )
 from broker.protocol.messages.vocabulary import RecordKind
-from clients.keyholder import checks
+from clients.keyholder import checks, statements
 from clients.keyholder.context import Caller, KeyHolder
 from clients.keyholder.held import HeldSeries, held_contributors, held_series, own_view
+from clients.keyholder.own_knowledge import OwnKnowledge
 from clients.keyholder.own_log import Evaluated
 from clients.keyholder.pinning import active_bundle, pinned_spaces
 from clients.keyholder.self_test import wire_chunk
@@ -36,15 +39,15 @@ BUDGET_SECONDS = 30 * 86_400
 
 @dataclass(frozen=True)
 class Cleared:
-    """Evidence of all checks but the log's: this call may be evaluated, once it is charged."""
+    """Evidence of all checks but the log's: this call may be evaluated, under this key, once it is charged."""
 
+    key: Literal["match", "open"]
     permit: checks.CheckedPermit
     series_id: bytes
     held: HeldSeries = field(repr=False)
     quorum: tuple[int, ...]
     points: checks.CheckedPoints
     record: checks.CheckedRecord
-    decision: checks.CheckedDecision
     bundle: Bundle = field(repr=False)
 
 
@@ -61,8 +64,15 @@ def evaluate(holder: KeyHolder, caller: Caller, call: EvaluationCall) -> Evaluat
     now = holder.clock()
     with holder.database.read() as connection:
         cleared = _clear(holder, connection, caller, call, now)
+    return answer_cleared(holder, cleared, call.consistency, now)
+
+
+def answer_cleared(
+    holder: KeyHolder, cleared: Cleared, consistency: Consistency | None, now: int
+) -> EvaluationAnswer:
+    """Charge a call that passed its checks, durably, and answer it; a fork of the broker's log is kept as evidence."""
     try:
-        charged = _charge(holder, cleared, call, now)
+        charged = _charge(holder, cleared, consistency, now)
     except checks.LogForked as error:
         with holder.database.write() as connection:
             log_key = cleared.permit.space.log_key
@@ -76,24 +86,26 @@ def _clear(
 ) -> Cleared:
     permit = checks.check_permit(call.permit, pinned_spaces(connection), now)
     requester = checks.check_requester(permit, caller)
-    request = checks.check_request(permit, requester, call.request)
+    request = checks.check_unselected(checks.check_request(permit, requester, call.request))
     series = checks.find_series(permit, call.handle)
     held = checks.check_series(permit, series, held_series(holder, connection, series.series_id), now)
     asked = checks.check_quorum(held, call.quorum)
     points = checks.check_points(permit, series, call.points)
     record = checks.check_record(permit, holder.keys, call.sealed_record)
-    findings = checks.check_findings(permit.space, request, call.findings)
+    papers = checks.check_papers(permit.space, request, call.findings, call.approvals)
     bundle = active_bundle(connection, holder.shelf)
     decision = checks.check_decision(permit, record, bundle)
     known = own_view(connection, permit.space, decision.facts.series)
-    decision = checks.check_facts(permit, request, requester, findings, decision, known)
-    decision = checks.check_time(decision, findings, bundle, series.series_id, now)
+    told = statements.told(connection, request.digest)
+    own = OwnKnowledge(permit.space, request, requester, papers, told, None, known)
+    decision = checks.check_facts(permit, own, decision)
+    decision = checks.check_time(own, decision, bundle, series.series_id, now)
     crowd = held_contributors(connection, decision.decision.admitted_series)
-    decision = checks.check_crowd(decision, bundle, requester, crowd)
-    return Cleared(permit, series.series_id, held, asked, points, record, decision, bundle)
+    checks.check_crowd(decision, bundle, requester, crowd)
+    return Cleared("match", permit, series.series_id, held, asked, points, record, bundle)
 
 
-def _charge(holder: KeyHolder, cleared: Cleared, call: EvaluationCall, now: int) -> Charged:
+def _charge(holder: KeyHolder, cleared: Cleared, consistency: Consistency | None, now: int) -> Charged:
     """The one transaction before the answer."""
     terms, space = cleared.permit.terms, cleared.permit.space
     note = cleared.permit.permit.proof.checkpoint
@@ -101,14 +113,15 @@ def _charge(holder: KeyHolder, cleared: Cleared, call: EvaluationCall, now: int)
         # Read again inside: the largest size seen, and that the shares were not erased meanwhile.
         held_series(holder, connection, cleared.series_id)
         seen = permits.seen(connection, space.log_key)
-        shown = checks.check_log(cleared.record, note, seen, call.consistency)
+        shown = checks.check_log(cleared.record, note, seen, consistency)
         if seen is None or shown.size > seen.size:
             newest = permits.SeenCheckpoint(shown.size, shown.root, note)
             permits.keep_seen(connection, space.log_key, newest, now)
         _use_permit(connection, cleared, now)
         points = permits.points_evaluated(connection, terms.permit_id, cleared.series_id, cleared.quorum)
         if points is None:
-            index = holder.log.append(connection, RecordKind.EVALUATED, _log_record(cleared), now)
+            kind = RecordKind.EVALUATED if cleared.key == "match" else RecordKind.OPENED
+            index = holder.log.append(connection, kind, _log_record(cleared), now)
             permits.add_evaluation(
                 connection,
                 permit_id=terms.permit_id,
@@ -172,18 +185,20 @@ def _log_record(cleared: Cleared) -> Evaluated:
 def _answer(holder: KeyHolder, charged: Charged) -> EvaluationAnswer:
     """Multiply the points by the folded share, prove it, and sign the whole."""
     cleared = charged.cleared
-    share = cleared.held.shares.match
+    manifest, pair = cleared.held.manifest, cleared.held.shares
+    share, commitments = (
+        (pair.match, manifest.commitments_match)
+        if cleared.key == "match"
+        else (pair.open, manifest.commitments_open)
+    )
     chunks = tuple(
         wire_chunk(chunk)
         for chunk in quorum.evaluate_share(
-            share,
-            cleared.held.manifest.commitments_match,
-            cleared.quorum,
-            cleared.points.elements,
-            holder.random_bytes,
+            share, commitments, cleared.quorum, cleared.points.elements, holder.random_bytes
         )
     )
     statement = EvaluationStatement(
+        key=cleared.key,
         permit_id=cleared.permit.terms.permit_id,
         series_id=cleared.series_id,
         quorum=cleared.quorum,

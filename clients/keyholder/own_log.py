@@ -39,9 +39,10 @@ class SeriesAccepted(Message):
 
 
 class Evaluated(Message):
-    """EVALUATED: this holder decided again and answered; written before the answer was computed.
+    """EVALUATED and OPENED: this holder decided again and answered, under k_match or k_open; written before the answer
+    was computed.
 
-    `admitted_index` and `checkpoint_size` say where in the broker's log the admission stands."""
+    `admitted_index` and `checkpoint_size` say where in the broker's log the admission, or the release, stands."""
 
     v: Literal[1] = 1
     permit_id: Id16
@@ -56,6 +57,16 @@ class Evaluated(Message):
     bundle_digest: Bytes32
     admitted_index: Count
     checkpoint_size: Count
+
+
+class ApprovalVoided(Message):
+    """APPROVAL_VOIDED: a person told this holder that it refuses a request, or takes its approval back."""
+
+    v: Literal[1] = 1
+    space_id: Id16
+    request_digest: Bytes32
+    person: Slug
+    document_digest: Bytes32
 
 
 class ShareDestroyed(Message):

@@ -30,11 +30,39 @@ class EvaluationCall(Message):
     permit: Document
     request: Document
     findings: Annotated[tuple[Document, ...], Field(max_length=8)]
+    approvals: Annotated[tuple[Document, ...], Field(max_length=16)] = ()
     sealed_record: Blob
     handle: Id16
     quorum: Quorum
     points: Blob
     """The blinded elements of the series' identifier type, 32 bytes each, in index order."""
+    consistency: Consistency | None = None
+
+
+class LadderStep(Message):
+    """An earlier step of the same case: what was asked, what was told, and who confirmed it."""
+
+    request: Document
+    disclosure: Document
+    confirmation: Document
+
+
+class OpeningCall(Message):
+    """Ask a holder to evaluate k_open at selected points of an earlier request, under a second permit."""
+
+    permit: Document
+    request: Document
+    findings: Annotated[tuple[Document, ...], Field(max_length=8)]
+    approvals: Annotated[tuple[Document, ...], Field(max_length=16)]
+    releases: Annotated[tuple[Document, ...], Field(max_length=1000)]
+    earlier: Annotated[tuple[LadderStep, ...], Field(min_length=1, max_length=2)]
+    """The step before, then the one before that."""
+    paths: Annotated[tuple[tuple[tuple[Bytes32, ...], ...], ...], Field(min_length=1, max_length=2)]
+    """For each earlier step, of each point its inclusion path in that request's batch (RFC 9162 2.1.3)."""
+    sealed_record: Blob
+    handle: Id16
+    quorum: Quorum
+    points: Blob
     consistency: Consistency | None = None
 
 
@@ -50,6 +78,7 @@ class EvaluationStatement(Message):
 
     TYP: ClassVar[str] = "evaluation"
     v: Literal[1] = 1
+    key: Literal["match", "open"] = "match"
     permit_id: Id16
     series_id: Bytes32
     quorum: Quorum

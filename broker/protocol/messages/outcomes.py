@@ -2,7 +2,7 @@
 
 Rule: a report is signed over numbers and a digest; the tokens it is about travel beside it and bind under a nonce that
 is not kept, so that the stored document outlives no record that is taken back (decision 0006). What a contributor is
-told names no requester, case, officer or request, and no time finer than a month (decision 0007). How numbers are made
+told names no requester, case, officer or request, and no time finer than a month (decision 0010). How numbers are made
 is `broker.statistics`'.
 """
 

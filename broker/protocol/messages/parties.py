@@ -20,10 +20,13 @@ from broker.protocol.messages.base import (
     Seconds,
     Slug,
 )
-from broker.protocol.messages.vocabulary import AgencyKind, Purpose, Role
+from broker.protocol.messages.vocabulary import AgencyKind, Capacity, Purpose, Role
 
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]{1,255}$")]
 """Scheme, host and port of a service, without a path."""
+
+
+Contact = Annotated[str, StringConstraints(max_length=200)]
 
 
 class Enrolment(Message):
@@ -39,6 +42,8 @@ class Enrolment(Message):
     signing_key: Bytes32
     wrapping_key: Blob
     origin: Origin | None = None
+    contact: Contact = ""
+    """How to follow up with an agency that holds a match: an address of its desk, told at the tier `sources`."""
     created_at: Seconds
 
 
@@ -51,6 +56,7 @@ class Member(Message):
     jurisdiction: Jurisdiction
     mandates: tuple[Purpose, ...]
     suspended: bool = False
+    contact: Contact = ""
     signing_key: Bytes32
     wrapping_key: Blob
 
@@ -74,6 +80,16 @@ class Reviewer(Message):
     signing_key: Bytes32
 
 
+class Approver(Message):
+    """A person who signs approvals or reviews. `agency_id` is the agency of a supervisor; the others have none."""
+
+    party_id: Slug
+    name: Name
+    capacity: Capacity
+    agency_id: Slug | None = None
+    signing_key: Bytes32
+
+
 class Space(Message):
     """One collaboration: members, holders, types, sizes and rules. Signed by its founding member."""
 
@@ -87,6 +103,7 @@ class Space(Message):
     threshold: Annotated[int, Field(ge=2, le=64)]
     legal_desks: Annotated[tuple[Reviewer, ...], Field(min_length=1, max_length=20)]
     auditors: Annotated[tuple[Reviewer, ...], Field(max_length=20)] = ()
+    approvers: Annotated[tuple[Approver, ...], Field(max_length=200)] = ()
     broker_origin: Origin
     broker_signing_key: Bytes32
     log_origin: Name
@@ -116,13 +133,24 @@ class Space(Message):
             ("members", [member.agency_id for member in self.members]),
             ("holders", [holder.holder_id for holder in self.holders]),
             ("legal desks", [desk.party_id for desk in self.legal_desks]),
+            ("approvers", [approver.party_id for approver in self.approvers]),
         ):
             if len(set(names)) != len(names):
                 raise ValueError(f"two {kind} have the same name")
         keys = [party.signing_key for party in self.members] + [party.signing_key for party in self.holders]
-        keys += [reviewer.signing_key for reviewer in (*self.legal_desks, *self.auditors)]
+        reviewers: tuple[Reviewer | Approver, ...] = (*self.legal_desks, *self.auditors, *self.approvers)
+        keys += [person.signing_key for person in reviewers]
         if len(set(keys)) != len(keys) or self.broker_signing_key in keys:
             raise ValueError("one key stands for two parties: nobody may be two parties of one space")
+        people = [person.party_id for person in reviewers]
+        if len(set(people)) != len(people):
+            raise ValueError("one person has two roles: desks, auditors and approvers are different people")
+        agencies = {member.agency_id for member in self.members}
+        for approver in self.approvers:
+            if approver.agency_id is not None and approver.agency_id not in agencies:
+                raise ValueError("an approver belongs to an agency that is no member")
+            if (approver.capacity is Capacity.SUPERVISOR) != (approver.agency_id is not None):
+                raise ValueError("a supervisor belongs to a member, and nobody else who approves does")
         if (self.witnesses_needed == 0) != self.trial:
             raise ValueError("a space without witnesses is a trial, and only such a space is")
         return self

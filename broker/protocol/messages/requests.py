@@ -24,6 +24,7 @@ from broker.protocol.messages.base import (
     Slug,
     Text,
 )
+from broker.protocol.messages.ladder import RecordReference, ReleasedRecord, Selection, Source, Waiting
 from broker.protocol.messages.log import LogProof
 from broker.protocol.messages.series import SeriesSheet
 from broker.protocol.messages.vocabulary import Authority, Offence, Outcome, Purpose, Subject, Tier, Urgency
@@ -87,6 +88,8 @@ class Request(Message):
     batches: Annotated[tuple[Batch, ...], Field(min_length=1, max_length=32)]
     claims: Claims
     earlier_request: Id16 | None = None
+    selected: Annotated[tuple[Selection, ...], Field(max_length=32)] = ()
+    """One for each batch: its points are the earlier request's points of these indices. Only for a higher tier."""
     created_at: Seconds
 
     @model_validator(mode="after")
@@ -94,6 +97,15 @@ class Request(Message):
         types = [batch.identifier_type for batch in self.batches]
         if len(set(types)) != len(types):
             raise ValueError("one batch for each identifier type")
+        if not self.selected:
+            return self
+        if self.earlier_request is None or self.tier not in (Tier.SOURCES, Tier.PAYLOAD):
+            raise ValueError(
+                "only a request for sources or payload selects from an earlier one, which it names"
+            )
+        chosen = [(each.identifier_type, len(each.indices), len(each.indices)) for each in self.selected]
+        if chosen != [(batch.identifier_type, batch.identifiers, batch.points) for batch in self.batches]:
+            raise ValueError("a batch is not of the size of what was selected for it")
         return self
 
 
@@ -121,10 +133,14 @@ class Finding(Message):
 
 
 class RequestSubmission(Message):
-    """The call that files a request: the document and the findings about it."""
+    """The call that files a request: the document, the findings about it, and people's approvals.
+
+    A request for a higher tier has the requester's confirmation of the matches it goes on from."""
 
     request: Document
     findings: Annotated[tuple[Document, ...], Field(max_length=8)]
+    approvals: Annotated[tuple[Document, ...], Field(max_length=16)] = ()
+    confirmation: Document | None = None
 
 
 class PermitSeries(Message):
@@ -173,8 +189,22 @@ class AdmissionRecord(Message):
     """The gate's decision as canonical JSON text; SHA-256 of it is `terms.decision_digest`."""
 
 
+class ReleaseDecided(Message):
+    """The record beside a RELEASE entry: the gate decided on the result; durable before anything is assembled.
+
+    `opening` are the terms of the second permit, under which key holders open released payloads."""
+
+    v: Literal[1] = 1
+    permit_id: Id16
+    request_id: Id16
+    requester: Slug
+    token_root: Bytes32
+    decision: str
+    opening: PermitTerms | None = None
+
+
 class SealedRecord(Message):
-    """The ADMITTED record with its salt, wrapped to one holder (info: `wrapping.facts_info`)."""
+    """The ADMITTED or RELEASE record with its salt, wrapped to one holder (info: `wrapping.facts_info`)."""
 
     holder_id: Slug
     wrapped: Blob
@@ -224,7 +254,11 @@ class Disclosure(Message):
     tier: Tier
     token_root: Bytes32
     matched: tuple[Blob, ...] = ()
-    """Tier `hits`: those of the submitted tokens that a deposit holds, sorted. Empty below."""
+    """Tier `hits` and above: those of the submitted tokens that a deposit holds, sorted. Empty below."""
+    sources: tuple[Source, ...] = ()
+    """Tier `sources` and above: who holds them, by series_id. Empty below."""
+    records: tuple[RecordReference, ...] = ()
+    """Tier `payload`: the records that are released."""
     noised_count: int | None = None
     """Tier `count`: number of matches with noise; may be negative, and is never exact."""
     count_epsilon_millis: Count | None = None
@@ -239,11 +273,34 @@ class Disclosure(Message):
     proof: LogProof
 
 
+class Opening(Message):
+    """What opens released records: the second permit, and all that its holders and its requester need."""
+
+    permit: Document
+    series: tuple[SeriesSheet, ...]
+    sealed_records: tuple[SealedRecord, ...]
+    """The RELEASE record, which holds the permit's terms, sealed to each holder."""
+    records: tuple[ReleasedRecord, ...]
+    releases: tuple[Document, ...]
+    """The contributors' own releases, where they were asked."""
+
+
+class TokensAnswered(Message):
+    """The answer to tokens: a disclosure, or who has to be waited for. `opening` comes with the tier `payload`."""
+
+    document: Document | None = None
+    opening: Opening | None = None
+    waiting: Waiting | None = None
+
+
 def batch_root(points: Sequence[bytes]) -> bytes:
     """RFC 6962 root over `u32 index || point` in index order (CRYPTO: batch_root leaves)."""
-    return merkle.root_of(
-        merkle.leaf_hash(struct.pack(">I", index) + point) for index, point in enumerate(points)
-    )
+    return merkle.root_of(merkle.leaf_hash(batch_leaf(index, point)) for index, point in enumerate(points))
+
+
+def batch_leaf(index: int, point: bytes) -> bytes:
+    """The bytes of one leaf of a batch: u32 index || point; 36 bytes."""
+    return struct.pack(">I", index) + point
 
 
 def token_set_root(nonce: bytes, lists: Sequence[TokenList]) -> bytes:

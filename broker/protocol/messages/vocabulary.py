@@ -38,6 +38,10 @@ class Tier(StrEnum):
     PAYLOAD = "payload"
 
 
+NAMES_CONTRIBUTORS = (Tier.SOURCES, Tier.PAYLOAD)
+"""From here on an answer says who holds a match; below, contributors hide among one another."""
+
+
 class Purpose(StrEnum):
     """What the answer is for. The last four are named so that they can be refused."""
 
@@ -86,6 +90,28 @@ class Authority(StrEnum):
     PROSECUTOR = "prosecutor"
     POLICE = "police"
     NONE = "none"
+
+
+class Capacity(StrEnum):
+    """In what capacity a person approves. Supervisors and prosecutors approve; the other two review independently."""
+
+    SUPERVISOR = "supervisor"
+    PROSECUTOR = "prosecutor"
+    JUDGE = "judge"
+    INDEPENDENT_REVIEWER = "independent_reviewer"
+
+
+REVIEWING_CAPACITIES = (Capacity.JUDGE, Capacity.INDEPENDENT_REVIEWER)
+"""Whose signature is the prior independent review, and never one of the approvals (CJEU C-746/18)."""
+
+
+class ContributorAnswer(StrEnum):
+    """What a contributor said when the release of its own records was asked."""
+
+    NOT_ASKED = "not_asked"
+    GIVEN = "given"
+    REFUSED = "refused"
+    SILENT = "silent"
 
 
 class PayloadCategory(StrEnum):
@@ -159,6 +185,12 @@ class RecordKind(StrEnum):
     ADMITTED = "ADMITTED"
     REFUSED = "REFUSED"
     TOKENS = "TOKENS"
+    RELEASE_ASKED = "RELEASE_ASKED"
+    RELEASE_SHOWN = "RELEASE_SHOWN"
+    RELEASE_ANSWERED = "RELEASE_ANSWERED"
+    APPROVAL_REFUSED = "APPROVAL_REFUSED"
+    APPROVAL_WITHDRAWN = "APPROVAL_WITHDRAWN"
+    EMERGENCY_REVIEWED = "EMERGENCY_REVIEWED"
     RELEASE = "RELEASE"
     RELEASED = "RELEASED"
     FAILED = "FAILED"
@@ -166,5 +198,7 @@ class RecordKind(StrEnum):
     RECORDS_READ = "RECORDS_READ"
     SERIES_ACCEPTED = "SERIES_ACCEPTED"
     EVALUATED = "EVALUATED"
+    OPENED = "OPENED"
+    APPROVAL_VOIDED = "APPROVAL_VOIDED"
     SHARE_DESTROYED = "SHARE_DESTROYED"
     SHARE_EXPIRED = "SHARE_EXPIRED"

@@ -21,9 +21,9 @@ from broker.protocol.errors import BadInput, NarrowgateError, NotFound, NotPermi
 from broker.protocol.merkle import EMPTY_ROOT
 from broker.protocol.messages.base import Message, encode, read
 from broker.protocol.messages.envelopes import DocumentMessage, SeenCheckpoint
-from broker.protocol.messages.evaluation import EvaluationCall, SelfTestCall
+from broker.protocol.messages.evaluation import EvaluationCall, OpeningCall, SelfTestCall
 from broker.protocol.messages.series import ShareDelivery
-from clients.keyholder import acceptance, destroy, evaluation, prekeys, self_test
+from clients.keyholder import acceptance, destroy, evaluation, opening, prekeys, self_test, statements
 from clients.keyholder.api.authentication import ReceivedCall, authenticate
 from clients.keyholder.api.problems import fault_response, problem_response
 from clients.keyholder.context import Caller, KeyHolder, TooLarge
@@ -79,6 +79,27 @@ def _add_calls(app: FastAPI, holder: KeyHolder) -> None:
     async def evaluate(request: Request) -> Response:
         def step(holder: KeyHolder, caller: Caller, body: bytes) -> Message:
             return evaluation.evaluate(holder, caller, read(EvaluationCall, body))
+
+        return await _answer(holder, request, step)
+
+    @app.post("/v1/openings")
+    async def open_payload(request: Request) -> Response:
+        def step(holder: KeyHolder, caller: Caller, body: bytes) -> Message:
+            return opening.open_payload(holder, caller, read(OpeningCall, body))
+
+        return await _answer(holder, request, step)
+
+    @app.post("/v1/approvals/refusals")
+    async def refuse_approval(request: Request) -> Response:
+        def step(holder: KeyHolder, caller: Caller, body: bytes) -> Message:
+            return statements.refuse(holder, caller, read(DocumentMessage, body).document)
+
+        return await _answer(holder, request, step)
+
+    @app.post("/v1/approvals/withdrawals")
+    async def withdraw_approval(request: Request) -> Response:
+        def step(holder: KeyHolder, caller: Caller, body: bytes) -> Message:
+            return statements.withdraw(holder, caller, read(DocumentMessage, body).document)
 
         return await _answer(holder, request, step)
 

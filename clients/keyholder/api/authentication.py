@@ -1,4 +1,4 @@
-"""Who calls: the RFC 9421 signature of a call, under the keys of members of the pinned spaces.
+"""Who calls: the RFC 9421 signature of a call, under the keys of members and approvers of the pinned spaces.
 
 Rule: nonce and Idempotency-Key are durable before the call is acted upon, so that no recorded call counts twice
 (AUDIT 5). It says who signed; whether that party may do what it asks, each step checks itself.
@@ -30,8 +30,10 @@ def authenticate(holder: KeyHolder, call: ReceivedCall) -> Caller:
     Raises Unauthenticated, or Conflict when its Idempotency-Key was used for another call."""
     now = holder.clock()
     with holder.database.read() as connection:
-        members = [member for space in pinned_spaces(connection) for member in space.payload.members]
-    keys = {key_identifier(member.signing_key): member.signing_key for member in members}
+        spaces = [space.payload for space in pinned_spaces(connection)]
+    signing = [member.signing_key for space in spaces for member in space.members]
+    signing += [person.signing_key for space in spaces for person in space.approvers]
+    keys = {key_identifier(key): key for key in signing}
     verified = verify_call(
         keys,
         method=call.method,

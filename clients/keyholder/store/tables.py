@@ -108,6 +108,20 @@ evaluations = Table(
     Column("log_index", BigInteger, nullable=False),  # of EVALUATED
 )
 
+# What approvers told this holder themselves: refusals, and approvals taken back.
+approver_statements = Table(
+    "approver_statements",
+    METADATA,
+    Column(
+        "subject_digest", LargeBinary(32), primary_key=True
+    ),  # of the request, or of the approval taken back
+    Column("kid", String(43), primary_key=True),
+    Column("request_digest", LargeBinary(32), nullable=False, index=True),
+    Column("person", String(64), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("log_index", BigInteger, nullable=False),  # of APPROVAL_VOIDED
+)
+
 # The largest checkpoint seen of each broker's log.
 seen_checkpoints = Table(
     "seen_checkpoints",

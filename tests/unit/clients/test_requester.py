@@ -511,7 +511,7 @@ def test_the_same_bytes_are_sent_again_after_the_answer_was_lost(world: Requeste
     assert world.submissions[0] == world.submissions[1]
 
 
-def test_each_list_of_tokens_is_sorted_and_tokens_are_erased_once_answered(world: RequesterWorld) -> None:
+def test_each_list_of_tokens_is_sorted_and_what_was_sent_is_kept_for_a_draw(world: RequesterWorld) -> None:
     request_id = _prepare(world)
     world.requester().file(request_id)
     world.requester().evaluate(request_id)
@@ -520,7 +520,9 @@ def test_each_list_of_tokens_is_sorted_and_tokens_are_erased_once_answered(world
     for item in read(requests.TokenSubmission, world.submissions[0]).lists:
         split = [item.tokens[at : at + 16] for at in range(0, len(item.tokens), 16)]
         assert split == sorted(set(split))
-    assert _folder(world, request_id).tokens() is None
+    kept = _folder(world, request_id).tokens()
+    assert kept is not None
+    assert encode(kept.submission) == world.submissions[0]
 
 
 @pytest.mark.parametrize(

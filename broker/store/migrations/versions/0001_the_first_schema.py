@@ -68,6 +68,8 @@ def upgrade() -> None:
         sa.Column("identifiers", sa.BigInteger(), nullable=False),
         sa.Column("hits", sa.BigInteger(), nullable=False),
         sa.Column("epsilon_millis", sa.BigInteger(), nullable=False),
+        sa.Column("review_due_at", sa.BigInteger(), nullable=True),
+        sa.Column("reviewed_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("entry", name=op.f("pk_ledger")),
         sa.UniqueConstraint("request_id", name=op.f("uq_ledger_request_id")),
     )
@@ -132,7 +134,9 @@ def upgrade() -> None:
         sa.Column("space_id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("requester", sa.String(length=64), nullable=False),
         sa.Column("tier", sa.String(length=10), nullable=False),
+        sa.Column("request_digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("submission_digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("submission", sa.LargeBinary(), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("status", sa.SmallInteger(), nullable=False),
         sa.Column("answer", sa.LargeBinary(), nullable=False),
@@ -287,6 +291,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("permit_id", "deposit_number", "token", name=op.f("pk_matches")),
     )
     op.create_table(
+        "approver_statements",
+        sa.Column("subject_digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("kid", sa.String(length=43), nullable=False),
+        sa.Column("request_digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("log_index", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("subject_digest", "kind", "kid", name=op.f("pk_approver_statements")),
+    )
+    op.create_index("ix_approver_statements_request_digest", "approver_statements", ["request_digest"])
+    op.create_table(
+        "release_asks",
+        sa.Column("permit_id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("deposit_number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("series_id", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("contributor", sa.String(length=64), nullable=False),
+        sa.Column("tokens", sa.LargeBinary(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("until_at", sa.BigInteger(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("answered_index", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["permit_id"], ["permits.permit_id"], name=op.f("fk_release_asks_permit_id")),
+        sa.PrimaryKeyConstraint("permit_id", "deposit_number", name=op.f("pk_release_asks")),
+    )
+    op.create_index("ix_release_asks_contributor", "release_asks", ["contributor"])
+    op.create_index("ix_requests_request_digest", "requests", ["request_digest"])
+    op.create_table(
         "askings",
         sa.Column(
             "entry", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
@@ -339,6 +370,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Undo this version."""
+    op.drop_table("release_asks")
+    op.drop_table("approver_statements")
     op.drop_table("outcome_reports")
     op.drop_table("statistics")
     with op.batch_alter_table("outcomes", schema=None) as batch_op:

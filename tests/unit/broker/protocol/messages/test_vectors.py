@@ -8,15 +8,32 @@ from types import ModuleType
 import pytest
 
 from broker.protocol.errors import BadInput
-from broker.protocol.messages import deposits, envelopes, evaluation, log, outcomes, parties, requests, series
+from broker.protocol.messages import (
+    approvals,
+    deposits,
+    draws,
+    envelopes,
+    evaluation,
+    ladder,
+    log,
+    outcomes,
+    parties,
+    requests,
+    series,
+)
 from broker.protocol.messages.base import Message, decode, encode, read
 from tests.messages_examples import EXAMPLES
 
 VECTORS = Path(__file__).parents[4] / "vectors" / "messages.json"
-MODULES: tuple[ModuleType, ...] = (deposits, envelopes, evaluation, log, outcomes, parties, requests, series)
+MODULES: tuple[ModuleType, ...] = (
+    approvals, deposits, draws, envelopes, evaluation, ladder, log, outcomes, parties, requests, series,
+)  # fmt: skip
 PARTS_OF_OTHERS = {  # types that travel only inside others, and so are covered by them
     "Member", "Holder", "Reviewer", "Prekey", "Batch", "Claims", "LegalBasis", "PermitSeries", "SealedRecord",
-    "TokenList", "Consistency", "Chunk", "LogProof", "LoggedRecord", "OutcomeEntry", "Cell", "SeriesMonth",
+    "TokenList", "Consistency", "Chunk", "LogProof", "LoggedRecord",
+    "DrawnIndices", "OpenedIndex", "BatchPoints", "HolderElements", "EvaluatedSeries", "DrawEvidence",
+    "OutcomeEntry", "Cell", "SeriesMonth", "Approver", "Selection", "LadderStep", "Source", "RecordReference",
+    "ReleasedRecord", "ReleaseAsk", "Waiting", "Opening",
 }  # fmt: skip
 
 
