@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from broker.protocol.errors import BadInput, Conflict
+from broker.protocol.messages.ladder import ReleaseAsk
 from broker.protocol.messages.vocabulary import Authority, PayloadCategory, Tier
 from broker.store import ledger
 from clients.answers import AnswerAwaited
@@ -89,7 +90,7 @@ def test_an_ngo_is_asked_before_its_own_record_is_opened_and_sees_which(world: W
     with pytest.raises(AnswerAwaited) as caught:
         world.requester().run(*run)
     assert caught.value.waiting.contributors == 1
-    (asked,) = [each for each in world.releasing("ngo-1").asks() if not each.answered]
+    asked = newest_ask(world)
     assert (asked.requester, asked.payload_category) == ("unit-1", PayloadCategory.SUBSCRIBER)
     world.releasing("ngo-1").answer(asked.permit_id, True, "")
     answer = world.requester().submit(request.payload.request_id)
@@ -103,7 +104,7 @@ def test_what_an_ngo_refuses_stays_closed_and_the_others_records_leave(world: Wo
     sources = world.climb(world.ask([phone(13)]).request_id)
     with pytest.raises(AnswerAwaited):
         world.climb(sources.request_id)
-    (asked,) = [each for each in world.releasing("ngo-1").asks() if not each.answered]
+    asked = newest_ask(world)
     world.releasing("ngo-1").answer(asked.permit_id, False, "She asked us not to.")
     request_id = newest(world)
     answer = world.requester().submit(request_id)
@@ -181,6 +182,11 @@ def test_a_crowded_result_leaves_once_a_judge_looked(own_world: World) -> None:
     looked = own_world.approvals(prepared.request, finding, "judge-1")
     answer = own_world.requester().run(prepared.request_id, [finding], looked)
     assert (answer.tier, len(answer.hits)) == (Tier.HITS, 30)
+
+
+def newest_ask(world: World) -> ReleaseAsk:
+    """What the NGO was asked last and has not answered."""
+    return next(each for each in world.releasing("ngo-1").asks() if not each.answered)
 
 
 def newest(world: World) -> bytes:
