@@ -1,4 +1,5 @@
-"""Who calls: the RFC 9421 signature of a call, under the keys of members of the pinned spaces.
+"""Who calls: the RFC 9421 signature of a call, under the keys of members of the pinned spaces, and of
+contributors whose shares this holder has.
 
 Rule: nonce and Idempotency-Key are durable before the call is acted upon, so that no recorded call counts twice
 (AUDIT 5). It says who signed; whether that party may do what it asks, each step checks itself.
@@ -12,6 +13,7 @@ from broker.protocol.documents import key_identifier
 from clients.keyholder.context import Caller, KeyHolder
 from clients.keyholder.pinning import pinned_spaces
 from clients.keyholder.store import calls as rows
+from clients.keyholder.store import series
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ def authenticate(holder: KeyHolder, call: ReceivedCall) -> Caller:
     now = holder.clock()
     with holder.database.read() as connection:
         members = [member for space in pinned_spaces(connection) for member in space.payload.members]
-    keys = {key_identifier(member.signing_key): member.signing_key for member in members}
+        # A contributor that left the roster still has shares here, which it may take back.
+        contributors = series.contributor_keys(connection)
+    keys = {key_identifier(key): key for key in (*contributors, *(member.signing_key for member in members))}
     verified = verify_call(
         keys,
         method=call.method,
