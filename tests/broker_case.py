@@ -46,6 +46,7 @@ from broker.protocol.messages.vocabulary import (
 )
 from broker.settings import Settings
 from tests.asgi import InMemoryClient
+from tests.databases import Databases, SqliteFiles
 
 NOW = 1_790_000_000
 ORIGIN = "http://broker.example.org:8470"
@@ -172,15 +173,20 @@ class Case:
         ("unit-1", AgencyKind.POLICE, "NL"),
     )
 
-    def __init__(self, folder: Path, name: str = "case") -> None:
-        """`name` seeds the randomness: two cases on one database need two, else their nonces repeat."""
+    def __init__(
+        self, folder: Path, name: str = "case", databases: Databases | None = None, url: str | None = None
+    ) -> None:
+        """On `url`, or on a new database of `databases`, or on the file in `folder`.
+
+        `name` seeds the randomness: two cases on one database need two, else their nonces repeat."""
+        self.databases = databases or SqliteFiles()
         self.clock = Clock()
         self.name = name
         self.random = seeded(name)
         self.operator = key_of("operator")
         self.settings = Settings(
             public_origin=ORIGIN,
-            database_url=f"sqlite:///{folder / 'broker.sqlite3'}",
+            database_url=url or self.databases.new(folder),
             log_origin="broker.example.org/log",
             operator_kid=key_identifier(public_bytes(self.operator)),
             operator_key=public_bytes(self.operator).hex(),
@@ -206,6 +212,10 @@ class Case:
     def close(self) -> None:
         """Stop the broker."""
         startup.stop(self.broker)
+
+    def on_disk(self, data: bytes) -> bool:
+        """Whether these bytes are anywhere in the files of the database."""
+        return any(data in file for file in self.databases.files(self.settings.database_url))
 
     # --- calls ---
 

@@ -1,7 +1,6 @@
 """When a retention is over the rows go by themselves: whole deposits, from every file, logged once."""
 
 import time
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -36,9 +35,7 @@ def upload(ready: Case, keys: Keys) -> Upload:
 
 
 def _on_disk(case: Case, upload: Upload) -> bool:
-    path = case.broker.database.path
-    assert path is not None
-    files = [each.read_bytes() for each in Path(path).parent.iterdir() if each.is_file()]
+    files = case.databases.files(case.settings.database_url)
     public = upload.declaration.payload.self_test_token
     return any(
         record.sealed in data or (record.token != public and record.token in data)
