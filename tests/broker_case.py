@@ -45,6 +45,8 @@ from broker.protocol.messages.vocabulary import (
     Tier,
 )
 from broker.settings import Settings
+from broker.store import requests as request_rows
+from broker.store.database import Connection
 from tests.asgi import InMemoryClient
 from tests.databases import Databases, SqliteFiles
 
@@ -503,6 +505,25 @@ class Case:
         with self.broker.database.read() as connection:
             page = self.broker.audit.leaf_page(connection, 0, 1000)
         return [str(json.loads(leaf)["kind"]) for leaf in page.leaves]
+
+
+def keep_permit(connection: Connection, permit_id: bytes, state: str = request_rows.RELEASED) -> None:
+    """A request in that state, and its permit of the same id that ends at NOW: what a match is kept under."""
+    stored = request_rows.StoredRequest(
+        request_id=permit_id,
+        space_id=SPACE_ID,
+        requester="unit-1",
+        tier="hits",
+        submission_digest=bytes(32),
+        state=state,
+        answer=b"",
+        log_index=0,
+        received_at=NOW,
+    )
+    request_rows.add(connection, stored)
+    request_rows.add_permit(
+        connection, request_rows.StoredPermit(permit_id, permit_id, "", "", NOW, None, None)
+    )
 
 
 def documents(*signed: str) -> DocumentsMessage:

@@ -24,6 +24,20 @@ def pytest_runtest_makereport(
     return report
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take out what is about one database and would run on the other."""
+    out = [item for item in items if _is_about_another(item)]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
+
+
+def _is_about_another(item: pytest.Item) -> bool:
+    database = getattr(getattr(item, "callspec", None), "params", {}).get("databases")
+    others = {"postgresql": "sqlite_only", "sqlite": "postgresql_only"}
+    return database is not None and item.get_closest_marker(others[database]) is not None
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
     """The PostgreSQL of this test process; started when it is first asked for a database."""

@@ -25,9 +25,9 @@ COUNT_KEY = b"k" * 32
 
 
 @pytest.fixture
-def story(tmp_path: Path) -> Iterator[Story]:
+def story(tmp_path: Path, database_url: str) -> Iterator[Story]:
     """Three companies hold tokens 0 to 4 each."""
-    story = Story(tmp_path, load(POLICIES))
+    story = Story(tmp_path, load(POLICIES), database_url=database_url)
     for company in COMPANIES[:3]:
         story.deposit(company, [token(index) for index in range(5)])
     yield story

@@ -54,9 +54,9 @@ def bundle() -> Bundle:
 
 
 @pytest.fixture
-def story(tmp_path: Path, bundle: Bundle) -> Iterator[Story]:
+def story(tmp_path: Path, bundle: Bundle, database_url: str) -> Iterator[Story]:
     """Three companies hold tokens 0 to 4 each."""
-    story = Story(tmp_path, bundle)
+    story = Story(tmp_path, bundle, database_url=database_url)
     for company in COMPANIES[:3]:
         story.deposit(company, [token(index) for index in range(5)])
     yield story

@@ -16,7 +16,7 @@ from broker.store import matches
 from broker.store import requests as request_rows
 from broker.store import retention as rows
 from broker.store.tables import idempotency_keys, nonces
-from tests.broker_case import CONDITIONS, NOW, SPACE_ID, Case, Keys, Upload, key_of
+from tests.broker_case import CONDITIONS, NOW, Case, Keys, Upload, keep_permit, key_of
 
 END = CONDITIONS.retain_until
 DAY_SECONDS = 86_400
@@ -142,21 +142,7 @@ def test_a_purge_that_is_asked_to_stop_stops_between_deposits(ready: Case, uploa
 def _keep_match(case: Case, request_id: bytes, state: str) -> None:
     """A permit that ends at NOW, with one matched token."""
     with case.broker.database.write() as connection:
-        stored = request_rows.StoredRequest(
-            request_id=request_id,
-            space_id=SPACE_ID,
-            requester="unit-1",
-            tier="hits",
-            submission_digest=bytes(32),
-            state=state,
-            answer=b"",
-            log_index=0,
-            received_at=NOW,
-        )
-        request_rows.add(connection, stored)
-        request_rows.add_permit(
-            connection, request_rows.StoredPermit(request_id, request_id, "", "", NOW, None, None)
-        )
+        keep_permit(connection, request_id, state)
         matches.keep(connection, request_id, [matches.Match(1, bytes(16))])
 
 
