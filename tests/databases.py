@@ -9,11 +9,11 @@ import itertools
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -40,6 +40,9 @@ class Databases(Protocol):
     def files(self, url: str) -> list[bytes]:
         """What is in each of the files that hold the database's rows, as they are on the disk."""
 
+    def everything(self, url: str) -> list[bytes]:
+        """The same, with whatever else the database wrote: write-ahead logs, temporary files, the server's messages."""
+
 
 @dataclass(frozen=True)
 class SqliteFiles:
@@ -63,6 +66,10 @@ class SqliteFiles:
         """See `Databases.files`: the file and its write-ahead log."""
         path = self._path(url)
         return [each.read_bytes() for each in path.parent.iterdir() if each.name.startswith(path.name)]
+
+    def everything(self, url: str) -> list[bytes]:
+        """See `Databases.everything`."""
+        return self.files(url)
 
     def _path(self, url: str) -> Path:
         return Path(url.removeprefix("sqlite:///"))
@@ -93,14 +100,16 @@ class Server:
         if self.started is None:
             self.started = get_server(self.data)
             return
+        options = ("-w", "-t", "20", "-o", f'-h "" -k {self.data}', "-l", str(self.data / "log"))
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             # Until the last process of the killed server has noticed, a new one is refused.
-            with suppress(Exception):
-                self.started.ensure_postgres_running()
+            try:
+                self._control(*options, "start")
                 return
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+            except subprocess.SubprocessError:
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
 
     def kill(self) -> None:
         """End the server with SIGKILL, as a crash of the machine would: nothing is flushed or told."""
@@ -110,10 +119,14 @@ class Server:
         while Path(f"/proc/{pid}/stat").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
             assert time.monotonic() < deadline
             time.sleep(0.01)
+        # A dead process that nobody waited for still has its number, and these name it as running.
+        for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+            (self.data / name).unlink(missing_ok=True)
 
     def stop(self) -> None:
         """Stop it for good, and remove its files."""
         if self.started is not None:
+            self._control("-m", "fast", "-w", "stop")
             self.started.cleanup()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -138,6 +151,12 @@ class Server:
         found = (self.data / "base" / str(number)).rglob("*")
         return [each.read_bytes() for each in found if each.is_file()]
 
+    def everything(self, url: str) -> list[bytes]:
+        """See `Databases.everything`: the whole data directory."""
+        del url
+        self.run("CHECKPOINT")
+        return [each.read_bytes() for each in self.data.rglob("*") if each.is_file()]
+
     def url(self, database: str) -> str:
         """The URL of a database of that name."""
         return f"postgresql+psycopg://postgres@/{database}?host={self.data}"
@@ -150,6 +169,17 @@ class Server:
         with psycopg.connect(address, autocommit=True) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
+
+    def _control(self, *arguments: str) -> None:
+        subprocess.run(
+            [str(self.started.bin_path / "pg_ctl"), *arguments, "-D", str(self.data)],
+            check=True,
+            timeout=60,
+            user=self.started.system_user,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def _create(self, template: str) -> str:
         name = f"test_{next(self.numbers)}"

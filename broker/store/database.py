@@ -276,6 +276,7 @@ def _prepare_postgresql(connection: Any, _record: Any) -> None:
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             cursor.execute(f"SHOW {setting}")
             if cursor.fetchone()[0] == "off":
+                connection.close()
                 raise Unavailable(
                     f"PostgreSQL runs with {setting} off, which can lose recorded entries. Turn it on."
                 )

@@ -107,6 +107,7 @@ def test_a_fault_in_the_code_is_answered_and_logged_without_its_text(
     assert re.search(r"test_problems\.py:\d+", shown)
 
 
+@pytest.mark.sqlite_only
 def test_a_deleted_database_is_503_and_nothing_more_is_disclosed(ready: Case) -> None:
     path = ready.broker.database.path
     assert path is not None
