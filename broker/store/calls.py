@@ -24,7 +24,9 @@ _USE_KEY = text(
 def use_nonce(connection: Connection, kid: str, nonce: str, now: int, expires_at: int) -> bool:
     """Keep a nonce. Returns False if it was used before. Forgets those that are over."""
     forget(connection, nonces, now)
-    return connection.execute(_USE_NONCE, {"kid": kid, "nonce": nonce, "expires_at": expires_at}).rowcount == 1
+    return (
+        connection.execute(_USE_NONCE, {"kid": kid, "nonce": nonce, "expires_at": expires_at}).rowcount == 1
+    )
 
 
 def use_idempotency_key(

@@ -157,8 +157,14 @@ class Database:
             raise Unavailable("The deleted rows are still in the write-ahead log. Repeat the call.")
 
     def _tidy_postgresql(self) -> None:
-        with self.write() as connection:
-            partitions.write_anew(connection, "matches")
+        try:
+            with self.write() as connection:
+                partitions.wait_at_most(connection, "5s")
+                partitions.write_anew(connection, "matches")
+        except Unavailable as error:
+            raise Unavailable(
+                "The deleted rows are still in the database's files. Repeat the call."
+            ) from error
         with self.read() as connection:
             numbers = partitions.gone(connection)
         for number in numbers:

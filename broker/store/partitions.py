@@ -87,12 +87,17 @@ def write_anew(connection: Connection, table: str) -> None:
     VACUUM FULL would keep rows that an older snapshot still sees, and CLUSTER those this transaction deleted."""
     for statement in (
         f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE",
-        f"CREATE TEMPORARY TABLE live_rows ON COMMIT DROP AS SELECT * FROM {table}",
+        f"CREATE TEMPORARY TABLE live_rows ON COMMIT DROP AS SELECT * FROM {table}",  # noqa: S608
         f"TRUNCATE {table}",
-        f"INSERT INTO {table} SELECT * FROM live_rows",  # noqa: S608 - a table's name
+        f"INSERT INTO {table} SELECT * FROM live_rows",  # noqa: S608 - a table's name, of ours
         "DROP TABLE live_rows",
     ):
         connection.execute(text(statement))
+
+
+def wait_at_most(connection: Connection, time: str) -> None:
+    """Let this transaction give up when a lock is not to be had for that long, such as 5s."""
+    connection.execute(text("SELECT set_config('lock_timeout', :time, true)"), {"time": time})
 
 
 def gone(connection: Connection) -> tuple[int, ...]:
@@ -103,8 +108,8 @@ def gone(connection: Connection) -> tuple[int, ...]:
 def drop(connection: Connection, deposit_number: int) -> None:
     """Drop the empty partition of a deposit that is gone; call it first in a transaction of its own.
 
-    It waits a second at most for those who read `records`, because they are let in only after it."""
-    connection.execute(text("SET LOCAL lock_timeout = '1s'"))
+    It waits a second at most for those who read `records`, because others are let in only after it."""
+    wait_at_most(connection, "1s")
     connection.execute(text(f"DROP TABLE IF EXISTS {name_of(deposit_number)}"))
 
 

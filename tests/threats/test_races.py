@@ -53,7 +53,9 @@ def _processes(story: Story, calls: Sequence[Call]) -> list[str]:
     return by_processes(story.database_url, story.now, calls)
 
 
-@pytest.fixture(params=["threads", pytest.param("processes", marks=[pytest.mark.all_only, pytest.mark.postgresql_only])])
+@pytest.fixture(
+    params=["threads", pytest.param("processes", marks=[pytest.mark.all_only, pytest.mark.postgresql_only])]
+)
 def race(request: pytest.FixtureRequest) -> Race:
     """Runs calls at the same moment and tells what came of each."""
     return _processes if request.param == "processes" else _threads

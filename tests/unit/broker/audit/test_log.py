@@ -101,7 +101,9 @@ def test_a_damaged_log_refuses_to_start_and_to_grow(database: Database) -> None:
     for _ in range(4):
         _append(audit, database)
     with database.write() as connection:
-        connection.execute(text("UPDATE log_leaves SET leaf = :zeros WHERE leaf_index = 1"), {"zeros": bytes(32)})
+        connection.execute(
+            text("UPDATE log_leaves SET leaf = :zeros WHERE leaf_index = 1"), {"zeros": bytes(32)}
+        )
     with pytest.raises(Unavailable), database.read() as connection:
         _audit().start(connection)
     with pytest.raises(Unavailable):

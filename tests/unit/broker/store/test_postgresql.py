@@ -277,7 +277,7 @@ def test_an_answer_lost_after_the_commit_is_not_told_as_not_taken(
     postgresql: Server, url: str, database: Database, tmp_path: Path
 ) -> None:
     """Between broker and server stands a line that breaks when COMMIT is through and its answer is not."""
-    with _line_that_breaks(postgresql.data / ".s.PGSQL.5432", tmp_path / ".s.PGSQL.5432"):
+    with _LineThatBreaks(postgresql.data / ".s.PGSQL.5432", tmp_path / ".s.PGSQL.5432"):
         broken = Database(url.replace(str(postgresql.data), str(tmp_path)))
         with pytest.raises(Unavailable, match="not known"):
             _note(broken, "one")
@@ -285,7 +285,7 @@ def test_an_answer_lost_after_the_commit_is_not_told_as_not_taken(
     assert _noted(database) == ["one"]
 
 
-class _line_that_breaks:  # noqa: N801 - it is used as a function
+class _LineThatBreaks:
     """Carries one connection between two sockets until a commit was answered."""
 
     def __init__(self, server: Path, here: Path) -> None:
