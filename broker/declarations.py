@@ -142,7 +142,6 @@ def _record_decision(
             records_declared=declaration.records,
             records_stored=0,
             next_batch=0,
-            last_token=None,
             frontier=Frontier().to_bytes(),
             state="admitted",
             declared_at=now,

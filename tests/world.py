@@ -180,7 +180,8 @@ class WorldTransport:
 class World:
     """Everybody, in one folder. The space is founded, joined and pinned. Close it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database_url: str | None = None) -> None:
+        """The broker's database is a file in `folder` unless a URL is given."""
         self.folder = folder
         self.now = NOW
         self.wire = WorldTransport()
@@ -188,7 +189,7 @@ class World:
         self.bundle = policies()
         self.settings = Settings(
             public_origin=BROKER,
-            database_url=f"sqlite:///{folder / 'broker.sqlite3'}",
+            database_url=database_url or f"sqlite:///{folder / 'broker.sqlite3'}",
             log_origin="broker.example.org/log",
             operator_kid=key_identifier(public_bytes(key_of("operator"))),
             operator_key=public_bytes(key_of("operator")).hex(),
