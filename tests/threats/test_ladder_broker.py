@@ -284,7 +284,7 @@ def test_points_that_were_never_asked_about_are_not_opened(world: World, honest:
     """A fresh identifier, blinded anew, in the place of the selected one; people approve it, who see numbers only."""
     fresh = world.requester()._blind("phone", [phone(8)], world.homes[POLICE].salt(world.space)).points
     given = climbing.recorded(world, climbing.requested(world, honest, points=fresh))
-    refused(world, given, VerificationFailed, "")
+    refused(world, given, VerificationFailed, "does not lead to this root")
 
 
 def test_a_point_at_another_index_than_was_selected_is_not_opened(
@@ -295,12 +295,12 @@ def test_a_point_at_another_index_than_was_selected_is_not_opened(
     batch = climbed.folder(climbed.hits).plan().batches[0].points
     paths = (honest.paths[0], (climbing.paths_of(batch, 2),))
     given = climbing.recorded(world, climbing.requested(world, honest, points=point))
-    refused(world, given, VerificationFailed, "", paths=paths)
+    refused(world, given, VerificationFailed, "does not lead to this root", paths=paths)
     # phone(3) was selected for sources, and not for payload.
     sources = climbed.folder(climbed.sources).plan().batches[0].points
     paths = ((climbing.paths_of(sources, 0),), (climbing.paths_of(batch, 0),))
     given = climbing.recorded(world, climbing.requested(world, honest, points=other_points(climbed, 0)))
-    refused(world, given, VerificationFailed, "", paths=paths)
+    refused(world, given, VerificationFailed, "does not lead to this root", paths=paths)
 
 
 def test_more_points_than_were_selected_are_not_opened(
