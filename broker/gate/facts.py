@@ -99,6 +99,13 @@ class People(Message):
     refusers: tuple[Slug, ...] = ()
     """Whoever was asked and refused, in any capacity."""
 
+    @model_validator(mode="after")
+    def _each_person_once(self) -> "People":
+        for names in (self.approvers, self.reviewers, self.refusers):
+            if names != tuple(sorted(set(names))):
+                raise ValueError("people are listed once each, sorted")
+        return self
+
 
 class DepositFacts(Message):
     """Facts of the action `deposit`."""
