@@ -91,9 +91,7 @@ def papers_of(climbed: Climbed) -> Papers:
     call = next(each for each in calls if each.request == folder.document)
     permit = documents.verify(Permit, opening.permit, world.space.broker_signing_key).payload
     with world.broker.database.read() as connection:
-        record = decode(
-            ReleaseDecided, world.broker.audit.receipt(connection, permit.proof.index).record
-        )
+        record = decode(ReleaseDecided, world.broker.audit.receipt(connection, permit.proof.index).record)
     facts = decode(Decision, record.decision.encode()).facts
     assert isinstance(facts, ReleaseFacts)
     return Papers(

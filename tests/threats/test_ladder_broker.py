@@ -61,9 +61,7 @@ def days_later(world: World, days: int) -> Iterator[None]:
         world.now = before
 
 
-def refused(
-    world: World, given: Papers, kind: type[NarrowgateError], words: str, **changes: Any
-) -> None:
+def refused(world: World, given: Papers, kind: type[NarrowgateError], words: str, **changes: Any) -> None:
     """Every holder refuses for that reason, and none evaluates."""
     before = climbing.openings(world)
     assert_all_refuse(climbing.ask_all(world, given, **changes), kind, words)
@@ -95,7 +93,9 @@ def test_the_first_permit_opens_nothing(climbed: Climbed, world: World, honest: 
     permit = documents.verify(Permit, admission.permit, world.space.broker_signing_key).payload
     with world.broker.database.read() as connection:
         receipt = world.broker.audit.receipt(connection, permit.proof.index)
-    given = replace(honest, terms=permit.terms, permit=admission.permit, sealed=_sealed(world, permit, receipt))
+    given = replace(
+        honest, terms=permit.terms, permit=admission.permit, sealed=_sealed(world, permit, receipt)
+    )
     refused(world, given, VerificationFailed, "another kind than such a permit needs")
 
 
@@ -416,9 +416,7 @@ def test_another_cases_step_is_no_step(world: World, honest: Papers) -> None:
 def test_matches_that_nobody_confirmed_are_not_opened(world: World, honest: Papers) -> None:
     sources, hits = honest.earlier
     given = climbing.recorded(world, honest)
-    other = climbing.confirmed(
-        world, sources, confirmed=(Selection(identifier_type="phone", indices=(0,)),)
-    )
+    other = climbing.confirmed(world, sources, confirmed=(Selection(identifier_type="phone", indices=(0,)),))
     refused(world, given, BadInput, "nobody confirmed", earlier=(other, hits))
     before = climbing.confirmed(world, sources, confirmed_at=1)
     refused(world, given, VerificationFailed, "before they were disclosed", earlier=(before, hits))
@@ -456,9 +454,7 @@ def _decided(facts: ReleaseFacts, at: int) -> ReleaseFacts:
 # --- the people, at the holders themselves ---
 
 
-def test_an_approval_taken_back_counts_no_more_whatever_the_broker_says(
-    world: World, honest: Papers
-) -> None:
+def test_an_approval_taken_back_counts_no_more_whatever_the_broker_says(world: World, honest: Papers) -> None:
     asked = climbing.requested(world, honest)
     given = climbing.recorded(world, asked)
     approval = documents.verify(Approval, asked.approvals[0], world.space.approvers[0].signing_key)

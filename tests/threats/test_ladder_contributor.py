@@ -7,7 +7,6 @@ record is asked for, and then of that record only.
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -293,11 +292,7 @@ def test_at_payload_a_contributor_learns_of_its_own_record_and_of_no_other(world
     request = RequestFolder(world.homes[POLICE].vault, request_id)
     signed = request.request(world.homes[POLICE].identity.signing_key).payload
     secrets = [signed.claims.case_reference, signed.claims.officer, signed.claims.necessity, "company-2"]
-    others = [
-        hit
-        for hit in climbing_hits(world, signed)
-        if hit[0] != ask.deposit_id
-    ]
+    others = [hit for hit in climbing_hits(world, signed) if hit[0] != ask.deposit_id]
     assert len(others) == 1
     secrets += [blob_to_text(one) for hit in others for one in hit]
     assert [each for each in secrets if each in told] == []

@@ -25,7 +25,7 @@ from clients.request_folder import PlannedBatch, RequestFolder, Tokens
 from clients.series_folder import SeriesFolder
 from tests.threats.climbing import Climbed
 from tests.threats.test_draw import Audited, junk, with_lists
-from tests.world import BROKER, PLAINTEXT, POLICE, World, phone
+from tests.world import BROKER, POLICE, World, phone
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,9 @@ def test_with_the_brokers_whole_database_the_requester_opens_what_was_released_a
         for each in whole_database(world)
         if any(each.opens(key) for key in each.keys(matches, guesses))
     }
-    released = {(each.contributor, each.token) for each in climbed.world.payloads().open(climbed.payload).payloads}
+    released = {
+        (each.contributor, each.token) for each in climbed.world.payloads().open(climbed.payload).payloads
+    }
     assert opened == released
     assert {contributor for contributor, _ in released} == {"company-1", "company-2"}
 

@@ -80,9 +80,7 @@ def long_order(world: World) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("change", ["added", "replaced", "left out"])
-def test_an_approval_is_of_the_findings_that_were_shown(
-    climbed: Climbed, world: World, change: str
-) -> None:
+def test_an_approval_is_of_the_findings_that_were_shown(climbed: Climbed, world: World, change: str) -> None:
     request = prepared(climbed)
     shown, other = world.finding_on(request), world.finding_on(request)
     both = change == "left out"
@@ -340,7 +338,10 @@ def test_one_person_that_signs_twice_is_one_at_the_key_holders(climbed: Climbed,
 
 @pytest.mark.parametrize("reviewer", ["judge-1", "reviewer-1"])
 def test_a_judge_is_none_of_the_two_approvers(climbed: Climbed, world: World, reviewer: str) -> None:
-    for request in (prepared(climbed), world.ladder().climb(climbed.sources, gate_world.claims(), [phone(7)])):
+    for request in (
+        prepared(climbed),
+        world.ladder().climb(climbed.sources, gate_world.claims(), [phone(7)]),
+    ):
         finding = world.finding_on(request)
         approvals = world.approvals(request, finding, "supervisor-1", reviewer)
         with pytest.raises(RefusedByGate) as caught:
