@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.databases import Databases
+from tests.threats import climbing
 from tests.world import World
 
 Build = Callable[[Path], World]
@@ -38,4 +39,15 @@ def fresh_world(build: Build, tmp_path: Path) -> Iterator[World]:
     """One for one test alone."""
     made = build(tmp_path)
     yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[climbing.Climbed]:
+    """An honest way from hits to a payload, in a world whose contributors let police go so far. Shared like `world`."""
+    made = World(tmp_path_factory.mktemp("climbed"))
+    made.deposit("company-1", range(10), **climbing.PAYLOAD)
+    made.deposit("company-2", range(5, 15), **climbing.PAYLOAD)
+    made.deposit("ngo-1", range(12, 20), **climbing.PAYLOAD)
+    yield climbing.climb(made)
     made.close()
