@@ -31,6 +31,10 @@ def init(
     origin: Annotated[
         str | None, typer.Option("--origin", help="The address of your service, if you run one for others.")
     ] = None,
+    contact: Annotated[
+        str,
+        typer.Option("--contact", help="How others follow up on a match you hold, such as a desk's address."),
+    ] = "",
     as_json: run.Json = False,
 ) -> None:
     """Make a home folder with fresh keys, and enrolment.jws, the file to hand to others.
@@ -38,7 +42,7 @@ def init(
     Nothing is sent. Set NARROWGATE_PASSPHRASE first if the keys should be locked by a passphrase. Keep a backup of the
     folder: without it nobody can open what was sealed for you.
     """
-    persona = Persona(party_id, name, role, jurisdiction, kind, origin)
+    persona = Persona(party_id, name, role, jurisdiction, kind, origin, contact)
     home = Home.create(
         directory, persona, now=run.clock(), random_bytes=run.random_bytes, passphrase=run.passphrase()
     )

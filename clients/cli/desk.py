@@ -48,7 +48,7 @@ def answers(
             "request": signed.payload.model_dump(mode="json"),
             "file": str(out),
         },
-        _in_words(signed.payload) + f"\nCheck and correct {out}; then: narrowgate desk find",
+        in_words(signed.payload) + f"\nCheck and correct {out}; then: narrowgate desk find",
         as_json=as_json,
     )
 
@@ -87,7 +87,8 @@ def _desk(directory: Path, space_id: str | None) -> LegalDesk:
     return LegalDesk(home, space, run.clock, run.random_bytes)
 
 
-def _in_words(request: Request) -> str:
+def in_words(request: Request) -> str:
+    """What a request claims, for a person who has to look at it."""
     claims, basis = request.claims, request.claims.basis
     types = ", ".join(f"{batch.identifiers} {batch.identifier_type}" for batch in request.batches)
     lines = (

@@ -4,6 +4,7 @@ Rule: identifiers are read from a file, never from the command line, where the s
 refusal is an answer and exits with 3; with --json it has the members of an answer.
 """
 
+import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,9 @@ from broker.protocol.errors import BadInput
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Claims
 from broker.protocol.messages.vocabulary import Tier
+from clients.answers import AnswerAwaited
 from clients.cli import claims as claims_paper
-from clients.cli import open_draw, report, run
+from clients.cli import climb, open_draw, report, run
 from clients.cli.hits import write_hits
 from clients.cli.papers import read_paper, write_paper
 from clients.home import Home
@@ -37,6 +39,10 @@ RequestId = Annotated[
 Findings = Annotated[
     list[Path] | None,
     typer.Option("--finding", metavar="FILE", help="A finding that a legal desk signed on this request."),
+]
+Approvals = Annotated[
+    list[Path] | None,
+    typer.Option("--approval", metavar="FILE", help="What a person signed who approves this request."),
 ]
 OutHits = Annotated[
     Path | None,
@@ -117,12 +123,13 @@ def file_request(
     directory: run.HomeFolder,
     request_id: RequestId,
     finding: Findings = None,
+    approval: Approvals = None,
     as_json: run.Json = False,
 ) -> None:
     """File a prepared request with the broker, whose rules admit or refuse it."""
     home, space, identifier = _open(directory, request_id)
     with _refusals(identifier, space, as_json):
-        admission = _requester(home, space).file(identifier, _findings(finding))
+        admission = _requester(home, space).file(identifier, _findings(finding), _approvals(approval))
     run.show(_admission(identifier, admission), _admission_words(admission), as_json=as_json)
 
 
@@ -162,13 +169,15 @@ def send(
     directory: run.HomeFolder,
     request_id: RequestId,
     finding: Findings = None,
+    approval: Approvals = None,
     out_hits: OutHits = None,
     as_json: run.Json = False,
 ) -> None:
     """File, evaluate and submit a prepared request. Broken off, it goes on where it was."""
     home, space, identifier = _open(directory, request_id)
     with _refusals(identifier, space, as_json), run.progress("Asking key holders") as update:
-        answer = _requester(home, space).run(identifier, _findings(finding), progress=update)
+        papers = (_findings(finding), _approvals(approval))
+        answer = _requester(home, space).run(identifier, *papers, progress=update)
     _show_answer(answer, out_hits, as_json=as_json)
 
 
@@ -194,6 +203,9 @@ def list_requests(directory: run.HomeFolder, as_json: run.Json = False) -> None:
     run.show({"requests": listed}, "\n".join(lines) or "No request yet.", as_json=as_json)
 
 
+app.command()(climb.confirm)
+app.command()(climb.climb)
+app.command("open")(climb.open_payloads)
 app.command("open-draw")(open_draw.open_draw)
 app.command()(open_draw.forget)
 app.command()(report.report)
@@ -232,6 +244,10 @@ def _findings(paths: list[Path] | None) -> tuple[str, ...]:
     return tuple(run.read_document(path, "the finding") for path in paths or ())
 
 
+def _approvals(paths: list[Path] | None) -> tuple[str, ...]:
+    return tuple(run.read_document(path, "the approval") for path in paths or ())
+
+
 def _quorum(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
@@ -246,6 +262,20 @@ def _refusals(request_id: bytes, space: Space, as_json: bool) -> Iterator[None]:
     """With --json, a refusal is printed as an answer is. Without, `run` prints it in words."""
     try:
         yield
+    except AnswerAwaited as error:
+        waiting = error.waiting
+        run.show(
+            {
+                "request_id": request_id.hex(),
+                "outcome": None,
+                "waiting": {"contributors": waiting.contributors, "until_at": waiting.until_at},
+                "trial": space.trial,
+            },
+            f"{waiting.contributors} contributors have not said yet whether their records may be opened; they have "
+            f"until {_utc(waiting.until_at)}. Run: narrowgate request submit",
+            as_json=as_json,
+        )
+        raise typer.Exit from None
     except RefusedByGate as error:
         if not as_json:
             if space.trial:
@@ -275,6 +305,17 @@ def _result(answer: Answer) -> dict[str, Any]:
         "hits": None if answer.tier is Tier.COUNT else len(answer.hits),
         "matched": list(answer.hits),
         "noised_count": answer.noised_count,
+        "sources": [
+            {
+                "contributor": each.source.contributor,
+                "name": each.source.name,
+                "contact": each.source.contact,
+                "conditions": each.source.conditions.model_dump(mode="json"),
+                "identifiers": list(each.identifiers),
+            }
+            for each in answer.sources
+        ],
+        "records": answer.records,
         "trial": answer.trial,
     }
 
@@ -288,6 +329,14 @@ def _answer_words(answer: Answer, out_hits: Path | None) -> str:
     else:
         lines = [f"{len(answer.hits)} of {answer.identifiers} identifiers are known."]
         lines += [f"  {text}" for text in answer.hits] if out_hits is None else [f"They are in {out_hits}."]
+    for each in answer.sources:
+        source = each.source
+        lines.append(
+            f"  {source.name} ({source.contributor}) holds {len(each.identifiers)} of them; it shares "
+            f"{source.conditions.payload_category} data; follow up: {source.contact or 'no contact given'}"
+        )
+    if answer.tier is Tier.PAYLOAD:
+        lines.append(f"{answer.records} sealed records were released. Next: narrowgate request open")
     lines += [f"  {rule}: {reason}" for rule, reason in zip(answer.rules, answer.reasons, strict=False)]
     return "\n".join([*lines, _TRIAL] if answer.trial else lines)
 
@@ -313,7 +362,7 @@ def _admission_words(admission: VerifiedAdmission) -> str:
         f"Admitted: {len(admission.terms.series)} series may be asked. The decision is entry "
         f"{admission.entry.index} of the broker's log.",
         *admission.notes,
-        "Next: narrowgate request evaluate",
+        "Next: narrowgate request evaluate, then submit",
     ]
     return "\n".join([*lines, _TRIAL] if admission.terms.trial else lines)
 
@@ -332,6 +381,10 @@ def _facts(home: Home, request_id: bytes) -> dict[str, Any]:
         "refusal": None if refusal is None else refusal.model_dump(mode="json", exclude={"v"}),
         "answer": None if answer is None else _result(answer),
     }
+
+
+def _utc(at: int) -> str:
+    return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _types(types: dict[str, int]) -> str:

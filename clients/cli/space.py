@@ -11,9 +11,9 @@ from broker.protocol.documents import Signed
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import explain
 from broker.protocol.messages.parties import Space
-from broker.protocol.messages.vocabulary import Purpose
+from broker.protocol.messages.vocabulary import Capacity, Purpose
 from clients.cli import run
-from clients.founder import BrokerDescription, Founder, SpacePlan, join
+from clients.founder import BrokerDescription, Founder, PlannedApprover, SpacePlan, join
 from clients.home import Home
 
 app = run.application("Found a collaboration of agencies (a space), let members in, or join one.")
@@ -51,6 +51,14 @@ def found(
     auditor: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="An auditor's enrolment file.")
     ] = None,
+    approver: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CAPACITY[:AGENCY]=FILE",
+            help="A person who approves, by its enrolment file: supervisor:AGENCY, prosecutor, judge or "
+            "independent_reviewer.",
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="What the collaboration is called.")] = "A space",
     bundle: Annotated[
         Path | None,
@@ -79,6 +87,7 @@ def found(
         holders=_documents(holder, "a key holder's enrolment"),
         desks=_documents(desk, "a legal desk's enrolment"),
         auditors=_documents(auditor or [], "an auditor's enrolment"),
+        approvers=[_approver(text) for text in approver or ()],
         threshold=threshold,
         identifier_types=identifier_type,
         bundle_digest=_bundle_digest(bundle, broker),
@@ -179,6 +188,7 @@ def show_space(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json:
     ]
     lines += [f"  holder  {item.x} {item.name} ({item.holder_id}) at {item.origin}" for item in space.holders]
     lines += [f"  desk    {item.name} ({item.party_id})" for item in space.legal_desks]
+    lines += [f"  {item.capacity}  {item.name} ({item.party_id})" for item in space.approvers]
     lines += [f"  auditor {item.name} ({item.party_id})" for item in space.auditors]
     if space.trial:
         lines.append(
@@ -227,6 +237,19 @@ def _bundle_digest(bundle: Path | None, broker: BrokerDescription) -> bytes:
             "To read rules, install narrowgate with its extra [policy], or leave --bundle out."
         ) from None
     return load(bundle).digest
+
+
+def _approver(text: str) -> PlannedApprover:
+    """CAPACITY[:AGENCY]=FILE. Raises BadInput."""
+    capacity, _, path = text.partition("=")
+    named, _, agency = capacity.partition(":")
+    if named not in tuple(Capacity) or not path:
+        raise BadInput(
+            "--approver is CAPACITY=FILE, with a capacity of supervisor:AGENCY, prosecutor, judge or "
+            "independent_reviewer."
+        )
+    document = run.read_document(Path(path), "an approver's enrolment")
+    return PlannedApprover(document, Capacity(named), agency or None)
 
 
 def _mandate(text: str) -> tuple[str, tuple[Purpose, ...]]:
