@@ -81,7 +81,9 @@ def approve(story: Story, asked: Asked, *people: Party) -> list[Path]:
         out = story.home(person) / f"{asked.name}-approval.jws"
         arguments = (asked.request, "--finding", asked.finding, "--out", out, "--json")
         done = story.run(person, command, "sign", story.home(person), *arguments).json()
-        story.narrator.says(person.name, f"read request and finding, and signed as {done['capacity']}.")
+        story.narrator.says(
+            person.name, f"read request and finding, and signed as {done['capacity'].replace('_', ' ')}."
+        )
         signed.append(out)
     return signed
 

@@ -41,11 +41,13 @@ def police_to_police(story: Story) -> None:
 
 def national_order(story: Story) -> None:
     """G1b: an order reaches the companies of its own country."""
-    story.narrator.act("A national order reaches a company of the same country (G1b)")
+    story.narrator.act("A national order reaches a company of the same country (G1b), and other police")
     case = "CASE-2026-109-national"
     claims = papers.claims(case, int(time.time()), "led_national_order")
     asked, result = ask(story, POLICE, case, story.data.police, "hits", claims, by=(SUPERVISOR, PROSECUTOR))
-    _few(story, asked, result, story.data.police, {PAYMENTS: story.data.payments})
+    # The same order serves between police units (G1a), so the border police answer, too.
+    holders = {PAYMENTS: story.data.payments, BORDER: story.data.border}
+    _few(story, asked, result, story.data.police, holders)
 
 
 def companies_among_themselves(story: Story) -> None:

@@ -69,7 +69,7 @@ def open_records(
         raise DemoFailed("Not every record that was released opened.")
     told = ", ".join(f"{number} of the {names[name]}" for name, number in sorted(by.items()))
     story.narrator.result(
-        f"{len(records)} records opened, each a {kind.replace('_', ' ')} as its contributor wrote it: {told}"
+        f"{len(records)} records opened ({kind.replace('_', ' ')}), as their contributors wrote them: {told}"
     )
     return {"opened": len(records), "by_contributor": dict(sorted(by.items())), "category": kind}
 

@@ -54,10 +54,11 @@ def _sources(story: Story, hits: Asked) -> Asked:
     find(story, asked)
     result = send(story, asked, approve(story, asked, SUPERVISOR, PROSECUTOR))
     record(story, asked.name, "sources", result, len(data.selected.identifiers))
-    for source in result["sources"]:
+    for name, number in story.requests[-1]["sources"].items():
+        source = next(each for each in result["sources"] if each["contributor"] == name)
+        kind = source["conditions"]["payload_category"].replace("_", " ")
         narrator.result(
-            f"{source['name']} knows {len(source['identifiers'])} of them and holds: "
-            f"{source['conditions']['payload_category'].replace('_', ' ')}; follow up at {source['contact']}"
+            f"{source['name']} knows {number} of them, and holds {kind} data; follow up: {source['contact']}"
         )
     return asked
 
