@@ -280,7 +280,16 @@ def test_a_requester_killed_while_it_climbs_leaves_no_half_request(world: Ladder
     document = world.places.root / "papers" / "half.jws"
     again = sources(world, hits, OF_COMPANIES)
     claims = again.document.with_name(again.document.stem + "-claims.json")
-    command = ("request", "climb", world.places.home(POLICE), hits.name, "--claims", claims, "--out", document)
+    command = (
+        "request",
+        "climb",
+        world.places.home(POLICE),
+        hits.name,
+        "--claims",
+        claims,
+        "--out",
+        document,
+    )
     world.run_dying(with_plan, command)
     assert not document.exists()
     made = set((world.places.home(POLICE) / "requests").iterdir()) - before
@@ -302,7 +311,9 @@ def test_a_person_killed_while_approving_signs_again_and_one_approval_counts(
     assert not out.exists()
     alone = replace(asked, approvals=asked.approvals[1:])
     refused = ladder_copy(world, hits)
-    assert send(world, replace(refused, approvals=refused.approvals[1:]), (ExitCode.REFUSED,))["rules"] == ["L09"]
+    assert send(world, replace(refused, approvals=refused.approvals[1:]), (ExitCode.REFUSED,))["rules"] == [
+        "L09"
+    ]
     assert alone.approvals != asked.approvals
     world.run(SUPERVISOR, *command)
     send(world, asked)
@@ -317,6 +328,10 @@ def ladder_copy(world: LadderWorld, hits: Asked) -> Climbed:
 # --- at the end ---
 
 
-def test_after_all_this_every_release_is_finished_and_the_log_verifies(world: LadderWorld, hits: Asked) -> None:
-    wait_until(partial(lambda: not unfinished_releases(world)), "every release is finished", pause_seconds=0.1)
+def test_after_all_this_every_release_is_finished_and_the_log_verifies(
+    world: LadderWorld, hits: Asked
+) -> None:
+    wait_until(
+        partial(lambda: not unfinished_releases(world)), "every release is finished", pause_seconds=0.1
+    )
     assert world.audit()["first_bad_index"] is None

@@ -24,6 +24,7 @@ from broker.protocol.messages.approvals import Approval
 from broker.protocol.messages.base import decode
 from broker.protocol.messages.evaluation import EvaluationAnswer, EvaluationCall
 from broker.protocol.messages.ladder import ContributorRelease, Selection
+from broker.protocol.messages.log import LogProof
 from broker.protocol.messages.requests import Admission, Disclosure, Permit, PermitSeries, Request
 from broker.protocol.messages.vocabulary import ContributorAnswer, Outcome, RecordKind, Tier
 from broker.store import requests as request_rows
@@ -245,7 +246,7 @@ def test_approvals_of_somebody_outside_the_roster_are_no_approvals(world: World,
 
 
 def test_a_decision_dated_back_revives_no_order_that_ran_out(world: World, honest: Papers) -> None:
-    """The order is valid for a day. Three days later the broker decides as of then; holders have clocks of their own."""
+    """The order is valid for a day. Three days later the broker decides as of then; holders have their own clocks."""
     with days_later(world, 3):
         given = climbing.recorded(world, honest, expires_at=honest.facts.now + 20 * DAY_SECONDS)
         refused(world, given, Expired, "has run out since")
@@ -366,9 +367,11 @@ def test_a_disclosure_that_does_not_stand_in_the_log_is_no_step(world: World, ho
     given = climbing.recorded(world, honest)
     later = documents.verify(Permit, given.permit, world.space.broker_signing_key).payload.proof
     for proof in (_proof(world, 0), later):
-        forged = climbing.step_with(
-            world, sources, lambda told, proof=proof: told.model_copy(update={"proof": proof})
-        )
+
+        def elsewhere(told: Disclosure, proof: LogProof = proof) -> Disclosure:
+            return told.model_copy(update={"proof": proof})
+
+        forged = climbing.step_with(world, sources, elsewhere)
         again = climbing.recorded(world, replace(honest, earlier=(forged, hits)))
         if proof is later:
             again = given
