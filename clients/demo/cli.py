@@ -75,7 +75,8 @@ def _tell(root: Path, seed: int, policies: Path, narrator: Narrator, *, kept: bo
     places = parties.Places(root, origins[0], tuple(origins[1:]), policies)
     (root / "logs").mkdir(parents=True)
     narrator.title(
-        "Narrowgate", "Two agencies' files, one question, and nobody learns more than the law lets them"
+        "Narrowgate",
+        "Many agencies' files, one question at a time, and nobody learns more than the law lets them",
     )
     with Processes(root / "logs") as processes:
         _come_together(processes, places, narrator)

@@ -77,15 +77,15 @@ def authority_in_the_voluntary_lane(story: Story) -> None:
 
 
 def emergency(story: Story) -> None:
-    """G3: a threat to life that the desk verified, one approver at night; a judge reviews it afterwards."""
+    """G3: a threat to life that the desk verified, one approver; a judge reviews it afterwards."""
     narrator, case = story.narrator, "CASE-2026-112"
-    narrator.act("A threat to life, at night, and the legal desk could not verify it")
+    narrator.act("An emergency: a threat to life that the legal desk could not verify")
     stated = {"purpose": "locate_missing", "urgency": "emergency", "subjects": ["possible_victim"]}
     claims = papers.claims(case, int(time.time()), "us_sca_2702_emergency", **stated)
     file, unseen = story.data.selected, {"threat_to_life": False}
     asked = ask(story, POLICE, f"{case}-unverified", file, "hits", claims, answers=unseen, expect=_NO)
     refused(story, *asked, lane="G3")
-    narrator.act("Verified an hour later: one approver will do, for hits and sources (G3)")
+    narrator.act("The same, verified: one approver will do, for hits and sources (G3)")
     request, result = ask(story, POLICE, f"{case}-emergency", file, "hits", claims, by=(SUPERVISOR,))
     _few(story, request, result, file, {COMPANY: story.data.company})
     arguments = (request.request, "--finding", request.finding, "--justified", "--json")
@@ -94,7 +94,7 @@ def emergency(story: Story) -> None:
     narrator.command(f"review emergency {JUDGE.party_id} request.jws --finding finding.jws --justified")
     narrator.says(
         JUDGE.name,
-        f"reviewed it the next morning: justified. It is entry {reviewed['log_index']} of the log; a review "
+        f"reviewed it afterwards: justified. It is entry {reviewed['log_index']} of the log; a review "
         "that stays out for 14 days closes this route.",
     )
 
