@@ -142,5 +142,5 @@ def test_a_space_that_asks_for_witnesses_is_not_answered_unwitnessed(
     with pytest.raises(NotPermitted, match="witnesses"):
         ask(world, filed, deals[0])
     pretended = world.admit(deals, change_terms={"roster_version": 2})
-    with pytest.raises(Conflict, match="roster or kind"):
+    with pytest.raises(Conflict, match="kind of the space"):
         ask(world, pretended, deals[0])
