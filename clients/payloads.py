@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from broker.protocol import merkle, sealing
+from broker.protocol import merkle
 from broker.protocol.errors import NotFound
 from broker.protocol.group import split_elements
 from broker.protocol.messages.evaluation import LadderStep, OpeningCall
@@ -23,7 +23,7 @@ from clients.evaluating import Elements, Evaluating, Progress
 from clients.home import Home
 from clients.opened import VerifiedOpening
 from clients.permits import check_time
-from clients.record_keys import RecordKey, RecordKeys
+from clients.record_keys import RecordKey, RecordKeys, open_record
 from clients.request_folder import OpenedPayload, OpenedPayloads, PlannedBatch, RequestFolder
 from clients.transport import Caller, Clock
 
@@ -91,7 +91,7 @@ class Payloads:
         points = {each.identifier_type: split_elements(each.points) for each in plan.batches}
         question = OpenQuestion(opening, folder, steps, paths, points)
         Evaluating(self._caller, self._space, question, folder, progress).collect(asked)
-        opened = [_unseal(each, self._space.space_id) for each in keys.derive(folder, opening)]
+        opened = [_opened(each, self._space.space_id) for each in keys.derive(folder, opening)]
         payloads = OpenedPayloads(payloads=tuple(opened))
         folder.keep_payloads(payloads)
         return payloads
@@ -125,24 +125,15 @@ class Payloads:
         return RequestFolder(self._home.vault, request_id)
 
 
-def _unseal(each: RecordKey, space_id: bytes) -> OpenedPayload:
+def _opened(each: RecordKey, space_id: bytes) -> OpenedPayload:
     record = each.verified.record
-    plaintext = sealing.open_sealed(
-        each.key,
-        record.sealed,
-        space_id=space_id,
-        deposit_id=record.deposit_id,
-        token=record.token,
-        record_version=record.record_version,
-        size_class=each.verified.root.size_class,
-    )
     return OpenedPayload(
         identifier=each.identifier,
         contributor=each.verified.contributor,
         deposit_id=record.deposit_id,
         token=record.token,
         record_version=record.record_version,
-        plaintext=plaintext,
+        plaintext=open_record(each, space_id),
     )
 
 

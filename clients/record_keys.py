@@ -2,13 +2,13 @@
 
 Rule (DESIGN 2.3, 2.7): y_match comes from the answers that were kept when the hits were asked, y_open from those to the
 opening; together they give the key of the one record that lies under the identifier's token in one deposit. Answers
-were verified before they were kept. No call is made, and no record is opened here: see `clients.payloads`.
+were verified before they were kept. No call is made: see `clients.payloads`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from broker.protocol import documents, oprf, quorum, tokens
+from broker.protocol import documents, oprf, quorum, sealing, tokens
 from broker.protocol.errors import Conflict, NotFound, VerificationFailed
 from broker.protocol.group import SCALAR_BYTES, split_elements
 from broker.protocol.messages.parties import Space
@@ -94,6 +94,20 @@ class RecordKeys:
             indices = [place[text] for text in batch.identifiers]
             found[series.series_id] = _finalize(batch, kept_elements(first, series.handle, indices))
         return found
+
+
+def open_record(each: RecordKey, space_id: bytes) -> bytes:
+    """What is in a released record. Raises VerificationFailed if the key is not its."""
+    record = each.verified.record
+    return sealing.open_sealed(
+        each.key,
+        record.sealed,
+        space_id=space_id,
+        deposit_id=record.deposit_id,
+        token=record.token,
+        record_version=record.record_version,
+        size_class=each.verified.root.size_class,
+    )
 
 
 def kept_quorum(folder: RequestFolder, handle: bytes) -> tuple[int, ...]:
