@@ -157,9 +157,10 @@ def _finding(found: Finding, stated: LegalBasis, space: Space) -> str:
         "less intrusive means considered": found.less_intrusive_means_considered,
     }
     answers = ", ".join(f"{name}: {'yes' if answer else 'no'}" for name, answer in checked.items())
+    law = "as stated" if found.basis == stated else _basis(found.basis)
     return (
-        f"by {desk} ({found.desk}) on {written_time(found.found_at)}: {answers}; offence {_word(found.offence)}, purpose "
-        f"{_word(found.purpose)}; law " + ("as stated" if found.basis == stated else _basis(found.basis))
+        f"by {desk} ({found.desk}) on {written_time(found.found_at)}: {answers}; offence {_word(found.offence)}, "
+        f"purpose {_word(found.purpose)}; law {law}"
     )
 
 
