@@ -17,6 +17,7 @@ from broker.context import Broker
 from broker.months import month_of
 from broker.protocol.documents import Signed, verify
 from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted
+from broker.protocol.messages.base import decode
 from broker.protocol.messages.outcomes import (
     OutcomeEntry,
     OutcomeReport,
@@ -24,7 +25,7 @@ from broker.protocol.messages.outcomes import (
     counts,
     entries_digest,
 )
-from broker.protocol.messages.requests import Disclosure, Permit
+from broker.protocol.messages.requests import Disclosure, Permit, TokensAnswered
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.registry import Caller
 from broker.store import outcomes as rows
@@ -86,11 +87,13 @@ def _disclosed(broker: Broker, connection: Connection, caller: Caller, request_i
     stored = request_rows.find(connection, request_id)
     if stored is None or stored.requester != caller.party_id:
         raise NotFound("No such request of yours is known here.")
-    if permit is None or permit.disclosure is None or stored.state != request_rows.RELEASED:
+    kept = None if permit is None or stored.state != request_rows.RELEASED else permit.disclosure
+    document = None if kept is None else decode(TokensAnswered, kept).document
+    if permit is None or document is None:
         raise Conflict("Nothing was disclosed about this request yet, so there is no outcome to report.")
     key = broker.keys.signing_public
     terms = verify(Permit, permit.document, key).payload.terms
-    disclosure = verify(Disclosure, permit.disclosure.decode("ascii"), key)
+    disclosure = verify(Disclosure, document, key)
     searched = frozenset(deposit for series in terms.series for deposit in series.deposits)
     return Disclosed(stored, permit.permit_id, disclosure, searched)
 

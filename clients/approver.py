@@ -117,8 +117,8 @@ class ApprovingPerson:
             reason=_stated(reason),
             refused_at=self._clock(),
         )
-        name = f"approvals/refused-{dossier.request.digest.hex()}.jws"
-        return self._send("/v1/approvals/refusals", self._kept(name, refusal), holders=True)
+        document = self._kept("refused", dossier.request.digest, refusal)
+        return self._send("/v1/approvals/refusals", document, holders=True)
 
     def withdraw(self, approval_id: bytes, reason: str) -> Sent:
         """Take an approval of one's own back, at broker and key holders. Raises NotFound, BadInput or as `refuse`."""
@@ -134,7 +134,7 @@ class ApprovingPerson:
             reason=_stated(reason),
             withdrawn_at=self._clock(),
         )
-        document = self._kept(f"approvals/withdrawn-{approval_id.hex()}.jws", withdrawal)
+        document = self._kept("withdrawn", approval_id, withdrawal)
         return self._send("/v1/approvals/withdrawals", document, holders=True)
 
     def review(self, dossier: Dossier, justified: bool, reason: str) -> Sent:
@@ -149,12 +149,14 @@ class ApprovingPerson:
             reason=_stated(reason),
             reviewed_at=self._clock(),
         )
-        name = f"approvals/reviewed-{dossier.request.digest.hex()}.jws"
-        return self._send("/v1/reviews", self._kept(name, found), holders=False)
+        return self._send("/v1/reviews", self._kept("reviewed", dossier.request.digest, found), holders=False)
 
-    def _kept(self, name: str, statement: ApprovalRefusal | ApprovalWithdrawal | EmergencyReview) -> str:
+    def _kept(
+        self, kind: str, subject: bytes, statement: ApprovalRefusal | ApprovalWithdrawal | EmergencyReview
+    ) -> str:
         """The signed statement, kept before it is sent; cut short, the same one is sent again."""
         vault = self._home.vault
+        name = f"approvals/{kind}-{subject.hex()}.jws"
         if not vault.exists(name):
             vault.write_text(name, documents.sign(statement, self._home.signing_key).document)
         return vault.read_text(name)

@@ -56,7 +56,7 @@ class Releasing:
             raise NotFound("You are asked for no release under that permit.")
         if not released and not reason.strip():
             raise BadInput("Say why you refuse, in a sentence: it is kept with your answer.")
-        name = f"releases/{permit_id.hex()}-{chosen.series_id.hex()}.jws"
+        name = f"releases/{permit_id.hex()}/{chosen.series_id.hex()}.jws"
         answer = ContributorRelease(
             permit_id=permit_id,
             request_digest=chosen.request_digest,

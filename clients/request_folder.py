@@ -48,6 +48,7 @@ _FORGOTTEN_FILES = (
     "plan",
     "tokens",
     "answer",
+    "outcome",
     "payloads",
     "opening.json",
     "disclosure.jws",

@@ -293,3 +293,13 @@ def test_the_tokens_behind_hits_are_sealed_in_the_home(world: World, answer: Ans
     assert not any(each.token in sealed or each.token.hex().encode() in sealed for each in answer.hit_tokens)
     assert not folder.exists(f"requests/{answer.request_id.hex()}/outcome")
     assert folder.exists(f"requests/{answer.request_id.hex()}/outcome-000001.jws")
+
+
+def test_a_report_that_was_never_sent_is_forgotten_with_the_request(world: World, answer: Answer) -> None:
+    world.take_down(BROKER)
+    with pytest.raises(Unavailable):
+        report(world, answer, USEFUL)
+    vault, name = world.homes[POLICE].vault, f"requests/{answer.request_id.hex()}/outcome"
+    assert vault.exists(name)
+    RequestFolder(vault, answer.request_id).forget(world.now)
+    assert not vault.exists(name)
