@@ -6,11 +6,14 @@ import pytest
 
 from broker.protocol import documents
 from broker.protocol.messages.base import Message, MessageT, encode, read
+from broker.protocol.messages.ladder import ContributorRelease
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Opening
+from clients.answers import AnswerAwaited
 from clients.case_file.checks import CHECKS, CheckFailed, Pinned, check_case
 from clients.case_file.layout import INDEX, MANIFEST
-from clients.case_file.papers import FoundIdentifiers, OpenedRecordKey
+from clients.case_file.papers import CaseManifest, FoundIdentifiers, OpenedRecordKey
+from clients.request_folder import RequestFolder, request_ids
 from tests.case_story import CaseStory
 from tests.world import phone
 
@@ -290,3 +293,57 @@ def test_what_the_requester_signs_again_unchanged_passes(case: CaseStory) -> Non
 def test_a_manifest_of_another_case_is_found(case: CaseStory) -> None:
     assert failing(case.resigned(case.files, case_reference="CASE-2")) == "requests"
     assert failing(case.resigned(case.files, requests=(case.payload,))) == "requests"
+
+
+# --- the contributor's own say ---
+
+
+def asked_ngo(case: CaseStory, released: bool) -> bytes:
+    """A payload request about a company's number and an NGO's, answered by the NGO and opened."""
+    world, numbers = case.world, [phone(7), phone(20)]
+    sources = world.climb(world.ask(numbers).request_id, numbers)
+    with pytest.raises(AnswerAwaited):
+        world.climb(sources.request_id, numbers)
+    (asked,) = [each for each in world.releasing("ngo-1").asks() if not each.answered]
+    world.releasing("ngo-1").answer(asked.permit_id, released, "" if released else "She asked us not to.")
+    (waiting,) = [
+        each
+        for each in request_ids(world.homes["unit-1"].vault)
+        if RequestFolder(world.homes["unit-1"].vault, each).state == "evaluated"
+    ]
+    world.requester().submit(waiting)
+    world.payloads().open(waiting)
+    return waiting
+
+
+def test_a_record_opened_without_its_contributors_release_is_found(case: CaseStory) -> None:
+    request_id = asked_ngo(case, released=True)
+    files = case.export("released", request_id)
+    assert check_case(files).records == 3
+    requests = documents.unverified_payload(CaseManifest, files[MANIFEST].decode()).requests
+    name = f"{TOP}/opening.json"
+
+    def failing_with(*releases: str) -> str:
+        changed = edited(
+            files, name, Opening, lambda opening: opening.model_copy(update={"releases": releases})
+        )
+        return failing(case.resigned(changed, requests=requests))
+
+    assert failing_with() == "records"
+    (given,) = read(Opening, files[name]).releases
+    said = documents.unverified_payload(ContributorRelease, given)
+    for signer, changes in (
+        ("ngo-1", {"released": False}),
+        ("ngo-1", {"permit_id": bytes(16)}),
+        ("company-1", {}),
+    ):
+        signed = documents.sign(said.model_copy(update=changes), case.world.homes[signer].signing_key)
+        assert failing_with(signed.document) == "records"
+
+
+def test_a_refusal_stands_in_the_folder_and_its_records_do_not(case: CaseStory) -> None:
+    report = check_case(case.export("withheld", asked_ngo(case, released=False)))
+    assert {paper.opened.contributor for paper in report.papers.records} == {"company-1", "company-2"}
+    opening = report.papers.steps[-1].opening
+    assert opening is not None
+    assert len(opening.releases) == 1
