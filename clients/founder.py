@@ -237,6 +237,7 @@ def join(home: Home, caller: Caller, space_document: str, founder_enrolment: str
     founder_key = read_enrolment(founder_enrolment, Role.AGENCY).payload.signing_key
     signed = home.pin_space(space_document, founder_key)
     space = signed.payload
+    home.keep_founder(space.space_id, founder_enrolment)
     try:
         home.membership(space)
     except NotPermitted:
