@@ -8,6 +8,7 @@ and evaluates nothing.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -245,7 +246,7 @@ def test_approvals_of_somebody_outside_the_roster_are_no_approvals(world: World,
 
 
 def test_a_decision_dated_back_revives_no_order_that_ran_out(world: World, honest: Papers) -> None:
-    """The order is valid for a day. Three days later the broker decides as of then; holders have clocks of their own."""
+    """The order is valid for a day. Three days later the broker decides as of then; holders have their own clocks."""
     with days_later(world, 3):
         given = climbing.recorded(world, honest, expires_at=honest.facts.now + 20 * DAY_SECONDS)
         refused(world, given, Expired, "has run out since")
@@ -366,12 +367,9 @@ def test_a_disclosure_that_does_not_stand_in_the_log_is_no_step(world: World, ho
     given = climbing.recorded(world, honest)
     later = documents.verify(Permit, given.permit, world.space.broker_signing_key).payload.proof
     for proof in (_proof(world, 0), later):
-        forged = climbing.step_with(
-            world, sources, lambda told, proof=proof: told.model_copy(update={"proof": proof})
-        )
-        again = climbing.recorded(world, replace(honest, earlier=(forged, hits)))
-        if proof is later:
-            again = given
+        change = {"proof": proof}
+        forged = climbing.step_with(world, sources, partial(Disclosure.model_copy, update=change))
+        again = given if proof is later else climbing.recorded(world, replace(honest, earlier=(forged, hits)))
         refused(world, again, VerificationFailed, "does not stand in the log before", earlier=(forged, hits))
 
 
