@@ -103,6 +103,17 @@ def basis(**changes: Any) -> LegalBasis:
     return LegalBasis(**fields | changes)
 
 
+def emergency_basis(**changes: Any) -> LegalBasis:
+    """The emergency provision of the United States' statute, used by police."""
+    fields: dict[str, Any] = {
+        "instrument": "us_sca_2702_emergency",
+        "issued_by": Authority.POLICE,
+        "validated_by": Authority.NONE,
+        "jurisdiction": "US",
+    }
+    return basis(**fields | changes)
+
+
 def claims(**changes: Any) -> Claims:
     """Claims that agree with `verified()`."""
     fields: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""`narrowgate keyholder ...`: make, pin, activate, serve, purge and look at a key holder.
+"""`narrowgate keyholder ...`: make, pin, activate, serve, purge, restore and look at a key holder.
 
 Rule: parse, call, print; this is where the clock and the system's randomness are bound. Everything but `serve` needs
 the service stopped, since one process owns the folder. Exit codes are those of `clients.cli.run`.
@@ -22,9 +22,10 @@ from clients.cli.run import (
     random_bytes,
     read_document,
     show,
+    write_output,
 )
 from clients.keyholder import pinning
-from clients.keyholder.context import KeyHolder, open_key_holder
+from clients.keyholder.context import KeyHolder, open_key_holder, open_unmarked
 from clients.keyholder.keys import ENROLMENT_FILE, Persona, create_keys
 from clients.keyholder.store import permits, pinned
 from clients.keyholder.store import series as rows
@@ -33,6 +34,15 @@ app = application("Run a key holder: it decides again, then evaluates, and never
 
 Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="The key holder's folder: keys, database and rule bundles.")
+]
+HighWaterFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--high-water",
+        metavar="FILE",
+        envvar="NARROWGATE_HIGH_WATER",
+        help="Where it is marked how far this holder's log came; beside the folder unless named.",
+    ),
 ]
 
 
@@ -69,6 +79,7 @@ def pin(
     directory: Folder,
     space: Annotated[Path, typer.Option(metavar="FILE", help="The signed space document, as handed over.")],
     founder: Annotated[Path, typer.Option(metavar="FILE", help="The founder's enrolment document.")],
+    high_water: HighWaterFile = None,
     json: Json = False,
 ) -> None:
     """Pin a space: all keys of agencies, desks, broker and log come from its document.
@@ -76,7 +87,7 @@ def pin(
     Check with the founder, by another way than the file came, that it is the right one."""
     document = read_document(space, "the space document")
     enrolment = read_document(founder, "the founder's enrolment")
-    holder = _open(directory)
+    holder = _open(directory, high_water)
     try:
         signed = pinning.pin_space(holder.database, holder.keys, document, enrolment, holder.clock())
     finally:
@@ -92,7 +103,12 @@ def pin(
             "trial": pinned_space.trial,
         },
         f"Pinned {pinned_space.name}, roster {pinned_space.roster_version}, founded by key {signed.kid}.\n"
-        f"Its members expect the rules {pinned_space.bundle_digest.hex()}.",
+        f"Its members expect the rules {pinned_space.bundle_digest.hex()}."
+        + (
+            "\nRequests and series under an earlier roster are refused from now on; shares held here stay."
+            if pinned_space.roster_version > 1
+            else ""
+        ),
         as_json=json,
     )
 
@@ -104,11 +120,12 @@ def activate(
     digest: Annotated[
         str | None, typer.Option(metavar="HEX", help="Refuse unless the bundle has this digest.")
     ] = None,
+    high_water: HighWaterFile = None,
     json: Json = False,
 ) -> None:
     """Put a rule bundle in force here. What was decided under any other is refused from then on."""
     wanted = None if digest is None else identifier(digest, 32, "--digest")
-    holder = _open(directory)
+    holder = _open(directory, high_water)
     try:
         active = pinning.activate_bundle(holder.database, holder.shelf, bundle, holder.clock(), wanted)
         with holder.database.read() as connection:
@@ -131,6 +148,7 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; put a TLS proxy before any other.")
     ] = "127.0.0.1",
+    high_water: HighWaterFile = None,
     json: Json = False,
 ) -> None:
     """Answer calls until stopped. Prints no call and no address of a caller."""
@@ -141,7 +159,7 @@ def serve(
     from clients.keyholder.retention import HourlyPurge
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    holder = _open(directory)
+    holder = _open(directory, high_water)
     show(
         {"holder_id": holder.keys.holder_id, "host": host, "port": port},
         f"{holder.keys.holder_id} answers on {host}, port {port}, until it is stopped.",
@@ -164,11 +182,11 @@ def serve(
 
 
 @app.command("purge")
-def purge(directory: Folder, json: Json = False) -> None:
+def purge(directory: Folder, high_water: HighWaterFile = None, json: Json = False) -> None:
     """Erase now the shares of series whose retention is over; `serve` does so at start and then once an hour."""
     from clients.keyholder import retention
 
-    holder = _open(directory)
+    holder = _open(directory, high_water)
     try:
         purged = retention.purge(holder)
     finally:
@@ -177,10 +195,49 @@ def purge(directory: Folder, json: Json = False) -> None:
     show({"series": purged.series, "calls": purged.calls}, words, as_json=json)
 
 
+@app.command("accept-restore")
+def accept_restore(
+    directory: Folder,
+    size: Annotated[int, typer.Option(min=0, help="How many entries the log in this folder has.")],
+    reason: Annotated[str, typer.Option(help="Why entries are lost, in a sentence; it is signed and kept.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the signed statement there, to hand to auditors."),
+    ] = None,
+    high_water: HighWaterFile = None,
+    json: Json = False,
+) -> None:
+    """Go on from an older copy of the folder: sign and log that the entries since are lost.
+
+    Permits that were given before now are refused from then on, unless the copy knows them."""
+    from clients.keyholder import restoring
+
+    holder = open_unmarked(directory, clock, random_bytes, passphrase(), high_water)
+    try:
+        signed = restoring.accept_restore(holder, size, reason)
+    finally:
+        holder.close()
+    if out is not None:
+        write_output(out, signed.document + "\n")
+    said = signed.payload
+    show(
+        {
+            "marked_size": said.marked_size,
+            "restored_size": said.restored_size,
+            "accepted_at": said.accepted_at,
+            "statement": signed.document,
+        },
+        f"Logged as entry {said.restored_size}. Tell the members of each space, and an auditor: shares of series that "
+        "were\nwithdrawn since are in this copy, so the withdrawals must be sent again once the service runs; "
+        "and what\napprovers refused or took back since must be told again.",
+        as_json=json,
+    )
+
+
 @app.command("status")
-def status(directory: Folder, json: Json = False) -> None:
+def status(directory: Folder, high_water: HighWaterFile = None, json: Json = False) -> None:
     """What is pinned, in force and held; and whether a broker's log was found to have forked."""
-    holder = _open(directory)
+    holder = _open(directory, high_water)
     try:
         found = _status(holder)
     finally:
@@ -221,5 +278,5 @@ def _words(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def _open(directory: Path) -> KeyHolder:
-    return open_key_holder(directory, clock, random_bytes, passphrase())
+def _open(directory: Path, high_water: Path | None) -> KeyHolder:
+    return open_key_holder(directory, clock, random_bytes, passphrase(), high_water)

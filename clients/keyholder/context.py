@@ -9,10 +9,12 @@ from pathlib import Path
 
 from broker.protocol.errors import NarrowgateError
 from broker.protocol.messages.base import RandomBytes
+from clients.keyholder.high_water import HighWater, beside
 from clients.keyholder.keys import HolderKeys, open_keys
 from clients.keyholder.own_log import OwnLog
 from clients.keyholder.pinning import BundleShelf
 from clients.keyholder.store.database import Database
+from clients.keyholder.store.log import SqlLogStorage
 
 DATABASE_FILE = "keyholder.sqlite"
 
@@ -40,7 +42,9 @@ class TooLarge(NarrowgateError):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who signed a call: a member or approver of a pinned space, by key. What it may do, each step checks."""
+    """Who signed a call, by key: a member or approver of a pinned space, or the contributor of a series accepted here.
+
+    What it may do, each step checks."""
 
     kid: str
     signing_key: bytes
@@ -53,6 +57,7 @@ class KeyHolder:
     keys: HolderKeys
     database: Database
     log: OwnLog
+    high_water: HighWater = field(repr=False)
     shelf: BundleShelf = field(repr=False)
     clock: Clock = field(repr=False)
     random_bytes: RandomBytes = field(repr=False)
@@ -63,19 +68,45 @@ class KeyHolder:
 
 
 def open_key_holder(
-    directory: Path, clock: Clock, random_bytes: RandomBytes, passphrase: str | None = None
+    directory: Path,
+    clock: Clock,
+    random_bytes: RandomBytes,
+    passphrase: str | None = None,
+    high_water: Path | None = None,
 ) -> KeyHolder:
-    """Open a key holder's folder and check its own log from the first leaf on.
+    """Open a key holder's folder, check its own log from the first leaf on, and that it is no older than its mark.
+
+    Args:
+        high_water: the file of the mark; None for the one beside the folder.
 
     Raises NotFound, BadInput or VerificationFailed as `keys.open_keys`, Conflict if it runs already, Unavailable if
-    its log is damaged."""
+    its log is damaged, VerificationFailed if the folder is an old copy."""
+    holder = open_unmarked(directory, clock, random_bytes, passphrase, high_water)
+    try:
+        with holder.database.read() as connection:
+            holder.high_water.check(SqlLogStorage(connection))
+    except BaseException:
+        holder.close()
+        raise
+    return holder
+
+
+def open_unmarked(
+    directory: Path,
+    clock: Clock,
+    random_bytes: RandomBytes,
+    passphrase: str | None = None,
+    high_water: Path | None = None,
+) -> KeyHolder:
+    """As `open_key_holder`, the mark not looked at: only to accept a restore."""
     keys = open_keys(directory, passphrase)
     log = OwnLog(keys.log_origin, keys.log_key, keys.signing_key, random_bytes)
-    database = Database(directory / DATABASE_FILE)
+    mark = HighWater(high_water or beside(directory), keys.log_origin)
+    database = Database(directory / DATABASE_FILE, mark.rise)
     try:
         with database.read() as connection:
             log.start(connection)
     except BaseException:
         database.close()
         raise
-    return KeyHolder(keys, database, log, BundleShelf(directory), clock, random_bytes)
+    return KeyHolder(keys, database, log, mark, BundleShelf(directory), clock, random_bytes)

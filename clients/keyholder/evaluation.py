@@ -30,6 +30,7 @@ from clients.keyholder.held import HeldSeries, held_contributors, held_series, o
 from clients.keyholder.own_knowledge import OwnKnowledge
 from clients.keyholder.own_log import Evaluated
 from clients.keyholder.pinning import active_bundle, pinned_spaces
+from clients.keyholder.restoring import check_given_since
 from clients.keyholder.self_test import wire_chunk
 from clients.keyholder.store import permits
 from clients.keyholder.store.database import Connection
@@ -147,6 +148,7 @@ def _use_permit(connection: Connection, cleared: Cleared, now: int) -> None:
         if used.terms_digest != digest:
             raise Conflict("This permit was used here with other terms. It is refused; tell an auditor.")
         return
+    check_given_since(connection, terms)
     identifiers = sum(batch.identifiers for batch in terms.batches)
     since = now - BUDGET_SECONDS
     before = permits.charged_since(connection, terms.space_id, terms.requester, since)

@@ -7,7 +7,6 @@ wrapped to one-time prekeys instead (`clients.keyholder.prekeys`). Secrets have 
 It draws no key after `create_keys`: a holder whose keys are lost takes part anew under another name.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +35,7 @@ from broker.protocol.messages.base import (
 )
 from broker.protocol.messages.parties import Enrolment, Origin
 from broker.protocol.messages.vocabulary import Role
+from clients.keyholder.durable_file import write_durably
 from clients.keyholder.store.sealing import STORAGE_KEY_BYTES, StorageKey
 
 KEY_FILE = "keys.json"
@@ -125,9 +125,9 @@ def create_keys(
     )
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory.chmod(0o700)
-    _write(directory / ENROLMENT_FILE, documents.sign(enrolment, keys.signing_key).document.encode())
+    write_durably(directory / ENROLMENT_FILE, documents.sign(enrolment, keys.signing_key).document.encode())
     # Last: a folder without keys.json is one whose making was cut short, and may be made again.
-    _write(directory / KEY_FILE, encode(stored))
+    write_durably(directory / KEY_FILE, encode(stored))
     return keys
 
 
@@ -191,19 +191,3 @@ def _stretch(passphrase: str, salt: bytes, log2_n: int) -> ChaCha20Poly1305:
 
 def _context(holder_id: str) -> bytes:
     return b"narrowgate/v1/keyholder-keys\x00" + holder_id.encode()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not there: written beside, synced, renamed, folder synced."""
-    temporary = path.with_name(f".{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

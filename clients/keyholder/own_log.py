@@ -18,6 +18,7 @@ from broker.protocol.messages.evaluation import Quorum
 from broker.protocol.messages.log import LeafPage
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.translog import log as translog
+from broker.translog.storage import Head
 from broker.translog.verify import rederive
 from clients.keyholder.store.database import Connection
 from clients.keyholder.store.log import SqlLogStorage, store_record
@@ -87,6 +88,17 @@ class ShareExpired(Message):
     retain_until: Seconds
 
 
+class LogRestored(Message):
+    """RESTORE_ACCEPTED: the operator went on from an older copy; the signed statement says what is missing.
+
+    `marked_size` is how many entries the log had, None when the mark outside the folder was lost too."""
+
+    v: Literal[1] = 1
+    marked_size: Count | None
+    restored_size: Count
+    document_digest: Bytes32
+
+
 class OwnLog:
     """The log of one key holder."""
 
@@ -101,13 +113,14 @@ class OwnLog:
         self._keys = (log_key, signing_key)
         self._random_bytes = random_bytes
 
-    def start(self, connection: Connection) -> None:
+    def start(self, connection: Connection) -> Head:
         """Derive the whole log again. Raises Unavailable if it is damaged: the holder must not serve."""
         try:
-            rederive(SqlLogStorage(connection))
+            return rederive(SqlLogStorage(connection))
         except VerificationFailed as error:
             raise Unavailable(
-                "The key holder's own log is damaged, so nothing is served. Keep the folder as evidence."
+                "The key holder's own log is damaged, so nothing is served. Keep the folder as evidence, and put the "
+                "newest backup back."
             ) from error
 
     def append(self, connection: Connection, kind: RecordKind, record: Message, now: int) -> int:

@@ -9,7 +9,6 @@ from typing import Any
 
 from broker.protocol import documents
 from broker.protocol.errors import NarrowgateError
-from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.evaluation import Consistency, EvaluationAnswer, EvaluationCall
 from broker.protocol.messages.log import ConsistencyPath
 from broker.protocol.messages.requests import (
@@ -18,6 +17,7 @@ from broker.protocol.messages.requests import (
     Request,
     RequestSubmission,
     TokenList,
+    TokensAnswered,
     TokenSubmission,
 )
 from clients.request_folder import RequestFolder
@@ -114,7 +114,7 @@ def tokens_for(world: World, papers: Papers, tokens: Iterable[bytes]) -> TokenSu
 def send_tokens(world: World, papers: Papers, submission: TokenSubmission, name: str = POLICE) -> str:
     """Send tokens to the broker. Returns the disclosure's document; raises what the broker answers."""
     url = f"{BROKER}/v1/requests/{papers.request.payload.request_id.hex()}/tokens"
-    return world.caller(name).post(url, submission, DocumentMessage).document
+    return world.caller(name).post(url, submission, TokensAnswered).document or ""
 
 
 def assert_all_answer(outcomes: Outcomes) -> None:

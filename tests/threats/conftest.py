@@ -1,10 +1,11 @@
-"""Worlds for the threats: one that most tests share, and a fresh one for those that break something."""
+"""Worlds for the threats on both databases: one that most tests share, a fresh one for those that break something."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.databases import Databases
 from tests.threats import climbing
 from tests.world import World
 
@@ -12,11 +13,11 @@ Build = Callable[[Path], World]
 
 
 @pytest.fixture(scope="session")
-def build() -> Build:
+def build(databases: Databases) -> Build:
     """Makes a world in which phone(0) to phone(19) are deposited, by three contributors."""
 
     def deposited(folder: Path) -> World:
-        world = World(folder)
+        world = World(folder, databases.new(folder))
         world.deposit("company-1", range(10))
         world.deposit("company-2", range(5, 15))
         world.deposit("ngo-1", range(12, 20))

@@ -8,7 +8,6 @@ and evaluates nothing.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from broker.protocol.messages.approvals import Approval
 from broker.protocol.messages.base import decode
 from broker.protocol.messages.evaluation import EvaluationAnswer, EvaluationCall
 from broker.protocol.messages.ladder import ContributorRelease, Selection
+from broker.protocol.messages.log import LogProof
 from broker.protocol.messages.requests import Admission, Disclosure, Permit, PermitSeries, Request
 from broker.protocol.messages.vocabulary import ContributorAnswer, Outcome, RecordKind, Tier
 from broker.store import requests as request_rows
@@ -367,9 +367,14 @@ def test_a_disclosure_that_does_not_stand_in_the_log_is_no_step(world: World, ho
     given = climbing.recorded(world, honest)
     later = documents.verify(Permit, given.permit, world.space.broker_signing_key).payload.proof
     for proof in (_proof(world, 0), later):
-        change = {"proof": proof}
-        forged = climbing.step_with(world, sources, partial(Disclosure.model_copy, update=change))
-        again = given if proof is later else climbing.recorded(world, replace(honest, earlier=(forged, hits)))
+
+        def elsewhere(told: Disclosure, proof: LogProof = proof) -> Disclosure:
+            return told.model_copy(update={"proof": proof})
+
+        forged = climbing.step_with(world, sources, elsewhere)
+        again = climbing.recorded(world, replace(honest, earlier=(forged, hits)))
+        if proof is later:
+            again = given
         refused(world, again, VerificationFailed, "does not stand in the log before", earlier=(forged, hits))
 
 

@@ -105,7 +105,7 @@ def answers_to(climbed: Climbed, name: str) -> dict[str, bytes]:
     found = {}
     for url in urls:
         before = len(world.wire.passed)
-        with suppress(NarrowgateError):  # of another type, or refused: what counts is what came
+        with suppress(NarrowgateError):  # another type, or a refusal: what counts is what came
             world.caller(name).get(url, Nothing)
         found[url] = b"".join(each.answer.body for each in world.wire.passed[before:])
     return found

@@ -12,12 +12,13 @@ from broker.protocol.messages.vocabulary import Authority, PayloadCategory, Tier
 from broker.store import ledger
 from clients.answers import AnswerAwaited
 from clients.remote import RefusedByGate
+from clients.request_folder import Answer, RequestFolder
 from tests import gate_world
 from tests.world import NOW, PLAINTEXT, World, phone
 
 PAYLOAD: dict[str, Any] = {"highest_tier": Tier.PAYLOAD, "payload_category": PayloadCategory.SUBSCRIBER}
 DAY_SECONDS = 86_400
-NOBODY_INDEPENDENT = {"basis": gate_world.basis(validated_by=Authority.NONE)}
+NOBODY_INDEPENDENT: dict[str, Any] = {"basis": gate_world.basis(validated_by=Authority.NONE)}
 """A production order that a prosecutor issued and no judge looked at."""
 
 
@@ -115,7 +116,7 @@ def test_what_an_ngo_refuses_stays_closed_and_the_others_records_leave(world: Wo
 
 def test_silence_refuses_when_its_time_is_over(own_world: World) -> None:
     sources = own_world.climb(own_world.ask([phone(18)]).request_id)
-    long = {"basis": gate_world.basis(valid_until=own_world.now + 30 * DAY_SECONDS)}
+    long: dict[str, Any] = {"basis": gate_world.basis(valid_until=own_world.now + 30 * DAY_SECONDS)}
     with pytest.raises(AnswerAwaited) as caught:
         own_world.climb(sources.request_id, **long)
     own_world.now = caught.value.waiting.until_at
@@ -182,6 +183,42 @@ def test_a_crowded_result_leaves_once_a_judge_looked(own_world: World) -> None:
     looked = own_world.approvals(prepared.request, finding, "judge-1")
     answer = own_world.requester().run(prepared.request_id, [finding], looked)
     assert (answer.tier, len(answer.hits)) == (Tier.HITS, 30)
+
+
+def test_an_emergency_owes_a_review_and_without_it_the_route_is_closed(own_world: World) -> None:
+    def ask(number: int) -> Answer:
+        paper = gate_world.emergency_basis(valid_until=own_world.now + 90 * DAY_SECONDS)
+        return own_world.ask([phone(number)], answers={"threat_to_life": True}, basis=paper)
+
+    hits = ask(3)
+    sources = own_world.climb(
+        hits.request_id,
+        by=("supervisor-1",),
+        answers={"threat_to_life": True},
+        basis=gate_world.emergency_basis(),
+    )
+    assert sources.tier is Tier.SOURCES
+    own_world.now += 14 * DAY_SECONDS + 1
+    with pytest.raises(RefusedByGate) as caught:
+        ask(4)
+    assert caught.value.rules == ("L11",)
+    for owed in (hits, sources):
+        folder = RequestFolder(own_world.homes["unit-1"].vault, owed.request_id)
+        judge = own_world.approver("judge-1")
+        judge.review(judge.read(folder.document, folder.findings()), True, "A life was in danger.")
+    assert ask(4).hits == (phone(4),)
+
+
+def test_an_emergency_found_not_justified_closes_the_route(own_world: World) -> None:
+    emergency: dict[str, Any] = {"basis": gate_world.emergency_basis()}
+    hits = own_world.ask([phone(3)], answers={"threat_to_life": True}, **emergency)
+    folder = RequestFolder(own_world.homes["unit-1"].vault, hits.request_id)
+    reviewer = own_world.approver("reviewer-1")
+    reviewer.review(reviewer.read(folder.document, folder.findings()), False, "Nobody was in danger.")
+    own_world.now += 1
+    with pytest.raises(RefusedByGate) as caught:
+        own_world.ask([phone(4)], answers={"threat_to_life": True}, **emergency)
+    assert caught.value.rules == ("L11",)
 
 
 def newest_ask(world: World) -> ReleaseAsk:

@@ -3,11 +3,11 @@
 Rule: leaves may be public, records are for auditors only and lie beside the log (AUDIT 1).
 """
 
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from broker.protocol.messages.base import Blob, Bytes32, Count, Message
+from broker.protocol.messages.base import Blob, Bytes32, Count, Message, Seconds, Slug
 
 
 class LogProof(Message):
@@ -55,3 +55,18 @@ class ConsistencyPath(Message):
     old_size: Count
     new_size: Count
     path: tuple[Bytes32, ...]
+
+
+class RestoreAccepted(Message):
+    """A key holder's operator knows that entries of its own log are lost, and goes on from an older copy."""
+
+    TYP: ClassVar[str] = "restore-accepted"
+    v: Literal[1] = 1
+    holder_id: Slug
+    marked_size: Count | None
+    """How many entries the log had, by the mark outside the folder; None when the mark was lost as well."""
+    marked_root: Bytes32 | None
+    restored_size: Count
+    restored_root: Bytes32
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=4000)]
+    accepted_at: Seconds

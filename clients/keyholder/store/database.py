@@ -2,36 +2,46 @@
 
 Rule: SQLite with WAL, synchronous=FULL and secure_delete; one process owns the file, a second is refused. Before each
 transaction and commit the open files are compared with those of that name (device and inode), since writes to a
-deleted file still "succeed". After a fault nothing more is read or written. It holds no query.
+deleted file still "succeed". After each commit the head of the log is told to who marks it outside (`high_water`), and
+only then does `write` return. After a fault nothing more is read or written. It holds no query.
 """
 
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, IntegrityError, SQLAlchemyError
 
 from broker.protocol.errors import Conflict, Unavailable
+from broker.translog.storage import Head
+from clients.keyholder.store.log import SqlLogStorage
 from clients.keyholder.store.tables import METADATA
 
 __all__ = ["Connection", "Database"]
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 _FAILED = "The key holder's database failed earlier, so nothing is evaluated now. Restart the service."
+_DAMAGED = "The key holder's database file is damaged or cut short. Keep it, and put the newest backup back."
 _REPLACED = "The key holder's database file was replaced. Nothing more is recorded or evaluated."
 
 
 class Database:
     """One open database file. `read` and `write` give connections inside a transaction."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the database at `path`. Raises Conflict when another process owns it."""
+    def __init__(self, path: Path, committed: Callable[[Head], None] = lambda head: None) -> None:
+        """Open or make the database at `path`.
+
+        Args:
+            committed: given the log's head after each commit, before `write` returns; what it raises, `write` raises.
+
+        Raises Conflict when another process owns the file, Unavailable when it is damaged."""
         self.path = path
+        self._committed = committed
         self._lock_file = _own_file(path)
         self._write_lock = threading.Lock()
         self._failed = False
@@ -43,9 +53,14 @@ class Database:
         event.listen(self._engine, "begin", _begin)
         # One connection stays open for good: the last one to close would delete the write-ahead log, and then its
         # inode could not be told from that of a file put in its place.
-        self._keeper = self._engine.connect()
-        METADATA.create_all(self._keeper)
-        self._keeper.commit()
+        try:
+            self._keeper = self._engine.connect()
+            METADATA.create_all(self._keeper)
+            self._keeper.commit()
+        except DatabaseError as error:
+            self._engine.dispose()
+            os.close(self._lock_file)
+            raise Unavailable(_DAMAGED) from error
         self._identity = self._found()
 
     @contextmanager
@@ -74,17 +89,27 @@ class Database:
                     transaction = connection.begin()
                     try:
                         yield connection
+                        head = SqlLogStorage(connection).head()
                         self._check_same_files()
                         transaction.commit()
                     except BaseException:
                         transaction.rollback()
                         raise
+                self._tell(head)
             except IntegrityError as error:
                 raise Conflict("Another call wrote this first. Ask for the current state.") from error
             except SQLAlchemyError as error:
                 # One process owns the file, so a failed statement is a full or failing disk.
                 self._failed = True
                 raise Unavailable("The step could not be recorded, so it was not taken.") from error
+
+    def _tell(self, head: Head) -> None:
+        try:
+            self._committed(head)
+        except BaseException:
+            # What was committed stands, and its answer must not leave.
+            self._failed = True
+            raise
 
     def empty_wal(self) -> None:
         """Move the write-ahead log into the database file and truncate it, so that deleted rows are gone from both.

@@ -144,6 +144,16 @@ forks = Table(
     Column("found_at", BigInteger, nullable=False),
 )
 
+# --- what the operator said of lost entries ---
+# While there is a row, permits given before its time are refused unless they are known: they may have been used.
+restores = Table(
+    "restores",
+    METADATA,
+    Column("log_index", BigInteger, primary_key=True, autoincrement=False),  # of RESTORE_ACCEPTED
+    Column("document", Text, nullable=False),
+    Column("accepted_at", BigInteger, nullable=False),
+)
+
 # --- calls ---
 nonces = Table(
     "nonces",

@@ -28,6 +28,7 @@ from tests.gate_world import (
     claims,
     deposit_facts,
     derived,
+    emergency_basis,
     party,
     release_facts,
     series,
@@ -60,12 +61,7 @@ def of_companies_in_the_country() -> AdmitFacts:
 
 def in_an_emergency(**changes: Any) -> AdmitFacts:
     """A verified threat to life, on 18 USC 2702."""
-    paper = basis(
-        instrument="us_sca_2702_emergency",
-        issued_by=Authority.POLICE,
-        validated_by=Authority.NONE,
-        jurisdiction="US",
-    )
+    paper = emergency_basis()
     found = verified(basis=paper, **{"threat_to_life": True} | changes)
     return admit_facts(claims=claims(basis=paper), verified=found)
 

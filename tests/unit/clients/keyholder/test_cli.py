@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -128,3 +129,35 @@ def test_purge_erases_what_is_past_its_retention(world: World, monkeypatch: pyte
     monkeypatch.setattr("clients.keyholder.cli.clock", lambda: end)
     assert run("purge", folder)["series"] == 1
     assert run("status", folder)["series_held"] == 0
+
+
+def test_an_old_copy_serves_only_after_its_operator_said_that_entries_are_lost(
+    world: World, tmp_path: Path
+) -> None:
+    world.deliver(world.deal())
+    world.holder.close()
+    folder = world.directory / HOLDER_IDS[0]
+    shutil.copytree(folder, tmp_path / "backup")
+    world.start(HOLDER_IDS[0])
+    world.deliver(world.deal())
+    world.holder.close()
+    world.holders.clear()
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "backup", folder)
+
+    told = run("status", folder, code=4)
+    assert "had 2 entries and now has 1" in told["detail"]
+    reason = ("--reason", "The disk failed; the newest backup is of last night.")
+    assert run("accept-restore", folder, "--size", 2, *reason, code=6)["problem"] == "bad-input"
+    said = run("accept-restore", folder, "--size", 1, *reason, "--out", tmp_path / "restore.jws")
+    assert (said["marked_size"], said["restored_size"]) == (2, 1)
+    assert (tmp_path / "restore.jws").read_text().strip() == said["statement"]
+    assert run("status", folder)["log_entries"] == 2
+    assert run("accept-restore", folder, "--size", 2, *reason, code=6)["problem"] == "conflict"
+
+
+def test_the_mark_is_kept_where_the_operator_says(stopped: World, tmp_path: Path) -> None:
+    folder = stopped.directory / HOLDER_IDS[0]
+    elsewhere = tmp_path / "other-disk.mark"
+    assert run("status", folder, "--high-water", elsewhere)["log_entries"] == 0
+    assert elsewhere.exists()
