@@ -56,7 +56,7 @@ class RecordKeys:
         for sheet in opening.sheets:
             batch = batches[sheet.identifier_type]
             places = range(len(batch.identifiers))
-            opened = _finalize(batch, kept_elements(folder, sheet.handle, places))
+            opened = finalize(batch, kept_elements(folder, sheet.handle, places))
             for place, y_open in enumerate(opened):
                 y_match = matched[sheet.series_id][place]
                 for verified in opening.records:
@@ -92,7 +92,7 @@ class RecordKeys:
             batch = batches[series.identifier_type]
             place = {text: index for index, text in enumerate(places[series.identifier_type])}
             indices = [place[text] for text in batch.identifiers]
-            found[series.series_id] = _finalize(batch, kept_elements(first, series.handle, indices))
+            found[series.series_id] = finalize(batch, kept_elements(first, series.handle, indices))
         return found
 
 
@@ -129,7 +129,7 @@ def kept_elements(folder: RequestFolder, handle: bytes, indices: Sequence[int]) 
     return quorum.combine(chosen, members)
 
 
-def _finalize(batch: PlannedBatch, elements: Sequence[bytes]) -> list[bytes]:
+def finalize(batch: PlannedBatch, elements: Sequence[bytes]) -> list[bytes]:
     """The outputs of a batch from its evaluated elements, 64 bytes each."""
     hashes = [
         batch.hashes[at : at + tokens.SALTED_HASH_BYTES]

@@ -20,7 +20,7 @@ from broker.protocol.messages.vocabulary import Tier
 from broker.store import deposits as deposit_rows
 from broker.store import ledger
 from clients.keyholder.held import held_series
-from clients.payloads import _finalize, _kept_elements
+from clients.record_keys import finalize, kept_elements
 from clients.request_folder import PlannedBatch, RequestFolder, Tokens
 from clients.series_folder import SeriesFolder
 from tests.threats.climbing import Climbed
@@ -97,7 +97,7 @@ def outputs(climbed: Climbed, request_id: bytes, of: bytes) -> set[bytes]:
     found: set[bytes] = set()
     for series in terms.series:
         every = list(range(len(batch.identifiers)))
-        found |= set(_finalize(batch, _kept_elements(folder, series.handle, every)))
+        found |= set(finalize(batch, kept_elements(folder, series.handle, every)))
     return found
 
 
@@ -162,7 +162,7 @@ def partial_outputs(world: World, batch: PlannedBatch, points: list[bytes] | tup
                 chunks = quorum.evaluate_share(
                     held.shares.open, held.manifest.commitments_open, members, points, world.random("cheat")
                 )
-                made |= set(_finalize(batch, [one for chunk in chunks for one in chunk.elements]))
+                made |= set(finalize(batch, [one for chunk in chunks for one in chunk.elements]))
     return made
 
 
