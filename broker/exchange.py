@@ -301,7 +301,7 @@ def _disclose(
     )
     entry = broker.audit.append(connection, RecordKind.RELEASED, record, now)
     rows.advance(connection, request_id, rows.RELEASING, rows.RELEASED, entry.proof.index)
-    rows.keep_disclosure(connection, terms.permit_id, encode(answer))
+    permits.keep_answer(connection, terms.permit_id, answer, release.matches)
     if EMERGENCY in decided.decision.rules:
         review_days = broker.bundle.limits.emergency_review_days
         ledger.owe_review(connection, request_id, now + review_days * DAY_SECONDS)

@@ -14,11 +14,12 @@ from broker.admission import Candidate, Filed, read_again
 from broker.audit.log import Receipt
 from broker.context import Broker
 from broker.gate.decision import Decision
-from broker.matching.evidence import Admitted, TokenSet
+from broker.matching.evidence import Admitted, Matches, TokenSet
 from broker.protocol import wrapping
 from broker.protocol.documents import Signed, sign, verify
 from broker.protocol.errors import Conflict, NotFound, NotPermitted, Unavailable
 from broker.protocol.messages.base import decode, encode
+from broker.protocol.messages.ladder import ReleasedRecord
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import (
     Admission,
@@ -36,6 +37,7 @@ from broker.protocol.messages.vocabulary import NAMES_CONTRIBUTORS
 from broker.refusals import GateRefusal, Told
 from broker.registry import Caller, load_space, member_of
 from broker.store import matches as match_rows
+from broker.store import releases
 from broker.store import requests as rows
 from broker.store.database import Connection
 
@@ -171,8 +173,9 @@ def held_permit(broker: Broker, connection: Connection, caller: Caller, request_
 
 
 def selectable(connection: Connection, held: Held) -> frozenset[tuple[bytes, bytes]] | None:
-    """The (deposit_id, token) pairs a higher tier may select from, None for a request that selects nothing."""
-    if not held.selects:
+    """The (deposit_id, token) pairs a higher tier may select from; None for a request that selects nothing, or whose
+    one token set was recorded before: it was within them then, and some may be gone."""
+    if not held.selects or held.permit.token_root is not None:
         return None
     earlier = held.filed.earlier
     return frozenset() if earlier is None else match_rows.kept_named(connection, earlier.permit_id)
@@ -224,8 +227,34 @@ def _answer_of(
     if request.state == rows.FAILED:
         return GateRefusal(read_told(permit.disclosure), broker.audit.receipt(connection, request.log_index))
     answer = decode(TokensAnswered, permit.disclosure)
-    verify(Disclosure, answer.document or "", broker.keys.signing_public)
-    return answer
+    told = verify(Disclosure, answer.document or "", broker.keys.signing_public).payload
+    if answer.opening is None:
+        return answer
+    records = tuple(
+        decode(ReleasedRecord, body) for body in releases.records_of(connection, permit.permit_id)
+    )
+    if len(records) != len(told.records):
+        raise Unavailable(
+            "Records of this answer were taken back since it was given, so it cannot be given again. Go on with what "
+            "you have of it, or file a new request."
+        )
+    return answer.model_copy(update={"opening": answer.opening.model_copy(update={"records": records})})
+
+
+def keep_answer(connection: Connection, permit_id: bytes, answer: TokensAnswered, matches: Matches) -> None:
+    """Keep an answer for a retry; released records in rows of their own, which go with their deposit."""
+    if answer.opening is None:
+        rows.keep_disclosure(connection, permit_id, encode(answer))
+        return
+    numbers = {each.deposit_id: each.deposit_number for each in matches.deposits}
+    records = answer.opening.records
+    kept = answer.model_copy(update={"opening": answer.opening.model_copy(update={"records": ()})})
+    rows.keep_disclosure(connection, permit_id, encode(kept))
+    releases.keep_records(
+        connection,
+        permit_id,
+        [releases.StoredRelease(numbers[each.deposit_id], each.token, encode(each)) for each in records],
+    )
 
 
 def write_told(told: Told) -> bytes:

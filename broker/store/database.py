@@ -139,7 +139,7 @@ class Database:
         """Let deleted rows be gone from the database's files. Raises Unavailable when somebody is in the way.
 
         SQLite's write-ahead log is moved into the database file and truncated. PostgreSQL's is the server's own; there
-        the kept matches are written anew, and the empty partitions of deposits that are gone are dropped."""
+        kept matches and released records are written anew, and empty partitions of deposits that are gone dropped."""
         if not self.is_sqlite:
             self._tidy_postgresql()
             return
@@ -160,7 +160,8 @@ class Database:
         try:
             with self.write() as connection:
                 partitions.wait_at_most(connection, "5s")
-                partitions.write_anew(connection, "matches")
+                for table in ("matches", "released_records"):
+                    partitions.write_anew(connection, table)
         except Unavailable as error:
             raise Unavailable(
                 "The deleted rows are still in the database's files. Repeat the call."

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from broker.protocol.messages.deposits import Record
-from broker.store import locks, partitions
+from broker.store import locks, partitions, releases
 from broker.store.tables import batches, deposit_refusals, deposits, matches, records
 
 LIVE_STATES = ("admitted", "complete", "serving")
@@ -199,6 +199,7 @@ def erase(connection: Connection, deposit_number: int, state: str) -> int | None
         return None
     for table in (matches, batches):
         connection.execute(delete(table).where(table.c.deposit_number == deposit_number))
+    releases.forget_deposit(connection, deposit_number)
     if partitions.in_use(connection):
         return partitions.empty(connection, deposit_number)
     return connection.execute(delete(records).where(records.c.deposit_number == deposit_number)).rowcount
@@ -226,6 +227,7 @@ def erase_records(connection: Connection, deposit_number: int, tokens: Sequence[
                 delete(table).where(table.c.deposit_number == deposit_number, table.c.token.in_(chunk))
             )
         erased += deleted.rowcount
+        releases.forget_records(connection, deposit_number, chunk)
     return erased
 
 

@@ -4,12 +4,12 @@ Rule: an ask and an answer are each written in the transaction that logs them. I
 time limit but the one in the row.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from broker.store.tables import deposits, permits, release_asks, requests
+from broker.store.tables import deposits, permits, release_asks, released_records, requests
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,15 @@ class StoredAsk:
     until_at: int
     answer: str | None = None
     answered_index: int | None = None
+
+
+@dataclass(frozen=True)
+class StoredRelease:
+    """One record that was released; `body` is it as it goes over the wire, still sealed."""
+
+    deposit_number: int
+    token: bytes = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,38 @@ def of_contributor(connection: Connection, contributor: str, limit: int) -> tupl
     return tuple(
         AskedOf(StoredAsk(**{name: row._mapping[name] for name in names}), row.deposit_id, row.request_id)
         for row in connection.execute(query)
+    )
+
+
+def keep_records(connection: Connection, permit_id: bytes, released: Sequence[StoredRelease]) -> None:
+    """Keep what was released under a permit, in the order of its answer."""
+    rows = [
+        {"permit_id": permit_id, "position": position, **vars(each)} for position, each in enumerate(released)
+    ]
+    if rows:
+        connection.execute(insert(released_records), rows)
+
+
+def records_of(connection: Connection, permit_id: bytes) -> tuple[bytes, ...]:
+    """The records released under a permit as they go over the wire, in order; fewer once some were taken back."""
+    query = select(released_records.c.body).where(released_records.c.permit_id == permit_id)
+    return tuple(connection.execute(query.order_by(released_records.c.position)).scalars())
+
+
+def forget_deposit(connection: Connection, deposit_number: int) -> None:
+    """Delete what was released of a deposit, and which of its tokens were asked for."""
+    connection.execute(delete(released_records).where(released_records.c.deposit_number == deposit_number))
+    connection.execute(
+        update(release_asks).where(release_asks.c.deposit_number == deposit_number).values(tokens=b"")
+    )
+
+
+def forget_records(connection: Connection, deposit_number: int, tokens: Sequence[bytes]) -> None:
+    """Delete what was released of these records; at most 500 tokens."""
+    connection.execute(
+        delete(released_records).where(
+            released_records.c.deposit_number == deposit_number, released_records.c.token.in_(tokens)
+        )
     )
 
 

@@ -6,13 +6,23 @@ Whether a time is over, the caller says with `now`.
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, exists, select
+from sqlalchemy import Connection, delete, exists, select, update
 
 from broker.store import calls
 from broker.store.deposits import LIVE_STATES, StoredDeposit
-from broker.store.requests import RELEASING
+from broker.store.requests import FAILED, RELEASED, RELEASING
 from broker.store.series import SERVING_STATES, StoredSeries
-from broker.store.tables import deposits, idempotency_keys, matches, nonces, permits, requests, series
+from broker.store.tables import (
+    deposits,
+    idempotency_keys,
+    matches,
+    nonces,
+    permits,
+    release_asks,
+    released_records,
+    requests,
+    series,
+)
 
 
 @dataclass(frozen=True)
@@ -51,13 +61,17 @@ def expired_series(connection: Connection, now: int) -> tuple[StoredSeries, ...]
 
 
 def forget(connection: Connection, now: int, matches_until: int) -> Forgotten:
-    """Delete nonces and idempotency keys that are over at `now`, and the matched tokens of permits that ended at or
-    before `matches_until`, but for a release that a crash interrupted and that still goes on from them."""
+    """Delete nonces and idempotency keys that are over at `now`, and what matched, was released or was asked for under
+    permits that ended at or before `matches_until`, but for a release that a crash interrupted and still goes on."""
     ended = (
         select(permits.c.permit_id)
         .join(requests, requests.c.request_id == permits.c.request_id)
         .where(permits.c.expires_at <= matches_until, requests.c.state != RELEASING)
     )
     gone = connection.execute(delete(matches).where(matches.c.permit_id.in_(ended))).rowcount
+    connection.execute(delete(released_records).where(released_records.c.permit_id.in_(ended)))
+    # A contributor may still be waited for after its permit's end.
+    answered = ended.where(requests.c.state.in_((RELEASED, FAILED)))
+    connection.execute(update(release_asks).where(release_asks.c.permit_id.in_(answered)).values(tokens=b""))
     over = sum(calls.forget(connection, table, now) for table in (nonces, idempotency_keys))
     return Forgotten(gone, over)

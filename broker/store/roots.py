@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, insert, select, update
 
 from broker.protocol.messages.deposits import Record
-from broker.store import partitions
+from broker.store import partitions, releases
 from broker.store.tables import deposits, records, root_changes
 
 
@@ -57,6 +57,7 @@ def replace_records(connection: Connection, deposit_number: int, new: Iterable[R
             .values(record_version=version, sealed=sealed)
         )
         replaced += moved.rowcount
+        releases.forget_records(connection, deposit_number, [token])
     return replaced
 
 

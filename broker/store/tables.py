@@ -248,6 +248,17 @@ release_asks = Table(
     Column("answered_index", BigInteger),
 )
 
+# Sealed records that were released, until their answer needs no retry or they are taken back, whichever is first.
+released_records = Table(
+    "released_records",
+    METADATA,
+    Column("permit_id", LargeBinary(16), ForeignKey("permits.permit_id"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),  # in the answer
+    Column("deposit_number", _NUMBER, nullable=False, index=True),
+    Column("token", LargeBinary(16), nullable=False),
+    Column("body", LargeBinary, nullable=False),  # the record as it goes over the wire, still sealed
+)
+
 # What each requester used: identifiers asked, matches found, privacy loss of counts.
 ledger = Table(
     "ledger",

@@ -6,15 +6,18 @@ from typing import Any
 
 import pytest
 
-from broker.protocol.errors import BadInput, Conflict
-from broker.protocol.messages.ladder import ReleaseAsk
+from broker.protocol.errors import BadInput, Conflict, Unavailable
+from broker.protocol.messages.ladder import ReleaseAsk, ReleasedRecord
+from broker.protocol.messages.requests import TokensAnswered
 from broker.protocol.messages.vocabulary import Authority, PayloadCategory, Tier
 from broker.store import ledger
 from clients.answers import AnswerAwaited
+from clients.deposit_folder import all_deposits
 from clients.remote import RefusedByGate
 from clients.request_folder import Answer, RequestFolder
+from clients.taking_back import TakingBack
 from tests import gate_world
-from tests.world import NOW, PLAINTEXT, World, phone
+from tests.world import BROKER, NOW, PLAINTEXT, World, phone
 
 PAYLOAD: dict[str, Any] = {"highest_tier": Tier.PAYLOAD, "payload_category": PayloadCategory.SUBSCRIBER}
 DAY_SECONDS = 86_400
@@ -219,6 +222,40 @@ def test_an_emergency_found_not_justified_closes_the_route(own_world: World) -> 
     with pytest.raises(RefusedByGate) as caught:
         own_world.ask([phone(4)], answers={"threat_to_life": True}, **emergency)
     assert caught.value.rules == ("L11",)
+
+
+def test_what_was_released_goes_with_its_deposit_and_the_answer_cannot_be_given_again(
+    own_world: World,
+) -> None:
+    sources = own_world.climb(own_world.ask([phone(3)]).request_id)
+    payload = own_world.climb(sources.request_id)
+    (record,) = released(own_world, payload.request_id)
+    database = own_world.folder / "broker.sqlite3"
+    stored = [database, database.with_name(database.name + "-wal")]
+    assert any(record.sealed in each.read_bytes() for each in stored)
+    (deposit,) = all_deposits(own_world.homes["company-1"])
+    taking_back = TakingBack(
+        own_world.homes["company-1"],
+        own_world.caller("company-1"),
+        own_world.clock,
+        own_world.random("company-1"),
+    )
+    taking_back.withdraw_deposit(deposit.deposit_id, "The account was not its owner's.")
+    assert not any(record.sealed in each.read_bytes() for each in stored)
+    folder = RequestFolder(own_world.homes["unit-1"].vault, payload.request_id)
+    tokens = folder.tokens()
+    assert tokens is not None
+    with pytest.raises(Unavailable, match="taken back"):
+        own_world.caller("unit-1").post(
+            f"{BROKER}/v1/requests/{payload.request_id.hex()}/tokens", tokens.submission, TokensAnswered
+        )
+
+
+def released(world: World, request_id: bytes) -> tuple[ReleasedRecord, ...]:
+    """The sealed records that came with an answer."""
+    opening = RequestFolder(world.homes["unit-1"].vault, request_id).opening()
+    assert opening is not None
+    return opening.records
 
 
 def newest_ask(world: World) -> ReleaseAsk:

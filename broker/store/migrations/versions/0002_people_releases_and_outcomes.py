@@ -38,6 +38,19 @@ def upgrade() -> None:
     )
     op.create_index("ix_release_asks_contributor", "release_asks", ["contributor"])
     op.create_table(
+        "released_records",
+        sa.Column("permit_id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("deposit_number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("token", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["permit_id"], ["permits.permit_id"], name=op.f("fk_released_records_permit_id")
+        ),
+        sa.PrimaryKeyConstraint("permit_id", "position", name=op.f("pk_released_records")),
+    )
+    op.create_index("ix_released_records_deposit_number", "released_records", ["deposit_number"])
+    op.create_table(
         "askings",
         sa.Column(
             "entry", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
@@ -88,11 +101,13 @@ def upgrade() -> None:
     )
     if op.get_bind().dialect.name == "postgresql":
         # Statistics are samples: tokens that would outlive their rows.
-        op.execute("ALTER TABLE release_asks ALTER COLUMN tokens SET STATISTICS 0")
+        for table, column in (("release_asks", "tokens"), ("released_records", "token"), ("released_records", "body")):
+            op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} SET STATISTICS 0")
 
 
 def downgrade() -> None:
     """Undo this version."""
+    op.drop_table("released_records")
     op.drop_table("release_asks")
     op.drop_table("approver_statements")
     op.drop_table("outcome_reports")
