@@ -140,9 +140,7 @@ class LadderWorld(World):
     def run_dying(self, point: str, arguments: Sequence[str | Path]) -> None:
         """Run a command that dies at that point."""
         words = [sys.executable, "-m", "tests.integration.dying", point, *map(str, arguments)]
-        process = subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
-        )
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
         done = Background(process).finish()
         assert done.code == -9, f"the command did not come to its point: {done.errors}"
 
