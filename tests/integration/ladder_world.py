@@ -45,6 +45,9 @@ class LadderProcesses(MortalProcesses):
 
     approvers: tuple[str, ...] = ()
 
+    def __enter__(self) -> "LadderProcesses":
+        return self
+
     def run(self, role: str, arguments: Sequence[str | Path], expect: Sequence[int] = (0,)) -> Finished:
         """See `MortalProcesses.run`."""
         more = self.approvers if list(arguments[:2]) == ["space", "found"] else ()
