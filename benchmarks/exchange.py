@@ -22,7 +22,7 @@ from sqlalchemy import insert
 
 from broker.protocol import group, oprf, quorum, shares, tokens
 from broker.store.database import Database
-from broker.store.matches import held_tokens
+from broker.store.matches import held
 from broker.store.tables import METADATA, records
 
 IDENTIFIERS = 1_000
@@ -124,9 +124,10 @@ def _join(steps: Steps, series: Series, asked: list[bytes], size: int, folder: P
     rate = size / (time.perf_counter() - started)
     print(f"  {'broker: store the deposit, sorted':<52} {rate:9,.0f} records a second")
     with database.read() as connection:
-        held_tokens(connection, 1, sorted(asked))  # warm the page cache once, as a serving broker's is
-        found = steps.measure("broker: the join alone", lambda: held_tokens(connection, 1, sorted(asked)))
-    if set(found) != set(asked[:KNOWN]):
+        lists = {1: sorted(asked)}
+        held(connection, lists)  # warm the page cache once, as a serving broker's is
+        found = steps.measure("broker: the join alone", lambda: held(connection, lists))
+    if {match.token for match in found} != set(asked[:KNOWN]):
         raise SystemExit("The join found other tokens than were stored.")
     database.close()
 

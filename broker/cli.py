@@ -56,12 +56,19 @@ def init(
             help="Scheme, host and port under which clients call, such as https://broker.example.org"
         ),
     ] = "http://127.0.0.1:8470",
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            help="PostgreSQL instead of a file in the folder: postgresql+psycopg://USER@HOST:PORT/DATABASE, "
+            "without a password"
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a broker's folder with fresh keys; it starts nothing."""
     if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]{1,255}", public_origin):
         raise BadInput("--public-origin is a scheme, host and port, without a path.")
-    folder.create(directory, public_origin, os.urandom)
+    folder.create(directory, public_origin, os.urandom, database_url)
     described = folder.describe(directory).model_dump(mode="json")
     _show(
         described,

@@ -73,6 +73,11 @@ def _check_declaration(
         raise Conflict("The retention of the series is over. Open a new series.")
     if declaration.salt_id != manifest.salt_id:
         raise Conflict("The declaration names another salt than its series. Masked values would never match.")
+    if manifest.salt_id != space.salt_id:
+        raise Conflict(
+            "The space's salt was changed since the series was opened, so nobody would find this deposit. Withdraw it "
+            "and deposit the file anew, under a new series."
+        )
     if declaration.size_class != space.size_class:
         raise BadInput("The declaration's size class is not the space's.")
     if len(declaration.self_test_token) != TOKEN_BYTES:
@@ -137,7 +142,6 @@ def _record_decision(
             records_declared=declaration.records,
             records_stored=0,
             next_batch=0,
-            last_token=None,
             frontier=Frontier().to_bytes(),
             state="admitted",
             declared_at=now,

@@ -65,7 +65,7 @@ def put_batch(broker: Broker, caller: Caller, deposit_id: bytes, number: int, da
             raise Conflict("This deposit takes no more batches.")
         if number != deposit.next_batch:
             raise Conflict("Batches follow one another without a gap. Ask for the deposit's state.")
-        batch, frontier = _read_batch(deposit, data)
+        batch, frontier = _read_batch(deposit, rows.last_token(connection, deposit.deposit_number), data)
         return _state_of(rows.add_batch(connection, deposit, digest, batch, frontier.to_bytes()))
 
 
@@ -151,10 +151,9 @@ def own_deposit(connection: Connection, caller: Caller, deposit_id: bytes) -> ro
     return known
 
 
-def _read_batch(deposit: rows.StoredDeposit, data: bytes) -> tuple[list[Record], Frontier]:
-    """The batch's records and the tree grown by them. Raises BadInput."""
+def _read_batch(deposit: rows.StoredDeposit, last: bytes, data: bytes) -> tuple[list[Record], Frontier]:
+    """The batch's records, whose tokens go on from `last`, and the tree grown by them. Raises BadInput."""
     frontier = Frontier.from_bytes(deposit.frontier)
-    last = deposit.last_token or b""
     batch: list[Record] = []
     for record in decode_batch(data, deposit.size_class):
         if record.token <= last:

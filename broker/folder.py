@@ -8,9 +8,12 @@
 Rule: a file that exists is never written over, and a key file that others may read is refused. It opens no database.
 """
 
+import json
 import os
+import re
 from pathlib import Path
 from typing import Literal
+from urllib.parse import parse_qs, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -19,7 +22,7 @@ from broker.protocol.documents import key_identifier, public_bytes
 from broker.protocol.errors import BadInput, Conflict, NotPermitted
 from broker.protocol.messages.base import Bytes32, Message, Name, RandomBytes, decode, encode
 from broker.protocol.messages.parties import Origin
-from broker.settings import SETTINGS_FILE, Settings, load
+from broker.settings import DATABASE_URL, SETTINGS_FILE, Settings, load
 
 KEYS_FILE = "keys.json"
 OPERATOR_FILE = "operator.key"
@@ -59,8 +62,15 @@ class Description(Message):
     """Witnesses come with a later release: until then every broker is a trial."""
 
 
-def create(directory: Path, public_origin: str, random_bytes: RandomBytes) -> None:
-    """Make a broker's folder with fresh keys. Raises Conflict if it holds a broker already."""
+def create(
+    directory: Path, public_origin: str, random_bytes: RandomBytes, database_url: str | None = None
+) -> None:
+    """Make a broker's folder with fresh keys; without a database_url its database will lie in the folder.
+
+    Raises Conflict if it holds a broker already, or BadInput for a URL that is none or holds a password: the settings
+    file is no place for it."""
+    if database_url is not None:
+        _check_url(database_url)
     if any((directory / name).exists() for name in (KEYS_FILE, OPERATOR_FILE, SETTINGS_FILE)):
         raise Conflict("This folder holds a broker already. Choose another, or use the one that is there.")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,7 +79,7 @@ def create(directory: Path, public_origin: str, random_bytes: RandomBytes) -> No
     operator_key = public_bytes(Ed25519PrivateKey.from_private_bytes(operator_seed))
     settings = Settings(
         public_origin=public_origin,
-        database_url=f"sqlite:///{directory / DATABASE_FILE}",
+        database_url=database_url or f"sqlite:///{directory / DATABASE_FILE}",
         log_origin=f"{public_origin.partition('://')[2]}/log",
         operator_kid=key_identifier(operator_key),
         operator_key=operator_key.hex(),
@@ -83,7 +93,9 @@ def create(directory: Path, public_origin: str, random_bytes: RandomBytes) -> No
         f'log_origin = "{settings.log_origin}"',
         f'operator_kid = "{settings.operator_kid}"',
         f'operator_key = "{settings.operator_key}"',
-        '# database_url = "postgresql+psycopg://broker@/narrowgate"',
+        '# database_url = "postgresql+psycopg://broker@/narrowgate"'
+        if database_url is None
+        else f"database_url = {json.dumps(database_url)}",
     ]
     (directory / SETTINGS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -122,6 +134,17 @@ def describe(directory: Path) -> Description:
         log_origin=settings.log_origin,
         log_key=keys.log_public,
     )
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    if not re.fullmatch(DATABASE_URL, url):
+        raise BadInput("A database URL is sqlite:///PATH or postgresql+psycopg://USER@HOST:PORT/DATABASE.")
+    if parts.password is not None or "password" in parse_qs(parts.query):
+        raise BadInput(
+            "Leave the password out: command lines are kept in histories. PostgreSQL reads it from its own password "
+            "file (~/.pgpass), or give the whole URL in NARROWGATE_BROKER_DATABASE_URL."
+        )
 
 
 def _write_secret(path: Path, data: bytes) -> None:

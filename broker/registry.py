@@ -90,6 +90,7 @@ def accept_enrolment(broker: Broker, caller: Caller, kid: str) -> Receipt:
     require_operator(caller)
     now = broker.clock()
     with broker.database.write() as connection:
+        parties.lock_enrolments(connection)
         known = parties.enrolment(connection, kid)
         if known is None:
             raise NotFound("No enrolment of that key is waiting.")
@@ -184,6 +185,7 @@ def add_salt_wraps(broker: Broker, caller: Caller, space_id: bytes, documents: t
     with broker.database.write() as connection:
         space = load_space(connection, space_id).payload
         member_of(space, caller)
+        parties.lock_salt_wraps(connection, space_id)
         recipients = {key_identifier(member.signing_key) for member in space.members}
         for document in documents:
             wrap = verify(SaltWrap, document, caller.signing_key).payload

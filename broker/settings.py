@@ -20,6 +20,7 @@ from broker.protocol.messages.base import explain
 from broker.protocol.messages.parties import Origin
 
 SETTINGS_FILE = "settings.toml"
+DATABASE_URL = r"^(sqlite:///|postgresql\+psycopg://)[^\x00-\x1f]+$"
 
 
 class Settings(BaseSettings):
@@ -31,7 +32,7 @@ class Settings(BaseSettings):
 
     public_origin: Origin
     """Scheme, host and port under which clients call: what their signatures cover, also behind a proxy."""
-    database_url: Annotated[str, Field(repr=False)]
+    database_url: Annotated[str, Field(repr=False), StringConstraints(pattern=DATABASE_URL)]
     """sqlite:///PATH, or postgresql+psycopg://... Has no repr since it may hold a password."""
     log_origin: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:/-]{1,200}$")]
     """The name in the first line of every checkpoint."""

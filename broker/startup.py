@@ -50,6 +50,7 @@ def stop(broker: Broker) -> None:
 def _activate_bundle(broker: Broker) -> None:
     now = broker.clock()
     with broker.database.write() as connection:
+        activations.lock(connection)
         previous = activations.newest(connection)
         if previous == broker.bundle.digest:
             return

@@ -2,7 +2,8 @@
 
 Rule: the space's salt is 32 random bytes, drawn by the founding member and HPKE-wrapped to each member in a document
 that a member signs (DESIGN 2.1); the broker carries the wraps and never has the salt. All keys come from enrolment
-files that people handed over. A new roster is the next version of the same space, signed by the same founder.
+files that people handed over. A new roster is the next version of the same space, signed by the same founder;
+it may name a new salt, which goes to the members it lists and to no other.
 
 It does not judge who should be a member, and it never takes a key from an answer of the broker's.
 """
@@ -150,10 +151,50 @@ class Founder:
         )
         return self._next_roster(space, members)
 
-    def _next_roster(self, space: Space, members: tuple[Member, ...]) -> Signed[Space]:
+    def remove_member(
+        self, space_id: bytes | None, agency_id: str, *, rotate_salt: bool = False
+    ) -> Signed[Space]:
+        """The next roster of a space, without one member, and perhaps under a new salt that it does not get.
+
+        It can ask and deposit no more; it can still withdraw what it deposited, and keeps the salt it had. Raises
+        NotFound (no such member), NotPermitted (the founder itself); otherwise errors as `found`."""
+        space = self._home.space(space_id).payload
+        leaving = next((known for known in space.members if known.agency_id == agency_id), None)
+        if leaving is None:
+            raise NotFound("The space has no member of that name.")
+        if leaving.signing_key == self._home.founder_key(space.space_id):
+            raise NotPermitted(
+                "The founder signs the rosters and cannot be removed. Found a new space instead."
+            )
+        members = tuple(known for known in space.members if known is not leaving)
+        return self._next_roster(space, members, self._new_salt(space) if rotate_salt else None)
+
+    def rotate_salt(self, space_id: bytes | None) -> Signed[Space]:
+        """The next roster of a space, under a new salt wrapped to every member of it. Errors as `found`.
+
+        Series under the old salt are left out of requests from then on; their contributors deposit anew."""
+        space = self._home.space(space_id).payload
+        return self._next_roster(space, space.members, self._new_salt(space))
+
+    def _new_salt(self, space: Space) -> bytes:
+        if self._home.founder_key(space.space_id) != self._home.identity.signing_key:
+            raise NotPermitted("Only the space's founder makes rosters. Ask it to.")
+        return self._random_bytes(SALT_BYTES)
+
+    def _next_roster(
+        self, space: Space, members: tuple[Member, ...], new_salt: bytes | None = None
+    ) -> Signed[Space]:
+        # A roster whose publishing broke off goes first: the broker takes them one after another.
+        self.publish(self._home.space(space.space_id))
         fields = {name: getattr(space, name) for name in Space.model_fields}
         fields |= {"members": members, "roster_version": space.roster_version + 1}
-        document = documents.sign(_checked(fields), self._home.signing_key).document
+        if new_salt is not None:
+            fields["salt_id"] = tokens.salt_id(new_salt)
+        following = _checked(fields)
+        if new_salt is not None:
+            # Before the roster that names it, which would else be one whose salt nobody has.
+            self._home.keep_salt(following, new_salt)
+        document = documents.sign(following, self._home.signing_key).document
         # Only the founder's key makes a roster: under any other, pinning it fails.
         signed = self._home.pin_space(document, self._home.founder_key(space.space_id))
         self.publish(signed)
@@ -196,6 +237,7 @@ def join(home: Home, caller: Caller, space_document: str, founder_enrolment: str
     founder_key = read_enrolment(founder_enrolment, Role.AGENCY).payload.signing_key
     signed = home.pin_space(space_document, founder_key)
     space = signed.payload
+    home.keep_founder(space.space_id, founder_enrolment)
     try:
         home.membership(space)
     except NotPermitted:

@@ -8,7 +8,7 @@ folder: `series/`, `deposits/`, `requests/`, `findings/`, `mirror/`.
 It makes no call and draws no conclusion from a document beyond whose it is.
 
     home.key  identity.json  enrolment.jws  secrets/{signing,wrapping}
-    spaces/SPACE/{founder.json,roster-00000001.jws,salt-SALT_ID}
+    spaces/SPACE/{founder.json,founder.jws,roster-00000001.jws,salt-SALT_ID}
 """
 
 import hmac
@@ -197,6 +197,19 @@ class Home:
     def founder_key(self, space_id: bytes) -> bytes:
         """The raw key under which a pinned space's rosters verify. Raises NotFound."""
         return self.vault.read_message(_Founder, f"spaces/{space_id.hex()}/founder.json").signing_key
+
+    def keep_founder(self, space_id: bytes, enrolment: str) -> None:
+        """Keep the enrolment that a pinned space's founder handed over: a case folder has it for a court."""
+        self.vault.write_text(f"spaces/{space_id.hex()}/founder.jws", enrolment)
+
+    def founder_enrolment(self, space_id: bytes) -> str:
+        """The founder's enrolment of a pinned space; one's own if one founded it. Raises NotFound."""
+        if self.founder_key(space_id) == self.identity.signing_key:
+            return self.enrolment
+        name = f"spaces/{space_id.hex()}/founder.jws"
+        if not self.vault.exists(name):
+            raise NotFound("The founder's enrolment is not kept here. Use again: narrowgate space join")
+        return self.vault.read_text(name)
 
     def membership(self, space: Space) -> Member:
         """This party's entry among a space's members. Raises NotPermitted if it has none, or under another key."""

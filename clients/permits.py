@@ -106,25 +106,44 @@ def verify_disclosure(
 
     Raises VerificationFailed or BadInput.
     """
+    signed = verify_told(document, admission, request, space)
+    # Beyond that, it answers exactly the tokens that were sent, and tells of them alone.
+    if signed.payload.token_root != token_set_root(submission.nonce, submission.lists):
+        raise VerificationFailed("The broker's disclosure is for other tokens than were sent. Keep it.")
+    sent = {
+        item.tokens[at : at + TOKEN_BYTES]
+        for item in submission.lists
+        for at in range(0, len(item.tokens), TOKEN_BYTES)
+    }
+    if not sent.issuperset(signed.payload.matched):
+        raise VerificationFailed("The disclosure names a match that was never asked about.")
+    return signed
+
+
+def verify_told(
+    document: str, admission: VerifiedAdmission, request: Request, space: Space
+) -> Signed[Disclosure]:
+    """Verify a disclosure as far as that goes without the tokens that were sent: signer, permit, log entry, tier.
+
+    Raises VerificationFailed or BadInput.
+    """
     signed = documents.verify(Disclosure, document, space.broker_signing_key)
     disclosed, terms = signed.payload, admission.terms
-    # 1. It answers this request, this permit and exactly these tokens.
+    # 1. It answers this request and this permit.
     names = (disclosed.request_id, disclosed.permit_id, disclosed.requester, disclosed.asked_tier)
     asked = (request.request_id, terms.permit_id, terms.requester, request.tier)
     if names != asked or disclosed.trial != space.trial:
         raise VerificationFailed("The broker's disclosure is not for this request. Keep it as evidence.")
-    if disclosed.token_root != token_set_root(submission.nonce, submission.lists):
-        raise VerificationFailed("The broker's disclosure is for other tokens than were sent. Keep it.")
     # 2. The decision to release stands in the log, after the one to admit.
     entry = check_entry(disclosed.proof, space, RecordKind.RELEASE)
     if entry.index <= admission.entry.index:
         raise VerificationFailed("The release stands in the log before the admission it follows.")
-    # 3. It tells what its tier tells, and of tokens that were sent alone.
+    # 3. It tells what its tier tells.
     if _TIERS.index(disclosed.tier) > _TIERS.index(terms.tier):
         raise VerificationFailed(
             "The broker disclosed more than the permit allows. Do not use it; tell the operator."
         )
-    _check_content(disclosed, submission)
+    _check_content(disclosed)
     return signed
 
 
@@ -133,7 +152,7 @@ def _highest(asked: Tier) -> Tier:
     return Tier.SOURCES if asked in (Tier.COUNT, Tier.HITS) else asked
 
 
-def _check_content(disclosed: Disclosure, submission: TokenSubmission) -> None:
+def _check_content(disclosed: Disclosure) -> None:
     allowed, told = disclosed.outcome is Outcome.ALLOW, disclosed.tier
     if disclosed.matched and not (allowed and told is not Tier.COUNT):
         raise VerificationFailed("The disclosure names matches that its tier does not tell.")
@@ -150,15 +169,8 @@ def _check_content(disclosed: Disclosure, submission: TokenSubmission) -> None:
     }
     if told in NAMES_CONTRIBUTORS and named != set(disclosed.matched):
         raise VerificationFailed("The disclosure does not name who holds each match, or names more.")
-    sent = {
-        item.tokens[at : at + TOKEN_BYTES]
-        for item in submission.lists
-        for at in range(0, len(item.tokens), TOKEN_BYTES)
-    }
-    if list(disclosed.matched) != sorted(set(disclosed.matched)) or not sent.issuperset(disclosed.matched):
-        raise VerificationFailed(
-            "The disclosure names a match that was never asked about, or names one twice."
-        )
+    if list(disclosed.matched) != sorted(set(disclosed.matched)):
+        raise VerificationFailed("The disclosure names a match twice, or not in order.")
 
 
 def check_entry(proof: LogProof, space: Space, kind: RecordKind) -> VerifiedEntry:

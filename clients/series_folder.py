@@ -130,7 +130,7 @@ class SeriesFolder:
 
 
 def quarter_of(now: int) -> str:
-    """The quarter of the year in UTC that a time falls in, such as 2026-Q3 (decision 0009)."""
+    """The quarter of the year in UTC that a time falls in, such as 2026-Q3 (decision 0013)."""
     day = datetime.fromtimestamp(now, UTC)
     return f"{day.year:04d}-Q{(day.month + 2) // 3}"
 

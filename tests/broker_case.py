@@ -45,7 +45,10 @@ from broker.protocol.messages.vocabulary import (
     Tier,
 )
 from broker.settings import Settings
+from broker.store import requests as request_rows
+from broker.store.database import Connection
 from tests.asgi import InMemoryClient
+from tests.databases import Databases, SqliteFiles
 
 NOW = 1_790_000_000
 ORIGIN = "http://broker.example.org:8470"
@@ -172,15 +175,20 @@ class Case:
         ("unit-1", AgencyKind.POLICE, "NL"),
     )
 
-    def __init__(self, folder: Path, name: str = "case") -> None:
-        """`name` seeds the randomness: two cases on one database need two, else their nonces repeat."""
+    def __init__(
+        self, folder: Path, name: str = "case", databases: Databases | None = None, url: str | None = None
+    ) -> None:
+        """On `url`, or on a new database of `databases`, or on the file in `folder`.
+
+        `name` seeds the randomness: two cases on one database need two, else their nonces repeat."""
+        self.databases = databases or SqliteFiles()
         self.clock = Clock()
         self.name = name
         self.random = seeded(name)
         self.operator = key_of("operator")
         self.settings = Settings(
             public_origin=ORIGIN,
-            database_url=f"sqlite:///{folder / 'broker.sqlite3'}",
+            database_url=url or self.databases.new(folder),
             log_origin="broker.example.org/log",
             operator_kid=key_identifier(public_bytes(self.operator)),
             operator_key=public_bytes(self.operator).hex(),
@@ -206,6 +214,10 @@ class Case:
     def close(self) -> None:
         """Stop the broker."""
         startup.stop(self.broker)
+
+    def on_disk(self, data: bytes) -> bool:
+        """Whether these bytes are anywhere in the files of the database."""
+        return any(data in file for file in self.databases.files(self.settings.database_url))
 
     # --- calls ---
 
@@ -493,6 +505,27 @@ class Case:
         with self.broker.database.read() as connection:
             page = self.broker.audit.leaf_page(connection, 0, 1000)
         return [str(json.loads(leaf)["kind"]) for leaf in page.leaves]
+
+
+def keep_permit(connection: Connection, permit_id: bytes, state: str = request_rows.RELEASED) -> None:
+    """A request in that state, and its permit of the same id that ends at NOW: what a match is kept under."""
+    stored = request_rows.StoredRequest(
+        request_id=permit_id,
+        space_id=SPACE_ID,
+        requester="unit-1",
+        tier="hits",
+        request_digest=permit_id + bytes(16),
+        submission_digest=bytes(32),
+        submission=b"",
+        state=state,
+        answer=b"",
+        log_index=0,
+        received_at=NOW,
+    )
+    request_rows.add(connection, stored)
+    request_rows.add_permit(
+        connection, request_rows.StoredPermit(permit_id, permit_id, "", "", NOW, None, None)
+    )
 
 
 def documents(*signed: str) -> DocumentsMessage:

@@ -13,7 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker import declarations, deposits, exchange, registry, series, startup
-from broker.context import Broker, BrokerKeys
+from broker.context import Broker, BrokerKeys, Clock
 from broker.gate.bundle import Bundle
 from broker.protocol import group, sealing, shares, wrapping
 from broker.protocol.documents import Signed, key_identifier, public_bytes, sign, verify
@@ -91,6 +91,8 @@ class Story:
     wrapping_keys: dict[str, wrapping.WrappingKeyPair] = field(default_factory=dict)
     count_budget_millis: int = 10_000
     requests_made: int = 0
+    database_url: str = ""
+    """A file in `directory` if it is none."""
 
     def __post_init__(self) -> None:
         for party in (*COMPANIES, *POLICE, *HOLDERS):
@@ -103,18 +105,9 @@ class Story:
     # --- the broker ---
     def start(self) -> None:
         """Start the broker, or start it again after `stop`."""
-        operator = public_bytes(key_of("operator"))
-        settings = Settings(
-            public_origin=ORIGIN,
-            database_url=f"sqlite:///{self.directory / 'broker.db'}",
-            log_origin=LOG_ORIGIN,
-            operator_kid=key_identifier(operator),
-            operator_key=operator.hex(),
-            trial=True,
-        )
-        keys = BrokerKeys(key_of("broker"), key_of("log"), named("count key", 32))
         random_bytes: RandomBytes = self.randomness
-        self.broker: Broker = startup.start(settings, keys, self.bundle, lambda: self.now, random_bytes)
+        url = self.database_url or f"sqlite:///{self.directory / 'broker.db'}"
+        self.broker: Broker = open_broker(url, self.bundle, lambda: self.now, random_bytes)
 
     def stop(self) -> None:
         """Stop the broker."""
@@ -354,6 +347,21 @@ class Story:
         caller = self.caller(request.payload.requester)
         answer = exchange.answer_tokens(self.broker, caller, request.payload.request_id, submission)
         return verify(Disclosure, answer.document or "", self.broker.keys.signing_public).payload
+
+
+def open_broker(url: str, bundle: Bundle, clock: Clock, random_bytes: RandomBytes) -> Broker:
+    """The story's broker on that database; in PostgreSQL there may be several of it."""
+    operator = public_bytes(key_of("operator"))
+    settings = Settings(
+        public_origin=ORIGIN,
+        database_url=url,
+        log_origin=LOG_ORIGIN,
+        operator_kid=key_identifier(operator),
+        operator_key=operator.hex(),
+        trial=True,
+    )
+    keys = BrokerKeys(key_of("broker"), key_of("log"), named("count key", 32))
+    return startup.start(settings, keys, bundle, clock, random_bytes)
 
 
 def _kind(agency: str) -> AgencyKind:

@@ -180,7 +180,8 @@ class WorldTransport:
 class World:
     """Everybody, in one folder. The space is founded, joined and pinned. Close it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database_url: str | None = None) -> None:
+        """The broker's database is a file in `folder` unless a URL is given."""
         self.folder = folder
         self.now = NOW
         self.wire = WorldTransport()
@@ -188,7 +189,7 @@ class World:
         self.bundle = policies()
         self.settings = Settings(
             public_origin=BROKER,
-            database_url=f"sqlite:///{folder / 'broker.sqlite3'}",
+            database_url=database_url or f"sqlite:///{folder / 'broker.sqlite3'}",
             log_origin="broker.example.org/log",
             operator_kid=key_identifier(public_bytes(key_of("operator"))),
             operator_key=public_bytes(key_of("operator")).hex(),
@@ -301,6 +302,30 @@ class World:
         operator.post(f"{BROKER}/v1/operator/enrolments/{kid}/accept", Nothing(), ReceiptMessage)
         return home
 
+    def newcomer(self, name: str, kind: AgencyKind, place: str = "NL") -> Home:
+        """An agency that enrols, and is no member yet."""
+        self.homes[name] = self._accept(self._home(name, Role.AGENCY, kind, place))
+        return self.homes[name]
+
+    def founder(self) -> Founder:
+        """The acts of the space's founder."""
+        name = "company-1"
+        return Founder(self.homes[name], self.caller(name), self.clock, self.random(name))
+
+    def take_over(self, signed: Signed[Space]) -> None:
+        """Everybody whom a new roster names pins it from a file."""
+        named = {member.agency_id for member in signed.payload.members} | {"desk-1", "auditor-1"}
+        for name in sorted(named - {"company-1"}):
+            join(self.homes[name], self.caller(name), signed.document, self.homes["company-1"].enrolment)
+        for holder in self.holders.values():
+            self.pin(holder, signed)
+        self.signed_space, self.space = signed, signed.payload
+
+    def pin(self, holder: KeyHolder, signed: Signed[Space]) -> None:
+        """A key holder's operator pins the space from a file."""
+        founder = self.homes["company-1"].enrolment
+        pinning.pin_space(holder.database, holder.keys, signed.document, founder, self.now)
+
     def _found(self) -> Signed[Space]:
         founder = self.homes["company-1"]
         plan = SpacePlan(
@@ -330,7 +355,7 @@ class World:
         for name in (*CONTRIBUTORS[1:], POLICE, "desk-1", "auditor-1", *APPROVERS):
             join(self.homes[name], self.caller(name), signed.document, founder.enrolment)
         for holder in self.holders.values():
-            pinning.pin_space(holder.database, holder.keys, signed.document, founder.enrolment, NOW)
+            self.pin(holder, signed)
             pinning.activate_bundle(holder.database, holder.shelf, POLICIES, NOW)
         return signed
 
@@ -342,7 +367,8 @@ class World:
 
     def conditions(self, name: str, **changes: Any) -> Conditions:
         """A contributor's usual conditions: the police may ask, up to hits."""
-        kind, place = _AGENCIES[name]
+        identity = self.homes[name].identity
+        kind, place = identity.kind or AgencyKind.COMPANY, identity.jurisdiction
         usual = {
             "contributor_kind": kind,
             "established_in": place,

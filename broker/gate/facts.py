@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from broker.protocol import leaves
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import Bytes32, Count, Id16, Jurisdiction, Message, Seconds, Slug
 from broker.protocol.messages.parties import Member
@@ -97,6 +98,13 @@ class People(Message):
     """Judges and independent reviewers."""
     refusers: tuple[Slug, ...] = ()
     """Whoever was asked and refused, in any capacity."""
+
+    @model_validator(mode="after")
+    def _each_person_once(self) -> "People":
+        for names in (self.approvers, self.reviewers, self.refusers):
+            if names != tuple(sorted(set(names))):
+                raise ValueError("people are listed once each, sorted")
+        return self
 
 
 class DepositFacts(Message):
@@ -209,8 +217,11 @@ def people_from(
 
 
 def prior_facts(before: EarlierStep | None) -> dict[str, Any]:
-    """What an earlier step says of the ladder: the members of `Derived` that follow from it."""
+    """What an earlier step says of the ladder: the members of `Derived` that follow from it.
+
+    Its time is that of its RELEASE in the log: a disclosure that the broker signs anew grows no younger."""
     if before is None:
         return {"prior_tier": None, "prior_decided_at": None, "confirmed": False}
     told = before.disclosure.payload
-    return {"prior_tier": told.tier, "prior_decided_at": told.released_at, "confirmed": True}
+    decided_at = leaves.parse_leaf(told.proof.leaf).recorded_at
+    return {"prior_tier": told.tier, "prior_decided_at": decided_at, "confirmed": True}

@@ -2,7 +2,13 @@
 
 from sqlalchemy import Connection, insert, select
 
+from broker.store import locks
 from broker.store.tables import bundle_activations
+
+
+def lock(connection: Connection) -> None:
+    """Let no other broker activate rules until this transaction ends."""
+    locks.lock(connection, "activations")
 
 
 def newest(connection: Connection) -> bytes | None:

@@ -2,8 +2,16 @@
 
 Rule: SQLite runs in WAL with synchronous=FULL and secure_delete, and one process owns the file: a second refuses.
 Before each transaction and each commit the open files are compared with the files of that name (device and inode),
-since writes to a deleted file still "succeed" (AUDIT 4). PostgreSQL with fsync, full_page_writes or
-synchronous_commit off is refused. After a fault nothing more is written or read. It holds no query.
+since writes to a deleted file still "succeed" (AUDIT 4). After a fault nothing more is written or read.
+
+PostgreSQL may be shared by several brokers. Each connection refuses a server with fsync, full_page_writes or
+synchronous_commit off. Writes run at READ COMMITTED, whatever the server's default: a step locks what it decides on
+(`broker.store.locks`), and the statement after the wait sees what the step before it left, where a stricter level would
+fail instead. Reads run at REPEATABLE READ, one snapshot, read-only. A lost connection, a deadlock or a lock that is
+not to be had in time is Unavailable for that one call: nothing is retried in here, since a block has read a clock and
+drawn randomness, and the caller's own retry is safe because every step is idempotent.
+
+It holds no query.
 """
 
 import fcntl
@@ -14,26 +22,42 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from broker.protocol.errors import Conflict, Unavailable
+from broker.protocol.errors import BadInput, Conflict, Unavailable
+from broker.store import partitions
+from broker.store.locks import READING
 
 __all__ = ["Connection", "Database"]
 
 _FAILED = "The database failed earlier, so nothing is recorded or disclosed now. Restart the broker."
 _NOT_TAKEN = "The step could not be recorded, so it was not taken."
+_NOT_KNOWN = (
+    "The database went away while the step was being recorded, so whether it was taken is not known. "
+    "Repeat the very same call: it is answered as it stands."
+)
+_OTHER_FIRST = "Another call wrote this first."
+_CONNECT = {"connect_timeout": "10", "tcp_user_timeout": "30000"}
+_SESSION = (
+    # A broker that is stuck holds up the others for so long, and no longer.
+    "SET lock_timeout = '30s'",
+    "SET idle_in_transaction_session_timeout = '60s'",
+    # A plan kept for any deposit would lock the partitions of all.
+    "SET plan_cache_mode = force_custom_plan",
+)
 
 
 class Database:
     """One open database. `read` and `write` give connections inside a transaction."""
 
     def __init__(self, url: str) -> None:
-        """Open `url` (sqlite:///PATH or postgresql+psycopg://...).
+        """Open `url` (sqlite:///PATH or postgresql+psycopg://...). PostgreSQL is called at the first transaction.
 
-        Raises Conflict when another process owns the SQLite file, Unavailable when PostgreSQL is not durable."""
-        parsed = make_url(url)
+        Raises BadInput, or Conflict when another process owns the SQLite file."""
+        parsed = _parse(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.path: Path | None = None
         self._lock_file: int | None = None
@@ -43,8 +67,7 @@ class Database:
         self._writer: int | None = None
         self._failed = False
         if not self.is_sqlite:
-            self.engine = create_engine(url, pool_pre_ping=True)
-            event.listen(self.engine, "connect", _refuse_unsafe_postgresql)
+            self.engine = _postgresql(parsed)
             return
         if not parsed.database or parsed.database == ":memory:":
             raise Conflict("The broker's database needs a file: sqlite:///PATH.")
@@ -68,9 +91,9 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A connection in one snapshot; what it writes is rolled back. Raises Unavailable on a fault."""
         self._check_same_files()
-        options = {"narrowgate_read": True} | (
-            {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
-        )
+        options: dict[str, Any] = {READING: True}
+        if not self.is_sqlite:
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         try:
             with self.engine.connect().execution_options(**options) as connection:
                 transaction = connection.begin()
@@ -78,15 +101,17 @@ class Database:
                     yield connection
                 finally:
                     transaction.rollback()
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, psycopg.Error) as error:
             raise Unavailable("The database cannot be read now. Nothing was disclosed.") from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A connection in one transaction: committed when the block ends, rolled back when it raises.
 
-        Raises Unavailable when a statement or the commit fails, Conflict when another writer was first. After a
-        failure of SQLite every later call is refused (AUDIT 3, promise 3)."""
+        Raises Unavailable when a statement or the commit fails. A row that is there already is a Conflict in SQLite;
+        in PostgreSQL another broker was faster, and a repeated call finds what it left: Unavailable. After a failure
+        of SQLite every later call is refused (AUDIT 3, promise 3)."""
+        committing = False
         with self._only_writer():
             self._check_same_files()
             try:
@@ -95,22 +120,28 @@ class Database:
                     try:
                         yield connection
                         self._check_same_files()
+                        committing = True
                         transaction.commit()
                     except BaseException:
                         transaction.rollback()
                         raise
-            except IntegrityError as error:
-                raise Conflict("Another call wrote this first. Ask for the current state.") from error
-            except SQLAlchemyError as error:
+            except (IntegrityError, psycopg.IntegrityError) as error:
+                if self.is_sqlite:
+                    raise Conflict(f"{_OTHER_FIRST} Ask for the current state.") from error
+                raise Unavailable(f"{_OTHER_FIRST} Repeat the call.") from error
+            except (SQLAlchemyError, psycopg.Error) as error:
                 # One process owns a SQLite file, so a failed statement is a full or failing disk.
                 self._failed = self._failed or self.is_sqlite
-                raise Unavailable(_NOT_TAKEN) from error
+                lost = isinstance(error, DBAPIError) and error.connection_invalidated
+                raise Unavailable(_NOT_KNOWN if committing and lost else _NOT_TAKEN) from error
 
     def empty_wal(self) -> None:
-        """Move the write-ahead log into the database file and truncate it, so that deleted rows are gone from both.
+        """Let deleted rows be gone from the database's files. Raises Unavailable when somebody is in the way.
 
-        Does nothing on PostgreSQL. Raises Unavailable when a reader keeps the log from being emptied."""
+        SQLite's write-ahead log is moved into the database file and truncated. PostgreSQL's is the server's own; there
+        the kept matches are written anew, and the empty partitions of deposits that are gone are dropped."""
         if not self.is_sqlite:
+            self._tidy_postgresql()
             return
         with self._only_writer():
             self._check_same_files()
@@ -124,6 +155,25 @@ class Database:
                 raw.close()
         if busy:
             raise Unavailable("The deleted rows are still in the write-ahead log. Repeat the call.")
+
+    def _tidy_postgresql(self) -> None:
+        try:
+            with self.write() as connection:
+                partitions.wait_at_most(connection, "5s")
+                partitions.write_anew(connection, "matches")
+        except Unavailable as error:
+            raise Unavailable(
+                "The deleted rows are still in the database's files. Repeat the call."
+            ) from error
+        with self.read() as connection:
+            numbers = partitions.gone(connection)
+        for number in numbers:
+            try:
+                with self.write() as connection:
+                    partitions.drop(connection, number)
+            except Unavailable:
+                # Somebody reads. Its rows went before; the next purge drops what is left of it.
+                return
 
     @contextmanager
     def _only_writer(self) -> Iterator[None]:
@@ -196,16 +246,46 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("narrowgate_read")
+    reading = connection.get_execution_options().get(READING)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-def _refuse_unsafe_postgresql(connection: Any, _record: Any) -> None:
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        known = parsed.drivername in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
+    except (SQLAlchemyError, ValueError):
+        known = False
+    if not known:
+        # Without what was given, which may hold a password; and without the error, which may repeat it.
+        raise BadInput("The database_url is sqlite:///PATH or postgresql+psycopg://USER@HOST:PORT/DATABASE.")
+    return parsed
+
+
+def _postgresql(url: URL) -> Engine:
+    given = {name: value for name, value in _CONNECT.items() if name not in url.query}
+    engine = create_engine(
+        url,
+        connect_args=given,
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_size=8,
+        max_overflow=40,
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
     with connection.cursor() as cursor:
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             cursor.execute(f"SHOW {setting}")
             if cursor.fetchone()[0] == "off":
+                connection.close()
                 raise Unavailable(
                     f"PostgreSQL runs with {setting} off, which can lose recorded entries. Turn it on."
                 )
-    connection.rollback()
+        for statement in _SESSION:
+            cursor.execute(statement)
+    connection.commit()

@@ -1,6 +1,8 @@
 """Queries about deposits: their state, their batches, and their records clustered by token.
 
-Rule: whatever moves a deposit on runs in the transaction that logs or stores it. It verifies nothing.
+Rule: whatever moves a deposit on runs in the transaction that logs or stores it, and in a write a deposit that was
+found is locked first. Of records that go, no bytes stay in the database's files (`broker.store.partitions` for
+PostgreSQL, `secure_delete` for SQLite); so no row but a record and a match holds a token. It verifies nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,6 +11,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from broker.protocol.messages.deposits import Record
+from broker.store import locks, partitions
 from broker.store.tables import batches, deposit_refusals, deposits, matches, records
 
 LIVE_STATES = ("admitted", "complete", "serving")
@@ -30,7 +33,6 @@ class StoredDeposit:
     records_declared: int
     records_stored: int
     next_batch: int
-    last_token: bytes | None
     frontier: bytes
     state: str
     declared_at: int
@@ -59,8 +61,9 @@ class StoredRefusal:
 
 
 def find(connection: Connection, deposit_id: bytes) -> StoredDeposit | None:
-    """One deposit, if it is known."""
-    row = connection.execute(select(deposits).where(deposits.c.deposit_id == deposit_id)).one_or_none()
+    """One deposit, if it is known; locked until the end of a write."""
+    query = locks.to_change(connection, select(deposits).where(deposits.c.deposit_id == deposit_id))
+    row = connection.execute(query).one_or_none()
     return None if row is None else StoredDeposit(**row._mapping)
 
 
@@ -76,6 +79,8 @@ def add(connection: Connection, stored: StoredDeposit) -> StoredDeposit:
     number = connection.execute(insert(deposits).values(**values)).inserted_primary_key
     if number is None:
         raise RuntimeError("the database gave out no number")
+    if partitions.in_use(connection):
+        partitions.add(connection, int(number[0]))
     return replace(stored, deposit_number=int(number[0]))
 
 
@@ -117,9 +122,10 @@ def add_batch(
 ) -> StoredDeposit:
     """Store the next batch with its records, and move the deposit on. Returns its new state."""
     number = deposit.deposit_number
-    connection.execute(
-        insert(records),
-        [
+    if partitions.in_use(connection):
+        partitions.copy_in(connection, number, batch)
+    else:
+        rows = [
             {
                 "deposit_number": number,
                 "token": record.token,
@@ -127,8 +133,8 @@ def add_batch(
                 "sealed": record.sealed,
             }
             for record in batch
-        ],
-    )
+        ]
+        connection.execute(insert(records), rows)
     connection.execute(
         insert(batches).values(
             deposit_number=number, batch_number=deposit.next_batch, digest=digest, records=len(batch)
@@ -137,11 +143,17 @@ def add_batch(
     moved = {
         "records_stored": deposit.records_stored + len(batch),
         "next_batch": deposit.next_batch + 1,
-        "last_token": batch[-1].token,
         "frontier": frontier,
     }
     connection.execute(update(deposits).where(deposits.c.deposit_number == number).values(**moved))
     return StoredDeposit(**(vars(deposit) | moved))
+
+
+def last_token(connection: Connection, deposit_number: int) -> bytes:
+    """The largest token of a deposit, which the next one must exceed; empty while it has no record."""
+    query = select(records.c.token).where(records.c.deposit_number == deposit_number)
+    found = connection.execute(query.order_by(records.c.token.desc()).limit(1)).scalar_one_or_none()
+    return b"" if found is None else bytes(found)
 
 
 def record(connection: Connection, deposit_number: int, token: bytes) -> Record | None:
@@ -181,12 +193,14 @@ def erase(connection: Connection, deposit_number: int, state: str) -> int | None
     moved = connection.execute(
         update(deposits)
         .where(deposits.c.deposit_number == deposit_number, deposits.c.state.in_(LIVE_STATES))
-        .values(state=state, last_token=None, frontier=b"")
+        .values(state=state, frontier=b"")
     )
     if moved.rowcount != 1:
         return None
     for table in (matches, batches):
         connection.execute(delete(table).where(table.c.deposit_number == deposit_number))
+    if partitions.in_use(connection):
+        return partitions.empty(connection, deposit_number)
     return connection.execute(delete(records).where(records.c.deposit_number == deposit_number)).rowcount
 
 
@@ -201,7 +215,9 @@ def note_expiry(connection: Connection, deposit_number: int, log_index: int) -> 
 
 
 def erase_records(connection: Connection, deposit_number: int, tokens: Sequence[bytes]) -> int:
-    """Delete the records of these tokens, and what matched them. Returns how many records there were."""
+    """Delete the records of these tokens, and what matched them. Returns how many records there were.
+
+    Call `note_remaining` after it."""
     erased = 0
     for at in range(0, len(tokens), _TOKENS_PER_QUERY):
         chunk = tokens[at : at + _TOKENS_PER_QUERY]

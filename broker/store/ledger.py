@@ -4,11 +4,11 @@ Rule (POLICY 2, L10): a request's use is entered in the transaction that decides
 same one, so that two requests never share the last unit of a budget. It knows no limit: those are the gate's.
 """
 
-import hashlib
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, func, insert, select, update
 
+from broker.store import locks
 from broker.store.tables import ledger
 
 DAY_SECONDS = 86_400
@@ -27,13 +27,8 @@ class Usage:
 
 
 def lock(connection: Connection, space_id: bytes, requester: str) -> None:
-    """Let no other transaction read or write this requester's ledger until this one ends.
-
-    SQLite needs nothing: its writers come one after the other."""
-    if connection.dialect.name != "sqlite":
-        name = hashlib.sha256(b"narrowgate/v1/ledger\x00" + space_id + requester.encode()).digest()
-        number = int.from_bytes(name[:8], "big", signed=True)
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+    """Let no other transaction read or write this requester's ledger until this one ends."""
+    locks.lock(connection, "ledger", space_id, requester.encode())
 
 
 def usage(connection: Connection, space_id: bytes, requester: str, now: int) -> Usage:

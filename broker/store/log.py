@@ -12,6 +12,7 @@ from sqlalchemy import Connection, TextClause, bindparam, insert, select, text, 
 from sqlalchemy.exc import IntegrityError
 
 from broker.protocol.errors import Conflict
+from broker.store import locks
 from broker.store.tables import log_head, log_leaves, log_nodes, log_records
 from broker.translog.storage import EMPTY_HEAD, Head, StoredLeaf
 
@@ -60,6 +61,10 @@ class SqlLogStorage:
     def head(self) -> Head:
         """See `LogStorage.head`."""
         row = self._connection.execute(self._head).one_or_none()
+        if row is None and self._head is _LOCKED_HEAD:
+            # There is no row to lock before the first entry.
+            locks.lock(self._connection, "first entry")
+            row = self._connection.execute(self._head).one_or_none()
         return EMPTY_HEAD if row is None else Head(row.size, row.root)
 
     def set_head(self, expected: Head, new: Head) -> None:

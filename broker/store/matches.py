@@ -1,14 +1,16 @@
 """Where tokens meet records: the one query that does, and what is kept of its result.
 
 Rule (DESIGN 2.6): submitted tokens are parameters of a query and nothing else; only those that matched are written.
-Chunks are small enough that no database spills them into a temporary file. It does not know whose tokens they are.
+No database spills them into a temporary file: SQLite gets them in small chunks, PostgreSQL as an array that is compared
+in place, since a join could hash or sort them on the disk. It does not know whose tokens they are.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, bindparam, insert, select, text
+from sqlalchemy import Connection, bindparam, insert, select
 
+from broker.store import locks, partitions
 from broker.store.series import SERVING_STATES
 from broker.store.tables import deposits, matches, records, series
 
@@ -18,10 +20,6 @@ _DEPOSITS_PER_QUERY = 500
 # A function of the token alone: the index is walked once, whatever the size of the deposit.
 _CHUNK = select(records.c.token).where(
     records.c.deposit_number == bindparam("number"), records.c.token.in_(bindparam("tokens", expanding=True))
-)
-_UNNEST = text(
-    "SELECT r.token FROM unnest(CAST(:tokens AS bytea[])) AS q(token)"
-    " JOIN records r ON r.deposit_number = :number AND r.token = q.token"
 )
 
 
@@ -46,8 +44,9 @@ class Match:
 
 def open_deposits(connection: Connection, deposit_ids: Sequence[bytes], now: int) -> tuple[OpenDeposit, ...]:
     """Those of the named deposits that still serve at `now`, in order of deposit_id: neither withdrawn nor past the
-    retention of their series."""
+    retention of their series. In a write they stay so until its end: a withdrawal waits, and is logged after it."""
     found: list[OpenDeposit] = []
+    deposit_ids = sorted(deposit_ids)
     for at in range(0, len(deposit_ids), _DEPOSITS_PER_QUERY):
         query = (
             select(
@@ -64,19 +63,28 @@ def open_deposits(connection: Connection, deposit_ids: Sequence[bytes], now: int
                 series.c.state.in_(SERVING_STATES),
                 series.c.retain_until > now,
             )
+            .order_by(deposits.c.deposit_id)
         )
-        found += [OpenDeposit(**row._mapping) for row in connection.execute(query)]
-    return tuple(sorted(found, key=lambda deposit: deposit.deposit_id))
+        rows = connection.execute(locks.to_keep(connection, query, deposits))
+        found += [OpenDeposit(**row._mapping) for row in rows]
+    return tuple(found)
 
 
-def held_tokens(connection: Connection, deposit_number: int, tokens: Sequence[bytes]) -> tuple[bytes, ...]:
-    """Those of the tokens that the deposit holds, sorted; a token may be held once only."""
-    held: list[bytes] = []
-    query = _CHUNK if connection.dialect.name == "sqlite" else _UNNEST
+def held(connection: Connection, asked: Mapping[int, Sequence[bytes]]) -> tuple[Match, ...]:
+    """Which of the tokens asked of each deposit, by its number, it holds; sorted. One round trip in PostgreSQL."""
+    if partitions.in_use(connection):
+        found = partitions.held(connection, asked)
+    else:
+        found = {number: _held_in_sqlite(connection, number, tokens) for number, tokens in asked.items()}
+    return tuple(sorted(Match(number, token) for number, tokens in found.items() for token in tokens))
+
+
+def _held_in_sqlite(connection: Connection, deposit_number: int, tokens: Sequence[bytes]) -> list[bytes]:
+    found: list[bytes] = []
     for at in range(0, len(tokens), TOKENS_PER_QUERY):
         parameters = {"number": deposit_number, "tokens": list(tokens[at : at + TOKENS_PER_QUERY])}
-        held += [bytes(token) for token in connection.execute(query, parameters).scalars()]
-    return tuple(sorted(held))
+        found += [bytes(token) for token in connection.execute(_CHUNK, parameters).scalars()]
+    return found
 
 
 def keep(connection: Connection, permit_id: bytes, found: Iterable[Match]) -> None:

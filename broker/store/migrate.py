@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.util.exc import CommandError
 
 from broker.protocol.errors import Conflict
+from broker.store import locks, partitions
 from broker.store.database import Database
 from broker.store.tables import METADATA
 
@@ -25,6 +26,7 @@ def upgrade(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
     with database.write() as connection:
+        locks.lock(connection, "schema")
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
@@ -37,4 +39,9 @@ def upgrade(database: Database) -> None:
 def differences(database: Database) -> list[object]:
     """What a database lacks, or has too much, against `broker.store.tables`; empty when it is up to date."""
     with database.read() as connection:
-        return list(compare_metadata(MigrationContext.configure(connection), METADATA))
+        options = {"include_name": _is_in_the_schema}
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), METADATA))
+
+
+def _is_in_the_schema(name: str | None, kind: str, _parents: object) -> bool:
+    return not (kind == "table" and name is not None and name.startswith(partitions.PREFIX))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, insert, select
 
-from broker.store.matches import held_tokens
+from broker.store.matches import held
 from broker.store.tables import deposits, matches, outcome_reports
 
 _TOKENS_PER_QUERY = 500
@@ -72,4 +72,5 @@ def deposits_of_matches(
 
 def still_held(connection: Connection, deposit_number: int, tokens: Sequence[bytes]) -> frozenset[bytes]:
     """Those of these tokens that the deposit holds records of."""
-    return frozenset(held_tokens(connection, deposit_number, sorted(tokens)))
+    found = held(connection, {deposit_number: sorted(tokens)})
+    return frozenset(match.token for match in found)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from broker.store import locks
 from broker.store.tables import enrolments, salt_wraps, spaces
 
 
@@ -55,6 +56,11 @@ def accepted_enrolment_of(connection: Connection, party_id: str) -> StoredEnrolm
     query = select(enrolments).where(enrolments.c.party_id == party_id, enrolments.c.state == "accepted")
     row = connection.execute(query).one_or_none()
     return None if row is None else StoredEnrolment(**row._mapping)
+
+
+def lock_enrolments(connection: Connection) -> None:
+    """Let no other transaction accept an enrolment until this one ends."""
+    locks.lock(connection, "enrolments")
 
 
 def accepted_keys(connection: Connection) -> dict[str, bytes]:
@@ -134,6 +140,11 @@ def salt_wrap(connection: Connection, space_id: bytes, salt_id: bytes, recipient
         salt_wraps.c.recipient_kid == recipient_kid,
     )
     return connection.execute(query).scalar_one_or_none()
+
+
+def lock_salt_wraps(connection: Connection, space_id: bytes) -> None:
+    """Let no other transaction wrap this space's salt until this one ends."""
+    locks.lock(connection, "salt wraps", space_id)
 
 
 def salt_wraps_for(connection: Connection, space_id: bytes, recipient_kid: str) -> tuple[str, ...]:

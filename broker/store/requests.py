@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, insert, select, update
 
 from broker.protocol.errors import Conflict
+from broker.store import locks
 from broker.store.tables import permits, requests
 
 ADMITTED, TOKENS, RELEASING = "admitted", "tokens", "releasing"
@@ -63,14 +64,14 @@ def of_digest(connection: Connection, request_digest: bytes) -> StoredRequest | 
 
 def state(connection: Connection, request_id: bytes) -> str | None:
     """How far a request came; its row is locked in a write, where the database knows row locks."""
-    query = select(requests.c.state).where(requests.c.request_id == request_id).with_for_update()
-    return connection.execute(query).scalar_one_or_none()
+    query = select(requests.c.state).where(requests.c.request_id == request_id)
+    return connection.execute(locks.to_change(connection, query)).scalar_one_or_none()
 
 
 def permit_of(connection: Connection, request_id: bytes) -> StoredPermit | None:
     """The permit of a request, if it was admitted; its row is locked in a write, where the database knows row locks."""
-    query = select(permits).where(permits.c.request_id == request_id).with_for_update()
-    row = connection.execute(query).one_or_none()
+    query = select(permits).where(permits.c.request_id == request_id)
+    row = connection.execute(locks.to_change(connection, query)).one_or_none()
     return None if row is None else StoredPermit(**row._mapping)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, exists, select
 
+from broker.store import calls
 from broker.store.deposits import LIVE_STATES, StoredDeposit
 from broker.store.requests import RELEASING
 from broker.store.series import SERVING_STATES, StoredSeries
@@ -58,8 +59,5 @@ def forget(connection: Connection, now: int, matches_until: int) -> Forgotten:
         .where(permits.c.expires_at <= matches_until, requests.c.state != RELEASING)
     )
     gone = connection.execute(delete(matches).where(matches.c.permit_id.in_(ended))).rowcount
-    calls = sum(
-        connection.execute(delete(table).where(table.c.expires_at < now)).rowcount
-        for table in (nonces, idempotency_keys)
-    )
-    return Forgotten(gone, calls)
+    over = sum(calls.forget(connection, table, now) for table in (nonces, idempotency_keys))
+    return Forgotten(gone, over)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, insert, select, update
 
 from broker.protocol.messages.deposits import Record
+from broker.store import partitions
 from broker.store.tables import deposits, records, root_changes
 
 
@@ -60,9 +61,11 @@ def replace_records(connection: Connection, deposit_number: int, new: Iterable[R
 
 
 def note_root(connection: Connection, deposit_number: int, number: int, frontier: bytes) -> None:
-    """Keep how many records there are and their tree; the last token may be one that was taken back, and goes."""
+    """Keep how many records there are and their tree, and nothing of those that went or were replaced."""
     connection.execute(
         update(deposits)
         .where(deposits.c.deposit_number == deposit_number)
-        .values(records_stored=number, frontier=frontier, last_token=None)
+        .values(records_stored=number, frontier=frontier)
     )
+    if partitions.in_use(connection):
+        partitions.write_anew(connection, partitions.name_of(deposit_number))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
+from broker.store import locks
 from broker.store.tables import acceptances, deposits, destruction_receipts, first_commitments, series
 
 SERVING_STATES = ("open", "closed")
@@ -53,8 +54,9 @@ class ServingSeries:
 
 
 def find(connection: Connection, series_id: bytes) -> StoredSeries | None:
-    """One series, if it is known."""
-    row = connection.execute(select(series).where(series.c.series_id == series_id)).one_or_none()
+    """One series, if it is known; locked until the end of a write."""
+    query = locks.to_change(connection, select(series).where(series.c.series_id == series_id))
+    row = connection.execute(query).one_or_none()
     return None if row is None else StoredSeries(**row._mapping)
 
 

@@ -125,7 +125,6 @@ deposits = Table(
     Column("records_declared", BigInteger, nullable=False),
     Column("records_stored", BigInteger, nullable=False),
     Column("next_batch", Integer, nullable=False),
-    Column("last_token", LargeBinary(16)),
     Column("frontier", LargeBinary, nullable=False),  # running RFC 6962 root, see merkle.Frontier
     Column("state", String(10), nullable=False),  # admitted, complete, serving, withdrawn, expired
     Column("declared_at", BigInteger, nullable=False),
@@ -167,6 +166,7 @@ batches = Table(
 )
 
 # Clustered by (deposit, token): a request's tokens arrive sorted per deposit, so the join walks each deposit once.
+# In PostgreSQL a partition for each deposit, see broker.store.partitions.
 records = Table(
     "records",
     METADATA,
@@ -175,6 +175,7 @@ records = Table(
     Column("record_version", BigInteger, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+    postgresql_partition_by="LIST (deposit_number)",
 )
 
 # --- requests ---

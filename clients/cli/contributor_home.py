@@ -22,10 +22,17 @@ def say_older_salt(home: Home) -> tuple[SeriesFolder, ...]:
     """Say on standard error which series nobody finds any more, since their space's salt was changed. Returns them."""
     found = under_older_salt(home)
     for series in found:
+        manifest = series.manifest.payload
+        members = home.space(manifest.space_id).payload.members
+        stays = any(member.signing_key == home.identity.signing_key for member in members)
         run.say(
-            f"Series {series.series_id.hex()} ({series.manifest.payload.identifier_type}) is under a salt the space "
-            "has no more: requests made since leave it out. Deposit its file anew, with --conditions, and then "
-            "withdraw it."
+            f"Series {series.series_id.hex()} ({manifest.identifier_type}) is under a salt the space has no more: "
+            "requests made since leave it out. "
+            + (
+                "Deposit its file anew, with --conditions, and then withdraw it."
+                if stays
+                else "You are no member of the space any more: withdraw it."
+            )
         )
     return found
 

@@ -43,6 +43,7 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType(
         "approve": Subject("clients.cli.approve", "Supervisor, prosecutor: approve or refuse.", "approve"),
         "review": Subject("clients.cli.approve", "Judge, reviewer: review before or after.", "review"),
         "release": Subject("clients.cli.release", "Contributor: release your own records, or refuse."),
+        "case": Subject("clients.cli.case", "For a court: one signed folder with all papers of a case."),
         "audit": Subject("clients.cli.audit", "Auditor: verify the log; decide past cases again."),
         "policy": Subject("clients.cli.policy", "Try the written rules on a set of facts."),
         "keyholder": Subject("clients.keyholder.cli", "Run a key holder."),

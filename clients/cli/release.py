@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from broker.protocol.messages.ladder import ContributorRelease, ReleaseAsk
+from broker.protocol.messages.vocabulary import Authority
 from broker.protocol.tokens import TOKEN_BYTES
 from clients import local_references
 from clients.cli import run
@@ -108,6 +109,12 @@ def _words(ask: ReleaseAsk, references: list[str | None]) -> str:
     state = "answered" if ask.answered else f"answer before {until}: narrowgate release give|refuse"
     return readable(
         f"{ask.permit_id.hex()}  {len(references)} of your records ({ask.payload_category}): {named}; "
-        f"{ask.requester} asks for {ask.purpose} in a case of {ask.offence}, on {ask.instrument} issued by "
-        f"{ask.issued_by} and validated by {ask.validated_by}; {state}"
+        f"{ask.requester} asks for {ask.purpose} in a case of {ask.offence}, on {ask.instrument}"
+        f"{_behind(ask)}; {state}"
     )
+
+
+def _behind(ask: ReleaseAsk) -> str:
+    """Which authorities stand behind the instrument; consent has none."""
+    words = (("issued by", ask.issued_by), ("validated by", ask.validated_by))
+    return "".join(f", {word} {who}" for word, who in words if who is not Authority.NONE)

@@ -338,6 +338,8 @@ def _answer_words(answer: Answer, out_hits: Path | None) -> str:
     if answer.tier is Tier.PAYLOAD:
         lines.append(f"{answer.records} sealed records were released. Next: narrowgate request open")
     lines += [f"  {rule}: {reason}" for rule, reason in zip(answer.rules, answer.reasons, strict=False)]
+    # Behind the reasons of the rules stands who was left out, and why.
+    lines += [f"  {note}" for note in answer.reasons[len(answer.rules) :]]
     return "\n".join([*lines, _TRIAL] if answer.trial else lines)
 
 

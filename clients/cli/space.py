@@ -13,6 +13,7 @@ from broker.protocol.messages.base import explain
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import Capacity, Purpose
 from clients.cli import run
+from clients.cli.contributor_home import say_older_salt
 from clients.founder import BrokerDescription, Founder, PlannedApprover, SpacePlan, join
 from clients.home import Home
 
@@ -27,6 +28,11 @@ Mandates = Annotated[
 Out = Annotated[
     Path, typer.Option("--out", metavar="FILE", help="Where to write the space document to hand over.")
 ]
+
+_ROTATED = (
+    "The salt is a new one. Requests under this roster leave out what was deposited before it: tell every "
+    "contributor to join again from the new file, deposit its files anew, and then withdraw its old series."
+)
 
 
 @app.command()
@@ -137,6 +143,50 @@ def suspend(
     _show_founded(signed, out, directory, as_json=as_json)
 
 
+@app.command("remove-member")
+def remove_member(
+    directory: run.HomeFolder,
+    agency: Annotated[str, typer.Option("--agency", help="The id of the member that leaves.")],
+    out: Out,
+    rotate_salt: Annotated[
+        bool,
+        typer.Option(
+            "--rotate-salt",
+            help="In the same version, change the salt: see `space rotate-salt` for what it means.",
+        ),
+    ] = False,
+    space_id: run.SpaceId = None,
+    as_json: run.Json = False,
+) -> None:
+    """Take a member out: the next version of the roster, under which it can neither ask nor deposit.
+
+    What it deposited is matched no more; it can still withdraw it. It keeps the salt it had, so change the salt if you
+    no longer trust it. Everybody pins the new file, key holders too.
+    """
+    signed = _founder(run.open_home(directory)).remove_member(
+        run.space_id(space_id), agency, rotate_salt=rotate_salt
+    )
+    run.write_output(out, signed.document + "\n")
+    _show_founded(signed, out, directory, as_json=as_json)
+    if rotate_salt:
+        run.say(_ROTATED)
+
+
+@app.command("rotate-salt")
+def rotate_salt(
+    directory: run.HomeFolder, out: Out, space_id: run.SpaceId = None, as_json: run.Json = False
+) -> None:
+    """Change the space's salt: the next version of the roster, with a new salt wrapped for every member.
+
+    From then on requests find only what is deposited under the new salt: every contributor deposits its files anew, and
+    then withdraws its old series. Everybody pins the new file, key holders too.
+    """
+    signed = _founder(run.open_home(directory)).rotate_salt(run.space_id(space_id))
+    run.write_output(out, signed.document + "\n")
+    _show_founded(signed, out, directory, as_json=as_json)
+    run.say(_ROTATED)
+
+
 @app.command()
 def publish(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: run.Json = False) -> None:
     """Send a space you founded, and its wrapped salts, to the broker once more, if the first time broke off."""
@@ -170,6 +220,7 @@ def join_space(
     has_salt = home.has_salt(signed.payload)
     words = f"You are in {signed.payload.name}, roster version {signed.payload.roster_version}."
     words += " Its salt is here, sealed." if has_salt else " You are no member, so you need no salt."
+    say_older_salt(home)
     run.show({**_facts(signed), "salt": has_salt}, words, as_json=as_json)
 
 

@@ -9,9 +9,10 @@ import shutil
 from pathlib import Path
 
 from clients.demo import parties
+from clients.demo.asking import ask, record
 from clients.demo.parties import AUDITOR, POLICE
 from clients.demo.processes import DemoFailed
-from clients.demo.story import REFUSED, Story, ask, record
+from clients.demo.story import REFUSED, Story
 
 _DELETED_RULE = re.compile(r'^@id\("L06"\)\n.*?^\};\n', re.MULTILINE | re.DOTALL)
 
@@ -19,9 +20,7 @@ _DELETED_RULE = re.compile(r'^@id\("L06"\)\n.*?^\};\n', re.MULTILINE | re.DOTALL
 def dishonest_broker(story: Story) -> None:
     """A broker without one rule admits the fishing that was refused; no holder evaluates it."""
     narrator, processes, places = story.narrator, story.processes, story.places
-    narrator.act(
-        8, "Somebody runs the broker with the limit on batches deleted, on a copy of its data and keys"
-    )
+    narrator.act("Somebody runs the broker with the limit on batches deleted, on a copy of its data and keys")
     processes.stop("broker")
     copy, rules = places.root / "broker-copy", places.root / "doctored-policies"
     shutil.copytree(places.home("broker"), copy)
@@ -31,19 +30,19 @@ def dishonest_broker(story: Story) -> None:
     port = places.broker_origin.rpartition(":")[2]
     arguments = ("broker", "serve", copy, "--port", port, "--bundle", rules, "--trial")
     processes.serve("dishonest-broker", arguments, places.broker_origin)
-    case = "CASE-2026-108-let-through"
-    result = ask(story, POLICE, case, story.data.fishing, "hits", expect=(REFUSED,))
+    case = "CASE-2026-116-let-through"
+    _, result = ask(story, POLICE, case, story.data.fishing, "hits", expect=(REFUSED,))
     processes.stop("dishonest-broker")
     parties.start_broker(processes, places)
     narrator.says("The broker", "said ALLOW and signed a permit.")
     narrator.says("Each holder", f"decided again under its own rules and refused: {result['reasons'][0]}")
-    record(story, case, "hits", result, None)
+    record(story, case, "hits", result)
 
 
 def audit(story: Story) -> None:
     """The auditor mirrors the log, re-derives its root and replays every decision."""
     narrator = story.narrator
-    narrator.act(10, "The auditor verifies the log and takes every decision again")
+    narrator.act("The auditor verifies the log and takes every decision again")
     home = story.home(AUDITOR)
     verified = story.run(AUDITOR, "audit", "verify", home, "--json").json()
     replay = ("audit", "replay", home, "--bundle", story.places.policies, "--json")

@@ -10,9 +10,27 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.demo import checks, data, parties, story
+from clients.demo import acts, checks, data, lanes, order, parties
 from clients.demo.narration import Narrator
 from clients.demo.processes import DemoFailed, Processes, free_ports
+from clients.demo.story import Story, tell_together
+
+_ACTS = (
+    acts.police_counts,
+    order.production_order,
+    lanes.survivors_report,
+    lanes.no_consent,
+    lanes.national_order,
+    lanes.police_to_police,
+    lanes.companies_among_themselves,
+    lanes.authority_in_the_voluntary_lane,
+    lanes.emergency,
+    acts.fishing,
+    acts.hidden_purpose,
+    acts.no_lane,
+    acts.outside_mandate,
+)
+"""What does not wait for one another, in the order in which it is told."""
 
 
 def demo(
@@ -28,10 +46,10 @@ def demo(
         Path, typer.Option("--bundle", help="The folder with the rules.", exists=True, file_okay=False)
     ] = Path("policies"),
 ) -> None:
-    """Tell the whole story on this machine: deposits, a count, hits, refusals, a withdrawal, an audit.
+    """Tell the whole story on this machine: deposits, a count, hits, sources and payload, refusals, an audit.
 
-    Broker, key holders and agencies are processes of their own and meet over loopback HTTP. All data is made up, in
-    ranges reserved for fiction.
+    Broker, key holders, agencies and the people who approve are processes of their own and meet over loopback HTTP.
+    All data is made up, in ranges reserved for fiction.
     """
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise typer.BadParameter("the folder is not empty; name a new one", param_hint="--keep")
@@ -57,29 +75,20 @@ def _tell(root: Path, seed: int, policies: Path, narrator: Narrator, *, kept: bo
     places = parties.Places(root, origins[0], tuple(origins[1:]), policies)
     (root / "logs").mkdir(parents=True)
     narrator.title(
-        "Narrowgate", "Two agencies' files, one question, and nobody learns more than the law lets them"
+        "Narrowgate",
+        "Many agencies' files, one question at a time, and nobody learns more than the law lets them",
     )
     with Processes(root / "logs") as processes:
-        narrator.act(
-            1, "A broker, three key holders, four agencies, a legal desk and an auditor come together"
-        )
-        parties.make_parties(processes, places)
-        parties.found_space(processes, places)
-        narrator.says(
-            "The adverts company", "founded a space; everybody pinned it from a file, not from the broker."
-        )
-        narrator.says("Any two", "of the three holders must agree before anything is evaluated.")
-        tale = story.Story(processes, places, data.generate(root / "files", seed), narrator)
-        series = story.contributors_deposit(tale)
-        story.police_counts(tale)
-        story.police_hits(tale)
-        story.refusals(tale)
+        _come_together(processes, places, narrator)
+        tale = Story(processes, places, data.generate(root / "files", seed), narrator)
+        series = acts.contributors_deposit(tale)
+        tell_together(tale, _ACTS)
         checks.dishonest_broker(tale)
-        story.withdrawal(tale, series)
+        acts.withdrawal(tale, series)
         checks.audit(tale)
         roles = [{"role": role, "pid": pid} for role, pid in processes.started]
     seconds = round(time.monotonic() - started, 1)
-    narrator.act(11, f"Done in {seconds} seconds")
+    narrator.act(f"Done in {seconds} seconds")
     narrator.says("All files", f"are kept in {root}." if kept else "are removed; --keep DIR keeps them.")
     return {
         "deposits": tale.deposits,
@@ -89,3 +98,20 @@ def _tell(root: Path, seed: int, policies: Path, narrator: Narrator, *, kept: bo
         "log": tale.log,
         "seconds": seconds,
     }
+
+
+def _come_together(processes: Processes, places: parties.Places, narrator: Narrator) -> None:
+    narrator.act(
+        "A broker, three key holders, six agencies, a legal desk, an auditor and six people who approve "
+        "come together"
+    )
+    parties.make_parties(processes, places)
+    parties.found_space(processes, places)
+    narrator.says(
+        "The adverts company", "founded a space; everybody pinned it from a file, not from the broker."
+    )
+    narrator.says("Any two", "of the three holders must agree before anything is evaluated.")
+    narrator.says(
+        "A supervisor, a prosecutor, a judge and a reviewer",
+        "stand behind what police may learn; a company has two people of its own.",
+    )

@@ -1,4 +1,4 @@
-"""The demo's files: messy spreadsheets of three contributors and a police unit's list, with the truth beside.
+"""The demo's files: messy spreadsheets of the contributors and the lists of those who ask, with the truth beside.
 
 Rule: phone numbers come from Ofcom's ranges for drama and addresses from example.org, so nobody is meant. The truth
 is what the generator put in, never what the product found: hits are checked against it.
@@ -55,17 +55,29 @@ class DemoData:
     payments: ContributorFile
     payments_disputed: ContributorFile
     ngo: ContributorFile
+    helpline: ContributorFile
+    border: ContributorFile
     police: ContributorFile
+    police_emails: ContributorFile
+    selected: ContributorFile
+    """The two matches of the police unit's that its officer confirms and goes on with."""
     fishing: ContributorFile
+    trust_desk: ContributorFile
+    """What the payments company asks about itself."""
 
     def hits(self, *files: ContributorFile) -> frozenset[str]:
-        """The police unit's identifiers that any of `files` holds: plain set intersection."""
-        held = frozenset[str]().union(*(file.identifiers.as_set() for file in files))
-        return self.police.identifiers.as_set() & held
+        """The police unit's identifiers that any of `files` holds."""
+        return known(self.police, *files)
 
     def pairs(self, *files: ContributorFile) -> int:
         """Matches counted as a broker counts them: (identifier, deposit) pairs."""
         return sum(len(self.police.identifiers.as_set() & file.identifiers.as_set()) for file in files)
+
+
+def known(asked: ContributorFile, *files: ContributorFile) -> frozenset[str]:
+    """The identifiers of `asked` that any of `files` holds: plain set intersection."""
+    held = frozenset[str]().union(*(file.identifiers.as_set() for file in files))
+    return asked.identifiers.as_set() & held
 
 
 def generate(directory: Path, seed: int) -> DemoData:
@@ -80,20 +92,35 @@ def generate(directory: Path, seed: int) -> DemoData:
     ngo = _take(rest, 3140, 110, 60, email_start=2270)
     police_own = _take(rest, 3250, 13, 9, email_start=2330)
     fishing = _take(rest, 3270, 350, 250, email_start=2340)
+    helpline = _take(rest, 3620, 38, 0)
+    border = _take(rest, 3660, 30, 10, email_start=2590)
+    trust = _take(rest, 3690, 10, 5, email_start=2600)
     # Of the unit's 40 identifiers 18 are known: 10 to the company, 6 to payments, 3 only in its disputed file, 3 to
-    # the NGO; four of them are in two files, which a set intersection counts once.
+    # the NGO; four of them are in two files, which a set intersection counts once. A helpline and another police unit
+    # hold some, too, and other lanes lead there.
     company_all = _join(company, Identifiers(shared.phones[0:6], shared.emails[0:4]))
     payments_all = _join(payments, Identifiers(shared.phones[4:7], shared.emails[3:6]))
     disputed_all = _join(disputed, Identifiers(shared.phones[7:9], shared.emails[6:7]))
     ngo_all = _join(ngo, Identifiers(shared.phones[9:11], shared.emails[0:1]))
+    helpline_all = _join(helpline, Identifiers((shared.phones[2], shared.phones[10]), ()))
+    border_all = _join(border, Identifiers(shared.phones[1:4], shared.emails[5:6]))
     police = _join(police_own, shared)
+    selected = Identifiers(shared.phones[4:5], shared.emails[0:1])
+    trust_all = _join(trust, Identifiers(company.phones[:3], company.emails[:2]))
+    account = "account closed after review, ticket"
+    report = "what the caller told us, call"
     return DemoData(
-        _write(directory / "company.csv", company_all, 5000, 37, chance),
-        _write(directory / "payments.csv", payments_all, 940, 11, chance),
-        _write(directory / "payments-disputed.csv", disputed_all, 66, 0, chance),
-        _write(directory / "ngo.csv", ngo_all, 200, 6, chance),
+        _write(directory / "company.csv", company_all, 5000, 37, chance, account),
+        _write(directory / "payments.csv", payments_all, 940, 11, chance, account),
+        _write(directory / "payments-disputed.csv", disputed_all, 66, 0, chance, account),
+        _write(directory / "ngo.csv", ngo_all, 200, 6, chance, report),
+        _write(directory / "helpline.csv", helpline_all, 44, 2, chance, report, "HL-2026"),
+        _write(directory / "border.csv", border_all, 46, 2, chance),
         _write(directory / "police.csv", police, 40, 0, chance),
+        _write(directory / "police-emails.csv", Identifiers((), police.emails), 16, 0, chance),
+        _write(directory / "police-selected.csv", selected, 2, 0, chance),
         _write(directory / "police-all-contacts.csv", fishing, 600, 0, chance),
+        _write(directory / "trust-desk.csv", trust_all, 20, 0, chance),
     )
 
 
@@ -117,30 +144,40 @@ def _join(first: Identifiers, second: Identifiers) -> Identifiers:
 
 
 def _write(
-    path: Path, held: Identifiers, rows: int, malformed: int, chance: random.Random
+    path: Path,
+    held: Identifiers,
+    rows: int,
+    malformed: int,
+    chance: random.Random,
+    note: str = "row of the sample, ticket",
+    reference: str | None = None,
 ) -> ContributorFile:
-    values: list[str] = [_messy_phone(phone, chance) for phone in held.phones]
-    values += [_messy_email(email, chance) for email in held.emails]
+    phones, emails = list(held.phones), list(held.emails)
     # People write the same number twice, in another way: those rows fold into one record.
-    while len(values) < rows - malformed:
-        kind = chance.random() < len(held.phones) / len(held)
-        again = chance.choice(held.phones if kind else held.emails)
-        values.append(_messy_phone(again, chance) if kind else _messy_email(again, chance))
+    again = chance.sample(phones + emails, rows - malformed - len(held))
+    phones += [one for one in again if "@" not in one]
+    emails += [one for one in again if "@" in one]
+    values = [_messy_phone(phone, chance) for phone in phones]
+    values += [_messy_email(email, chance) for email in emails]
     values += [chance.choice(MALFORMED) for _ in range(malformed)]
     chance.shuffle(values)
-    _write_rows(path, values, chance)
+    _write_rows(path, values, chance, note, reference)
     return ContributorFile(path, len(values), held, malformed)
 
 
-def _write_rows(path: Path, values: Sequence[str], chance: random.Random) -> None:
+def _write_rows(
+    path: Path, values: Sequence[str], chance: random.Random, note: str, reference: str | None
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("phone", "email", "first seen", "note"))
+        own = () if reference is None else ("reference",)
+        writer.writerow(("phone", "email", "first seen", "note", *own))
         for number, value in enumerate(values):
             phone, email = ("", value) if "@" in value else (value, "")
             day = f"2026-{chance.randint(1, 9):02d}-{chance.randint(1, 28):02d}"
-            writer.writerow((phone, email, day, f"row of the sample, ticket {10_000 + number}"))
+            own = () if reference is None else (f"{reference}-{number:03d}",)
+            writer.writerow((phone, email, day, f"{note} {10_000 + number}", *own))
 
 
 def _messy_phone(phone: str, chance: random.Random) -> str:

@@ -22,15 +22,39 @@ class Party:
     role: str
     kind: str | None
     jurisdiction: str
+    capacity: str | None = None
+    """Of a person who approves: as the founder writes it."""
+    calls_broker: bool = True
+    """Whether it ever calls the broker; who only signs papers that are handed over needs no enrolment there."""
+
+    @property
+    def contact(self) -> str:
+        """Where others follow up on a match that an agency holds."""
+        return f"matches@{self.party_id}.example" if self.kind else ""
 
 
-COMPANY = Party("adverts-company", "Adverts company", "agency", "company", "IE")
+COMPANY = Party("adverts-company", "Adverts company", "agency", "company", "US")
 PAYMENTS = Party("payments-company", "Payments company", "agency", "company", "NL")
 NGO = Party("shelter-ngo", "Shelter NGO", "agency", "ngo", "DE")
+HELPLINE = Party("survivors-helpline", "Survivors' helpline", "agency", "helpline", "NL")
 POLICE = Party("police-unit", "Police unit", "agency", "police", "NL")
-DESK = Party("legal-desk", "Legal desk", "legal_desk", None, "NL")
+BORDER = Party("border-police", "Border police", "agency", "police", "DE")
+DESK = Party("legal-desk", "Legal desk", "legal_desk", None, "NL", calls_broker=False)
 AUDITOR = Party("auditor", "Data-protection auditor", "auditor", None, "NL")
-AGENCIES = (COMPANY, PAYMENTS, NGO, POLICE)
+AGENCIES = (COMPANY, PAYMENTS, NGO, HELPLINE, POLICE, BORDER)
+
+
+def _signs(party_id: str, name: str, capacity: str) -> Party:
+    return Party(party_id, name, "approver", None, "NL", capacity, calls_broker=False)
+
+
+SUPERVISOR = _signs("police-supervisor", "Police supervisor", f"supervisor:{POLICE.party_id}")
+PROSECUTOR = _signs("prosecutor", "Prosecutor", "prosecutor")
+REVIEWER = _signs("independent-reviewer", "Independent reviewer", "independent_reviewer")
+JUDGE = Party("judge", "Judge", "approver", None, "NL", "judge")
+TRUST_LEAD = _signs("trust-lead", "Trust and safety lead", f"supervisor:{PAYMENTS.party_id}")
+COMPLIANCE = _signs("compliance-officer", "Compliance officer", f"supervisor:{PAYMENTS.party_id}")
+PEOPLE = (SUPERVISOR, PROSECUTOR, JUDGE, REVIEWER, TRUST_LEAD, COMPLIANCE)
 HOLDERS = ("court-office", "privacy-regulator", "rights-ngo")
 HOLDER_COUNT = len(HOLDERS)
 ItemT = TypeVar("ItemT")
@@ -69,12 +93,12 @@ def start_broker(processes: Processes, places: Places) -> None:
 
 
 def make_parties(processes: Processes, places: Places) -> None:
-    """Every party makes its keys; the broker starts; agencies enrol and the operator accepts them."""
+    """Every party makes its keys; the broker starts; who calls it enrols, and the operator accepts them."""
     init = ("broker", "init", places.home("broker"), "--public-origin", places.broker_origin)
     processes.run("broker", init)
     start_broker(processes, places)
     side_by_side(_make_holder(processes, places), range(HOLDER_COUNT))
-    side_by_side(_make_party(processes, places), (*AGENCIES, DESK, AUDITOR))
+    side_by_side(_make_party(processes, places), (*AGENCIES, AUDITOR, DESK, *PEOPLE))
 
 
 def found_space(processes: Processes, places: Places) -> None:
@@ -86,6 +110,13 @@ def found_space(processes: Processes, places: Places) -> None:
     members = [item for party in AGENCIES for item in ("--member", places.home(party) / "enrolment.jws")]
     holders = [item for holder in HOLDERS for item in ("--holder", places.home(holder) / "enrolment.jws")]
     desk, auditor = (places.home(party) / "enrolment.jws" for party in (DESK, AUDITOR))
+    approvers = [
+        item
+        for person in PEOPLE
+        for item in ("--approver", f"{person.capacity}={places.home(person) / 'enrolment.jws'}")
+    ]
+    # The border police may ask about traffickers only; everybody else for what its kind may.
+    mandate = ("--mandate", f"{BORDER.party_id}:investigate_trafficker")
     rules = f"--threshold {THRESHOLD} --type phone --type email --size-class 512 --witnesses 0".split()
     founding = (
         "space",
@@ -98,9 +129,10 @@ def found_space(processes: Processes, places: Places) -> None:
     )
     reviewers = ("--desk", desk, "--auditor", auditor, "--bundle", places.policies)
     processes.run(
-        COMPANY.party_id, (*founding, *members, *holders, *reviewers, *rules, "--out", places.space)
+        COMPANY.party_id,
+        (*founding, *members, *holders, *reviewers, *approvers, *mandate, *rules, "--out", places.space),
     )
-    side_by_side(_join(processes, places), (*AGENCIES, DESK, AUDITOR))
+    side_by_side(_join(processes, places), (*AGENCIES[1:], AUDITOR, DESK, *PEOPLE))
     side_by_side(_start_holder(processes, places), range(HOLDER_COUNT))
 
 
@@ -133,7 +165,10 @@ def _make_party(processes: Processes, places: Places) -> Callable[[Party], None]
         role, home = party.party_id, places.home(party)
         kind = ("--kind", party.kind) if party.kind else ()
         names = ("--id", party.party_id, "--name", party.name, "--role", party.role, *kind)
-        processes.run(role, ("agency", "init", home, *names, "--jurisdiction", party.jurisdiction))
+        where = ("--jurisdiction", party.jurisdiction, "--contact", party.contact)
+        processes.run(role, ("agency", "init", home, *names, *where))
+        if not party.calls_broker:
+            return
         enrolled = processes.run(role, ("agency", "enrol", home, "--broker", places.broker_origin, "--json"))
         processes.run("broker", ("broker", "accept", places.home("broker"), enrolled.json()["kid"]))
 

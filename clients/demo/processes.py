@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -47,6 +48,7 @@ class Processes:
     log_directory: Path
     started: list[tuple[str, int]] = field(default_factory=list)
     serving: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __enter__(self) -> "Processes":
         return self
@@ -103,8 +105,9 @@ class Processes:
             process.wait()
 
     def _note(self, role: str, pid: int) -> None:
-        if all(known != role for known, _ in self.started):
-            self.started.append((role, pid))
+        with self._lock:
+            if all(known != role for known, _ in self.started):
+                self.started.append((role, pid))
 
 
 def free_ports(count: int) -> list[int]:

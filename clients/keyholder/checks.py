@@ -131,10 +131,7 @@ def check_permit(document: str, spaces: Sequence[Signed[Space]], now: int) -> Ch
         raise VerificationFailed(
             "The permit is for a space whose broker is another than the one that signed it."
         )
-    if terms.roster_version != space.roster_version or terms.trial != space.trial:
-        raise Conflict(
-            "The permit is for another roster or kind of the space than this key holder's operator pinned."
-        )
+    _check_roster(terms, space)
     if space.witnesses_needed:
         # The space document carries no witness keys yet, so cosignatures could not be checked: refuse, not pass over.
         raise NotPermitted(
@@ -145,6 +142,21 @@ def check_permit(document: str, spaces: Sequence[Signed[Space]], now: int) -> Ch
     if terms.expires_at - terms.not_before_at > MAXIMUM_PERMIT_SECONDS:
         raise NotPermitted("The permit is for longer than 30 days, which no honest broker gives.")
     return CheckedPermit(signed.payload, space)
+
+
+def _check_roster(terms: PermitTerms, space: Space) -> None:
+    if terms.roster_version < space.roster_version:
+        raise Conflict(
+            "The permit is under an older roster than this key holder's operator pinned. Join the space again from the "
+            "founder's newest file and file the request anew."
+        )
+    if terms.roster_version > space.roster_version:
+        raise Conflict(
+            "The permit is under a newer roster than this key holder's operator pinned. Ask the operator to pin the "
+            "founder's newest file (narrowgate keyholder pin), or ask other holders."
+        )
+    if terms.trial != space.trial:
+        raise Conflict("The permit is for another kind of the space than this key holder's operator pinned.")
 
 
 def check_requester(permit: CheckedPermit, caller: Caller) -> Member:

@@ -103,7 +103,12 @@ def pin(
             "trial": pinned_space.trial,
         },
         f"Pinned {pinned_space.name}, roster {pinned_space.roster_version}, founded by key {signed.kid}.\n"
-        f"Its members expect the rules {pinned_space.bundle_digest.hex()}.",
+        f"Its members expect the rules {pinned_space.bundle_digest.hex()}."
+        + (
+            "\nRequests and series under an earlier roster are refused from now on; shares held here stay."
+            if pinned_space.roster_version > 1
+            else ""
+        ),
         as_json=json,
     )
 

@@ -42,7 +42,9 @@ class TooLarge(NarrowgateError):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who signed a call: a member or approver of a pinned space, by key. What it may do, each step checks."""
+    """Who signed a call, by key: a member or approver of a pinned space, or the contributor of a series accepted here.
+
+    What it may do, each step checks."""
 
     kid: str
     signing_key: bytes

@@ -18,7 +18,8 @@ from clients.keyholder.store.database import Connection
 
 
 def destroy_shares(holder: KeyHolder, caller: Caller, series_id: bytes, document: str) -> str:
-    """Erase, and return the signed DestructionReceipt. Any member may deliver the contributor's withdrawal.
+    """Erase, and return the signed DestructionReceipt. The contributor, a member or one no more, or any
+    member may deliver the contributor's withdrawal.
 
     Raises NotFound, VerificationFailed (not the contributor's word), BadInput (for another series), Conflict, or
     Unavailable while the erased rows are still in the write-ahead log: repeat the call."""
@@ -27,7 +28,8 @@ def destroy_shares(holder: KeyHolder, caller: Caller, series_id: bytes, document
         stored = rows.find(connection, series_id)
         if stored is None:
             raise NotFound("This key holder has no share of the series.")
-        member_by_key(pinned_space(connection, stored.space_id).payload, caller.signing_key)
+        if caller.signing_key != stored.contributor_key:
+            member_by_key(pinned_space(connection, stored.space_id).payload, caller.signing_key)
         if stored.destruction_receipt is None:
             withdrawal = _check_withdrawal(connection, stored, document)
             receipt = _erase(holder, connection, stored, withdrawal, now)

@@ -172,8 +172,10 @@ def check_release_time(
 ) -> CheckedRelease:
     """g. At `now`, this holder's own time, the rules still let the series leave."""
     facts = release.facts
-    # The admission keeps its own time; what people and findings come to is as of now.
-    admitted = own.at(facts.admitted, now).model_copy(update={"now": facts.admitted.now})
+    # The admission keeps its own time; what people and findings come to is as of now. At this tier each series is
+    # decided by itself, so the one that is asked will do.
+    asked = tuple(each for each in facts.admitted.series if each.series_id == series_id)
+    admitted = own.at(facts.admitted, now).model_copy(update={"now": facts.admitted.now, "series": asked})
     again = decide.decide_release(
         bundle, facts.model_copy(update={"now": now, "admitted": admitted}), Tier.PAYLOAD
     )

@@ -1,4 +1,4 @@
-"""`narrowgate ...` as a process that ends itself with SIGKILL at a point: `python -m tests.integration.dying POINT ...`
+"""`narrowgate ...` as a process that ends with SIGKILL at a named point: `python -m tests.integration.dying POINT ...`
 
 Rule: POINT is `module:function`, with `@after` for right after it returned; all else is the program as it is. The kill
 is the kernel's, so nothing is closed, flushed or answered. It judges nothing.

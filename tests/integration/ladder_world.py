@@ -16,8 +16,8 @@ from typing import Any
 from clients.cli import run
 from clients.demo import papers, parties
 from clients.demo import processes as demo_processes
-from clients.demo.parties import COMPANY, DESK, NGO, PAYMENTS, POLICE, Party, Places
-from clients.demo.processes import Finished, free_ports
+from clients.demo.parties import COMPANY, DESK, NGO, PAYMENTS, POLICE, PROSECUTOR, SUPERVISOR, Party, Places
+from clients.demo.processes import free_ports
 from tests.integration.processes_world import (
     ROOT,
     Asked,
@@ -27,9 +27,7 @@ from tests.integration.processes_world import (
     one_transport,
 )
 
-SUPERVISOR = Party("supervisor", "Supervisor", "approver", None, "NL")
-PROSECUTOR = Party("prosecutor", "Prosecutor", "approver", None, "NL")
-CAPACITIES = {SUPERVISOR: f"supervisor:{POLICE.party_id}", PROSECUTOR: "prosecutor"}
+APPROVING = (SUPERVISOR, PROSECUTOR)
 KNOWN = {COMPANY: range(4), PAYMENTS: range(2, 6), NGO: range(5, 7)}
 CASE = "ladder"
 """One case's: a higher tier goes on in the case of the hits."""
@@ -37,21 +35,6 @@ OF_COMPANIES = 2
 """An address that both companies hold, and nobody has to be asked about."""
 OF_THE_NGO = 6
 """One that the NGO alone holds: it is asked before its record is opened."""
-
-
-@dataclass
-class LadderProcesses(MortalProcesses):
-    """Founds the space with those who approve."""
-
-    approvers: tuple[str, ...] = ()
-
-    def __enter__(self) -> "LadderProcesses":
-        return self
-
-    def run(self, role: str, arguments: Sequence[str | Path], expect: Sequence[int] = (0,)) -> Finished:
-        """See `MortalProcesses.run`."""
-        more = self.approvers if list(arguments[:2]) == ["space", "found"] else ()
-        return super().run(role, (*arguments, *more), expect)
 
 
 @dataclass(frozen=True)
@@ -95,8 +78,8 @@ class LadderWorld(World):
         self.run(DESK, "desk", "answers", desk, document, "--out", answers)
         self.run(DESK, "desk", "find", desk, document, "--answers", answers, "--out", finding)
         climbed = Climbed(bytes.fromhex(made["request_id"]), finding, document, ())
-        approvals = tuple(folder / f"{name}-{person.party_id}.jws" for person in CAPACITIES)
-        for person, path in zip(CAPACITIES, approvals, strict=True):
+        approvals = tuple(folder / f"{name}-{person.party_id}.jws" for person in APPROVING)
+        for person, path in zip(APPROVING, approvals, strict=True):
             self.run(person, *self.approve(person, climbed, path))
         return replace(climbed, approvals=approvals)
 
@@ -155,30 +138,11 @@ def running_ladder(root: Path) -> Iterator[LadderWorld]:
     origins = [f"http://127.0.0.1:{port}" for port in ports]
     places = Places(root, origins[0], tuple(origins[1:]), ROOT / "policies")
     (root / "logs").mkdir(parents=True)
-    with one_transport(), LadderProcesses(root / "logs") as processes:
+    with one_transport(), MortalProcesses(root / "logs") as processes:
         parties.make_parties(processes, places)
-        for person in CAPACITIES:
-            _enrol(processes, places, person)
-        processes.approvers = tuple(
-            word
-            for person, capacity in CAPACITIES.items()
-            for word in ("--approver", f"{capacity}={places.home(person) / 'enrolment.jws'}")
-        )
         parties.found_space(processes, places)
         world = LadderWorld(processes, places)
-        for person in CAPACITIES:
-            joining = ("--space", places.space, "--founder", places.founder)
-            world.run(person, "space", "join", places.home(person), *joining)
         for party, numbers in KNOWN.items():
             file = world.emails(party.party_id, [*numbers, 1000 + len(party.name)])
             world.run(party, *world.deposit(party, file, ["police"]))
         yield world
-
-
-def _enrol(processes: MortalProcesses, places: Places, person: Party) -> None:
-    home = places.home(person)
-    names = ("--id", person.party_id, "--name", person.name, "--role", person.role)
-    processes.run(person.party_id, ("agency", "init", home, *names, "--jurisdiction", person.jurisdiction))
-    enrolling = ("agency", "enrol", home, "--broker", places.broker_origin, "--json")
-    enrolled = processes.run(person.party_id, enrolling)
-    processes.run("broker", ("broker", "accept", places.home("broker"), enrolled.json()["kid"]))

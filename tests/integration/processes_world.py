@@ -227,7 +227,8 @@ class World:
             party.kind or "",
             party.jurisdiction,
             subject="suspect",
-            readers=list(readers),
+            permitted_readers=list(readers),
+            transfer_ground="safeguards",
             now=int(time.time()),
         )
         path = papers.write(self.places.home(party) / f"{file.stem}-conditions.json", paper)

@@ -19,10 +19,10 @@ import pytest
 
 from clients.cli import run
 from clients.cli.run import ExitCode
-from clients.demo.parties import AUDITOR, HOLDERS, NGO, POLICE
+from clients.demo.parties import AUDITOR, HOLDERS, NGO, POLICE, SUPERVISOR
 from clients.mirror import Mirror
 from tests.integration import ladder_world
-from tests.integration.ladder_world import CASE, OF_COMPANIES, OF_THE_NGO, SUPERVISOR, Climbed, LadderWorld
+from tests.integration.ladder_world import CASE, OF_COMPANIES, OF_THE_NGO, Climbed, LadderWorld
 from tests.integration.processes_world import Asked, email, wait_until
 
 pytestmark = pytest.mark.all_only

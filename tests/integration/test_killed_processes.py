@@ -21,6 +21,7 @@ import pytest
 from broker.protocol import checkpoint, documents, merkle
 from broker.protocol.messages.base import read
 from broker.protocol.messages.log import LeafPage
+from broker.protocol.messages.requests import TokensAnswered
 from clients.cli.run import ExitCode
 from clients.demo.parties import COMPANY, HOLDERS, PAYMENTS, POLICE, Party
 from clients.keyholder.keys import open_keys
@@ -223,7 +224,8 @@ def test_a_requester_killed_right_after_submitting_reads_the_same_answer_later(w
     assert not (world.kept(asked) / "answer").exists()
     [(given,)] = world.books.rows("SELECT disclosure FROM permits WHERE request_id = ?", asked.request_id)
     assert_answered_once(world, asked, world.run(POLICE, *world.request("submit", asked)).json())
-    assert (world.kept(asked) / "disclosure.jws").read_bytes() == given
+    kept = (world.kept(asked) / "disclosure.jws").read_text()
+    assert kept == read(TokensAnswered, given).document
 
 
 # --- at the end ---

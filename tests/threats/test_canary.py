@@ -29,6 +29,7 @@ from clients.keyholder.api.app import create_app as holder_app
 from clients.remote import RefusedByGate
 from clients.transport import Answer
 from tests.broker_case import key_of
+from tests.databases import Databases
 from tests.world import BROKER, HOLDERS, POLICE, Call, World, phone
 
 PHONE, EMAIL = "+447700900987", "canarybird.north@example.org"
@@ -104,10 +105,10 @@ def listening(caplog: pytest.LogCaptureFixture) -> Iterator[Listening]:
 
 
 @pytest.fixture
-def quiet_world(listening: Listening, tmp_path: Path) -> Iterator[World]:
+def quiet_world(listening: Listening, databases: Databases, tmp_path: Path) -> Iterator[World]:
     """A world whose log lines are listened to."""
     (tmp_path / "world").mkdir()
-    made = World(tmp_path / "world")
+    made = World(tmp_path / "world", databases.new(tmp_path / "world"))
     made.deposit("company-1", range(5), [3], inclusion_criterion="An older file")
     made.deposit("company-2", range(5, 15), [1])
     made.deposit("ngo-1", range(12, 20), [2])
@@ -132,6 +133,7 @@ def command(*words: str | Path) -> Result:
 
 def test_a_canary_shows_nowhere_after_it_went_every_way(
     quiet_world: World,
+    databases: Databases,
     listening: Listening,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -174,6 +176,9 @@ def test_a_canary_shows_nowhere_after_it_went_every_way(
     world.auditor().verify()
     shown += [text for _, text in world.auditor().decisions()]
     _look_everywhere(world, shown, [*listening.heard, caplog.text])
+    secrets = secrets_of(world)
+    for data in databases.everything(world.settings.database_url):
+        assert what_shows(data, secrets) == []
 
 
 def reported(world: World, request_id: str, folder: Path) -> str:
@@ -307,6 +312,7 @@ def _look_everywhere(world: World, shown: list[str], logged: list[str]) -> None:
     assert what_shows(metrics.body, secrets) == []
     files = [path for path in world.folder.rglob("*") if path.is_file()]
     names = {path.name for path in files}
-    assert {"broker.sqlite3", "broker.sqlite3-wal", "keyholder.sqlite", "keyholder.sqlite-wal"} <= names
+    assert {"keyholder.sqlite", "keyholder.sqlite-wal"} <= names
+    assert {"broker.sqlite3", "broker.sqlite3-wal"} <= names or not world.broker.database.is_sqlite
     for path in files:
         assert what_shows(path.read_bytes(), secrets) == [], path.name

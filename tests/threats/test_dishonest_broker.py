@@ -18,7 +18,6 @@ from broker.protocol import documents, group, shares
 from broker.protocol.documents import Signed, key_identifier, public_bytes
 from broker.protocol.errors import NarrowgateError, VerificationFailed
 from broker.protocol.messages.base import Message, encode, read
-from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.requests import (
     Admission,
     Disclosure,
@@ -26,6 +25,7 @@ from broker.protocol.messages.requests import (
     Permit,
     PermitTerms,
     RequestSubmission,
+    TokensAnswered,
 )
 from broker.protocol.messages.series import Acceptance, key_digest
 from broker.protocol.messages.vocabulary import Outcome, Purpose, Role, Tier
@@ -329,11 +329,14 @@ FALSE_DISCLOSURES: dict[str, Changes] = {
 def test_a_false_disclosure_is_not_believed_and_kept_as_evidence(world: World) -> None:
     def falsified(changes: Changes) -> Callable[[Answer], Answer]:
         def change(answer: Answer) -> Answer:
-            document = read(DocumentMessage, answer.body).document
-            told = documents.verify(Disclosure, document, world.space.broker_signing_key).payload
+            answered = read(TokensAnswered, answer.body)
+            told = documents.verify(
+                Disclosure, answered.document or "", world.space.broker_signing_key
+            ).payload
             false: Message = told.model_copy(update=changes(world, told))
             signed = documents.sign(false, world.broker_keys.signing_key)
-            return Answer(answer.status, answer.headers, encode(DocumentMessage(document=signed.document)))
+            forged = answered.model_copy(update={"document": signed.document})
+            return Answer(answer.status, answer.headers, encode(forged))
 
         return change
 

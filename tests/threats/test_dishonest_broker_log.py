@@ -171,6 +171,7 @@ def copy_database(world: World) -> Path:
     return copy
 
 
+@pytest.mark.sqlite_only
 def test_a_broker_that_goes_on_from_an_older_copy_is_refused_and_found_by_the_auditor(
     fresh_world: World,
 ) -> None:

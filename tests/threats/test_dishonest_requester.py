@@ -153,7 +153,7 @@ def test_tokens_of_one_deposit_are_of_no_use_at_another(world: World) -> None:
 def test_a_finding_about_another_request_is_refused_at_every_station(world: World) -> None:
     other, prepared = world.prepare([phone(1)]), world.prepare(ASKED)
     foreign, own = world.finding(other), world.finding(prepared)
-    with pytest.raises(BadInput, match="another request"):
+    with pytest.raises(VerificationFailed, match="another request"):
         world.requester().file(prepared.request_id, [foreign])
     for findings in ([foreign], [own, foreign]):
         with pytest.raises(VerificationFailed, match="another request"):

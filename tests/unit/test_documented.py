@@ -397,3 +397,27 @@ def test_the_index_names_every_page() -> None:
             assert f"({page.relative_to(DOCS)})" in index, (
                 f"docs/README.md does not link to {page.relative_to(DOCS)}"
             )
+
+
+# --- tests ---
+
+
+def test_every_test_that_the_threat_model_names_exists() -> None:
+    """Files, and the tests in them: a table of attacks says nothing once a test is renamed or gone."""
+    page = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page))
+    assert len(named) > 80
+    missing = []
+    for file, name in sorted(named):
+        path = ROOT / file
+        source = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if not source or (name and f"\ndef {name}(" not in source):
+            missing.append(f"{file}::{name}")
+    assert missing == []
+
+
+def test_every_test_of_the_ladders_threats_is_named_in_the_threat_model() -> None:
+    """The honest twins aside: a file of attacks that nobody finds in the table is not read."""
+    page = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    files = sorted((ROOT / "tests" / "threats").glob("test_*.py"))
+    assert [each.name for each in files if f"tests/threats/{each.name}" not in page] == []

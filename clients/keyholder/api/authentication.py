@@ -1,4 +1,5 @@
-"""Who calls: the RFC 9421 signature of a call, under the keys of members and approvers of the pinned spaces.
+"""Who calls: the RFC 9421 signature of a call, under the keys of members and approvers of the pinned spaces, and of
+contributors whose shares this holder has.
 
 Rule: nonce and Idempotency-Key are durable before the call is acted upon, so that no recorded call counts twice
 (AUDIT 5). It says who signed; whether that party may do what it asks, each step checks itself.
@@ -12,6 +13,7 @@ from broker.protocol.documents import key_identifier
 from clients.keyholder.context import Caller, KeyHolder
 from clients.keyholder.pinning import pinned_spaces
 from clients.keyholder.store import calls as rows
+from clients.keyholder.store import series
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ def authenticate(holder: KeyHolder, call: ReceivedCall) -> Caller:
     now = holder.clock()
     with holder.database.read() as connection:
         spaces = [space.payload for space in pinned_spaces(connection)]
-    signing = [member.signing_key for space in spaces for member in space.members]
+        # A contributor that left the roster still has shares here, which it may take back.
+        signing = [*series.contributor_keys(connection)]
+    signing += [member.signing_key for space in spaces for member in space.members]
     signing += [person.signing_key for space in spaces for person in space.approvers]
     keys = {key_identifier(key): key for key in signing}
     verified = verify_call(

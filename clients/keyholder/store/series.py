@@ -122,3 +122,8 @@ def destroy_shares(connection: Connection, series_id: bytes, withdrawal: str, re
     connection.execute(delete(shares).where(shares.c.series_id == series_id))
     changes = {"withdrawal": withdrawal, "destruction_receipt": receipt}
     connection.execute(update(series).where(series.c.series_id == series_id).values(changes))
+
+
+def contributor_keys(connection: Connection) -> tuple[bytes, ...]:
+    """The keys of all contributors whose series were accepted here, as they were then."""
+    return tuple(connection.execute(select(series.c.contributor_key).distinct()).scalars())

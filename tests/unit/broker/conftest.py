@@ -1,34 +1,35 @@
-"""A broker in a temporary folder for each test that asks for one."""
+"""A broker on a database of its own for each test that asks for one: SQLite and PostgreSQL."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.broker_case import Case
+from tests.databases import Databases
 
 
 @pytest.fixture
-def case(tmp_path: Path) -> Iterator[Case]:
+def case(databases: Databases, tmp_path: Path) -> Iterator[Case]:
     """A broker that nobody has enrolled with."""
-    made = Case(tmp_path)
+    made = Case(tmp_path, databases=databases)
     yield made
     made.close()
+    databases.drop(made.settings.database_url)
 
 
 @pytest.fixture(scope="session")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a stopped broker with its space: made once, copied for each test."""
-    folder = tmp_path_factory.mktemp("founded")
-    Case(folder).ready().close()
-    return folder
+def founded(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The database of a stopped broker with its space: made once, copied for each test."""
+    made = Case(tmp_path_factory.mktemp("founded"), databases=databases).ready()
+    made.close()
+    return made.settings.database_url
 
 
 @pytest.fixture
-def ready(founded: Path, tmp_path: Path) -> Iterator[Case]:
+def ready(databases: Databases, founded: str, tmp_path: Path) -> Iterator[Case]:
     """A broker with its parties and its space: six entries in its log."""
-    shutil.copytree(founded, tmp_path, dirs_exist_ok=True)
-    made = Case(tmp_path, "copy")
+    made = Case(tmp_path, "copy", databases, databases.copy(founded, tmp_path))
     yield made
     made.close()
+    databases.drop(made.settings.database_url)

@@ -9,7 +9,7 @@ import pytest
 
 from broker import permits
 from broker.audit.log import Receipt
-from broker.disclosure import Release, ReleaseDecision, assemble
+from broker.disclosure import Found, Release, ReleaseDecision, assemble, sources
 from broker.gate.bundle import load
 from broker.gate.decide import decide_release
 from broker.gate.facts import ReleaseFacts
@@ -25,9 +25,9 @@ COUNT_KEY = b"k" * 32
 
 
 @pytest.fixture
-def story(tmp_path: Path) -> Iterator[Story]:
+def story(tmp_path: Path, database_url: str) -> Iterator[Story]:
     """Three companies hold tokens 0 to 4 each."""
-    story = Story(tmp_path, load(POLICIES))
+    story = Story(tmp_path, load(POLICIES), database_url=database_url)
     for company in COMPANIES[:3]:
         story.deposit(company, [token(index) for index in range(5)])
     yield story
@@ -89,11 +89,30 @@ def test_a_deposit_that_ran_out_between_two_counts_of_one_set_changes_their_nois
     assert len(differences) > 1
 
 
-def test_payloads_are_not_assembled(story: Story) -> None:
+@pytest.mark.parametrize("tier", [Tier.SOURCES, Tier.PAYLOAD])
+def test_who_holds_a_match_is_found_before_a_tier_that_names_it_is_assembled(
+    story: Story, tier: Tier
+) -> None:
     matches, decided = open_release(story)
-    payload = decided.decision.model_copy(update={"tier": Tier.PAYLOAD})
-    with pytest.raises(Refused):
-        assemble(Release.of(matches, replace(decided, decision=payload)), None, COUNT_KEY, story.now)
+    higher = replace(decided, decision=decided.decision.model_copy(update={"tier": tier}))
+    with pytest.raises(Unavailable, match="Who holds the matches"):
+        assemble(Release.of(matches, higher), None, COUNT_KEY, story.now)
+
+
+def test_hits_tell_nobody_who_holds_them_even_where_it_was_found(story: Story) -> None:
+    matches, decided = open_release(story)
+    release = Release.of(matches, decided)
+    named = sources(release, matches.recorded.tokens.admitted.facts, story.space)
+    assert [each.contributor for each in named] == sorted(
+        COMPANIES[:3], key=lambda name: series_of(release, name)
+    )
+    told = assemble(release, None, COUNT_KEY, story.now, Found(named, ()))
+    assert (told.sources, told.records) == ((), ())
+
+
+def series_of(release: Release, contributor: str) -> bytes:
+    """The series that a contributor's deposit is under."""
+    return next(each.series_id for each in release.deposits if each.contributor == contributor)
 
 
 def test_a_lowered_tier_tells_what_refused_the_higher_one(story: Story) -> None:

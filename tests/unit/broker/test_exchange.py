@@ -42,6 +42,7 @@ from broker.refusals import GateRefusal
 from broker.store import requests as rows
 from broker.store import tables
 from broker.store.log import SqlLogStorage
+from tests.databases import Databases
 from tests.exchange_story import COMPANIES, HOLDERS, LOG_ORIGIN, Story, key_of, named, token
 
 POLICIES = Path(__file__).parents[3] / "policies"
@@ -54,9 +55,9 @@ def bundle() -> Bundle:
 
 
 @pytest.fixture
-def story(tmp_path: Path, bundle: Bundle) -> Iterator[Story]:
+def story(tmp_path: Path, bundle: Bundle, database_url: str) -> Iterator[Story]:
     """Three companies hold tokens 0 to 4 each."""
-    story = Story(tmp_path, bundle)
+    story = Story(tmp_path, bundle, database_url=database_url)
     for company in COMPANIES[:3]:
         story.deposit(company, [token(index) for index in range(5)])
     yield story
@@ -372,12 +373,12 @@ def test_a_series_withdrawn_since_is_not_searched(story: Story) -> None:
     assert told.matched == (token(1),)
 
 
-def test_unmatched_tokens_are_in_no_byte_of_the_files(story: Story, tmp_path: Path) -> None:
+def test_unmatched_tokens_are_in_no_byte_of_the_files(story: Story, databases: Databases) -> None:
     canaries = [f"canary {index:09d}".encode() for index in range(300)]
     request = story.request(400)
     told = story.answer(request, story.tokens(story.file(request), [token(1), *canaries]))
     assert told.matched == (token(1),)
-    files = [path.read_bytes() for path in tmp_path.iterdir()]
+    files = databases.everything(story.database_url)
     assert any(token(1) in data for data in files)
     assert not any(b"canary" in data or b"canary".hex().encode() in data for data in files)
 

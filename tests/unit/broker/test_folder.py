@@ -78,3 +78,29 @@ def test_no_secret_is_shown_by_a_repr(made: Path) -> None:
     assert keys.count_key.hex() not in shown
     assert "00" * 32 not in shown
     assert "seed" not in shown
+
+
+def test_a_folder_may_name_postgresql_and_never_a_password(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://broker@db.example.org:5432/narrowgate?sslmode=verify-full"
+    folder.create(tmp_path / "broker", ORIGIN, seeded("folder"), url)
+    assert folder.read_settings(tmp_path / "broker").database_url == url
+    for wrong in (
+        "postgresql+psycopg://broker:hunter2-secret@db.example.org/narrowgate",
+        "postgresql+psycopg://broker@db.example.org/narrowgate?password=hunter2-secret",
+        "postgresql://db.example.org/narrowgate",
+    ):
+        with pytest.raises(BadInput) as refused:
+            folder.create(tmp_path / "other", ORIGIN, seeded("folder"), wrong)
+        assert "hunter2" not in refused.value.detail
+        assert not (tmp_path / "other").exists()
+
+
+def test_a_database_url_in_the_environment_is_checked_and_not_repeated(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NARROWGATE_BROKER_DATABASE_URL", "postgresql://broker:hunter2-secret@db/narrowgate")
+    with pytest.raises(BadInput, match="database_url") as refused:
+        folder.read_settings(made)
+    assert "hunter2" not in f"{refused.value!r} {refused.value.__cause__!r}"
+    monkeypatch.setenv("NARROWGATE_BROKER_DATABASE_URL", "postgresql+psycopg://broker:hunter2-secret@db/n")
+    assert "hunter2" not in repr(folder.read_settings(made))

@@ -1,7 +1,6 @@
 """When a retention is over the rows go by themselves: whole deposits, from every file, logged once."""
 
 import time
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -17,7 +16,7 @@ from broker.store import matches
 from broker.store import requests as request_rows
 from broker.store import retention as rows
 from broker.store.tables import idempotency_keys, nonces
-from tests.broker_case import CONDITIONS, NOW, SPACE_ID, Case, Keys, Upload, key_of
+from tests.broker_case import CONDITIONS, NOW, Case, Keys, Upload, keep_permit, key_of
 
 END = CONDITIONS.retain_until
 DAY_SECONDS = 86_400
@@ -36,9 +35,7 @@ def upload(ready: Case, keys: Keys) -> Upload:
 
 
 def _on_disk(case: Case, upload: Upload) -> bool:
-    path = case.broker.database.path
-    assert path is not None
-    files = [each.read_bytes() for each in Path(path).parent.iterdir() if each.is_file()]
+    files = case.databases.files(case.settings.database_url)
     public = upload.declaration.payload.self_test_token
     return any(
         record.sealed in data or (record.token != public and record.token in data)
@@ -145,23 +142,7 @@ def test_a_purge_that_is_asked_to_stop_stops_between_deposits(ready: Case, uploa
 def _keep_match(case: Case, request_id: bytes, state: str) -> None:
     """A permit that ends at NOW, with one matched token."""
     with case.broker.database.write() as connection:
-        stored = request_rows.StoredRequest(
-            request_id=request_id,
-            space_id=SPACE_ID,
-            requester="unit-1",
-            tier="hits",
-            request_digest=bytes(32),
-            submission_digest=bytes(32),
-            submission=b"",
-            state=state,
-            answer=b"",
-            log_index=0,
-            received_at=NOW,
-        )
-        request_rows.add(connection, stored)
-        request_rows.add_permit(
-            connection, request_rows.StoredPermit(request_id, request_id, "", "", NOW, None, None)
-        )
+        keep_permit(connection, request_id, state)
         matches.keep(connection, request_id, [matches.Match(1, bytes(16))])
 
 

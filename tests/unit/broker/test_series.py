@@ -1,6 +1,5 @@
 """A series opens on the word of enough holders over its very keys, and can be taken back whole."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,9 +151,7 @@ def test_a_withdrawal_deletes_the_records_from_every_file_of_the_database(ready:
 
 
 def _found_on_disk(case: Case, records: tuple[Record, ...]) -> bool:
-    path = case.broker.database.path
-    assert path is not None
-    files = [each.read_bytes() for each in Path(path).parent.iterdir()]
+    files = case.databases.files(case.settings.database_url)
     return any(record.sealed in data for record in records for data in files)
 
 

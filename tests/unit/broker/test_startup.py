@@ -19,7 +19,8 @@ def test_without_trial_it_refuses_and_says_why(case: Case) -> None:
         _start(case, trial=False)
 
 
-def test_a_second_broker_on_the_same_database_is_refused(case: Case) -> None:
+@pytest.mark.sqlite_only
+def test_a_second_broker_on_the_same_file_is_refused(case: Case) -> None:
     with pytest.raises(Conflict, match="Another process owns"):
         _start(case)
 
@@ -27,15 +28,15 @@ def test_a_second_broker_on_the_same_database_is_refused(case: Case) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        "UPDATE log_head SET root = zeroblob(32)",
-        "UPDATE log_leaves SET leaf = x'00' WHERE leaf_index = 0",
-        "UPDATE log_nodes SET hash = zeroblob(32) WHERE level = 0",
+        "UPDATE log_head SET root = :zeros",
+        "UPDATE log_leaves SET leaf = :zeros WHERE leaf_index = 0",
+        "UPDATE log_nodes SET hash = :zeros WHERE level = 0",
         "DELETE FROM log_leaves",
     ],
 )
 def test_a_log_that_does_not_fit_together_refuses_to_serve(ready: Case, damage: str) -> None:
     with ready.broker.database.write() as connection:
-        connection.execute(text(damage))
+        connection.execute(text(damage), {"zeros": bytes(32)})
     ready.close()
     with pytest.raises(Unavailable, match="damaged"):
         _start(ready)
@@ -48,7 +49,7 @@ def test_the_rule_bundle_is_logged_when_it_changes_and_only_then(case: Case) -> 
     case.restart()
     assert case.kinds() == ["BUNDLE_ACTIVATED"]
     with case.broker.database.write() as connection:
-        connection.execute(text("UPDATE bundle_activations SET bundle_digest = x'" + "01" * 32 + "'"))
+        connection.execute(text("UPDATE bundle_activations SET bundle_digest = :other"), {"other": bytes(32)})
     case.restart()
     assert case.kinds() == ["BUNDLE_ACTIVATED", "BUNDLE_ACTIVATED"]
 

@@ -17,7 +17,7 @@ from broker.store import deposits as rows
 from broker.store import matches
 from broker.store import roots as changes
 from broker.store.series import serving_series
-from tests.broker_case import NOW, SPACE_ID, Answered, Case, Keys, Upload, key_of
+from tests.broker_case import NOW, SPACE_ID, Answered, Case, Keys, Upload, keep_permit, key_of
 
 
 @pytest.fixture
@@ -32,21 +32,14 @@ def upload(ready: Case, keys: Keys) -> Upload:
     return ready.serving(keys)
 
 
-def _on_disk(case: Case, data: bytes) -> bool:
-    path = case.broker.database.path
-    assert path is not None
-    return any(data in each.read_bytes() for each in Path(path).parent.iterdir() if each.is_file())
-
-
 def _held(case: Case, upload: Upload) -> tuple[bytes, ...]:
     """The tokens of an upload that are still matched, as the query of a request sees it."""
     with case.broker.database.read() as connection:
         open_deposits = matches.open_deposits(connection, [upload.deposit_id], case.clock())
         asked = [record.token for record in upload.records]
         return tuple(
-            token
-            for each in open_deposits
-            for token in matches.held_tokens(connection, each.deposit_number, asked)
+            each.token
+            for each in matches.held(connection, {one.deposit_number: asked for one in open_deposits})
         )
 
 
@@ -70,13 +63,13 @@ def test_a_withdrawn_deposit_is_gone_from_every_file_and_its_series_goes_on(
     ready: Case, keys: Keys, upload: Upload
 ) -> None:
     other = ready.serving(keys, 3)
-    assert _on_disk(ready, upload.records[0].sealed)
+    assert ready.on_disk(upload.records[0].sealed)
     assert _withdraw(ready, upload).status == 200
     for record in upload.records:
-        assert not _on_disk(ready, record.sealed)
+        assert not ready.on_disk(record.sealed)
     # The self-test token is public, and stands in the signed declaration.
     public = upload.declaration.payload.self_test_token
-    assert not any(_on_disk(ready, each.token) for each in upload.records if each.token != public)
+    assert not any(ready.on_disk(each.token) for each in upload.records if each.token != public)
     assert (_state(ready, upload), _held(ready, upload)) == (("withdrawn", 6), ())
     assert len(_held(ready, other)) == 4
     with ready.broker.database.read() as connection:
@@ -100,7 +93,7 @@ def test_a_deposit_can_be_taken_back_before_it_is_complete(ready: Case, keys: Ke
     ready.declare(begun)
     ready.put(begun, 0, begun.batches(4)[0])
     assert _withdraw(ready, begun).status == 200
-    assert not _on_disk(ready, begun.records[0].sealed)
+    assert not ready.on_disk(begun.records[0].sealed)
     assert ready.put(begun, 1, begun.batches(4)[1]).slug == "conflict"
     assert ready.step(begun, "complete", Nothing()).slug == "conflict"
 
@@ -161,11 +154,11 @@ def test_records_taken_back_are_gone_from_every_file_and_the_rest_is_matched(
 ) -> None:
     # The last one too, whose token the deposit's row held.
     taken = [_others(upload)[0], _others(upload)[-1]]
-    assert all(_on_disk(ready, each.sealed) and _on_disk(ready, each.token) for each in taken)
+    assert all(ready.on_disk(each.sealed) and ready.on_disk(each.token) for each in taken)
     assert _take(ready, upload, _submission(upload, taken)).status == 200
-    assert not any(_on_disk(ready, each.sealed) or _on_disk(ready, each.token) for each in taken)
+    assert not any(ready.on_disk(each.sealed) or ready.on_disk(each.token) for each in taken)
     for encoded in (each.token.hex().encode() for each in taken):
-        assert not _on_disk(ready, encoded)
+        assert not ready.on_disk(encoded)
     left = {each.token for each in upload.records if each not in taken}
     assert (_state(ready, upload), set(_held(ready, upload))) == (("serving", 4), left)
     assert ready.kinds()[-1] == "RECORDS_WITHDRAWN"
@@ -239,13 +232,12 @@ def test_what_matched_a_record_goes_with_it(ready: Case, upload: Upload) -> None
     with ready.broker.database.write() as connection:
         deposit = rows.find(connection, upload.deposit_id)
         assert deposit is not None
-        connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+        keep_permit(connection, bytes(16))
         matches.keep(
             connection, bytes(16), [matches.Match(deposit.deposit_number, each.token) for each in (one, two)]
         )
         assert rows.erase_records(connection, deposit.deposit_number, [one.token]) == 1
         assert [each.token for each in matches.kept(connection, bytes(16))] == [two.token]
-        connection.exec_driver_sql("DELETE FROM matches")
 
 
 # --- all or nothing ---
@@ -285,6 +277,7 @@ def _image(case: Case, folder: Path) -> None:
         shutil.copy(path.with_name(name), folder / name)
 
 
+@pytest.mark.sqlite_only
 def test_a_crash_before_the_commit_leaves_all_and_one_after_it_nothing(
     ready: Case, upload: Upload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -205,7 +205,7 @@ def test_a_finding_about_another_request_is_not_filed(world: RequesterWorld) -> 
         found_at=NOW,
         expires_at=NOW + 1,
     )
-    with pytest.raises(BadInput, match="another request"):
+    with pytest.raises(VerificationFailed, match="another request"):
         world.requester().file(
             _prepare(world), [documents.sign(finding, world.homes["desk-1"].signing_key).document]
         )
@@ -232,7 +232,7 @@ def _same(admission: requests.Admission) -> requests.Admission:
     [
         {"requester": "unit-2"},
         {"request_digest": bytes(32)},
-        {"tier": Tier.SOURCES},
+        {"tier": Tier.PAYLOAD},
         {"roster_version": 2},
         {"space_id": bytes([1]) * 16},
         {
@@ -534,7 +534,7 @@ def test_each_list_of_tokens_is_sorted_and_what_was_sent_is_kept_for_a_draw(worl
         {"request_id": bytes(16)},
         {"requester": "unit-2"},
         {"trial": False},
-        {"tier": Tier.SOURCES},
+        {"tier": Tier.PAYLOAD},
         {"noised_count": 3},
         {"tier": Tier.COUNT, "noised_count": 3},
         {"outcome": Outcome.DENY},

@@ -107,6 +107,7 @@ def test_a_fault_in_the_code_is_answered_and_logged_without_its_text(
     assert re.search(r"test_problems\.py:\d+", shown)
 
 
+@pytest.mark.sqlite_only
 def test_a_deleted_database_is_503_and_nothing_more_is_disclosed(ready: Case) -> None:
     path = ready.broker.database.path
     assert path is not None
@@ -122,7 +123,7 @@ def test_a_deleted_database_is_503_and_nothing_more_is_disclosed(ready: Case) ->
 
 def test_a_damaged_log_is_503_for_every_step_that_must_be_recorded(ready: Case) -> None:
     with ready.broker.database.write() as connection:
-        connection.execute(text("UPDATE log_nodes SET hash = zeroblob(32)"))
+        connection.execute(text("UPDATE log_nodes SET hash = :zeros"), {"zeros": bytes(32)})
     assert ready.open_series(ready.deal()).slug == "unavailable"
     with ready.broker.database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM series")).scalar_one() == 0

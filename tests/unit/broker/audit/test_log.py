@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -30,8 +29,8 @@ def _audit() -> AuditLog:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'broker.sqlite3'}")
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
     migrate.upgrade(opened)
     yield opened
     opened.close()
@@ -102,7 +101,9 @@ def test_a_damaged_log_refuses_to_start_and_to_grow(database: Database) -> None:
     for _ in range(4):
         _append(audit, database)
     with database.write() as connection:
-        connection.execute(text("UPDATE log_leaves SET leaf = x'00' WHERE leaf_index = 1"))
+        connection.execute(
+            text("UPDATE log_leaves SET leaf = :zeros WHERE leaf_index = 1"), {"zeros": bytes(32)}
+        )
     with pytest.raises(Unavailable), database.read() as connection:
         _audit().start(connection)
     with pytest.raises(Unavailable):
@@ -113,7 +114,7 @@ def test_a_root_that_changes_under_a_running_broker_stops_it(database: Database)
     audit = _audit()
     _append(audit, database)
     with database.write() as connection:
-        connection.execute(text("UPDATE log_head SET root = zeroblob(32)"))
+        connection.execute(text("UPDATE log_head SET root = :zeros"), {"zeros": bytes(32)})
     for _ in range(2):
         with pytest.raises(Unavailable):
             _append(audit, database)

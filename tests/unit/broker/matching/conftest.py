@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,7 +22,7 @@ from broker.protocol.messages.requests import (
     TokenSubmission,
 )
 from broker.protocol.messages.vocabulary import AgencyKind, Outcome, RecordKind, Tier
-from broker.store import tables
+from broker.store import migrate, partitions, tables
 from broker.store.database import Database
 from tests.messages_examples import BATCH, CLAIMS, NOW, TERMS
 
@@ -132,6 +131,8 @@ class Shelf:
             )
             query = select(tables.deposits.c.deposit_number).where(tables.deposits.c.deposit_id == deposit_id)
             number = connection.execute(query).scalar_one()
+            if partitions.in_use(connection):
+                partitions.add(connection, number)
             rows = [
                 {"deposit_number": number, "token": token, "record_version": 1, "sealed": b"sealed"}
                 for token in held
@@ -190,9 +191,9 @@ def _submit() -> Callable[[Mapping[bytes, Iterable[bytes]]], TokenSubmission]:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    """An empty shelf on a new file."""
-    database = Database(f"sqlite:///{tmp_path / 'broker.db'}")
-    tables.METADATA.create_all(database.engine)
+def shelf(database_url: str) -> Iterator[Shelf]:
+    """An empty shelf."""
+    database = Database(database_url)
+    migrate.upgrade(database)
     yield Shelf(database)
     database.close()

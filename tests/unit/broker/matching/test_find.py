@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -16,6 +15,7 @@ from broker.protocol.errors import BadInput, NotPermitted, Unavailable
 from broker.protocol.messages.requests import TokenList, TokenSubmission
 from broker.store import tables
 from broker.store.database import Database
+from tests.databases import Databases
 from tests.messages_examples import NOW, PROOF, TERMS
 
 
@@ -100,12 +100,14 @@ def test_a_deposit_that_stopped_serving_since_is_left_out(
     assert (found.pairs, found.contributors) == ((), 0)
 
 
-def test_unmatched_tokens_are_in_no_byte_of_the_files(shelf: Shelf, submit: Submit, tmp_path: Path) -> None:
+def test_unmatched_tokens_are_in_no_byte_of_the_files(
+    shelf: Shelf, submit: Submit, databases: Databases, database_url: str
+) -> None:
     matched = b"matched token 16"
     canaries = [f"canary {index:09d}".encode() for index in range(800)]
     deposit = shelf.put("deposit", [matched])
     assert len(_ask(shelf, submit({deposit: [matched, *canaries]}), [deposit]).pairs) == 1
-    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    stored = b"".join(databases.everything(database_url))
     assert matched in stored
     assert b"canary" not in stored
 

@@ -1,7 +1,6 @@
 """The log in SQL keeps the rules of `LogStorage`: compared with the log in memory, and broken on purpose."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -17,8 +16,8 @@ from broker.translog.verify import rederive
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'broker.sqlite3'}")
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
     migrate.upgrade(opened)
     yield opened
     opened.close()
@@ -57,17 +56,17 @@ def test_a_moved_head_and_a_gap_are_conflicts(database: Database) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        "UPDATE log_leaves SET leaf = x'00' WHERE leaf_index = 2",
+        "UPDATE log_leaves SET leaf = :zeros WHERE leaf_index = 2",
         "DELETE FROM log_leaves WHERE leaf_index = 4",
-        "UPDATE log_nodes SET hash = zeroblob(32) WHERE level = 1 AND node_index = 0",
+        "UPDATE log_nodes SET hash = :zeros WHERE level = 1 AND node_index = 0",
         "DELETE FROM log_nodes WHERE level = 2",
         "UPDATE log_head SET size = 3",
-        "UPDATE log_head SET root = zeroblob(32)",
+        "UPDATE log_head SET root = :zeros",
     ],
 )
 def test_every_damage_to_the_stored_log_is_found(database: Database, damage: str) -> None:
     _grow(database, [f"leaf {number}".encode() for number in range(5)])
     with database.write() as connection:
-        connection.execute(text(damage))
+        connection.execute(text(damage), {"zeros": bytes(32)})
     with pytest.raises(VerificationFailed), database.read() as connection:
         rederive(SqlLogStorage(connection))

@@ -11,8 +11,8 @@ from broker.store.database import Database
 from broker.store.tables import METADATA
 
 
-def test_upgrading_an_empty_database_gives_the_tables_of_the_metadata(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'broker.sqlite3'}")
+def test_upgrading_an_empty_database_gives_the_tables_of_the_metadata(database_url: str) -> None:
+    database = Database(database_url)
     assert migrate.differences(database)
     migrate.upgrade(database)
     assert migrate.differences(database) == []
@@ -32,8 +32,8 @@ def test_upgrading_gives_the_very_tables_that_the_metadata_would_create(tmp_path
     created.close()
 
 
-def test_a_database_of_another_release_is_refused(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'broker.sqlite3'}")
+def test_a_database_of_another_release_is_refused(database_url: str) -> None:
+    database = Database(database_url)
     migrate.upgrade(database)
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'of-tomorrow'"))

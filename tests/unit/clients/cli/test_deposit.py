@@ -332,3 +332,62 @@ def test_a_corrected_file_replaces_what_it_names(narrowgate: Command, paths: dic
     refused = narrowgate(*arguments)
     assert refused.exit_code == 6
     assert "nothing was replaced" in refused.stderr
+
+
+# --- a space over time ---
+
+
+def _join(narrowgate: Command, home: Path, space: Path, founder: Path) -> Result:
+    result = narrowgate("space", "join", home, "--space", space, "--founder", founder / "enrolment.jws")
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def test_the_salt_is_changed_and_everybody_is_told_what_to_do(
+    narrowgate: Command, case: ContributorCase, paths: dict[str, Path]
+) -> None:
+    partner = {**paths, "home": case.partner.vault.directory}
+    before = {item["series_id"] for item in _add(narrowgate, partner)["deposits"]}
+    out = case.folder / "space-2.jws"
+    rotated = narrowgate("space", "rotate-salt", paths["home"], "--out", out)
+    assert rotated.exit_code == 0, rotated.output
+    assert "roster version 2" in rotated.stdout
+    assert "deposit its files anew" in rotated.stderr
+    joined = _join(narrowgate, partner["home"], out, paths["home"])
+    assert all(f"Series {series_id}" in joined.stderr for series_id in before)
+    assert "salt is here" in joined.stdout
+    case.pin(case.company.space())
+    listed = _list(narrowgate, partner)
+    assert {name for name, series in listed.items() if series["older_salt"]} == before
+    added = narrowgate(
+        "deposit", "add", partner["home"], paths["signals"], "--conditions", paths["conditions"]
+    )
+    assert added.exit_code == 0, added.output
+    assert added.stderr.count("deposit its file anew") == 0
+    assert added.stderr.count("Deposit its file anew") == len(before)
+    for series_id in before:
+        arguments = ("--reason", "Under the old salt")
+        assert narrowgate("deposit", "withdraw", partner["home"], series_id, *arguments).exit_code == 0
+    listed = _list(narrowgate, partner)
+    assert sorted((series["state"], series["older_salt"]) for series in listed.values()) == [
+        ("open", False),
+        ("open", False),
+        ("withdrawn", False),
+        ("withdrawn", False),
+    ]
+
+
+def test_a_member_is_removed_with_a_new_salt_in_one_version(
+    narrowgate: Command, case: ContributorCase, paths: dict[str, Path]
+) -> None:
+    out = case.folder / "space-2.jws"
+    arguments = ("--agency", "payments-company", "--rotate-salt", "--out", out, "--json")
+    result = narrowgate("space", "remove-member", paths["home"], *arguments)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["roster_version"] == 2
+    shown = json.loads(narrowgate("space", "show", paths["home"], "--json").stdout)["space"]
+    assert [member["agency_id"] for member in shown["members"]] == ["adverts-company"]
+    left = _join(narrowgate, case.partner.vault.directory, out, paths["home"])
+    assert "no member" in left.stdout
+    unknown = narrowgate("space", "remove-member", paths["home"], "--agency", "nobody", "--out", out)
+    assert unknown.exit_code == 6

@@ -153,7 +153,7 @@ def test_when_the_retention_is_over_the_secrets_are_erased_and_nobody_draws(worl
     assert "retention" in _run(world, *DRAW, "--indices", "0", expect=6).stderr
     assert _json(world, "request", "forget", f"@{POLICE}")["forgotten"] == [request_id]
     left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert left == {"request.jws", "findings.json", "admission.json", "forgotten.json"}
+    assert left == {"request.jws", "findings.json", "approvals.json", "admission.json", "forgotten.json"}
     assert _json(world, "request", "show", f"@{POLICE}", request_id)["state"] == "forgotten"
     assert _json(world, "request", "forget", f"@{POLICE}")["forgotten"] == []
     for command in ("submit", "evaluate", "file"):

@@ -89,6 +89,8 @@ def test_a_file_of_numbers_becomes_a_file_of_hits(world: RequesterWorld) -> None
         "hits": 1,
         "matched": [phone(1)],
         "noised_count": None,
+        "sources": [],
+        "records": 0,
         "trial": True,
     }
     with (world.directory / "hits.csv").open(newline="") as file:

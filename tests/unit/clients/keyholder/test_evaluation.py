@@ -173,8 +173,11 @@ def test_a_permit_for_an_older_roster_is_refused(world: World, deals: tuple[Deal
     members = (*(world.member(name) for name in COMPANIES), world.member(POLICE, suspended=True))
     newer = world.sign_space(roster_version=2, members=members)
     pin_space(world.holder.database, world.holder.keys, newer.document, world.enrolment(), NOW)
-    with refused(world, Conflict, "another roster or kind"):
+    with refused(world, Conflict, "older roster than this key holder"):
         ask(world, filed, deals[0])
+    newest = world.admit(deals, change_terms={"roster_version": 3})
+    with refused(world, Conflict, "narrowgate keyholder pin"):
+        ask(world, newest, deals[0])
     suspended = world.admit(deals, change_terms={"roster_version": 2})
     with refused(world, NotPermitted, "suspended"):
         ask(world, suspended, deals[0])
