@@ -108,6 +108,7 @@ def answer(broker: Broker, caller: Caller, permit_id: bytes, document: str) -> R
             return broker.audit.receipt(connection, asked[0].answered_index)
         if now >= asked[0].until_at:
             raise Expired("The time to answer is over, and silence has refused.")
+        _check_undecided(connection, permit_id)
         admitted = _admitted(broker, connection, permit_id)
         if said.request_digest != admitted.terms.request_digest:
             raise Conflict(
@@ -165,6 +166,13 @@ def _ask(
         )
         broker.audit.append(connection, RecordKind.RELEASE_ASKED, record, now)
     return tuple(asks)
+
+
+def _check_undecided(connection: Connection, permit_id: bytes) -> None:
+    """The time to answer may be over by the log though not by a clock that was put back: what is decided stays so."""
+    permit = request_rows.permit(connection, permit_id)
+    if permit is None or request_rows.state(connection, permit.request_id) != request_rows.TOKENS:
+        raise Expired("What was asked is decided already. Your answer comes too late and was not recorded.")
 
 
 def _admitted(broker: Broker, connection: Connection, permit_id: bytes) -> Admitted:

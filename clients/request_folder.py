@@ -394,5 +394,6 @@ class RequestFolder:
 
 
 def request_ids(vault: Vault) -> tuple[bytes, ...]:
-    """The requests of a home."""
-    return tuple(bytes.fromhex(name) for name in vault.names("requests"))
+    """The requests of a home; one whose making was cut short, before it was signed and kept, is none."""
+    whole = (name for name in vault.names("requests") if vault.exists(f"requests/{name}/request.jws"))
+    return tuple(map(bytes.fromhex, whole))

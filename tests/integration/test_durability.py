@@ -76,6 +76,21 @@ def test_a_key_holder_answers_only_after_the_charge_is_on_the_disk(world: World,
     assert found.too_early == []
 
 
+def test_a_key_holder_marks_how_far_its_log_came_before_it_answers(world: World, tmp_path: Path) -> None:
+    asked = world.ask("mark-traced")
+    world.run(POLICE, *world.request("file", asked))
+    with traced(world, "holder-1", tmp_path / "trace", "-e", f"{TRACED},rename,renameat,renameat2"):
+        world.run(POLICE, *world.request("evaluate", asked, "--quorum", "1,2"))
+    steps = mark_steps(tmp_path / "trace")
+    # Each series: its entry synced, then the mark written, synced, put in place and its folder synced, then the answer.
+    assert steps.count("answer") == 3
+    assert " ".join(steps).split(" answer") == [
+        "entry mark place folder",
+        *2 * [" entry mark place folder"],
+        "",
+    ]
+
+
 def test_a_trace_without_the_syncs_does_not_pass(world: World, tmp_path: Path) -> None:
     asked = world.ask("without-syncs")
     with traced(world, "broker", tmp_path / "trace", "-e", TRACED):
@@ -147,6 +162,31 @@ class Order:
     answers: int
     syncs: int
     too_early: list[str]
+
+
+_MARK_NAME = "court-office.high-water"
+
+
+def mark_steps(path: Path) -> list[str]:
+    """What a holder's trace shows of each step, in order: `entry` (the last sync of the write-ahead log before the mark
+    is written), `mark` (its bytes synced), `place` (renamed), `folder` (that synced), `answer`."""
+    steps: list[str] = []
+    synced = False
+    for line in path.read_text(errors="replace").splitlines():
+        if "sync(" in line and "-wal>" in line:
+            synced = True
+        elif "write(" in line and f".{_MARK_NAME}.new>" in line:
+            steps += ["entry"] if synced else ["mark too early"]
+        elif "sync(" in line and f".{_MARK_NAME}.new>" in line:
+            steps.append("mark")
+        elif "rename" in line and _MARK_NAME in line:
+            steps.append("place")
+            synced = False
+        elif "sync(" in line and steps[-1:] == ["place"]:
+            steps.append("folder")
+        elif '"HTTP/1.1 2' in line:
+            steps.append("answer")
+    return steps
 
 
 @contextmanager
