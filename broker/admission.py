@@ -123,6 +123,8 @@ def _papers(
     if len({each.approver.party_id for each in approved}) != len(approved):
         raise BadInput("A person approved twice. Each person signs one approval.")
     earlier = _read_earlier(connection, space, request, submission.confirmation)
+    if earlier is not None:
+        papers.check_own_cause(approved, earlier.step)
     return Filed(request, findings, approved, earlier, space, member)
 
 

@@ -121,6 +121,16 @@ def read_earlier_step(
     return EarlierStep(before, told, confirmed)
 
 
+def check_own_cause(approvals: Sequence[Approved], step: EarlierStep) -> EarlierStep:
+    """Returns the step, once nobody approves who confirmed its matches. Raises NotPermitted."""
+    officer = step.confirmation.payload.officer
+    if officer in {each.approver.party_id for each in approvals}:
+        raise NotPermitted(
+            "Who confirmed the matches may not approve the request about them. Ask another person."
+        )
+    return step
+
+
 def check_selected(
     selected: Sequence[Selection], earlier: Request, confirmed: Sequence[Selection]
 ) -> Sequence[Selection]:

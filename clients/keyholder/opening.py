@@ -6,6 +6,7 @@ and answered as any other (`evaluation.answer_cleared`).
 """
 
 from broker.protocol.messages.evaluation import EvaluationAnswer, OpeningCall
+from broker.protocol.papers import check_own_cause
 from clients.keyholder import checks, opening_checks, statements
 from clients.keyholder.context import Caller, KeyHolder
 from clients.keyholder.evaluation import Cleared, answer_cleared
@@ -35,6 +36,7 @@ def _clear(holder: KeyHolder, connection: Connection, caller: Caller, call: Open
     points = checks.check_points(permit, series, call.points)
     points = opening_checks.check_selected_points(ladder, request, series, points, call.paths)
     papers = checks.check_papers(permit.space, request, call.findings, call.approvals)
+    check_own_cause(papers.approvals, ladder.steps[0])
     bundle = active_bundle(connection, holder.shelf)
     release = opening_checks.check_release(permit, record, bundle)
     known = own_view(connection, permit.space, release.facts.admitted.series)

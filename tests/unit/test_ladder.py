@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from broker.protocol.errors import BadInput, Conflict, Unavailable
+from broker.protocol.errors import BadInput, Conflict, NotPermitted, Unavailable
 from broker.protocol.messages.ladder import ReleaseAsk, ReleasedRecord
 from broker.protocol.messages.requests import TokensAnswered
 from broker.protocol.messages.vocabulary import Authority, PayloadCategory, Tier
@@ -133,6 +133,16 @@ def test_two_approvers_are_asked_for(world: World) -> None:
     with pytest.raises(RefusedByGate) as caught:
         world.climb(hits.request_id, by=("supervisor-1",))
     assert caught.value.rules == ("L09",)
+
+
+def test_who_confirmed_the_matches_may_not_approve(world: World) -> None:
+    hits = world.ask([phone(3)])
+    world.ladder().confirm(hits.request_id, "supervisor-1")
+    request = world.ladder().climb(hits.request_id, gate_world.claims())
+    finding = world.finding_on(request)
+    approvals = world.approvals(request, finding, "supervisor-1", "prosecutor-1")
+    with pytest.raises(NotPermitted, match="Who confirmed"):
+        world.requester().run(request.payload.request_id, [finding], approvals)
 
 
 def test_a_judge_reviews_and_is_none_of_the_two(world: World) -> None:
