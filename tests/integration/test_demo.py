@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.all_only
+"""A minute and more of processes: `make test-all` runs it."""
+
 ROOT = Path(__file__).parents[2]
 
 

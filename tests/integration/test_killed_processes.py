@@ -35,6 +35,9 @@ from tests.integration.processes_world import (
     wait_until,
 )
 
+pytestmark = pytest.mark.all_only
+"""A minute and more of processes: `make test-all` runs it."""
+
 RECORDS = 12_000
 """In one deposit: two batches of the size class 512."""
 STATES = ("admitted", "tokens", "releasing", "released")
@@ -117,7 +120,6 @@ def test_a_broker_killed_after_admission_and_again_after_the_tokens_answers_the_
     assert_answered_once(world, asked, world.run(POLICE, *world.request("send", asked)).json())
 
 
-@pytest.mark.all_only
 @pytest.mark.parametrize("seed", range(3))
 def test_a_broker_killed_at_random_moments_answers_a_request_once(world: World, seed: int) -> None:
     chance = random.Random(seed)
@@ -178,7 +180,6 @@ def test_a_holder_killed_while_evaluating_charges_the_permit_once_and_answers_ag
     a_holder_dies(world, "holder-dies", 0.03)
 
 
-@pytest.mark.all_only
 @pytest.mark.parametrize("seed", range(6))
 def test_a_holder_killed_at_random_moments_charges_each_permit_once(world: World, seed: int) -> None:
     a_holder_dies(world, f"holder-dies-{seed}", random.Random(seed).uniform(0.0, 0.2))

@@ -317,7 +317,7 @@ def _proof_of_admission(world: World, _told: Disclosure) -> dict[str, Any]:
 
 FALSE_DISCLOSURES: dict[str, Changes] = {
     "never asked about": lambda world, told: {"matched": (*told.matched[:-1], b"\xff" * 16)},
-    "names one twice": lambda world, told: {"matched": told.matched * 2},
+    "names a match twice": lambda world, told: {"matched": told.matched * 2},
     "other tokens": lambda world, told: {"token_root": bytes(32)},
     "has a count": lambda world, told: {"noised_count": 2},
     "more than the permit allows": lambda world, told: {"tier": Tier.PAYLOAD, "matched": ()},
