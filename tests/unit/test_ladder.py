@@ -37,9 +37,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture
-def own_world(tmp_path: Path) -> Iterator[World]:
-    """The same, for a test that moves the clock or takes something back."""
-    made = World(tmp_path)
+def own_world(tmp_path: Path, database_url: str) -> Iterator[World]:
+    """The same on databases of both kinds, for a test that moves the clock or takes something back."""
+    made = World(tmp_path, database_url)
     made.deposit("company-1", range(10), **PAYLOAD)
     made.deposit("company-2", range(5, 15), **PAYLOAD)
     made.deposit("ngo-1", range(12, 20), **PAYLOAD)
@@ -234,13 +234,27 @@ def test_an_emergency_found_not_justified_closes_the_route(own_world: World) -> 
     assert caught.value.rules == ("L11",)
 
 
+def test_the_whole_way_and_a_second_call_with_the_same_tokens_on_both_databases(own_world: World) -> None:
+    sources = own_world.climb(own_world.ask([phone(3), phone(7)]).request_id)
+    payload = own_world.climb(sources.request_id, [phone(7)])
+    folder = RequestFolder(own_world.homes["unit-1"].vault, payload.request_id)
+    tokens, opening = folder.tokens(), folder.opening()
+    assert tokens is not None
+    again = own_world.caller("unit-1").post(
+        f"{BROKER}/v1/requests/{payload.request_id.hex()}/tokens", tokens.submission, TokensAnswered
+    )
+    assert again.opening == opening
+    assert len(own_world.payloads().open(payload.request_id).payloads) == 2
+
+
+@pytest.mark.sqlite_only
 def test_what_was_released_goes_with_its_deposit_and_the_answer_cannot_be_given_again(
     own_world: World,
 ) -> None:
     sources = own_world.climb(own_world.ask([phone(3)]).request_id)
     payload = own_world.climb(sources.request_id)
     (record,) = released(own_world, payload.request_id)
-    database = own_world.folder / "broker.sqlite3"
+    database = Path(own_world.settings.database_url.removeprefix("sqlite:///"))
     stored = [database, database.with_name(database.name + "-wal")]
     assert any(record.sealed in each.read_bytes() for each in stored)
     (deposit,) = all_deposits(own_world.homes["company-1"])
