@@ -37,6 +37,7 @@ def matched_rows(world: World, deposit_number: int) -> list[re.Pattern[bytes]]:
     ]
 
 
+@pytest.mark.sqlite_only
 def test_records_and_what_matched_them_are_gone_from_the_brokers_bytes(world: World) -> None:
     (deposit,) = world.deposit("company-1", [700, 701], inclusion_criterion="A file with a mistake")
     assert set(world.ask([phone(700), phone(701)]).hits) == {phone(700), phone(701)}

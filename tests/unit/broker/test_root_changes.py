@@ -62,6 +62,7 @@ def _state(case: Case, upload: Upload) -> tuple[str, int]:
     return found["state"], found["records_stored"]
 
 
+@pytest.mark.sqlite_only
 def test_a_replaced_record_is_gone_from_every_file_and_the_new_one_is_there(
     ready: Case, upload: Upload
 ) -> None:
@@ -77,6 +78,7 @@ def test_a_replaced_record_is_gone_from_every_file_and_the_new_one_is_there(
     assert ready.kinds()[-1] == "RECORDS_REPLACED"
 
 
+@pytest.mark.sqlite_only
 def test_records_of_a_larger_class_leave_no_page_behind(ready: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond one page a row's bytes spill into pages of their own, which a replacement sets free."""
     case, size = ready, 32_768
