@@ -7,7 +7,7 @@ the log has too, so that requester and auditor reckon alike; for a request never
 It sends nothing. Whoever runs it daily keeps the retention to a day.
 """
 
-from broker.protocol.messages.base import blob_from_text, decode
+from broker.protocol.documents import unverified_payload
 from broker.protocol.messages.requests import Permit
 from clients.home import Home
 from clients.request_folder import RequestFolder, request_ids
@@ -20,7 +20,7 @@ def kept_until(folder: RequestFolder, own_key: bytes) -> int:
     request, admission = folder.request(own_key).payload, folder.admission()
     begins_at = request.created_at
     if admission is not None:  # verified when it was kept
-        begins_at = decode(Permit, blob_from_text(admission.permit.split(".")[1])).terms.not_before_at
+        begins_at = unverified_payload(Permit, admission.permit).terms.not_before_at
     return begins_at + request.claims.retention_days * DAY_SECONDS
 
 

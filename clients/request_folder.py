@@ -30,8 +30,6 @@ from broker.protocol.messages.base import (
     Seconds,
     Slug,
     Text,
-    blob_from_text,
-    decode,
     encode,
     read,
 )
@@ -219,7 +217,7 @@ class RequestFolder:
 
     def roster(self) -> tuple[bytes, int]:
         """Space and roster version that the request names, to find the space document by. Proves nothing."""
-        named = decode(Request, blob_from_text(self.document.split(".")[1]))
+        named = documents.unverified_payload(Request, self.document)
         return named.space_id, named.roster_version
 
     def plan(self) -> Plan:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from broker.store.tables import deposits, permits, release_asks, released_records, requests
+from broker.store.tables import deposits, release_asks, released_records
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,10 @@ class StoredRelease:
 
 @dataclass(frozen=True)
 class AskedOf:
-    """An ask with the deposit and the request it is about."""
+    """An ask with the deposit it is about."""
 
     ask: StoredAsk
     deposit_id: bytes
-    request_id: bytes
 
 
 def add(connection: Connection, asks: Iterable[StoredAsk]) -> None:
@@ -63,16 +62,14 @@ def of_contributor(connection: Connection, contributor: str, limit: int) -> tupl
     """The asks to one contributor: the unanswered first, then the newest; at most `limit`."""
     names = [column.name for column in release_asks.columns]
     query = (
-        select(release_asks, deposits.c.deposit_id, permits.c.request_id)
+        select(release_asks, deposits.c.deposit_id)
         .join(deposits, deposits.c.deposit_number == release_asks.c.deposit_number)
-        .join(permits, permits.c.permit_id == release_asks.c.permit_id)
-        .join(requests, requests.c.request_id == permits.c.request_id)
         .where(release_asks.c.contributor == contributor)
         .order_by(release_asks.c.answered_index.is_not(None), release_asks.c.asked_at.desc())
         .limit(limit)
     )
     return tuple(
-        AskedOf(StoredAsk(**{name: row._mapping[name] for name in names}), row.deposit_id, row.request_id)
+        AskedOf(StoredAsk(**{name: row._mapping[name] for name in names}), row.deposit_id)
         for row in connection.execute(query)
     )
 
