@@ -109,7 +109,7 @@ def test_a_lane_stays_closed_without_its_ground(
     ("case", "contributors", "gateway"),
     [
         ("108-police", {"border-police"}, "G1a"),
-        ("109-national", {"border-police", "payments-company"}, "G1b"),
+        ("109-national", {"payments-company"}, "G1b"),
         ("110-voluntary", {"adverts-company"}, "G4"),
         ("112-emergency", {"adverts-company"}, "G3"),
         ("114-consent", {"survivors-helpline"}, "G5"),
