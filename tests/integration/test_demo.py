@@ -93,7 +93,7 @@ def test_no_holder_evaluates_what_a_dishonest_broker_let_through(demo: DemoRun) 
         ("111-authority", "GATEWAY", "G2, clause 2"),
         ("112-unverified", "GATEWAY", "G3, clause 1"),
         ("115-mandate", "GATEWAY", "G2, clause 5"),
-        ("110-records", "L01", None),
+        ("110-records", "L01b", None),
     ],
 )
 def test_a_lane_stays_closed_without_its_ground(
