@@ -41,13 +41,21 @@ class Pair(Message):
     issuing: Annotated[tuple[Place, ...], Field(min_length=1, max_length=250)]
     contributors: Annotated[tuple[Place, ...], Field(min_length=1, max_length=250)] | Literal["same"]
 
+    across_borders_only: bool = False
+
     def joins(self, issuing: str, established_in: str) -> bool:
         """Whether it leads from an authority of `issuing` to a contributor in `established_in`."""
-        if issuing not in self.issuing:
+        if issuing not in self.issuing or (self.across_borders_only and issuing == established_in):
             return False
         return (
             issuing == established_in if self.contributors == "same" else established_in in self.contributors
         )
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> "Pair":
+        if self.contributors == "same" and self.across_borders_only:
+            raise ValueError("across_borders_only: contradicts contributors = same")
+        return self
 
 
 class Deadlines(Message):

@@ -40,13 +40,13 @@ class Pack(Message):
 
 
 def read_packs(
-    files: Mapping[str, str], regions: Regions, gateways: Collection[str]
+    files: Mapping[str, str], regions: Regions, gateways: Collection[str] | None
 ) -> Mapping[str, Instrument]:
     """The instruments of all packs by name.
 
     Args:
         files: text by path in the bundle, such as packs/eu.toml; what is not below packs/ is not looked at.
-        gateways: ids of the rules that are gateways.
+        gateways: ids of the rules that are gateways; None where no rule is asked, so that they do not matter.
 
     Raises BadInput naming file and field."""
     names = sorted(name for name in files if name.startswith(f"{FOLDER}/") and name.endswith(".toml"))
@@ -65,7 +65,9 @@ def read_packs(
     return MappingProxyType(found)
 
 
-def read_pack(file: str, text: str, regions: Regions, gateways: Collection[str]) -> dict[str, Instrument]:
+def read_pack(
+    file: str, text: str, regions: Regions, gateways: Collection[str] | None
+) -> dict[str, Instrument]:
     """The instruments of one pack, regions written out. Raises BadInput naming file and field."""
     try:
         pack = Pack.model_validate(read_toml(file, text), strict=False)
@@ -85,14 +87,15 @@ def read_pack(file: str, text: str, regions: Regions, gateways: Collection[str])
 
 
 def _checked(
-    where: str, instrument: Instrument, regions: Mapping[str, Any], gateways: Collection[str]
+    where: str, instrument: Instrument, regions: Mapping[str, Any], gateways: Collection[str] | None
 ) -> Instrument:
-    if not set(instrument.gateways) <= set(gateways):
+    if gateways is not None and not set(instrument.gateways) <= set(gateways):
         raise BadInput(
             f"{where}.gateways names a gateway that no rule is. The gateways are {', '.join(sorted(gateways))}."
         )
     pairs = tuple(
         Pair(
+            across_borders_only=pair.across_borders_only,
             issuing=_written_out(f"{where}.pairs", pair.issuing, regions),
             contributors=(
                 "same"
