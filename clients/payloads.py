@@ -24,7 +24,8 @@ from clients.home import Home
 from clients.opened import VerifiedOpening
 from clients.permits import check_time
 from clients.record_keys import RecordKey, RecordKeys, open_record
-from clients.request_folder import OpenedPayload, OpenedPayloads, PlannedBatch, RequestFolder
+from clients.request_folder import RequestFolder
+from clients.request_values import OpenedPayload, OpenedPayloads, PlannedBatch
 from clients.transport import Caller, Clock
 
 Paths = Mapping[str, tuple[tuple[tuple[bytes, ...], ...], ...]]

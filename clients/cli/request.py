@@ -25,7 +25,8 @@ from clients.home import Home
 from clients.permits import VerifiedAdmission
 from clients.readers import RefusedRow, read_file
 from clients.remote import RefusedByGate, readable
-from clients.request_folder import Answer, Refusal, RequestFolder, request_ids
+from clients.request_folder import RequestFolder, request_ids
+from clients.request_values import Answer, Refusal
 from clients.requester import Requester
 
 app = run.application("Ask which of your identifiers other agencies know, on a legal basis.")
