@@ -95,10 +95,27 @@ def test_each_tile_has_one_path(level: int | None, index: int, width: int) -> No
 
 @pytest.mark.parametrize(
     "path",
-    (
-        " 0 0/ 0/0 0/0000 6/000 -1/000 0/x000/001 0/001/002 0/000.p/0 0/000.p/256 0/000.p/257 0/000.p/01 0/000.p "
-        "entries/x001 data/000 0/000/ ../0/000 0/x001/2345"
-    ).split(" "),
+    [
+        "",
+        "0",
+        "0/",
+        "0/0",
+        "0/0000",
+        "6/000",
+        "-1/000",
+        "0/x000/001",
+        "0/001/002",
+        "0/000.p/0",
+        "0/000.p/256",
+        "0/000.p/257",
+        "0/000.p/01",
+        "0/000.p",
+        "entries/x001",
+        "data/000",
+        "0/000/",
+        "../0/000",
+        "0/x001/2345",
+    ],
 )
 def test_any_other_spelling_is_refused(path: str) -> None:
     with pytest.raises(BadInput, match="no path of a tile"):
