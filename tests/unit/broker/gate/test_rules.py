@@ -133,11 +133,11 @@ def test_each_gateway_opens_its_lane(bundle: Bundle, facts: AdmitFacts, gateway:
         (in_an_emergency(threat_to_life=False), "G3, clause 1: a legal desk's finding of a threat to life"),
         (
             in_an_emergency(basis=emergency_basis(issued_by=Authority.NONE)),
-            "G3, clause 5: an authority that may issue that instrument",
+            "G3, clause 5: an authority that may ask in an emergency",
         ),
         (
             in_an_emergency(basis=emergency_basis(validated_by=Authority.POLICE)),
-            "G3, clause 6: the validation that instrument needs",
+            "G3, clause 6: the validation that the instrument needs",
         ),
         (
             of_a_helpline(consent=Consent.NOT_RELIED_ON),
