@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.audit.log import AuditLog
+from broker.audit.witnesses import Witnesses
 from broker.gate.bundle import Bundle
 from broker.keys import BrokerKeys
 from broker.protocol.messages.base import RandomBytes
@@ -26,6 +27,7 @@ class Broker:
 
     database: Database
     audit: AuditLog
+    witnesses: Witnesses
     bundle: Bundle
     keys: BrokerKeys
     settings: Settings

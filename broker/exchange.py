@@ -14,9 +14,11 @@ time, so an interrupted call is sent again and goes on where it stopped.
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
-from broker import admission, askings, openings, permits, releases
+from broker import admission, askings, openings, permits, releases, witnessed_permits
 from broker.admission import Candidate, Filed
+from broker.audit.log import Witnessed
 from broker.audit.records import Failed, Released, RequestRefused, TokensOfSeries, TokensReceived
 from broker.context import Broker
 from broker.disclosure import Release, ReleaseDecision, assemble
@@ -79,7 +81,8 @@ def file_request(broker: Broker, caller: Caller, submission: RequestSubmission) 
                 answer = _refuse(broker, connection, filed, submission, decision, now)
     if isinstance(answer, GateRefusal):
         raise answer
-    return answer
+    # The entry is durable: witnesses cosign the log before the permit leaves.
+    return witnessed_permits.cosign_permit(broker, request.payload.request_id, answer)
 
 
 def answer_tokens(
@@ -106,9 +109,11 @@ def answer_tokens(
             waiting = _decide_release(broker, connection, held, answer)
         if waiting is not None:
             return TokensAnswered(waiting=waiting)
+        # RELEASE is durable: witnesses cosign the log before anything is assembled.
+        witnessed = witnessed_permits.cosign_release(broker, request_id)
         with broker.database.write() as connection:
-            # 10. and 11. Assembled on the receipt, read back from the log.
-            answer = _disclose(broker, connection, held, answer)
+            # 10. and 11. Assembled on the receipt, read back from the log under the cosigned checkpoint.
+            answer = _disclose(broker, connection, held, answer, witnessed)
     if isinstance(answer, GateRefusal):
         raise answer
     return answer
@@ -264,13 +269,14 @@ def _gate_release(
 
 
 def _disclose(
-    broker: Broker, connection: Connection, held: Held, recorded: Recorded
+    broker: Broker, connection: Connection, held: Held, recorded: Recorded, witnessed: Witnessed
 ) -> TokensAnswered | GateRefusal:
     now, request_id, terms = broker.clock(), held.request.request_id, held.admitted.terms
     answer, receipt = permits.release_of(broker, connection, request_id)
     if answer is not None:
         return answer  # an identical call was faster
-    decided = ReleaseDecision.by(receipt)
+    proof = broker.audit.under(connection, receipt.proof.index, witnessed)
+    decided = ReleaseDecision.by(replace(receipt, proof=proof))
     if not decided.decision.allowed:
         return _fail(broker, connection, held, decided, Told.of(decided.decision))
     # 10. Assembled on the receipt, from what was kept when it was given.

@@ -80,6 +80,7 @@ class PlannedApprover:
 class SpacePlan:
     """What a founder decides. Documents are enrolment files' texts; holders are in the order of their indices.
 
+    `witnesses` are keys as the witnesses themselves gave them to the founder, one line each; a trial has none.
     `mandates` are by agency_id and go before `DEFAULT_MANDATES`. Privacy losses are in thousandths.
     """
 
@@ -94,7 +95,8 @@ class SpacePlan:
     bundle_digest: bytes
     approvers: Sequence[PlannedApprover] = ()
     size_class: int = 2048
-    witnesses_needed: int = 1
+    witnesses: Sequence[str] = ()
+    witness_quorum: int = 1
     count_epsilon_millis: int = 500
     count_budget_millis: int = 5_000
     mandates: Mapping[str, Sequence[Purpose]] = field(default_factory=dict)
@@ -299,7 +301,8 @@ def _space(plan: SpacePlan, space_id: bytes, salt_id: bytes, now: int) -> Space:
             "size_class": plan.size_class,
             "salt_id": salt_id,
             "bundle_digest": plan.bundle_digest,
-            "witnesses_needed": 0 if broker.trial else plan.witnesses_needed,
+            "witnesses": () if broker.trial else tuple(plan.witnesses),
+            "witness_quorum": 0 if broker.trial else plan.witness_quorum,
             "trial": broker.trial,
             "count_epsilon_millis": plan.count_epsilon_millis,
             "count_budget_millis": plan.count_budget_millis,

@@ -94,7 +94,7 @@ class WitnessCase:
 
     def pin(self, log: GrownLog) -> None:
         """The operator pins a log."""
-        pin_log(self.witness, str(log.verifier_key))
+        pin_log(self.witness, log.verifier_key)
 
     def post(self, body: bytes) -> tuple[int, str, str]:
         """Status, media type and text of the answer to one call."""

@@ -384,3 +384,12 @@ log_records = Table(
     Column("record", LargeBinary),
     Column("salt", LargeBinary(32)),
 )
+
+# --- witnesses ---
+witness_sizes = Table(
+    "witness_sizes",
+    METADATA,
+    Column("witness", String(300), primary_key=True),  # its key as one line
+    Column("size", BigInteger, nullable=False),
+    Column("told_at", BigInteger, nullable=False),
+)

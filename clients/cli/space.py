@@ -74,7 +74,16 @@ def found(
     size_class: Annotated[
         int, typer.Option(help="Bytes of a sealed record: 512, 2048, 8192 or 32768.")
     ] = 2048,
-    witnesses: Annotated[int, typer.Option(help="Witnesses needed on the log; none only in a trial.")] = 1,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY",
+            help="A witness's key, name+id+base64, or a file with it, from the witness itself; repeat for more.",
+        ),
+    ] = None,
+    witnesses: Annotated[
+        int, typer.Option(help="How many witnesses must have cosigned the log; none only in a trial.")
+    ] = 1,
     epsilon_millis: Annotated[int, typer.Option(help="Privacy loss of one count, in thousandths.")] = 500,
     budget_millis: Annotated[int, typer.Option(help="Privacy loss a member may spend in 30 days.")] = 5_000,
     as_json: run.Json = False,
@@ -98,7 +107,8 @@ def found(
         identifier_types=identifier_type,
         bundle_digest=_bundle_digest(bundle, broker),
         size_class=size_class,
-        witnesses_needed=witnesses,
+        witnesses=[str(run.verifier_key(text)) for text in witness or ()],
+        witness_quorum=witnesses,
         count_epsilon_millis=epsilon_millis,
         count_budget_millis=budget_millis,
         mandates=dict(_mandate(text) for text in mandate or ()),
@@ -241,6 +251,9 @@ def show_space(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json:
     lines += [f"  desk    {item.name} ({item.party_id})" for item in space.legal_desks]
     lines += [f"  {item.capacity}  {item.name} ({item.party_id})" for item in space.approvers]
     lines += [f"  auditor {item.name} ({item.party_id})" for item in space.auditors]
+    lines += [f"  witness {key}" for key in space.witnesses]
+    if space.witnesses:
+        lines.append(f"{space.witness_quorum} of {len(space.witnesses)} witnesses needed on the log")
     if space.trial:
         lines.append(
             "TRIAL: no witness cosigns the log, so the broker could show different logs to different people."

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from broker.protocol.errors import BadInput, VerificationFailed
-from clients.cli.run import Json, application, clock, random_bytes, show
+from broker.protocol.errors import VerificationFailed
+from clients.cli.run import Json, application, clock, random_bytes, show, verifier_key
 from clients.witness.context import open_witness
 from clients.witness.cosigning import pin_log
 from clients.witness.keys import create_keys
@@ -20,7 +20,6 @@ from clients.witness.store import logs
 app = application("Run a witness: it cosigns logs that only grow.")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The witness's folder: key and database.")]
-_MAXIMUM_KEY_FILE_BYTES = 1000
 
 
 @app.command("init")
@@ -46,7 +45,7 @@ def add_log(
     """Pin a log, so that its checkpoints are cosigned. Compare the key with its owner by another way first."""
     witness = open_witness(directory, clock)
     try:
-        pinned = pin_log(witness, _key_text(key))
+        pinned = pin_log(witness, verifier_key(key))
     finally:
         witness.close()
     show(
@@ -131,13 +130,3 @@ def _log(connection: Any, origin: str) -> dict[str, Any]:
             for fork in logs.forks_of(connection, origin)
         ],
     }
-
-
-def _key_text(given: str) -> str:
-    if "+" in given:
-        return given
-    try:
-        data = Path(given).read_bytes()
-        return data.decode() if len(data) <= _MAXIMUM_KEY_FILE_BYTES else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput("KEY is a log's key, name+id+base64, or a file that holds it.") from error

@@ -10,7 +10,7 @@ forked: both signed notes are kept. It judges no entry and sees none.
 """
 
 from broker.protocol import checkpoint, witnessing
-from broker.protocol.checkpoint import Checkpoint, parse_verifier_key
+from broker.protocol.checkpoint import Checkpoint, VerifierKey, parse_verifier_key
 from broker.protocol.errors import BadInput, NarrowgateError, NotFound, NotPermitted, VerificationFailed
 from broker.protocol.merkle import EMPTY_ROOT
 from broker.protocol.witnessing import AddCheckpoint
@@ -29,11 +29,10 @@ class OtherSize(NarrowgateError):
         self.size = size
 
 
-def pin_log(witness: Witness, text: str) -> checkpoint.VerifierKey:
+def pin_log(witness: Witness, key: VerifierKey) -> VerifierKey:
     """Pin a log by its verifier key, on the operator's word. The key's name is the log's origin.
 
     Raises BadInput for what is no log's key."""
-    key = parse_verifier_key(text.strip())
     if key.algorithm != checkpoint.ED25519:
         raise BadInput("This is not a log's key: it is of another kind. Ask the log's operator for it.")
     with witness.database.write() as connection:
