@@ -176,18 +176,21 @@ class Witnesses:
         """The verified signature lines by witness, and whether another broker was faster somewhere."""
         cosigned: dict[VerifierKey, str] = {}
         overtaken = False
+        contradicted: _Contradicted | None = None
         for _ in self._witnesses:
             try:
                 witness, answer = answers.get(timeout=max(0.0, deadline - time.monotonic()))
             except Empty:
                 break
             if isinstance(answer, _Contradicted):
-                raise Unavailable(str(answer))
+                contradicted = answer
             overtaken = overtaken or isinstance(answer, _Overtaken)
             if isinstance(answer, str):
                 cosigned[witness.key] = answer
-            if len(cosigned) >= self._quorum and not patient:
+            if (contradicted or len(cosigned) >= self._quorum) and not patient:
                 break
+        if contradicted is not None:
+            raise Unavailable(str(contradicted))
         return cosigned, overtaken
 
     def _keep(self, head: SignedHead, cosigned: dict[VerifierKey, str]) -> Witnessed:
