@@ -19,11 +19,11 @@ from broker.gate.proving.leaves import (
     StatedFact,
     TruthFact,
 )
-from broker.gate.proving.question import Asked
-from broker.gate.proving.values import Vocabulary
+from broker.gate.proving.question import Asked, term_of
+from broker.gate.proving.values import WORD_BITS, Vocabulary, word_variable
 from broker.protocol.messages.vocabulary import ContributorAnswer, Tier
 
-_FIRST_FREE_CODE = 2048
+_FIRST_FREE_CODE = 2 ** (WORD_BITS - 1)
 
 
 class Pinned:
@@ -39,6 +39,10 @@ class Pinned:
         value = self._model.eval(formula)
         assert z3.is_true(value) or z3.is_false(value), f"undecided: {value}"
         return bool(z3.is_true(value))
+
+    def word(self, term: Any) -> str | None:
+        """What a string comes to for this request."""
+        return self._facts.vocabulary.text(self._model.eval(term).as_long())
 
     def put(self, term: Any, value: Any) -> None:
         """One variable."""
@@ -56,7 +60,7 @@ class Pinned:
         self._put(self._facts.contributor, series.contributor)
         self._put(self._facts.identifier_type, series.identifier_type)
         self._put(self._facts.conditions, series.conditions)
-        self.put(z3.BitVec("series_id", 12), series.series_id.hex())
+        self.put(word_variable("series_id"), series.series_id.hex())
 
     def put_deposit(self, deposit: DepositFacts) -> None:
         """The facts of a deposit."""
@@ -65,7 +69,7 @@ class Pinned:
         self._put(self._facts.identifier_type, deposit.identifier_type)
         self._put(self._facts.conditions, deposit.conditions)
         self._put(self._facts.records, deposit.records)
-        self.put(z3.BitVec("series_id", 12), deposit.declaration_digest.hex())
+        self.put(word_variable("series_id"), deposit.declaration_digest.hex())
 
     def put_result(self, result: Result, answer: ContributorAnswer) -> None:
         """The facts of a release."""
@@ -101,10 +105,10 @@ class Pinned:
         elif isinstance(fact, TruthFact | LongFact):
             self.put(fact.term, value)
         else:
-            self.put(fact.value.term, value.hex() if isinstance(value, bytes) else str(value))
+            self.put(term_of(fact), value.hex() if isinstance(value, bytes) else str(value))
 
     def _code(self, text: str) -> Any:
         vocabulary: Vocabulary = self._facts.vocabulary
         if text in set(vocabulary):
             return vocabulary.word(text)
-        return z3.BitVecVal(self._others.setdefault(text, _FIRST_FREE_CODE + len(self._others)), 12)
+        return z3.BitVecVal(self._others.setdefault(text, _FIRST_FREE_CODE + len(self._others)), WORD_BITS)

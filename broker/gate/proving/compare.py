@@ -6,15 +6,18 @@ by the engine under both before it is given out. Numbers, catalogue, lanes and r
 It does not say which of the two is right.
 """
 
+from collections.abc import Iterable
+
+import z3
+
 from broker.gate.bundle import Bundle
 from broker.gate.decide import Case
 from broker.gate.decision import Action
+from broker.gate.proving.facts import is_jurisdiction
 from broker.gate.proving.space import Space
 from broker.gate.proving.terms import words_of
 from broker.gate.proving.verdict import Rules
 from broker.gate.proving.witness import case_of
-
-import z3
 
 
 class Distinguisher:
@@ -24,7 +27,8 @@ class Distinguisher:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._space = Space([bundle])
+        self._kept: dict[Action, tuple[Rules, z3.BoolRef]] = {}
+        self._start(())
 
     def distinguish(self, before: Rules, after: Rules, action: Action) -> Case | None:
         """A request that one set of rules allows and the other refuses; None when there is none.
@@ -32,8 +36,27 @@ class Distinguisher:
         Args:
             before, after: rules by @id, as the engine's JSON (`Bundle.syntax`).
         Raises BadInput for a rule that the prover cannot read, VerificationFailed when the solver cannot tell."""
-        if not words_of([*before.values(), *after.values()]) <= self._space.words:
-            self._space = Space([self._bundle], (before, after))
-        verdicts = self._space.verdicts[0]
-        found = self._space.find(z3.Xor(verdicts.decided(action, before), verdicts.decided(action, after)))
+        known = {id(policy) for policy in before.values()}
+        new = words_of([policy for policy in after.values() if id(policy) not in known])
+        if self._kept.get(action, ((),))[0] is not before:
+            new |= words_of(list(before.values()))
+        new -= self._space.words
+        if any(map(is_jurisdiction, new)):
+            # Sets of jurisdictions range over those that are named, so that another one makes another space.
+            self._start((before, after))
+        decided = self._before(before, action)
+        found = self._space.find(z3.Xor(decided, self._space.verdicts[0].decided(action, after)))
         return None if found is None else case_of(self._space.facts, found, action, [self._bundle])
+
+    def _start(self, more: Iterable[Rules]) -> None:
+        self._space = Space([self._bundle], more)
+        self._kept = {}
+
+    def _before(self, rules: Rules, action: Action) -> z3.BoolRef:
+        """The formula of the rules that all others are compared with, given to the solver once."""
+        kept = self._kept.get(action)
+        if kept is None or kept[0] is not rules:
+            kept = (rules, self._space.verdicts[0].decided(action, rules))
+            self._space.keep(kept[1])
+            self._kept[action] = kept
+        return kept[1]

@@ -9,7 +9,7 @@ There is one series: the rules are asked about each by itself. What the gate mak
 
 import typing
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin
@@ -31,6 +31,7 @@ from broker.gate.proving.leaves import (
     StatedFact,
     TextFact,
     TruthFact,
+    accepts,
 )
 from broker.gate.proving.values import Vocabulary, word_variable
 from broker.protocol.errors import BadInput
@@ -42,6 +43,7 @@ _STATED = {"claims.necessity": "", "claims.less_intrusive_means": "", "condition
 """Texts of which rules only see whether they say anything, and how each says nothing."""
 _OTHER_JURISDICTIONS = ("XA", "XB", "XC", "XD", "XE", "XF", "XG", "XH")
 """Codes that ISO 3166-1 assigns to nobody. A request names six jurisdictions, so that it has room to differ in all."""
+_JURISDICTION: TypeAdapter[str] = TypeAdapter(Jurisdiction)
 _PEOPLE = 16
 """Approvals that one request may carry (`RequestSubmission`); as many refusals."""
 
@@ -63,23 +65,27 @@ class Facts:
     few_contributors: TruthFact
     """Whether fewer contributors could answer than hide one another (L21)."""
 
-    def all(self) -> Iterable[Fact]:
-        """Each of them."""
-        yield from (self.request, self.contributor, self.identifier_type, self.conditions, self.result)
-        yield from (self.answer, self.records, self.released_as, self.few_contributors)
-
     def well_formed(self) -> Iterable[z3.BoolRef]:
         """What is true of them in every request that can be put to the gate."""
-        for fact in self.all():
-            yield from fact.well_formed()
+        return self._all().well_formed()
+
+    def excluded(self, words: Iterable[str]) -> Iterable[z3.BoolRef]:
+        """Which of these words are no value of which fact, by its type."""
+        listed = list(words)
+        for text in self._all().texts():
+            yield from text.excluded(listed)
+
+    def _all(self) -> Group:
+        return Group({field.name: getattr(self, field.name) for field in fields(self)[1:]})
 
 
 class Builder:
-    """Makes facts of types. `jurisdictions` are those that rules, catalogue or regions name."""
+    """Makes facts of types. `words` are those that rules, catalogue or regions write out."""
 
-    def __init__(self, vocabulary: Vocabulary, jurisdictions: Iterable[str]) -> None:
+    def __init__(self, vocabulary: Vocabulary, words: Iterable[str]) -> None:
         self._vocabulary = vocabulary
-        self._jurisdictions = sorted({*jurisdictions, *_OTHER_JURISDICTIONS})
+        named = filter(is_jurisdiction, words)
+        self._jurisdictions = sorted({*named, *_OTHER_JURISDICTIONS})
 
     def facts(self) -> Facts:
         """The facts of a request, a series and a deposit. Raises BadInput for a type that is not known here."""
@@ -98,7 +104,9 @@ class Builder:
             conditions=self._group("conditions.", Conditions),
             result=self._group("result.", Result),
             answer=self._fact("answer", ContributorAnswer),
-            records=self._fact("records", typing.get_type_hints(DepositFacts, include_extras=True)["records"]),
+            records=self._fact(
+                "records", typing.get_type_hints(DepositFacts, include_extras=True)["records"]
+            ),
             released_as=self._fact("released_as", Tier),
             few_contributors=TruthFact(z3.Bool("few_contributors")),
         )
@@ -143,14 +151,18 @@ class Builder:
             return ChoiceFact(word_variable(name), choices, self._vocabulary)
         size_bytes = _least(bounds) if kind is bytes else 0
         fact = TextFact(word_variable(name), TypeAdapter(annotation), size_bytes, self._vocabulary)
-        if not fact.accepts(fact.other(0)):
-            raise BadInput(f"The prover does not know texts of the type of {name}. Teach it in proving/facts.py.")
+        if not accepts(fact.kind, fact.other(0)):
+            raise BadInput(
+                f"The prover does not know texts of the type of {name}. Teach it in proving/facts.py."
+            )
         return fact
 
     def _set(self, name: str, member: Any, bounds: Iterable[Any]) -> SetFact:
         choices = self._choices(_unwrapped(member)[0], member)
         if not choices:
-            raise BadInput(f"The prover does not know sets of the type of {name}. Teach it in proving/facts.py.")
+            raise BadInput(
+                f"The prover does not know sets of the type of {name}. Teach it in proving/facts.py."
+            )
         members = {each: z3.Bool(f"{name}.{each}") for each in choices}
         return SetFact(members, _least(bounds) > 0, self._vocabulary)
 
@@ -160,6 +172,11 @@ class Builder:
         if annotation == Jurisdiction:
             return self._jurisdictions
         return []
+
+
+def is_jurisdiction(word: str) -> bool:
+    """Whether a word could name a jurisdiction."""
+    return accepts(_JURISDICTION, word)
 
 
 def _least(bounds: Iterable[Any]) -> int:
@@ -173,4 +190,3 @@ def _unwrapped(annotation: Any) -> tuple[Any, list[Any]]:
     kind, *notes = get_args(annotation)
     bounds = [each for note in notes for each in (note.metadata if isinstance(note, FieldInfo) else (note,))]
     return kind, bounds
-

@@ -25,7 +25,6 @@ from broker.gate.proving.values import (
     Word,
     same_term,
     some,
-    word_variable,
 )
 
 Assignment = Callable[[Any], Any]
@@ -63,7 +62,7 @@ class TruthFact:
 
     def concrete(self, assigned: Assignment) -> bool:
         """True or false."""
-        return z3.is_true(assigned(self.term))
+        return bool(z3.is_true(assigned(self.term)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,18 +167,14 @@ class TextFact:
         return Word(self.term)
 
     def well_formed(self) -> Iterable[z3.BoolRef]:
-        """It is none of the known strings that its type does not allow."""
-        for text in self.vocabulary:
-            if not self.accepts(text):
-                yield self.term != self.vocabulary.word(text)
+        """Nothing; `excluded` says which known strings it is not."""
+        return ()
 
-    def accepts(self, text: str) -> bool:
-        """Whether a string is of this type."""
-        try:
-            self.kind.validate_python(text)
-        except ValidationError:
-            return False
-        return True
+    def excluded(self, words: Iterable[str]) -> Iterable[z3.BoolRef]:
+        """It is none of these words that its type does not allow."""
+        for word in words:
+            if not accepts(self.kind, word):
+                yield self.term != self.vocabulary.word(word)
 
     def other(self, code: int) -> str:
         """What a code stands for that is no known string's."""
@@ -203,9 +198,7 @@ class SetFact:
     @property
     def value(self) -> Many:
         """The set."""
-        return Many(
-            tuple((term, Word(self.vocabulary.word(text))) for text, term in self.members.items())
-        )
+        return Many(tuple((term, Word(self.vocabulary.word(text))) for text, term in self.members.items()))
 
     def well_formed(self) -> Iterable[z3.BoolRef]:
         """It is not empty, where its type says so."""
@@ -237,6 +230,15 @@ class Group:
         """Each by name."""
         return {name: fact.concrete(assigned) for name, fact in self.facts.items()}
 
+    def texts(self) -> Iterable[TextFact]:
+        """Those among them that may be any string."""
+        for fact in self.facts.values():
+            inner = fact.fact if isinstance(fact, Maybe) else fact
+            if isinstance(inner, Group):
+                yield from inner.texts()
+            elif isinstance(inner, TextFact):
+                yield inner
+
 
 @dataclass(frozen=True, eq=False)
 class Maybe:
@@ -257,3 +259,12 @@ class Maybe:
     def concrete(self, assigned: Assignment) -> Any:
         """The fact, or None."""
         return self.fact.concrete(assigned) if z3.is_true(assigned(self.present)) else None
+
+
+def accepts(kind: TypeAdapter[Any], text: str) -> bool:
+    """Whether a string is of a type."""
+    try:
+        kind.validate_python(text)
+    except ValidationError:
+        return False
+    return True

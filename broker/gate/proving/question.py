@@ -4,11 +4,10 @@ Rule: names and shape are those of the real question, which is asked here for an
 here is an error. What the gate looks up in the bundle (instrument, lane, numbers) is tabulated by asking the real
 question once for each entry, so that it cannot differ from it.
 
-It also says which tier the gate asks about for the tier a requester asked (`broker.gate.decide`), and takes no decision.
+It also says about which tier the gate asks (`broker.gate.decide`), and takes no decision.
 """
 
 import datetime
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,7 @@ from broker.gate.bundle import Bundle
 from broker.gate.decision import Action
 from broker.gate.facts import AdmitFacts, Result, SeriesFacts
 from broker.gate.proving.facts import Facts
-from broker.gate.proving.leaves import Group, Maybe, StatedFact
+from broker.gate.proving.leaves import Fact, Group, Maybe, StatedFact
 from broker.gate.proving.values import (
     TRUE,
     Entity,
@@ -38,7 +37,7 @@ from broker.gate.proving.values import (
     word_variable,
 )
 from broker.protocol.errors import BadInput
-from broker.protocol.messages.vocabulary import AgencyKind, Authority, ContributorAnswer, Tier
+from broker.protocol.messages.vocabulary import AgencyKind, Authority, Tier
 
 _STATED = ("basis", "offence", "maximum_penalty_months", "purpose", "subjects")
 """What requester and legal desk both say, and L20 compares."""
@@ -97,7 +96,7 @@ class Questions:
             }
             return Asked({**variables, "context": _present(context)}, TRUE, tier, escalated, first)
         context_of_all = self._matching(Word(tier), Truth(escalated), with_result=action == "release")
-        variables["context"] = _shaped(self._shape(action), context_of_all, "context")
+        variables["context"] = _shaped(self._real, context_of_all, "context")
         return Asked(variables, self._ties(action, tier, escalated, first), tier, escalated, first)
 
     def not_above_admission(self, asked: Asked) -> z3.BoolRef:
@@ -128,7 +127,7 @@ class Questions:
         asked = _term(self._facts.request, "tier")
         if action == "release":
             below = z3.And(tier == sources, z3.Or(asked == count, asked == hits))
-            return every((tier == self._facts.released_as.value.term, escalated == below))
+            return every((tier == term_of(self._facts.released_as), escalated == below))
         hides = z3.Or(first == count, first == hits)
         becomes = z3.And(hides, self._facts.few_contributors.term)
         return every((escalated == becomes, tier == z3.If(becomes, sources, first)))
@@ -138,7 +137,9 @@ class Questions:
     def _matching(self, tier: Word, escalated: Truth, *, with_result: bool) -> Record:
         request = self._facts.request.facts
         claims, verified = request["claims"], request["verified"]
-        assert isinstance(claims, Group) and isinstance(verified, Maybe) and isinstance(verified.fact, Group)
+        assert isinstance(claims, Group)
+        assert isinstance(verified, Maybe)
+        assert isinstance(verified.fact, Group)
         union = self._bundle.regions.union
         attributes: dict[str, Value] = {
             "now": request["now"].value,
@@ -159,22 +160,18 @@ class Questions:
         }
         found = _with(_named(verified.fact, _STATED), {"facts": self._stated(verified.fact, claims)})
         context = dict(_present(attributes).attributes) | {"verified": (verified.present, found)}
-        if with_result:
-            answered = _with(_named(self._facts.result), {"contributorAnswer": self._facts.answer.value})
-            context["result"] = (TRUE, answered)
+        answered = _with(_named(self._facts.result), {"contributorAnswer": self._facts.answer.value})
+        context["result"] = (z3.BoolVal(with_result), answered)
         return Record(context)
-
-    def _shape(self, action: Action) -> Mapping[str, Any]:
-        absent = {"result"} if action == "admit" else set()
-        return {name: value for name, value in self._real.items() if name not in absent}
 
     def _stated(self, stated: Group, claims: Group) -> Record:
         """Case and officer are the requester's own words on both sides."""
         words = {name: claims.facts[name].value for name in ("case_reference", "officer")}
         facts = words | {name: stated.facts[name].value for name in _STATED if name != "basis"}
-        return _present({question.camel(name): value for name, value in facts.items()} | {
-            "basis": _named(stated.facts["basis"])
-        })
+        return _present(
+            {question.camel(name): value for name, value in facts.items()}
+            | {"basis": _named(stated.facts["basis"])}
+        )
 
     def _derived(self) -> Record:
         """As they are; one that is missing is put to the engine as "none", or as 0."""
@@ -192,9 +189,7 @@ class Questions:
     def _reviewed(self, verified: Maybe) -> z3.BoolRef:
         assert isinstance(verified.fact, Group)
         basis = verified.fact.facts["basis"]
-        order = some(
-            self._among(_term(basis, name), _INDEPENDENT) for name in ("issued_by", "validated_by")
-        )
+        order = some(self._among(_term(basis, name), _INDEPENDENT) for name in ("issued_by", "validated_by"))
         reviewers = _number(_attribute(self._facts.request.facts["people"].value, "reviewers"))
         return z3.Or(reviewers >= 1, z3.And(verified.present, order))
 
@@ -260,7 +255,9 @@ class Questions:
             for each in self._bundle.instruments
             for start, end in _intervals(self._bundle.instruments[each].model_dump())
         ]
-        unknown = next(f"unknown-{n}" for n in range(10_000) if f"unknown-{n}" not in self._bundle.instruments)
+        unknown = next(
+            f"unknown-{n}" for n in range(10_000) if f"unknown-{n}" not in self._bundle.instruments
+        )
         return self._tabulated(lines, self._instrument_at(unknown, 0))
 
     def _instrument_at(self, name: str, now: int) -> Mapping[str, Any]:
@@ -269,7 +266,9 @@ class Questions:
         basis = request.verified.basis.model_copy(update={"instrument": name})
         found = request.verified.model_copy(update={"basis": basis})
         asking = request.model_copy(update={"verified": found})
-        context = question.matching_context(self._bundle, asking, self._example.series, request.tier, now, None)
+        context = question.matching_context(
+            self._bundle, asking, self._example.series, request.tier, now, None
+        )
         line: Mapping[str, Any] = context["instrument"]
         return line
 
@@ -285,8 +284,12 @@ class Questions:
                 attributes[attribute] = Many(
                     tuple(
                         (
-                            some((*(here for here, words in entries if word in words),
-                                  *((none,) if word in otherwise else ()))),
+                            some(
+                                (
+                                    *(here for here, words in entries if word in words),
+                                    *((none,) if word in otherwise else ()),
+                                )
+                            ),
                             Word(self._word(word)),
                         )
                         for word in sorted(members)
@@ -380,8 +383,16 @@ def _attribute(value: Value, name: str) -> Value:
     return value.attributes[name][1]
 
 
+def term_of(fact: Fact) -> Any:
+    """The variable of one boolean, number or string."""
+    return _single(fact.value)
+
+
 def _term(fact: Any, name: str) -> Any:
-    value = _attribute(fact.value, name)
+    return _single(_attribute(fact.value, name))
+
+
+def _single(value: Value) -> Any:
     assert isinstance(value, Truth | Long | Word)
     return value.term
 
@@ -389,7 +400,3 @@ def _term(fact: Any, name: str) -> Any:
 def _number(value: Value) -> z3.ArithRef:
     assert isinstance(value, Long)
     return value.term
-
-
-__all__ = ["Asked", "ContributorAnswer", "Example", "Questions"]
-_ = json

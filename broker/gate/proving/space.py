@@ -33,13 +33,17 @@ class Space:
         )
         for word in sorted(self.words):
             self.vocabulary.word(word)
-        jurisdictions = [word for word in self.words if len(word) == 2 and word.isupper()]
-        self.facts = Builder(self.vocabulary, jurisdictions).facts()
+        self.facts = Builder(self.vocabulary, self.words).facts()
         example = example_of(self.facts, self._some_request())
         self.verdicts = [Verdicts(bundle, self.facts, example) for bundle in bundles]
         self._solver = z3.Solver()
         self._solver.set("timeout", _TIME_LIMIT_MILLISECONDS)
-        self._settled = -1
+        self._solver.add(*self.facts.well_formed())
+        self._settled = set[str]()
+
+    def keep(self, formula: z3.BoolRef) -> None:
+        """Have the solver know a formula for good, so that searches about it and its like start at once."""
+        self._solver.add(z3.FreshBool() == formula)
 
     def find(self, *wanted: z3.BoolRef) -> Assignment | None:
         """A request for which all of this holds; None when there is none.
@@ -62,17 +66,16 @@ class Space:
         return lambda term: model.eval(term, model_completion=True)
 
     def _settle(self) -> None:
-        """Words may be met while rules are read: what types exclude is said of all of them."""
-        words = len(list(self.vocabulary))
-        if words != self._settled:
-            self._solver.add(*self.facts.well_formed())
-            self._settled = words
+        """Words may be met while rules are read: what types exclude is said of each."""
+        new = [word for word in self.vocabulary if word not in self._settled]
+        self._solver.add(*self.facts.excluded(new))
+        self._settled.update(new)
 
     def _some_request(self) -> Assignment:
         solver = z3.Solver()
         verified = self.facts.request.facts["verified"]
         assert isinstance(verified, Maybe)
-        solver.add(*self.facts.well_formed(), verified.present)
+        solver.add(*self.facts.well_formed(), *self.facts.excluded(self.vocabulary), verified.present)
         assert solver.check() == z3.sat
         model = solver.model()
         return lambda term: model.eval(term, model_completion=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from types import MappingProxyType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import z3
 
@@ -126,7 +126,7 @@ class Translator:
             return self._unary(operator, self.expression(given["arg"]))
         if isinstance(given, Mapping) and set(given) == {"left", "right"}:
             return self._binary(operator, self.expression(given["left"]), self.expression(given["right"]))
-        _unreadable(operator)
+        raise _unreadable(operator)
 
     def _constant(self, given: Any) -> Value:
         if isinstance(given, bool):
@@ -137,7 +137,7 @@ class Translator:
             return Word(self._vocabulary.word(given))
         if isinstance(given, Mapping) and set(given) == {"__entity"}:
             return self._entity(given["__entity"])
-        _unreadable("a constant of another type")
+        raise _unreadable("a constant of another type")
 
     def _entity(self, uid: Mapping[str, str]) -> Entity:
         return Entity(uid["type"], Word(self._vocabulary.word(uid["id"])), NO_ATTRIBUTES)
@@ -152,7 +152,7 @@ class Translator:
             # Entities have no parents, so to be in one is to be it.
             named = scope["entities"] if "entities" in scope else [scope["entity"]]
             return some(values.equal(entity, self._entity(each)) for each in named)
-        _unreadable(f"a scope with {scope['op']}")
+        raise _unreadable(f"a scope with {scope['op']}")
 
     def _choice(self, given: Mapping[str, Any]) -> Evaluated:
         test = self.expression(given["if"])
@@ -172,7 +172,7 @@ class Translator:
 
     def _is(self, given: Mapping[str, Any]) -> Evaluated:
         if "in" in given:
-            _unreadable("is ... in")
+            raise _unreadable("is ... in")
         asked = self.expression(given["left"])
         return Evaluated(
             Truth(z3.BoolVal(_of_kind(Entity, asked.value).kind == given["entity_type"])), asked.errs
@@ -185,7 +185,7 @@ class Translator:
             return Evaluated(Truth(values.is_empty(_of_kind(Many, asked.value))), asked.errs)
         if operator == "neg":
             return _counted(-_of_kind(Long, asked.value).term, asked.errs)
-        _unreadable(operator)
+        raise _unreadable(operator)
 
     def _binary(self, operator: str, left: Evaluated, right: Evaluated) -> Evaluated:
         errs = some((left.errs, right.errs))
@@ -207,11 +207,9 @@ class Translator:
             )
             return Evaluated(Truth(compared), errs)
         if operator in _ARITHMETIC:
-            counted = _ARITHMETIC[operator](
-                _of_kind(Long, left.value).term, _of_kind(Long, right.value).term
-            )
+            counted = _ARITHMETIC[operator](_of_kind(Long, left.value).term, _of_kind(Long, right.value).term)
             return _counted(counted, errs)
-        _unreadable(operator)
+        raise _unreadable(operator)
 
 
 def words_of(body: Any) -> set[str]:
@@ -254,5 +252,5 @@ def _of_kind(kind: type[ValueT], value: Value) -> ValueT:
     return value
 
 
-def _unreadable(operator: str) -> NoReturn:
-    raise BadInput(f"A rule uses {operator}, which the prover cannot read. Write the rule without it.")
+def _unreadable(operator: str) -> BadInput:
+    return BadInput(f"A rule uses {operator}, which the prover cannot read. Write the rule without it.")

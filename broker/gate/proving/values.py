@@ -17,8 +17,9 @@ from broker.protocol.errors import BadInput
 
 TRUE = z3.BoolVal(True)
 FALSE = z3.BoolVal(False)
-_WORD_BITS = 12
-"""Room for 4,096 strings: the rules and the catalogue use a few hundred."""
+_TRUE_ID, _FALSE_ID = TRUE.get_id(), FALSE.get_id()
+WORD_BITS = 14
+"""Room for 8,192 strings that are written out, and as many others: rules and catalogue use a few hundred."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +82,9 @@ class Vocabulary:
     def word(self, text: str) -> z3.BitVecRef:
         """The code of a string, a new one if it was not met before. Raises BadInput when there is no room."""
         code = self._codes.setdefault(text, len(self._codes))
-        if code >= 2 ** (_WORD_BITS - 1):
+        if code >= 2 ** (WORD_BITS - 1):
             raise BadInput("The rules and the catalogue write out too many different words for the prover.")
-        return z3.BitVecVal(code, _WORD_BITS)
+        return z3.BitVecVal(code, WORD_BITS)
 
     def text(self, code: int) -> str | None:
         """The string of a code; None for a code that stands for some other string."""
@@ -92,16 +93,26 @@ class Vocabulary:
 
 def word_variable(name: str) -> z3.BitVecRef:
     """A string that is not known."""
-    return z3.BitVec(name, _WORD_BITS)
+    return z3.BitVec(name, WORD_BITS)
 
 
 # --- connectives that fold what is known, so that formulas stay small ---
 
 
+def is_true(term: z3.BoolRef) -> bool:
+    """It is the constant true. Asked very often, and quicker so than by z3's own function."""
+    return bool(term.get_id() == _TRUE_ID)
+
+
+def is_false(term: z3.BoolRef) -> bool:
+    """It is the constant false."""
+    return bool(term.get_id() == _FALSE_ID)
+
+
 def every(terms: Iterable[z3.BoolRef]) -> z3.BoolRef:
     """All of them hold."""
-    kept = [term for term in terms if not z3.is_true(term)]
-    if any(z3.is_false(term) for term in kept):
+    kept = [term for term in terms if not is_true(term)]
+    if any(is_false(term) for term in kept):
         return FALSE
     if not kept:
         return TRUE
@@ -110,8 +121,8 @@ def every(terms: Iterable[z3.BoolRef]) -> z3.BoolRef:
 
 def some(terms: Iterable[z3.BoolRef]) -> z3.BoolRef:
     """One of them holds."""
-    kept = [term for term in terms if not z3.is_false(term)]
-    if any(z3.is_true(term) for term in kept):
+    kept = [term for term in terms if not is_false(term)]
+    if any(is_true(term) for term in kept):
         return TRUE
     if not kept:
         return FALSE
@@ -120,9 +131,9 @@ def some(terms: Iterable[z3.BoolRef]) -> z3.BoolRef:
 
 def negation(term: z3.BoolRef) -> z3.BoolRef:
     """It does not hold."""
-    if z3.is_true(term):
+    if is_true(term):
         return FALSE
-    if z3.is_false(term):
+    if is_false(term):
         return TRUE
     return z3.Not(term)
 
@@ -181,9 +192,9 @@ def is_empty(many: Many) -> z3.BoolRef:
 
 def either(condition: z3.BoolRef, then: Value, otherwise: Value) -> Value:
     """Cedar's if: one of two values of one kind. Raises BadInput where they cannot be one value."""
-    if z3.is_true(condition):
+    if is_true(condition):
         return then
-    if z3.is_false(condition):
+    if is_false(condition):
         return otherwise
     if isinstance(then, Truth) and isinstance(otherwise, Truth):
         return Truth(z3.If(condition, then.term, otherwise.term))

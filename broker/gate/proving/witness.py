@@ -14,12 +14,11 @@ from typing import Any
 from broker.gate.bundle import Bundle
 from broker.gate.decide import Case, decide_case
 from broker.gate.decision import Action, Decision
-from broker.gate.facts import AdmitFacts, SeriesFacts
+from broker.gate.facts import AdmitFacts, DepositFacts, Result
 from broker.gate.proving.facts import Facts
 from broker.gate.proving.leaves import Assignment
 from broker.gate.proving.question import Example
 from broker.protocol.errors import VerificationFailed
-from broker.protocol.messages.base import Message
 from broker.protocol.messages.vocabulary import ContributorAnswer, Tier
 
 _NAMES_NOBODY = (Tier.COUNT, Tier.HITS)
@@ -70,10 +69,10 @@ def text_of(case: Case) -> str:
 
 
 def _request(facts: Facts, assigned: Assignment, contributors: int) -> AdmitFacts:
-    known = facts.request.concrete(assigned)
     identifier_type = facts.identifier_type.concrete(assigned)
     series = [_series(facts, assigned, place) for place in range(1, contributors + 1)]
-    return _valid(AdmitFacts, {**known, "identifier_types": [identifier_type], "series": series})
+    known = facts.request.concrete(assigned) | {"identifier_types": [identifier_type], "series": series}
+    return AdmitFacts.model_validate_json(json.dumps(known))
 
 
 def _series(facts: Facts, assigned: Assignment, place: int) -> dict[str, Any]:
@@ -86,33 +85,19 @@ def _series(facts: Facts, assigned: Assignment, place: int) -> dict[str, Any]:
     }
 
 
-def _result(facts: Facts, assigned: Assignment) -> Any:
-    from broker.gate.facts import Result
-
-    return _valid(Result, facts.result.concrete(assigned))
+def _result(facts: Facts, assigned: Assignment) -> Result:
+    return Result.model_validate_json(json.dumps(facts.result.concrete(assigned)))
 
 
-def _deposit(facts: Facts, assigned: Assignment) -> Any:
-    from broker.gate.facts import DepositFacts
-
+def _deposit(facts: Facts, assigned: Assignment) -> DepositFacts:
     request = facts.request.concrete(assigned)
-    return _valid(
-        DepositFacts,
-        {
-            "now": request["now"],
-            "space_id": request["space_id"],
-            "contributor": facts.contributor.concrete(assigned),
-            "identifier_type": facts.identifier_type.concrete(assigned),
-            "conditions": facts.conditions.concrete(assigned),
-            "records": facts.records.concrete(assigned),
-            "declaration_digest": bytes(32).hex(),
-        },
-    )
-
-
-def _valid(kind: type[Any], members: dict[str, Any]) -> Any:
-    found: Message = kind.model_validate_json(json.dumps(members))
-    return found
-
-
-_ = SeriesFacts
+    known = {
+        "now": request["now"],
+        "space_id": request["space_id"],
+        "contributor": facts.contributor.concrete(assigned),
+        "identifier_type": facts.identifier_type.concrete(assigned),
+        "conditions": facts.conditions.concrete(assigned),
+        "records": facts.records.concrete(assigned),
+        "declaration_digest": bytes(32).hex(),
+    }
+    return DepositFacts.model_validate_json(json.dumps(known))
