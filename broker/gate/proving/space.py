@@ -45,25 +45,36 @@ class Space:
         """Have the solver know a formula for good, so that searches about it and its like start at once."""
         self._solver.add(z3.FreshBool() == formula)
 
-    def find(self, *wanted: z3.BoolRef) -> Assignment | None:
-        """A request for which all of this holds; None when there is none.
+    def find(self, *wanted: z3.BoolRef, preferring: Iterable[z3.BoolRef] = ()) -> Assignment | None:
+        """A request for which all of this holds, and as much of what is preferred as can; None when there is none.
 
         Raises VerificationFailed when the solver cannot tell."""
         self._settle()
         self._solver.push()
+        depth = 1
         try:
             self._solver.add(*wanted)
-            answer = self._solver.check()
-            if answer == z3.unsat:
+            if not self._satisfiable():
                 return None
-            if answer != z3.sat:
-                raise VerificationFailed(
-                    "The prover ran out of time, so nothing is proved. Simplify the rule that was changed last."
-                )
             model = self._solver.model()
+            for preference in preferring:
+                self._solver.push()
+                self._solver.add(preference)
+                if self._satisfiable():
+                    model, depth = self._solver.model(), depth + 1
+                else:
+                    self._solver.pop()
         finally:
-            self._solver.pop()
+            self._solver.pop(depth)
         return lambda term: model.eval(term, model_completion=True)
+
+    def _satisfiable(self) -> bool:
+        answer = self._solver.check()
+        if answer == z3.unknown:
+            raise VerificationFailed(
+                "The prover ran out of time, so nothing is proved. Simplify the rule that was changed last."
+            )
+        return bool(answer == z3.sat)
 
     def _settle(self) -> None:
         """Words may be met while rules are read: what types exclude is said of each."""

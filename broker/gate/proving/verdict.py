@@ -49,12 +49,15 @@ class Verdicts:
         return some(self.reading(action, policy).errs for policy in rules.values())
 
     def allowed(self, action: Action, rules: Rules) -> z3.BoolRef:
-        """The engine's answer about one series is Allow, and nothing errs."""
+        """The gate asks the engine this question about one series, and the answer is Allow without any error."""
+        return every((self.asked[action].ties, self.answer(action, rules)))
+
+    def answer(self, action: Action, rules: Rules) -> z3.BoolRef:
+        """The engine's answer is Allow and nothing errs, whether or not the gate asks such a question."""
         permits = [policy for policy in rules.values() if policy["effect"] == "permit"]
         forbids = [policy for policy in rules.values() if policy["effect"] == "forbid"]
         return every(
             (
-                self.asked[action].ties,
                 some(self.reading(action, policy).holds for policy in permits),
                 negation(some(self.reading(action, policy).holds for policy in forbids)),
                 negation(self.errs(action, rules)),
