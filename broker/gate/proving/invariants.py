@@ -15,6 +15,7 @@ from pathlib import Path
 from broker.gate import lint
 from broker.gate.bundle import Bundle
 from broker.gate.lint import Policy
+from broker.gate.plain_text import check_ascii
 from broker.protocol.errors import BadInput
 
 FOLDER = "invariants"
@@ -40,7 +41,7 @@ def read_invariants(directory: Path, bundle: Bundle) -> Mapping[str, Invariant]:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise BadInput(f"{name} cannot be read as UTF-8 text.") from error
-        lint.check_ascii(name, text)
+        check_ascii(name, text)
         policies = lint.named_policies(name, text, _NAME, "small letters, digits and _")
         lint.check_against_schema(name, text, bundle.schema)
         for identifier, policy in policies.items():
