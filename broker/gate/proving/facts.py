@@ -43,6 +43,7 @@ _STATED = {"claims.necessity": "", "claims.less_intrusive_means": "", "condition
 """Texts of which rules only see whether they say anything, and how each says nothing."""
 _OTHER_JURISDICTIONS = ("XA", "XB", "XC", "XD", "XE", "XF", "XG", "XH")
 """Codes that ISO 3166-1 assigns to nobody. A request names six jurisdictions, so that it has room to differ in all."""
+_NO_FACTS = ("vocabulary", "jurisdictions")
 _JURISDICTION: TypeAdapter[str] = TypeAdapter(Jurisdiction)
 _PEOPLE = 16
 """Approvals that one request may carry (`RequestSubmission`); as many refusals."""
@@ -53,6 +54,8 @@ class Facts:
     """All facts of the three actions. `request` has the members of AdmitFacts but those about its series."""
 
     vocabulary: Vocabulary
+    jurisdictions: list[str]
+    """Those that rules, packs and regions name, and a few that nobody does."""
     request: Group
     contributor: Group
     identifier_type: Fact
@@ -75,8 +78,14 @@ class Facts:
         for text in self._all().texts():
             yield from text.excluded(listed)
 
+    def optional(self) -> Iterable[z3.BoolRef]:
+        """The conditions under which facts are there that may be missing."""
+        return self._all().optional()
+
     def _all(self) -> Group:
-        return Group({field.name: getattr(self, field.name) for field in fields(self)[1:]})
+        return Group(
+            {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NO_FACTS}
+        )
 
 
 class Builder:
@@ -98,6 +107,7 @@ class Builder:
         )
         return Facts(
             vocabulary=self._vocabulary,
+            jurisdictions=self._jurisdictions,
             request=request,
             contributor=self._group("contributor.", Party),
             identifier_type=self._fact("identifier_type", Slug),

@@ -49,7 +49,9 @@ def read_invariants(directory: Path, bundle: Bundle) -> Mapping[str, Invariant]:
                 raise BadInput(f"Two invariants have the id {identifier}, the second in {name}.")
             found[identifier] = _invariant(identifier, policy)
     if not found:
-        raise BadInput(f"This bundle has no folder {FOLDER}/ with invariants, so there is nothing to prove of it.")
+        raise BadInput(
+            f"This bundle has no folder {FOLDER}/ with invariants, so there is nothing to prove of it."
+        )
     return found
 
 

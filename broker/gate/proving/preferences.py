@@ -18,7 +18,11 @@ _DAY_SECONDS = 86_400
 def preferences(facts: Facts) -> Iterator[z3.BoolRef]:
     """An ordinary request, fact by fact, what tells most first."""
     request = facts.request.facts
-    requester, derived, people = _group(request["requester"]), _group(request["derived"]), _group(request["people"])
+    requester, derived, people = (
+        _group(request["requester"]),
+        _group(request["derived"]),
+        _group(request["people"]),
+    )
     verified = request["verified"]
     assert isinstance(verified, Maybe)
     word = facts.vocabulary.word
@@ -36,11 +40,14 @@ def preferences(facts: Facts) -> Iterator[z3.BoolRef]:
     for party in (request["claims"], verified):
         basis = _group(_group(party).facts["basis"])
         yield z3.And(
-            _term(basis, "valid_from") == now - _DAY_SECONDS, _term(basis, "valid_until") == now + _DAY_SECONDS
+            _term(basis, "valid_from") == now - _DAY_SECONDS,
+            _term(basis, "valid_until") == now + _DAY_SECONDS,
         )
     yield term_of(conditions["retain_until"]) == now + 90 * _DAY_SECONDS
     yield term_of(conditions["established_in"]) == _term(requester, "jurisdiction")
-    yield z3.And(term_of(request["points"]) == term_of(request["identifiers"]), term_of(request["identifiers"]) <= 40)
+    yield z3.And(
+        term_of(request["points"]) == term_of(request["identifiers"]), term_of(request["identifiers"]) <= 40
+    )
     yield term_of(request["identifiers"]) >= 1
     yield z3.And(term_of(facts.result.facts["hits"]) <= 5, term_of(facts.result.facts["contributors"]) == 3)
     yield term_of(facts.records) == 100
@@ -67,4 +74,3 @@ def _group(fact: Fact) -> Group:
 
 def _term(group: Group, name: str) -> z3.ExprRef:
     return term_of(group.facts[name])
-

@@ -70,7 +70,7 @@ class Prover:
     def prove(self, name: str, clock_milliseconds: Callable[[], float]) -> Result:
         """One invariant by name.
 
-        Raises BadInput for a name that is none, VerificationFailed when solver or engine cannot confirm what came out."""
+        Raises BadInput for a name that is none, VerificationFailed when solver or engine cannot confirm it."""
         known: Mapping[str, Invariant | Relation] = {**self._invariants, **RELATIONS}
         asked = known.get(name)
         if asked is None:
@@ -106,9 +106,7 @@ class Prover:
                 return self._compared(relation, action, found)
         return None
 
-    def _compared(
-        self, relation: Relation, action: Action, found: tuple[Assignment, ...]
-    ) -> Counterexample:
+    def _compared(self, relation: Relation, action: Action, found: tuple[Assignment, ...]) -> Counterexample:
         cases = [case_of(self._space.facts, each, action, [self._bundle]) for each in found]
         decisions = [
             check(self._bundle, case, allowed=allowed)

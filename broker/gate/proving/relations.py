@@ -79,7 +79,9 @@ def _found_instead_of_claimed(facts: Facts) -> tuple[Changes, list[z3.BoolRef]]:
     changes: Changes = []
     for name, fact in claims.facts.items():
         found = place if name == "place" else verified.facts.get(name)
-        changes += _made_equal(fact, found) if found is not None else [(_single(fact), _filled_in(facts, fact))]
+        changes += (
+            _made_equal(fact, found) if found is not None else [(_single(fact), _filled_in(facts, fact))]
+        )
     return changes, []
 
 
@@ -109,7 +111,9 @@ def _fewer_hits(facts: Facts) -> tuple[Changes, list[z3.BoolRef]]:
 
 
 def _lighter_ledger(facts: Facts) -> tuple[Changes, list[z3.BoolRef]]:
-    return _numbers(_group(facts.request.facts["derived"]), ("identifiers_30d", "overdue_reviews"), more=False)
+    return _numbers(
+        _group(facts.request.facts["derived"]), ("identifiers_30d", "overdue_reviews"), more=False
+    )
 
 
 def _wider_permission(facts: Facts) -> tuple[Changes, list[z3.BoolRef]]:
@@ -123,7 +127,9 @@ def _wider_permission(facts: Facts) -> tuple[Changes, list[z3.BoolRef]]:
     wider = z3.BitVec("more highest_tier", tier.size())
     ladder = [facts.vocabulary.word(each) for each in Tier]
     steps = [
-        z3.And(tier == lower, wider == higher) for place, lower in enumerate(ladder) for higher in ladder[place:]
+        z3.And(tier == lower, wider == higher)
+        for place, lower in enumerate(ladder)
+        for higher in ladder[place:]
     ]
     return [*changes, (tier, wider)], [z3.Or(steps)]
 

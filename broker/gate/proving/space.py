@@ -4,7 +4,7 @@ Rule: a search ends with a request or with the certainty that there is none; a s
 says so. One solver holds what is true of every request; each search adds to it and takes back.
 """
 
-import datetime
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,13 +12,15 @@ import z3
 
 from broker.gate.bundle import Bundle
 from broker.gate.proving.facts import Builder
-from broker.gate.proving.leaves import Assignment, Maybe
+from broker.gate.proving.leaves import Assignment
 from broker.gate.proving.terms import words_of
 from broker.gate.proving.values import Vocabulary
 from broker.gate.proving.verdict import Rules, Verdicts
 from broker.gate.proving.witness import example_of
 from broker.protocol.errors import VerificationFailed
 
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
+"""What a rule may compare with; prose about the law is not."""
 _TIME_LIMIT_MILLISECONDS = 60_000
 
 
@@ -83,10 +85,9 @@ class Space:
         self._settled.update(new)
 
     def _some_request(self) -> Assignment:
+        """A request with all facts that may be missing."""
         solver = z3.Solver()
-        verified = self.facts.request.facts["verified"]
-        assert isinstance(verified, Maybe)
-        solver.add(*self.facts.well_formed(), *self.facts.excluded(self.vocabulary), verified.present)
+        solver.add(*self.facts.well_formed(), *self.facts.excluded(self.vocabulary), *self.facts.optional())
         assert solver.check() == z3.sat
         model = solver.model()
         return lambda term: model.eval(term, model_completion=True)
@@ -99,7 +100,7 @@ def _catalogue_words(bundle: Bundle) -> set[str]:
         bundle.lanes,
         bundle.regions.model_dump(),
     ]
-    return set(_strings(entries))
+    return {word for word in _strings(entries) if _NAME.match(word)}
 
 
 def _strings(entry: Any) -> Iterable[str]:
@@ -109,6 +110,6 @@ def _strings(entry: Any) -> Iterable[str]:
         for name, each in entry.items():
             yield from _strings(name)
             yield from _strings(each)
-    elif isinstance(entry, list | tuple) and not isinstance(entry, datetime.date):
+    elif isinstance(entry, list | tuple):
         for each in entry:
             yield from _strings(each)
