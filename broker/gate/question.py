@@ -116,7 +116,12 @@ def deposit_context(bundle: Bundle, facts: DepositFacts) -> dict[str, Any]:
 
 
 def lane(bundle: Bundle, requester: Party, series: SeriesFacts) -> tuple[str, ...]:
-    """The gateways that may open the lane from the contributor to the requester; empty where there is no lane."""
+    """The gateways that may open the lane from the contributor to the requester; empty where there is no lane.
+
+    Rules read the kind in the conditions, as it was when they were signed. Where the roster says another by now, there
+    is no lane: nobody gets by a change of kind what neither kind would be told."""
+    if series.contributor.kind is not series.conditions.contributor_kind:
+        return ()
     return tuple(sorted(bundle.lanes.get(series.contributor.kind, {}).get(requester.kind, ())))
 
 
