@@ -96,7 +96,7 @@ class Prover:
             raise VerificationFailed(
                 "The engine would allow what an invariant forbids, though no request about one contributor shows it."
             )
-        case = case_of(self._space.facts, found, action, [self._bundle])
+        case = case_of(self._space.facts, found, action)
         return Counterexample(action, case, check(self._bundle, case, allowed=True))
 
     def _broken_relation(self, relation: Relation) -> Counterexample | None:
@@ -107,7 +107,7 @@ class Prover:
         return None
 
     def _compared(self, relation: Relation, action: Action, found: tuple[Assignment, ...]) -> Counterexample:
-        cases = [case_of(self._space.facts, each, action, [self._bundle]) for each in found]
+        cases = [case_of(self._space.facts, each, action) for each in found]
         decisions = [
             check(self._bundle, case, allowed=allowed)
             for case, allowed in zip(cases, relation.allowed, strict=True)
