@@ -89,7 +89,7 @@ class Prover:
     def _broken(self, invariant: Invariant) -> Counterexample | None:
         for action in ACTIONS:
             reading = self._verdicts.reading(action, invariant.policy)
-            bad = z3.Or(reading.holds, reading.errs)
+            bad = self._verdicts.asked[action].as_the_gate_asks(z3.Or(reading.holds, reading.errs))
             allowed = self._verdicts.allowed(action, self._bundle.syntax)
             if self._space.find(allowed, bad) is not None:
                 return self._shown(action, bad)
