@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import z3
 
 from broker.gate.proving.facts import Facts
-from broker.gate.proving.leaves import Fact, Group, LongFact, Maybe, TruthFact
-from broker.gate.proving.question import term_of
+from broker.gate.proving.leaves import Group, LongFact, Maybe, TruthFact
+from broker.gate.proving.shape import group_of, member_term, term_of
 
 _NOW = 1_795_000_000
 _DAY_SECONDS = 86_400
@@ -19,9 +19,9 @@ def preferences(facts: Facts) -> Iterator[z3.BoolRef]:
     """An ordinary request, fact by fact, what tells most first."""
     request = facts.request.facts
     requester, derived, people = (
-        _group(request["requester"]),
-        _group(request["derived"]),
-        _group(request["people"]),
+        group_of(request["requester"]),
+        group_of(request["derived"]),
+        group_of(request["people"]),
     )
     verified = request["verified"]
     assert isinstance(verified, Maybe)
@@ -29,22 +29,22 @@ def preferences(facts: Facts) -> Iterator[z3.BoolRef]:
     conditions, contributor = facts.conditions.facts, facts.contributor.facts
     yield facts.contributors.term == facts.contributors.greatest
     yield verified.present
-    yield z3.And(z3.Not(_term(requester, "suspended")), z3.Not(term_of(contributor["suspended"])))
+    yield z3.And(z3.Not(member_term(requester, "suspended")), z3.Not(term_of(contributor["suspended"])))
     yield term_of(conditions["contributor_kind"]) == term_of(contributor["kind"])
-    yield _term(requester, "kind") == word("police")
+    yield member_term(requester, "kind") == word("police")
     yield term_of(contributor["kind"]) == word("company")
-    yield z3.And(*(_term(people, name) == 0 for name in ("refusers", "reviewers")))
+    yield z3.And(*(member_term(people, name) == 0 for name in ("refusers", "reviewers")))
     yield z3.And(*_zeros(derived))
     now = term_of(request["now"])
     yield now == _NOW
     for party in (request["claims"], verified):
-        basis = _group(_group(party).facts["basis"])
+        basis = group_of(group_of(party).facts["basis"])
         yield z3.And(
-            _term(basis, "valid_from") == now - _DAY_SECONDS,
-            _term(basis, "valid_until") == now + _DAY_SECONDS,
+            member_term(basis, "valid_from") == now - _DAY_SECONDS,
+            member_term(basis, "valid_until") == now + _DAY_SECONDS,
         )
     yield term_of(conditions["retain_until"]) == now + 90 * _DAY_SECONDS
-    yield term_of(conditions["established_in"]) == _term(requester, "jurisdiction")
+    yield term_of(conditions["established_in"]) == member_term(requester, "jurisdiction")
     yield z3.And(
         term_of(request["points"]) == term_of(request["identifiers"]), term_of(request["identifiers"]) <= 40
     )
@@ -53,8 +53,10 @@ def preferences(facts: Facts) -> Iterator[z3.BoolRef]:
     yield term_of(facts.records) == 100
     yield z3.And(*(z3.Not(term_of(fact)) for fact in conditions.values() if isinstance(fact, TruthFact)))
     yield term_of(conditions["consent"]) == word("not_relied_on")
-    claims = _group(request["claims"])
-    yield z3.And(_term(claims, "retention_days") == 180, _term(claims, "urgency") == word("normal"))
+    claims = group_of(request["claims"])
+    yield z3.And(
+        member_term(claims, "retention_days") == 180, member_term(claims, "urgency") == word("normal")
+    )
 
 
 def _zeros(derived: Group) -> Iterator[z3.BoolRef]:
@@ -64,13 +66,3 @@ def _zeros(derived: Group) -> Iterator[z3.BoolRef]:
             yield z3.Not(fact.present)
         elif isinstance(inner, LongFact):
             yield inner.term == inner.least
-
-
-def _group(fact: Fact) -> Group:
-    inner = fact.fact if isinstance(fact, Maybe) else fact
-    assert isinstance(inner, Group)
-    return inner
-
-
-def _term(group: Group, name: str) -> z3.ExprRef:
-    return term_of(group.facts[name])

@@ -24,13 +24,12 @@ from broker.gate.proving.leaves import (
     Fact,
     Group,
     LongFact,
-    Maybe,
     SetFact,
     StatedFact,
     TextFact,
     TruthFact,
 )
-from broker.gate.proving.question import term_of
+from broker.gate.proving.shape import group_of, term_of
 from broker.gate.proving.space import Space
 from broker.gate.proving.verdict import Rules
 from broker.protocol.errors import VerificationFailed
@@ -76,8 +75,8 @@ class Relation:
 def _found_instead_of_claimed(facts: Facts) -> tuple[Changes, list[z3.BoolRef]]:
     """The claims say what the legal desk found, and the form is filled in."""
     request = facts.request.facts
-    claims, verified = _group(request["claims"]), _group(request["verified"])
-    place = _group(request["requester"]).facts["jurisdiction"]
+    claims, verified = group_of(request["claims"]), group_of(request["verified"])
+    place = group_of(request["requester"]).facts["jurisdiction"]
     changes: Changes = []
     for name, fact in claims.facts.items():
         found = place if name == "place" else verified.facts.get(name)
@@ -99,7 +98,7 @@ def _filled_in(facts: Facts, fact: Fact) -> Any:
 
 
 def _more_approvals(facts: Facts) -> tuple[Changes, list[z3.BoolRef]]:
-    return _numbers(_group(facts.request.facts["people"]), ("approvers", "reviewers"), more=True)
+    return _numbers(group_of(facts.request.facts["people"]), ("approvers", "reviewers"), more=True)
 
 
 def _fewer_identifiers(facts: Facts) -> tuple[Changes, list[z3.BoolRef]]:
@@ -114,7 +113,7 @@ def _fewer_hits(facts: Facts) -> tuple[Changes, list[z3.BoolRef]]:
 
 def _lighter_ledger(facts: Facts) -> tuple[Changes, list[z3.BoolRef]]:
     return _numbers(
-        _group(facts.request.facts["derived"]), ("identifiers_30d", "overdue_reviews"), more=False
+        group_of(facts.request.facts["derived"]), ("identifiers_30d", "overdue_reviews"), more=False
     )
 
 
@@ -163,12 +162,6 @@ def _made_equal(fact: Fact, found: Fact) -> Iterator[tuple[Any, Any]]:
 def _single(fact: Fact) -> Any:
     assert isinstance(fact, TruthFact | StatedFact | LongFact | ChoiceFact | TextFact)
     return term_of(fact)
-
-
-def _group(fact: Fact) -> Group:
-    inner = fact.fact if isinstance(fact, Maybe) else fact
-    assert isinstance(inner, Group)
-    return inner
 
 
 _ASKED: tuple[Action, ...] = ("admit", "release")

@@ -28,8 +28,9 @@ class Verdicts:
     """The verdicts of any set of rules under one bundle's catalogue, lanes, regions and numbers."""
 
     def __init__(self, bundle: Bundle, facts: Facts, example: Example) -> None:
-        self._questions = Questions(bundle, facts, example)
-        self.asked: Mapping[Action, Asked] = {action: self._questions.of(action) for action in ACTIONS}
+        questions = Questions(bundle, facts, example)
+        self._tiers = questions.tiers
+        self.asked: Mapping[Action, Asked] = {action: questions.of(action) for action in ACTIONS}
         self._translators = {
             action: Translator(facts.vocabulary, self.asked[action].variables) for action in ACTIONS
         }
@@ -61,7 +62,7 @@ class Verdicts:
         if action == "admit":
             below = z3.Or(z3.Not(asked.gates_escalated), asked.before_escalation(answer))
             return every((allowed, below))
-        return every((allowed, self._questions.released(asked))) if action == "release" else allowed
+        return every((allowed, self._tiers.released(asked.gates_tier))) if action == "release" else allowed
 
     def _errs(self, action: Action, rules: Rules) -> z3.BoolRef:
         return some(self.reading(action, policy).errs for policy in rules.values())

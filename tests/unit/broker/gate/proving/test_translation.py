@@ -15,7 +15,7 @@ from broker.gate.decide import Case, decide_case
 from broker.gate.decision import Action
 from broker.gate.facts import AdmitFacts, SeriesAnswer
 from broker.gate.lint import Policy
-from broker.gate.proving.question import term_of
+from broker.gate.proving.shape import term_of
 from broker.gate.proving.space import Space
 from broker.gate.proving.values import Entity
 from broker.protocol.messages.base import read
