@@ -39,6 +39,12 @@ Changes = list[tuple[Any, Any]]
 """Variables, and what stands in their place in the other request."""
 
 
+UNSHOWN = (
+    "{}: the engine would break this, though no request whose series are under the same conditions shows it, so that "
+    "there is none to print. Tell the maintainers."
+)
+
+
 @dataclass(frozen=True)
 class Relation:
     """An allowed request stays allowed under `change`, which gives the changes and what is true of them, and which
@@ -67,7 +73,7 @@ class Relation:
             return None
         found = space.find(verdicts.decided(action, rules), refused, *true_of_them)
         if found is None:
-            raise VerificationFailed(f"{self.name} fails for the engine, though no single request shows it.")
+            raise VerificationFailed(UNSHOWN.format(self.name))
         first = found
         return first, lambda term: first(z3.substitute(term, *changes))
 
