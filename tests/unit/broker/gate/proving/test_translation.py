@@ -4,10 +4,12 @@ formulas is worth as much as this."""
 import json
 import random
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import cedarpy
 import pytest
+import z3
 
 from broker.gate import lint, question
 from broker.gate.bundle import Bundle, load, policy_set
@@ -18,6 +20,8 @@ from broker.gate.lint import Policy
 from broker.gate.proving.shape import term_of
 from broker.gate.proving.space import Space
 from broker.gate.proving.values import Entity
+from broker.gate.proving.verdict import ACTIONS
+from broker.gate.proving.witness import case_of
 from broker.protocol.messages.base import read
 from broker.protocol.messages.vocabulary import ContributorAnswer, Tier
 from tests.gate_world import BUNDLE
@@ -126,14 +130,14 @@ def boundary_cases(number: int) -> Iterator[tuple[Case, Tier]]:
         derived = first_facts(case).derived.model_copy(
             update={"count_cost_millis": dice.choice([500, 5000, 5001])}
         )
-        size = dice.choice([9, 10, 11])
+        size = dice.choice([5, 9, 10, 11])
         changes = {"tier": dice.choice(list(Tier)), "identifiers": size, "points": size, "derived": derived}
         request = first_facts(case).model_copy(update=changes)
         if case.release is not None:
             case = case.model_copy(update={"release": case.release.model_copy(update={"admitted": request})})
         else:
             case = case.model_copy(update={"admit": request})
-        yield case, dice.choice(list(Tier))
+        yield case, case.tier or dice.choice(list(Tier))
 
 
 def cases(seed: int, number: int) -> Iterator[tuple[Case, Tier]]:
@@ -252,3 +256,23 @@ def alike(case: Case, tier: Tier) -> Case:
     said = case.release.answer_of(first.series_id)
     answers = tuple(SeriesAnswer(series_id=one.series_id, answer=said) for one in held)
     return Case(release=case.release.model_copy(update={"admitted": request, "answers": answers}), tier=tier)
+
+
+def test_at_every_pair_of_tiers_the_gate_decides_as_the_model_does(bundle: Bundle, space: Space) -> None:
+    """Requests that the model picks: allowed, and allowed by the rules alone."""
+    verdicts, seen = space.verdicts[0], set[tuple[str, str, str, bool]]()
+    asked_tier = term_of(space.facts.request.facts["tier"])
+    for action, asked_for, about in product(ACTIONS[1:], Tier, Tier):
+        allowed = verdicts.allowed(action, bundle.syntax)
+        decided = verdicts.decided(action, bundle.syntax)
+        word = space.vocabulary.word
+        tiers = (asked_tier == word(asked_for), verdicts.asked[action].gates_tier == word(about))
+        for wanted, outcome in (((decided,), True), ((allowed, z3.Not(decided)), False)):
+            found = space.find(*wanted, *tiers)
+            if found is not None:
+                decision = decide_case(bundle, case_of(space.facts, found, action))
+                assert decision.allowed is outcome, (action, asked_for, about, decision.rules)
+                seen.add((action, asked_for, about, outcome))
+    assert ("admit", "hits", "sources", True) in seen
+    assert ("release", "sources", "payload", False) in seen
+    assert len(seen) > 20
