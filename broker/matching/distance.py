@@ -41,10 +41,13 @@ def sketch(count_key: bytes, salt: bytes, counted: bytes, tokens: Sequence[bytes
 
 def distance(count_key: bytes, earlier: Sketch, counted: bytes, tokens: Sequence[bytes]) -> int | None:
     """How many tokens are in one of two lists of a deposit and not in the other; None when both counts are about the
-    very same sets in the very same deposits, so that the second bears the noise of the first.
+    very same sets in the very same deposits, so that the second bears the noise of the first, or asked nothing of this
+    deposit.
 
     About 0.1 seconds for 100,000 tokens."""
     key = _key(count_key, earlier.salt)
+    if not earlier.tokens and not tokens:
+        return None
     if hmac.compare_digest(hmac.digest(key, counted, "sha256"), earlier.digest):
         return None
     kept = set(struct.unpack(f">{len(earlier.fingerprints) // 4}I", earlier.fingerprints))
