@@ -97,7 +97,9 @@ class OwnKnowledge:
             refusers=tuple(sorted({*facts.people.refusers, *known.refusers})),
         )
         verified = verified_from([each.payload for each in self.papers.findings], now)
-        derived = self.ledger.stricter(facts.derived, self.space)
+        derived = self.ledger.stricter(
+            facts.derived, self.space.count_budget_millis, self.space.count_epsilon_millis
+        )
         return facts.model_copy(
             update={"now": now, "verified": verified, "people": people, "derived": derived}
         )

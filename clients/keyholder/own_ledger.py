@@ -9,7 +9,6 @@ documents of the ladder (`opening_checks`).
 from dataclasses import dataclass
 
 from broker.gate.facts import Derived
-from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import PermitTerms
 from clients.keyholder.store import permits
 from clients.keyholder.store.database import Connection
@@ -28,15 +27,15 @@ class OwnLedger:
     identifiers_90d: int = 0
     counts_30d: int = 0
 
-    def stricter(self, told: Derived, space: Space) -> Derived:
-        """The broker's numbers, where these are not stricter."""
-        spent = self.counts_30d * space.count_epsilon_millis
+    def stricter(self, told: Derived, count_budget_millis: int, count_epsilon_millis: int) -> Derived:
+        """The broker's numbers, where these are not stricter; what counts cost is the space's to say."""
+        spent = self.counts_30d * count_epsilon_millis
         return told.model_copy(
             update={
                 "identifiers_30d": max(told.identifiers_30d, self.identifiers_30d),
                 "queries_90d": max(told.queries_90d, self.identifiers_90d),
                 "count_budget_left_millis": min(
-                    told.count_budget_left_millis, max(0, space.count_budget_millis - spent)
+                    told.count_budget_left_millis, max(0, count_budget_millis - spent)
                 ),
             }
         )
