@@ -2,14 +2,16 @@
 
 Rule: it is read, and what the next request is compared with is kept, in the transaction of the decision, under the
 lock of the requester's ledger: of two calls at once the second sees what the first was told. How often a target was
-found is counted in the matches that are kept anyway; of a count, sketches are kept and no token (decision 14). Of a
+found is counted in the matches that are kept anyway; of a count, sketches are kept and no token (decision 15). Of a
 token that matched nothing the broker knows nothing afterwards. It decides nothing: the rules are L10a and L15a.
 """
+
+from collections.abc import Sequence
 
 from broker.context import Broker
 from broker.gate.facts import Result
 from broker.matching.count import sum_digest
-from broker.matching.distance import SALT_BYTES, distance, sketch
+from broker.matching.distance import SALT_BYTES, distance, is_same, sketch
 from broker.matching.evidence import Matches, split
 from broker.permits import Held
 from broker.protocol.messages.vocabulary import NAMES_CONTRIBUTORS, Tier
@@ -43,12 +45,19 @@ def result(broker: Broker, connection: Connection, held: Held, matches: Matches,
 
 
 def keep_count(broker: Broker, connection: Connection, held: Held, matches: Matches, now: int) -> None:
-    """Keep what a count is told of, so that the next one can be compared with it."""
-    salt, counted = broker.random_bytes(SALT_BYTES), _counted(matches)
+    """Keep what a count is told of, so that the next one can be compared with it.
+
+    Of the very same count nothing is kept a second time: each sketch more would say more of what was asked."""
+    terms, counted = held.admitted.terms, _counted(matches)
+    for each in _earlier(connection, held, matches, now):
+        if is_same(broker.keys.count_key, each.sketch, counted):
+            counted_sets.renew(connection, each.request_id, now)
+            return
+    salt = broker.random_bytes(SALT_BYTES)
     counted_sets.keep(
         connection,
-        space_id=held.admitted.terms.space_id,
-        requester=held.admitted.terms.requester,
+        space_id=terms.space_id,
+        requester=terms.requester,
         request_id=held.request.request_id,
         sketches={
             number: sketch(broker.keys.count_key, salt, counted, tokens)
@@ -60,13 +69,21 @@ def keep_count(broker: Broker, connection: Connection, held: Held, matches: Matc
 
 def _nearest(broker: Broker, connection: Connection, held: Held, matches: Matches, now: int) -> int | None:
     """None at a tier that never leaves as a count, too."""
-    terms = held.admitted.terms
-    if terms.tier in NAMES_CONTRIBUTORS:
+    if held.admitted.terms.tier in NAMES_CONTRIBUTORS:
         return None
     searched, counted = _searched(matches), _counted(matches)
-    told = counted_sets.earlier(connection, terms.space_id, terms.requester, searched, now)
-    found = (distance(broker.keys.count_key, each, counted, searched[number]) for number, each in told)
+    found = (
+        distance(broker.keys.count_key, each.sketch, counted, searched[each.deposit_number])
+        for each in _earlier(connection, held, matches, now)
+    )
     return min((each for each in found if each is not None), default=None)
+
+
+def _earlier(
+    connection: Connection, held: Held, matches: Matches, now: int
+) -> Sequence[counted_sets.Counted]:
+    terms, numbers = held.admitted.terms, [each.deposit_number for each in matches.deposits]
+    return counted_sets.earlier(connection, terms.space_id, terms.requester, numbers, now)
 
 
 def _searched(matches: Matches) -> dict[int, list[bytes]]:

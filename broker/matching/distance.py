@@ -1,4 +1,4 @@
-"""How near a count is to one that the same agency was told before, without keeping the tokens of either (decision 14).
+"""How near a count is to one that the same agency was told before, without keeping the tokens of either (decision 15).
 
     key         = HMAC-SHA-256(the broker's count key, label || a fresh salt)
     fingerprint = BLAKE2b-64(key, token) mod 1,024 n
@@ -45,14 +45,18 @@ def distance(count_key: bytes, earlier: Sketch, counted: bytes, tokens: Sequence
     deposit.
 
     About 0.1 seconds for 100,000 tokens."""
+    nothing_asked = not earlier.tokens and not tokens
+    if nothing_asked or is_same(count_key, earlier, counted):
+        return None
     key = _key(count_key, earlier.salt)
-    if not earlier.tokens and not tokens:
-        return None
-    if hmac.compare_digest(hmac.digest(key, counted, "sha256"), earlier.digest):
-        return None
     kept = set(struct.unpack(f">{len(earlier.fingerprints) // 4}I", earlier.fingerprints))
     common = sum(each in kept for each in _fingerprints(key, tokens, earlier.tokens))
     return earlier.tokens + len(tokens) - 2 * min(common, earlier.tokens)
+
+
+def is_same(count_key: bytes, earlier: Sketch, counted: bytes) -> bool:
+    """Whether an earlier count was about the very same sets in the very same deposits."""
+    return hmac.compare_digest(hmac.digest(_key(count_key, earlier.salt), counted, "sha256"), earlier.digest)
 
 
 def _key(count_key: bytes, salt: bytes) -> bytes:

@@ -7,7 +7,7 @@ goes with its deposit, and with its time. It compares nothing.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from broker.store.ledger import DAY_SECONDS, SHORT_DAYS
 from broker.store.tables import counted_sets
@@ -51,18 +51,35 @@ def keep(
         connection.execute(insert(counted_sets), rows)
 
 
+@dataclass(frozen=True)
+class Counted:
+    """What is kept of the list of one deposit that one request was told a count of."""
+
+    request_id: bytes
+    deposit_number: int
+    sketch: Sketch
+
+
 def earlier(
     connection: Connection, space_id: bytes, requester: str, deposit_numbers: Iterable[int], now: int
-) -> Sequence[tuple[int, Sketch]]:
-    """The sketches of what the requester was told counts of in these deposits in the time they weigh."""
+) -> Sequence[Counted]:
+    """What the requester was told counts of in these deposits in the time they weigh."""
     columns = [counted_sets.c[name] for name in Sketch.__dataclass_fields__]
-    query = select(counted_sets.c.deposit_number, *columns).where(
+    query = select(counted_sets.c.request_id, counted_sets.c.deposit_number, *columns).where(
         counted_sets.c.space_id == space_id,
         counted_sets.c.requester == requester,
         counted_sets.c.counted_at > now - KEPT_SECONDS,
         counted_sets.c.deposit_number.in_(list(deposit_numbers)),
     )
-    return [(number, Sketch(*columns)) for number, *columns in connection.execute(query)]
+    return [
+        Counted(request_id, number, Sketch(*kept)) for request_id, number, *kept in connection.execute(query)
+    ]
+
+
+def renew(connection: Connection, request_id: bytes, now: int) -> None:
+    """The very same count was told again: what is kept of it weighs from now."""
+    rows = counted_sets.c.request_id == request_id
+    connection.execute(update(counted_sets).where(rows).values(counted_at=now))
 
 
 def forget(connection: Connection, now: int) -> int:

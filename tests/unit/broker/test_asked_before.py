@@ -181,6 +181,13 @@ def test_the_very_same_count_is_told_again_with_the_same_noise(story: Story) -> 
     told = {count(story, range(50)).noised_count for _ in range(3)}
     assert len(told) == 1
     assert newest_result(story).nearest_count is None
+    # It is kept once, since each sketch more would say more; it weighs from the last time it was told.
+    assert kept(story) == 3
+    story.now += 20 * DAY_SECONDS
+    count(story, range(50))
+    story.now += 20 * DAY_SECONDS
+    assert retention.purge(story.broker).counted_sets == 0
+    assert refused(story, lambda: count(story, range(49))) == ("L15a",)
 
 
 def test_the_same_set_over_one_deposit_more_is_refused_since_the_difference_is_one_contributors(
