@@ -489,24 +489,25 @@ def test_the_auditor_refuses_a_checkpoint_without_the_quorum(world: World) -> No
         world.auditor().verify()
 
 
-def test_two_brokers_on_one_log_that_submit_at_once_both_go_on(fresh_world: World) -> None:
-    """One is told the size that the other brought; it corrects itself and goes on."""
+def test_requests_that_come_at_once_are_all_cosigned(fresh_world: World) -> None:
     world = fresh_world
-    prepared = [world.prepare([phone(number)]) for number in range(4)]
-    findings = [world.finding(each) for each in prepared]
+    prepared = [prepare(world) for _ in range(6)]
     failed: list[BaseException] = []
 
-    def go(number: int) -> None:
+    def file(each: Prepared) -> None:
         try:
-            world.requester().run(prepared[number].request_id, [findings[number]])
+            world.requester().file(each.request_id, [each.finding])
         except BaseException as error:
             failed.append(error)
 
-    threads = [threading.Thread(target=go, args=(number,)) for number in range(4)]
+    threads = [threading.Thread(target=file, args=(each,)) for each in prepared]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert failed == []
-    with world.witnesses[1].witness.database.read() as connection:
-        assert forks_of(connection, LOG_ORIGIN) == ()
+    permits_given = answers(world, "/requests")
+    assert len(permits_given) == len(prepared)
+    for answer in permits_given:
+        permit = documents.unverified_payload(Permit, decode(Admission, answer.body).permit)
+        assert len(cosigners(world, permit.proof.checkpoint)) >= 2
