@@ -52,6 +52,8 @@ class Bundle:
     policies: cedarpy.PolicySet = field(repr=False)
     clauses: cedarpy.PolicySet = field(repr=False)
     """Each clause of each permit as a policy of its own, named `ID/number`: which of them were not met."""
+    syntax: Mapping[str, Policy] = field(repr=False)
+    """Each rule as the engine's JSON, by id, for who takes rules apart."""
 
 
 def load(directory: Path) -> Bundle:
@@ -74,8 +76,9 @@ def load(directory: Path) -> Bundle:
         instruments=instruments,
         regions=catalogue.read_regions(files["regions.toml"]),
         schema=schema,
-        policies=_policy_set(named),
-        clauses=_policy_set(dict(_clauses(named))),
+        policies=policy_set(named),
+        clauses=policy_set(dict(_clauses(named))),
+        syntax=MappingProxyType(named),
     )
 
 
@@ -140,7 +143,8 @@ def _clauses(named: Mapping[str, Policy]) -> list[tuple[str, Policy]]:
     ]
 
 
-def _policy_set(named: Mapping[str, Policy]) -> cedarpy.PolicySet:
+def policy_set(named: Mapping[str, Policy]) -> cedarpy.PolicySet:
+    """Rules by name as the engine takes them. Raises ValueError for what is none."""
     return cedarpy.PolicySet.from_json_str(
         json.dumps({"staticPolicies": dict(named), "templates": {}, "templateLinks": []})
     )

@@ -14,6 +14,7 @@ import cedarpy
 
 from broker.gate.catalogue import Instrument, Lanes
 from broker.gate.computed import COMPUTED
+from broker.gate.expressions import part_count
 from broker.protocol.errors import BadInput
 
 Policy = Mapping[str, Any]
@@ -74,6 +75,7 @@ def check_annotations(identifier: str, policy: Policy) -> tuple[str, ...]:
     for needed in ("reason", "law"):
         if not (annotations.get(needed) or "").strip():
             raise BadInput(f"Rule {identifier} has no @{needed}: people must be told why, and by what law.")
+    _check_parts(identifier, policy)
     clauses = len(policy["conditions"])
     needs = tuple(annotations.get(f"needs_{number}") or "" for number in range(1, clauses + 1))
     if policy["effect"] == "permit" and not (needs and all(needs)):
@@ -81,6 +83,19 @@ def check_annotations(identifier: str, policy: Policy) -> tuple[str, ...]:
             f"Gateway {identifier} needs @needs_1 to @needs_{clauses or 1}: what each clause asks for."
         )
     return needs
+
+
+def _check_parts(identifier: str, policy: Policy) -> None:
+    known = {f"part_{number}" for number in range(1, part_count(policy) + 1)}
+    written = {name for name in policy["annotations"] if name.startswith("part_")}
+    if policy["effect"] == "permit" and written:
+        raise BadInput(
+            f"Gateway {identifier} has a @part: what its clauses ask for is said by @needs_1 and so on."
+        )
+    if not written <= known:
+        raise BadInput(
+            f"Rule {identifier} says in a @part what no part of its condition asks for. It has {len(known)} parts."
+        )
 
 
 def check_gateways(gateways: Iterable[str], lanes: Lanes, instruments: Mapping[str, Instrument]) -> None:

@@ -15,7 +15,7 @@ import typer
 from broker.gate.bundle import load
 from broker.gate.decide import decide_text
 from broker.gate.decision import Decision
-from clients.cli import run
+from clients.cli import policy_explain, run
 
 app = run.application("Try the written rules on a set of facts, or check a folder of rules.")
 
@@ -52,6 +52,9 @@ def check(bundle: BundleFolder, as_json: run.Json = False) -> None:
     lines = [f"{rule.id:6} {rule.effect:7} {rule.reason} ({rule.law})" for rule in loaded.rules.values()]
     lines.append(f"{len(rules)} rules, sound. Digest {loaded.digest.hex()}")
     run.show({"digest": loaded.digest.hex(), "rules": rules}, "\n".join(lines), as_json=as_json)
+
+
+app.command("explain")(policy_explain.explain_decision)
 
 
 def _lines(decision: Decision) -> Iterator[str]:
