@@ -108,7 +108,7 @@ class Auditor:
     def decisions(self) -> Iterator[tuple[int, str]]:
         """Index and decision text of every mirrored record that holds a decision. Raises VerificationFailed."""
         for index, logged in enumerate(self._mirror.records()):
-            text = _decision(logged.record)
+            text = recorded_decision(logged.record)
             if text is not None:
                 yield index, text
 
@@ -295,7 +295,7 @@ def _check_admission(record: bytes) -> None:
         raise VerificationFailed("The permit names another decision than the one recorded.")
 
 
-def _decision(record: bytes | None) -> str | None:
+def recorded_decision(record: bytes | None) -> str | None:
     """The decision text of a record, whatever its kind: an auditor needs no knowledge of the broker's own types."""
     if record is None:
         return None

@@ -26,7 +26,7 @@ def verify(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: run
 
     Reading the records is itself recorded. Two signed logs that do not fit each other are kept as evidence.
     """
-    auditor = _auditor(run.open_home(directory), space_id)
+    auditor = auditor_of(run.open_home(directory), space_id)
     try:
         with run.progress("Mirroring") as update:
             report = auditor.verify(update)
@@ -64,7 +64,7 @@ def replay(
     from clients.replay import replay_all
 
     bundles = {loaded.digest: loaded for loaded in map(load, bundle)}
-    report = replay_all(bundles, _auditor(run.open_home(directory), space_id).decisions())
+    report = replay_all(bundles, auditor_of(run.open_home(directory), space_id).decisions())
     lines = [f"{report.same} of {report.decisions} decisions come out the same."]
     for each in report.different:
         lines.append(
@@ -94,7 +94,7 @@ def show_entry(
     as_json: run.Json = False,
 ) -> None:
     """Show one mirrored entry with its record."""
-    entry = _auditor(run.open_home(directory), space_id).entry(index)
+    entry = auditor_of(run.open_home(directory), space_id).entry(index)
     facts: dict[str, Any] = {
         "index": entry.index,
         "kind": entry.content.kind,
@@ -115,7 +115,8 @@ app.command()(draw.draw)
 app.command("draw-check")(draw.draw_check)
 
 
-def _auditor(home: Home, space_id: str | None) -> Auditor:
+def auditor_of(home: Home, space_id: str | None) -> Auditor:
+    """The auditor of a home, for the one space it is in or the one named. Raises BadInput or NotFound."""
     space = home.space(run.space_id(space_id)).payload
     return Auditor(home, space, run.caller(home), run.clock)
 
