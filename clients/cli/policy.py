@@ -15,7 +15,7 @@ import typer
 from broker.gate.bundle import load
 from broker.gate.decide import decide_text
 from broker.gate.decision import Decision
-from clients.cli import policy_explain, policy_replay, run
+from clients.cli import policy_coverage, policy_explain, policy_replay, run
 
 app = run.application("Try the written rules on a set of facts, or check a folder of rules.")
 
@@ -56,6 +56,7 @@ def check(bundle: BundleFolder, as_json: run.Json = False) -> None:
 
 app.command("explain")(policy_explain.explain_decision)
 app.command("replay")(policy_replay.replay)
+app.command("coverage")(policy_coverage.coverage)
 
 
 def _lines(decision: Decision) -> Iterator[str]:
