@@ -17,7 +17,7 @@ from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import read
 from broker.protocol.messages.vocabulary import Outcome
 
-_HEADING_ENDS = re.compile(r" art |: |, | only | part | s (?=\d)|\((?=[a-z0-9]\))")
+_HEADING_ENDS = re.compile(r" art |: |, | only | part | on | s (?=\d)|\((?=[a-z0-9]\))| \((?!E[UC]\))")
 """What follows the name of a law in a citation: its articles, or words about it."""
 
 
