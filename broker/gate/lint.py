@@ -20,6 +20,8 @@ from broker.protocol.errors import BadInput
 Policy = Mapping[str, Any]
 """One rule as the engine's JSON."""
 
+_MAXIMUM_BYTES = 32 * 1024
+_MAXIMUM_DEPTH = 32
 _RULE_ID = re.compile(r"[A-Z][A-Za-z0-9_-]{0,31}\Z")
 
 
@@ -31,8 +33,14 @@ def check_ascii(name: str, text: str) -> None:
 
 def named_policies(name: str, text: str) -> dict[str, Policy]:
     """The rules of one file by @id. Raises BadInput for a fault that a reader could not see."""
+    _check_size(name, text)
     try:
         parsed = json.loads(cedarpy.policies_to_json_str(text))
+        cedarpy.PolicySet.from_json_str(json.dumps(parsed))
+    except RecursionError:
+        raise BadInput(
+            f"{name} has a rule with more parts than anybody reads. Make several rules of it."
+        ) from None
     except ValueError as error:
         raise BadInput(f"{name} does not parse as Cedar. Look for a missing brace or semicolon.") from error
     if parsed.get("templates"):
@@ -56,6 +64,17 @@ def named_policies(name: str, text: str) -> dict[str, Policy]:
             raise BadInput(f"Two rules have the id {identifier}, both in {name}.")
         named[identifier] = policy
     return named
+
+
+def _check_size(name: str, text: str) -> None:
+    """The engine's parser recurses, and ends the whole program where rules nest deep enough; none are that long."""
+    if len(text) > _MAXIMUM_BYTES:
+        raise BadInput(f"{name} is longer than {_MAXIMUM_BYTES} letters. Divide it by subject.")
+    depth = 0
+    for letter in text:
+        depth += (letter in "([{") - (letter in ")]}")
+        if depth > _MAXIMUM_DEPTH:
+            raise BadInput(f"{name} nests brackets deeper than anybody reads. Make several rules of it.")
 
 
 def check_against_schema(name: str, text: str, schema: cedarpy.Schema) -> None:
