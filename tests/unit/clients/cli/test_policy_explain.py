@@ -65,3 +65,10 @@ def test_facts_or_a_decision_are_asked_for_and_never_both(tmp_path: Path) -> Non
     assert explain("--facts", facts, "--decision", facts).exit_code == 6
     (tmp_path / "decision.json").write_bytes(b"\xff")
     assert explain("--decision", str(tmp_path / "decision.json")).exit_code == 6
+
+
+def test_the_example_in_the_gates_page_is_what_is_printed() -> None:
+    page = (BUNDLE.parent / "docs" / "gate.md").read_text(encoding="utf-8")
+    shown = page[page.index("$ narrowgate policy explain") :].split("```")[0].splitlines()[1:]
+    result = explain("--facts", str(DENIED / "one-approver-for-sources.json"))
+    assert result.stdout.splitlines()[: len(shown)] == shown
