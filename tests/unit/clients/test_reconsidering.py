@@ -88,9 +88,9 @@ def test_a_higher_limit_lets_in_and_a_stricter_one_shuts_out_each_named(tmp_path
 def test_the_same_outcome_for_other_series_is_told_apart(tmp_path: Path) -> None:
     rule = (
         '@id("X1") @reason("r") @law("l") forbid (principal, action, resource is Narrowgate::Series)'
-        ' when { resource.establishedIn == "US" };'
+        ' when { resource.establishedIn == "LU" };'
     )
-    held = (*three_series(), series(4, established_in="US", transfer_ground="adequacy"))
+    held = (*three_series(), series(4, established_in="LU"))
     decision = decide_admission(OLD, admit_facts(series=held))
     assert len(decision.admitted_series) == 4
     report = reconsider_all(changed(tmp_path, release=lambda text: text + rule), logged(decision))
