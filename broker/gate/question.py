@@ -170,7 +170,12 @@ def deposit_context(bundle: Bundle, facts: DepositFacts) -> dict[str, Any]:
 
 
 def lane(bundle: Bundle, requester: Party, series: SeriesFacts) -> tuple[str, ...]:
-    """The gateways that may open the lane from the contributor to the requester; empty where there is no lane."""
+    """The gateways that may open the lane from the contributor to the requester; empty where there is no lane.
+
+    Rules read the kind in the conditions, as it was when they were signed. Where the roster says another by now, there
+    is no lane: nobody gets by a change of kind what neither kind would be told."""
+    if series.contributor.kind is not series.conditions.contributor_kind:
+        return ()
     return tuple(sorted(bundle.lanes.get(series.contributor.kind, {}).get(requester.kind, ())))
 
 
@@ -261,9 +266,10 @@ def _instrument(bundle: Bundle, basis: LegalBasis, series: SeriesFacts, now: int
 
 
 def _limits(bundle: Bundle) -> dict[str, int]:
-    return {_camel(name): value for name, value in bundle.limits.model_dump().items()}
+    return {camel(name): value for name, value in bundle.limits.model_dump().items()}
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """The schema's word for a fact: identifiers_30d is identifiers30d."""
     first, *rest = name.split("_")
     return first + "".join(part if part[0].isdigit() else part.capitalize() for part in rest)
