@@ -108,10 +108,10 @@ class Pinned:
         self.put(asked.tier, str(tier))
         self.put(asked.escalated, escalated)
 
-    def put_whole(self, released_as: Tier, *, few: bool) -> None:
+    def put_whole(self, released_as: Tier, contributors: int) -> None:
         """What a whole decision depends on besides."""
         self._put(self._facts.released_as, released_as)
-        self._put(self._facts.few_contributors, few)
+        self._put(self._facts.contributors, contributors)
 
     def _put(self, fact: Fact, value: Any) -> None:
         if isinstance(fact, Group):

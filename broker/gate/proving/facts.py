@@ -65,8 +65,8 @@ class Facts:
     records: Fact
     released_as: Fact
     """The tier at which a result would leave."""
-    few_contributors: TruthFact
-    """Whether fewer contributors could answer than hide one another (L21)."""
+    contributors: LongFact
+    """How many contributors the request is about, each with one series under the same conditions."""
 
     def well_formed(self) -> Iterable[z3.BoolRef]:
         """What is true of them in every request that can be put to the gate."""
@@ -89,10 +89,12 @@ class Facts:
 
 
 class Builder:
-    """Makes facts of types. `words` are those that rules, catalogue or regions write out."""
+    """Makes facts of types. `words` are those that rules, catalogue or regions write out; `most_contributors` are so
+    many that more make no difference."""
 
-    def __init__(self, vocabulary: Vocabulary, words: Iterable[str]) -> None:
+    def __init__(self, vocabulary: Vocabulary, words: Iterable[str], most_contributors: int) -> None:
         self._vocabulary = vocabulary
+        self._most_contributors = most_contributors
         named = filter(is_jurisdiction, words)
         self._jurisdictions = sorted({*named, *_OTHER_JURISDICTIONS})
 
@@ -118,7 +120,7 @@ class Builder:
                 "records", typing.get_type_hints(DepositFacts, include_extras=True)["records"]
             ),
             released_as=self._fact("released_as", Tier),
-            few_contributors=TruthFact(z3.Bool("few_contributors")),
+            contributors=LongFact(z3.Int("contributors"), 1, self._most_contributors),
         )
 
     def _group(self, prefix: str, model: type[Message], leave_out: Iterable[str] = ()) -> Group:

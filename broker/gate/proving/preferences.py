@@ -27,7 +27,7 @@ def preferences(facts: Facts) -> Iterator[z3.BoolRef]:
     assert isinstance(verified, Maybe)
     word = facts.vocabulary.word
     conditions, contributor = facts.conditions.facts, facts.contributor.facts
-    yield z3.Not(facts.few_contributors.term)
+    yield facts.contributors.term == facts.contributors.greatest
     yield verified.present
     yield z3.And(z3.Not(_term(requester, "suspended")), z3.Not(term_of(contributor["suspended"])))
     yield term_of(conditions["contributor_kind"]) == term_of(contributor["kind"])

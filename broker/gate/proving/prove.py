@@ -8,7 +8,7 @@ only refuse more (docs/gate.md says what is not proved).
 It reads no clock: how to measure time is given.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import z3
@@ -56,11 +56,18 @@ class Result:
 class Prover:
     """Proves things of one bundle."""
 
-    def __init__(self, bundle: Bundle, invariants: Iterable[Invariant] = ()) -> None:
-        self._bundle = bundle
-        self._invariants = {invariant.name: invariant for invariant in invariants}
-        self._space = Space([bundle], [{name: each.policy for name, each in self._invariants.items()}])
-        self._verdicts = self._space.verdicts[0]
+    def __init__(self, space: Space, bundle: Bundle, invariants: Mapping[str, Invariant]) -> None:
+        """
+        Args:
+            space: made of `bundle`, or of one that differs from it in its rules alone."""
+        self._space, self._bundle, self._invariants = space, bundle, invariants
+        self._verdicts = space.verdicts[0]
+
+    @classmethod
+    def of(cls, bundle: Bundle, invariants: Mapping[str, Invariant]) -> "Prover":
+        """A prover in a space of its own."""
+        space = Space([bundle], [{name: each.policy for name, each in invariants.items()}])
+        return cls(space, bundle, invariants)
 
     def prove_all(self, clock_milliseconds: Callable[[], float]) -> Iterator[Result]:
         """Each invariant in turn, those that compare two requests last. Raises as `prove`."""
@@ -96,7 +103,7 @@ class Prover:
             raise VerificationFailed(
                 "The engine would allow what an invariant forbids, though no request about one contributor shows it."
             )
-        case = case_of(self._space.facts, found, action, [self._bundle])
+        case = case_of(self._space.facts, found, action)
         return Counterexample(action, case, check(self._bundle, case, allowed=True))
 
     def _broken_relation(self, relation: Relation) -> Counterexample | None:
@@ -107,7 +114,7 @@ class Prover:
         return None
 
     def _compared(self, relation: Relation, action: Action, found: tuple[Assignment, ...]) -> Counterexample:
-        cases = [case_of(self._space.facts, each, action, [self._bundle]) for each in found]
+        cases = [case_of(self._space.facts, each, action) for each in found]
         decisions = [
             check(self._bundle, case, allowed=allowed)
             for case, allowed in zip(cases, relation.allowed, strict=True)

@@ -31,7 +31,6 @@ from broker.gate.proving.values import (
     Word,
     either,
     every,
-    negation,
     same_term,
     some,
     word_variable,
@@ -102,15 +101,24 @@ class Questions:
         variables["context"] = _shaped(self._real, context_of_all, "context")
         return Asked(variables, self._ties(action, tier, escalated, first), tier, escalated, first)
 
-    def not_above_admission(self, asked: Asked) -> z3.BoolRef:
-        """A result leaves at the tier admitted or below (TIER), where one series alone may become `sources` (L21)."""
-        count, hits, _, payload = (self._word(tier) for tier in _TIERS)
+    def released(self, asked: Asked) -> z3.BoolRef:
+        """What the gate asks of a result besides: a tier no higher than that admitted (TIER), and below `sources`
+        enough contributors (L21)."""
+        count, hits, sources, payload = (self._word(tier) for tier in _TIERS)
+        first, few = asked.first_tier, self._few()
+        admitted_lower = z3.And(z3.Or(first == count, first == hits), z3.Not(few))
         return every(
             (
-                negation(every((asked.tier == hits, asked.first_tier == count))),
-                some((asked.tier != payload, asked.first_tier == payload)),
+                z3.Implies(z3.Or(asked.tier == count, asked.tier == hits), z3.Not(few)),
+                z3.Implies(asked.tier == hits, first != count),
+                z3.Implies(asked.tier == sources, z3.Not(admitted_lower)),
+                z3.Implies(asked.tier == payload, first == payload),
             )
         )
+
+    def _few(self) -> z3.BoolRef:
+        """Fewer contributors than hide one another."""
+        return self._facts.contributors.term < self._bundle.limits.count_contributors
 
     # --- which tier the gate asks about ---
 
@@ -132,7 +140,7 @@ class Questions:
             below = z3.And(tier == sources, z3.Or(asked == count, asked == hits))
             return every((tier == term_of(self._facts.released_as), escalated == below))
         hides = z3.Or(first == count, first == hits)
-        becomes = z3.And(hides, self._facts.few_contributors.term)
+        becomes = z3.And(hides, self._few())
         return every((escalated == becomes, tier == z3.If(becomes, sources, first)))
 
     # --- the context ---

@@ -35,7 +35,8 @@ class Space:
         )
         for word in sorted(self.words):
             self.vocabulary.word(word)
-        self.facts = Builder(self.vocabulary, self.words).facts()
+        most = max(bundle.limits.count_contributors for bundle in bundles)
+        self.facts = Builder(self.vocabulary, self.words, most).facts()
         example = example_of(self.facts, self._some_request())
         self.verdicts = [Verdicts(bundle, self.facts, example) for bundle in bundles]
         self._solver = z3.Solver()

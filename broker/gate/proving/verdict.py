@@ -65,15 +65,17 @@ class Verdicts:
         )
 
     def decided(self, action: Action, rules: Rules) -> z3.BoolRef:
-        """The gate's decision is ALLOW, on a request about one series or about several under the same conditions.
+        """The gate's decision is ALLOW, on a request about series under the same conditions, one for each contributor.
 
         A request that too few contributors make one for `sources` (L21) was open at the tier below."""
         asked, allowed = self.asked[action], self.allowed(action, rules)
         if action == "admit":
             below = z3.substitute(
-                allowed, (asked.tier, asked.first_tier), (asked.escalated, z3.BoolVal(False))
+                self.answer(action, rules),
+                (asked.tier, asked.first_tier),
+                (asked.escalated, z3.BoolVal(False)),
             )
             return every((allowed, z3.Or(z3.Not(asked.escalated), below)))
         if action == "release":
-            return every((allowed, self._questions.not_above_admission(asked)))
+            return every((allowed, self._questions.released(asked)))
         return allowed

@@ -229,20 +229,19 @@ def test_the_whole_decision_is_that_of_the_gate(bundle: Bundle, space: Space, nu
 
 
 def alike(case: Case, tier: Tier) -> Case:
-    """The case about as many series under the conditions of its first as hide one another, or about that one alone."""
+    """The case about as many series as it has, of one contributor each and all under the conditions of its first."""
     if case.deposit is not None:
         return case
     request = first_facts(case)
     first = request.series[0]
-    alone = len(request.series) == 1 if case.admit is not None else tier in (Tier.SOURCES, Tier.PAYLOAD)
     held = tuple(
         first.model_copy(
             update={
-                "series_id": bytes([place]) * 32,
+                "series_id": place.to_bytes(32, "big"),
                 "contributor": first.contributor.model_copy(update={"agency_id": f"contributor-{place}"}),
             }
         )
-        for place in range(1, 2 if alone else 4)
+        for place in range(1, min(3, len(request.series)) + 1)
     )
     request = request.model_copy(update={"series": held, "identifier_types": (first.identifier_type,)})
     if case.release is None:
@@ -256,13 +255,13 @@ def tie(pinned: Pinned, space: Space, action: Action, case: Case, tier: Tier) ->
     """What follows from the facts for the question, pinned too."""
     if action == "deposit":
         return
-    few = len(first_facts(case).series) == 1
-    pinned.put_whole(tier, few=few)
+    contributors = len(first_facts(case).series)
+    pinned.put_whole(tier, contributors)
     about = space.verdicts[0].asked[action]
     first = Tier(str(pinned.word(about.first_tier)))
     names_nobody = (Tier.COUNT, Tier.HITS)
     if action == "admit":
-        escalated = few and first in names_nobody
+        escalated = contributors < 3 and first in names_nobody
         pinned.put_tier(about, Tier.SOURCES if escalated else first, escalated=escalated)
     else:
         escalated = tier is Tier.SOURCES and first_facts(case).tier in names_nobody
