@@ -9,7 +9,7 @@ module does with files; deciding reads none.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -49,6 +49,8 @@ class Bundle:
     instruments: Mapping[str, Instrument]
     regions: Regions
     schema: cedarpy.Schema = field(repr=False)
+    parsed: Mapping[str, Policy] = field(repr=False)
+    """Each rule by its id, as the engine's JSON."""
     policies: cedarpy.PolicySet = field(repr=False)
     clauses: cedarpy.PolicySet = field(repr=False)
     """Each clause of each permit as a policy of its own, named `ID/number`: which of them were not met."""
@@ -74,8 +76,23 @@ def load(directory: Path) -> Bundle:
         instruments=instruments,
         regions=catalogue.read_regions(files["regions.toml"]),
         schema=schema,
-        policies=_policy_set(named),
-        clauses=_policy_set(dict(_clauses(named))),
+        parsed=MappingProxyType(named),
+        policies=policy_set(named),
+        clauses=policy_set(dict(_clauses(named))),
+    )
+
+
+def with_other_rules(bundle: Bundle, parsed: Mapping[str, Policy]) -> Bundle:
+    """`bundle` with its rules changed or some of them gone, to try out what they would come to.
+
+    Its digest is all zeros, as no bundle's is; what gateways need is told as it was."""
+    rules = {name: replace(bundle.rules[name], effect=policy["effect"]) for name, policy in parsed.items()}
+    return replace(
+        bundle,
+        digest=bytes(32),
+        rules=MappingProxyType(rules),
+        parsed=MappingProxyType(dict(parsed)),
+        policies=policy_set(parsed),
     )
 
 
@@ -140,7 +157,8 @@ def _clauses(named: Mapping[str, Policy]) -> list[tuple[str, Policy]]:
     ]
 
 
-def _policy_set(named: Mapping[str, Policy]) -> cedarpy.PolicySet:
+def policy_set(named: Mapping[str, Policy]) -> cedarpy.PolicySet:
+    """Rules in the engine's JSON as a set it can be asked about, each under its name here."""
     return cedarpy.PolicySet.from_json_str(
         json.dumps({"staticPolicies": dict(named), "templates": {}, "templateLinks": []})
     )

@@ -1,0 +1,72 @@
+"""Which mutants the scenarios kill: those under which some scenario comes to another outcome, tier or set of rules.
+
+Rule (issue 4): a mutant is killed by a decision of the gate itself under the mutated bundle, never by the screen alone.
+The first kill stops; scenarios that the mutated rule decides come first. It does not say whether a mutant that lives
+differs at all.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from broker.gate.bundle import Bundle
+from broker.gate.testing.mutants import RuleMutant
+from broker.gate.testing.scenarios import Scenario, come_to
+from broker.gate.testing.screening import Screen
+from broker.gate.testing.table_mutants import TableMutant
+
+Mutant = RuleMutant | TableMutant
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a mutant: the name of a scenario that kills it, or None."""
+
+    mutant: Mutant
+    killed_by: str | None
+
+
+def kills(bundle: Bundle, mutant: Mutant, scenarios: Sequence[Scenario]) -> str | None:
+    """The name of the first scenario that comes to something else under the mutant; None if none does."""
+    mutated = mutant.applied(bundle)
+    return next(
+        (each.name for each in scenarios if come_to(mutated, each.case) != each.expected),
+        None,
+    )
+
+
+def fates_of_rules(
+    bundle: Bundle, mutants: Sequence[RuleMutant], scenarios: Sequence[Scenario]
+) -> Iterator[Fate]:
+    """The fate of each mutant of the rules. The scenarios must be passed by the bundle as it is."""
+    screen = Screen(bundle, mutants)
+    candidates: list[list[Scenario]] = [[] for _ in mutants]
+    for scenario in scenarios:
+        for number in screen.told_apart(scenario.case, scenario.expected.tier):
+            candidates[number].append(scenario)
+    for mutant, those in zip(mutants, candidates, strict=True):
+        # Where the rule itself decides, its mutant is seen best.
+        those.sort(key=lambda each, rule=mutant.rule: rule not in each.expected.rules)  # type: ignore[misc]
+        yield Fate(mutant, kills(bundle, mutant, those))
+
+
+def fates_of_tables(
+    bundle: Bundle, mutants: Sequence[TableMutant], scenarios: Sequence[Scenario]
+) -> Iterator[Fate]:
+    """The fate of each mutant of the tables. The scenarios must be passed by the bundle as it is."""
+    words = [frozenset(_words(each.case.model_dump(mode="json"))) for each in scenarios]
+    for mutant in mutants:
+        those = [each for each, said in zip(scenarios, words, strict=True) if mutant.read_for <= said]
+        yield Fate(mutant, kills(bundle, mutant, those))
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Every text in a case."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _words(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _words(each)
