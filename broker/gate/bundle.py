@@ -49,7 +49,7 @@ class Bundle:
     instruments: Mapping[str, Instrument]
     regions: Regions
     schema: cedarpy.Schema = field(repr=False)
-    parsed: Mapping[str, Policy] = field(repr=False)
+    syntax: Mapping[str, Policy] = field(repr=False)
     """Each rule by its id, as the engine's JSON."""
     policies: cedarpy.PolicySet = field(repr=False)
     clauses: cedarpy.PolicySet = field(repr=False)
@@ -76,7 +76,7 @@ def load(directory: Path) -> Bundle:
         instruments=instruments,
         regions=catalogue.read_regions(files["regions.toml"]),
         schema=schema,
-        parsed=MappingProxyType(named),
+        syntax=MappingProxyType(named),
         policies=policy_set(named),
         clauses=policy_set(dict(_clauses(named))),
     )
@@ -91,7 +91,7 @@ def with_other_rules(bundle: Bundle, parsed: Mapping[str, Policy]) -> Bundle:
         bundle,
         digest=bytes(32),
         rules=MappingProxyType(rules),
-        parsed=MappingProxyType(dict(parsed)),
+        syntax=MappingProxyType(dict(parsed)),
         policies=policy_set(parsed),
     )
 

@@ -80,7 +80,9 @@ class _Reader:
                 name = self._tokens.pop(0).strip('"')
                 self._skip_to("{")
                 actions[name] = self._applies_to()
-        return {name: {key: self._resolved(kind) for key, kind in each.items()} for name, each in actions.items()}
+        return {
+            name: {key: self._resolved(kind) for key, kind in each.items()} for name, each in actions.items()
+        }
 
     def _skip_to(self, token: str) -> None:
         while self._tokens.pop(0) != token:

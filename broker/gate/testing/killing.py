@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.gate.bundle import Bundle
+from broker.gate.decide import Case
 from broker.gate.testing.mutants import RuleMutant
 from broker.gate.testing.scenarios import Scenario, come_to
 from broker.gate.testing.screening import Screen
@@ -28,6 +29,8 @@ class Fate:
 
 def kills(bundle: Bundle, mutant: Mutant, scenarios: Sequence[Scenario]) -> str | None:
     """The name of the first scenario that comes to something else under the mutant; None if none does."""
+    if not scenarios:
+        return None
     mutated = mutant.applied(bundle)
     return next(
         (each.name for each in scenarios if come_to(mutated, each.case) != each.expected),
@@ -42,8 +45,10 @@ def fates_of_rules(
     screen = Screen(bundle, mutants)
     candidates: list[list[Scenario]] = [[] for _ in mutants]
     for scenario in scenarios:
-        for number in screen.told_apart(scenario.case, scenario.expected.tier):
-            candidates[number].append(scenario)
+        shown = screen.told_apart(scenario.case, scenario.expected.tier)
+        for number, those in enumerate(candidates):
+            if shown >> number & 1:
+                those.append(scenario)
     for mutant, those in zip(mutants, candidates, strict=True):
         # Where the rule itself decides, its mutant is seen best.
         those.sort(key=lambda each, rule=mutant.rule: rule not in each.expected.rules)  # type: ignore[misc]
@@ -54,14 +59,18 @@ def fates_of_tables(
     bundle: Bundle, mutants: Sequence[TableMutant], scenarios: Sequence[Scenario]
 ) -> Iterator[Fate]:
     """The fate of each mutant of the tables. The scenarios must be passed by the bundle as it is."""
-    words = [frozenset(_words(each.case.model_dump(mode="json"))) for each in scenarios]
+    spoken = [words(each.case) for each in scenarios]
     for mutant in mutants:
-        those = [each for each, said in zip(scenarios, words, strict=True) if mutant.read_for <= said]
+        those = [each for each, said in zip(scenarios, spoken, strict=True) if mutant.read_for <= said]
         yield Fate(mutant, kills(bundle, mutant, those))
 
 
+def words(case: Case) -> frozenset[str]:
+    """Every text in a case: a table that is read for another one is not read for it."""
+    return frozenset(_words(case.model_dump(mode="json")))
+
+
 def _words(value: Any) -> Iterator[str]:
-    """Every text in a case."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

@@ -33,7 +33,7 @@ class RuleMutant:
 
     def applied(self, bundle: Bundle) -> Bundle:
         """The bundle with this slip."""
-        others = {name: policy for name, policy in bundle.parsed.items() if name != self.rule}
+        others = {name: policy for name, policy in bundle.syntax.items() if name != self.rule}
         return with_other_rules(bundle, others if self.policy is None else {**others, self.rule: self.policy})
 
 
@@ -43,15 +43,13 @@ def rule_mutants(bundle: Bundle) -> tuple[RuleMutant, ...]:
     actions = sorted(attributes.by_action)
     found = [
         mutant
-        for rule, policy in bundle.parsed.items()
+        for rule, policy in bundle.syntax.items()
         for mutant in _distinct(rule, policy, _slips(policy, attributes, actions))
     ]
     return tuple(_that_fit(bundle, found))
 
 
-def _distinct(
-    rule: str, policy: Policy, slips: Iterable[tuple[str, Policy | None]]
-) -> Iterator[RuleMutant]:
+def _distinct(rule: str, policy: Policy, slips: Iterable[tuple[str, Policy | None]]) -> Iterator[RuleMutant]:
     seen, named = {json.dumps(policy)}, dict[str, int]()
     for slip, mutated in slips:
         if (content := json.dumps(mutated)) in seen:
@@ -63,9 +61,7 @@ def _distinct(
         yield RuleMutant(f"{rule}, {slip}{again}", rule, mutated)
 
 
-def _slips(
-    policy: Policy, attributes: Attributes, actions: list[str]
-) -> Iterator[tuple[str, Policy | None]]:
+def _slips(policy: Policy, attributes: Attributes, actions: list[str]) -> Iterator[tuple[str, Policy | None]]:
     yield "deleted", None
     yield f"{_OTHER_EFFECT[policy['effect']]} instead", {**policy, "effect": _OTHER_EFFECT[policy["effect"]]}
     yield from _other_actions(policy, actions)

@@ -42,8 +42,8 @@ def mutations(node: Node, attributes: Attributes) -> Iterator[tuple[str, Node]]:
     if operator == "Set":
         yield from _other_sets(operands)
     for name in attributes.siblings(node):
-        other = {".": {"left": operands["left"], "attr": name}}
-        yield f"{text(other)} for {text(node)}", other
+        sibling = {".": {"left": operands["left"], "attr": name}}
+        yield f"{text(sibling)} for {text(node)}", sibling
 
 
 def _other_operators(operator: str) -> tuple[str, ...]:

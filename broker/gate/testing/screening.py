@@ -49,7 +49,11 @@ def questions(bundle: Bundle, case: Case, decided_at: Tier | None) -> Iterator[Q
 
 def _of_deposit(bundle: Bundle, facts: DepositFacts) -> Question:
     entities = question.entities(
-        facts.contributor, facts.declaration_digest, facts.contributor, facts.identifier_type, facts.conditions
+        facts.contributor,
+        facts.declaration_digest,
+        facts.contributor,
+        facts.identifier_type,
+        facts.conditions,
     )
     return Question("deposit", entities, question.deposit_context(bundle, facts))
 
@@ -66,7 +70,9 @@ def _of_series(
             yield Question("admit", entities, context)
         else:
             answer = released.answer_of(one.series_id)
-            context = question.matching_context(bundle, facts, one, tier, released.now, released.result, answer)
+            context = question.matching_context(
+                bundle, facts, one, tier, released.now, released.result, answer
+            )
             yield Question("release", entities, context)
 
 
@@ -75,29 +81,33 @@ class Screen:
 
     def __init__(self, bundle: Bundle, mutants: Sequence[RuleMutant]) -> None:
         self._bundle = bundle
-        self._numbers: dict[str, set[int]] = {rule: set() for rule in bundle.parsed}
+        self._numbers: dict[str, set[int]] = {rule: set() for rule in bundle.syntax}
         self._swapped: set[int] = set()
-        named = {rule: {**policy, "effect": "permit"} for rule, policy in bundle.parsed.items()}
+        named = {rule: {**policy, "effect": "permit"} for rule, policy in bundle.syntax.items()}
         for number, mutant in enumerate(mutants):
             self._numbers[mutant.rule].add(number)
             if mutant.policy is not None:
                 named[str(number)] = {**mutant.policy, "effect": "permit", "annotations": {}}
-                if mutant.policy["effect"] != bundle.parsed[mutant.rule]["effect"]:
+                if mutant.policy["effect"] != bundle.syntax[mutant.rule]["effect"]:
                     self._swapped.add(number)
         self._all = policy_set(named)
 
-    def told_apart(self, case: Case, decided_at: Tier | None) -> set[int]:
-        """The numbers of the mutants that hold, err or take effect otherwise than their rule on this case."""
+    def told_apart(self, case: Case, decided_at: Tier | None) -> int:
+        """The mutants whose difference shows on this case: a bit for each, by its number."""
         found: set[int] = set()
         for each in questions(self._bundle, case, decided_at):
             holding, erring = self._ask(each)
+            refused = any(rule in holding for rule in self._numbers if self._effect(rule) == "forbid")
             for rule, numbers in self._numbers.items():
-                for those in (holding, erring):
-                    alike = {number for number in numbers if (str(number) in those) == (rule in those)}
-                    found |= numbers - alike
+                if self._effect(rule) == "forbid" or not refused:
+                    found |= _otherwise(numbers, rule, holding)
+                found |= _otherwise(numbers, rule, erring)
                 if rule in holding:
                     found |= numbers & self._swapped
-        return found
+        return sum(1 << number for number in found)
+
+    def _effect(self, rule: str) -> str:
+        return self._bundle.rules[rule].effect
 
     def _ask(self, asked: Question) -> tuple[frozenset[str], frozenset[str]]:
         """The names in the set that hold, and those that err."""
@@ -111,3 +121,9 @@ class Screen:
         answer = cedarpy.is_authorized(request, self._all, known, self._bundle.schema)
         erring = {match[1] for error in answer.diagnostics.errors if (match := _ERRING.search(error))}
         return frozenset(answer.diagnostics.reasons), frozenset(erring)
+
+
+def _otherwise(numbers: set[int], rule: str, named: frozenset[str]) -> set[int]:
+    """The mutants of a rule that are named where the rule is not, or the other way round."""
+    there = {number for number in numbers if str(number) in named}
+    return numbers - there if rule in named else there

@@ -98,7 +98,9 @@ def _checked(kind: type[Message], message: Message, update: Mapping[str, Any]) -
 def _mutant(
     name: str, read_for: tuple[str, ...], table: str, value: object, number: str | None = None
 ) -> TableMutant:
+    slipped: dict[str, Any] = {table: value}
+
     def apply(bundle: Bundle) -> Bundle:
-        return replace(bundle, **{table: value})
+        return replace(bundle, **slipped)
 
     return TableMutant(name, frozenset(read_for), number, apply)

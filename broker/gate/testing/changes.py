@@ -1,0 +1,59 @@
+"""A change to the facts of a case: another value for one fact, or for a few that belong together.
+
+Rule: a change is written as paths and values, so that a reviewer reads what differs from a story told in full. In a
+path `*` stands for every element of a list, and `stated` for what the requester claims and, where there is a finding,
+the legal desk's word of it alike. What results is checked like any case; nothing is decided here.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from broker.gate.decide import Case
+from broker.protocol.errors import BadInput
+from broker.protocol.messages.base import read
+
+Change = Mapping[str, Any]
+"""New values by path, such as {"admit.stated.purpose": "identify_victim"}, in JSON."""
+
+
+def document(case: Case) -> dict[str, Any]:
+    """The facts of a case as JSON, without its story."""
+    written = case.model_dump(mode="json", exclude={"story", "expected"})
+    return {name: value for name, value in written.items() if value is not None}
+
+
+def changed(facts: Mapping[str, Any], change: Change) -> Case:
+    """The case with some facts changed. `facts` are as `document` gives them.
+
+    Raises BadInput for a path that leads nowhere, or facts that no case can have."""
+    new = facts
+    for path, value in change.items():
+        new = _put(new, tuple(path.split(".")), value)
+    return read(Case, json.dumps(new).encode())
+
+
+def _put(place: Any, steps: tuple[str, ...], value: Any) -> Any:
+    if not steps:
+        return value
+    step, rest = steps[0], steps[1:]
+    if isinstance(place, list):
+        if step == "*":
+            return [_put(each, rest, value) for each in place]
+        if not step.isdigit() or int(step) >= len(place):
+            raise BadInput(f"A change names an element {step} that the facts do not have.")
+        return [_put(each, rest, value) if index == int(step) else each for index, each in enumerate(place)]
+    if not isinstance(place, Mapping):
+        raise BadInput(f"A change names a fact {step} where the facts have no more members.")
+    if step == "stated":
+        both = [name for name in ("claims", "verified") if name in place and _has(place[name], rest)]
+        if not both:
+            raise BadInput("A change names a stated fact that the facts do not have.")
+        return {**place, **{name: _put(place[name], rest, value) for name in both}}
+    if rest and step not in place:
+        raise BadInput(f"A change names a fact {step} that the facts do not have.")
+    return {**place, step: _put(place.get(step), rest, value)}
+
+
+def _has(place: Mapping[str, Any], steps: tuple[str, ...]) -> bool:
+    return isinstance(place, Mapping) and steps[0] in place
