@@ -6,7 +6,7 @@ the legal desk's word of it alike. What results is checked like any case; nothin
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from broker.gate.decide import Case
@@ -57,3 +57,25 @@ def _put(place: Any, steps: tuple[str, ...], value: Any) -> Any:
 
 def _has(place: Mapping[str, Any], steps: tuple[str, ...]) -> bool:
     return isinstance(place, Mapping) and steps[0] in place
+
+
+def difference(facts: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """The change that makes `others` of `facts`, fact by fact; lists of another length are changed as a whole."""
+    return dict(_differences(facts, others, ""))
+
+
+def _differences(facts: Any, others: Any, at: str) -> Iterator[tuple[str, Any]]:
+    if facts == others:
+        return
+    if isinstance(facts, Mapping) and isinstance(others, Mapping):
+        for key in dict.fromkeys((*facts, *others)):
+            yield from _differences(facts.get(key), others.get(key), f"{at}.{key}" if at else key)
+    elif _records(facts) and _records(others) and len(facts) == len(others):
+        for index, (one, other) in enumerate(zip(facts, others, strict=True)):
+            yield from _differences(one, other, f"{at}.{index}")
+    else:
+        yield at, others
+
+
+def _records(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)

@@ -158,12 +158,10 @@ def _of_list(element: Any, value: list[Any], path: str, words: Words) -> Iterato
         yield from ({path: [f"person-{each}" for each in range(1, n + 1)]} for n in range(_MOST_PEOPLE + 1))
     else:
         members = [str(word) for word in kind] if issubclass(kind, StrEnum) else list(words.of(name))
-        for each in value:
-            yield {path: [other for other in value if other != each]}
-        for each in members:
-            if each not in value:
-                yield {path: [*value, each]}
-                yield {path: [each]}
+        others = [each for each in members if each not in value]
+        yield from ({path: [other for other in value if other != each]} for each in value)
+        yield from ({path: [*value, each]} for each in others)
+        yield from ({path: [each]} for each in others[:1])
 
 
 def _stated(change: Change, facts: Mapping[str, Any]) -> Change:

@@ -1,0 +1,65 @@
+"""The mutation score of a bundle: how many of the mutants that differ from it its scenarios kill, and which live.
+
+Rule (issue 4): killed, of all mutants that the prover can tell from the rules; at least 95%. Mutants that live are
+named, each with the case that would kill it or the word that none would. Scenarios must pass before they may kill.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from broker.gate.bundle import Bundle
+from broker.gate.testing.killing import Mutant, fates_of_rules, fates_of_tables
+from broker.gate.testing.mutants import rule_mutants
+from broker.gate.testing.prover import Proved, Prover
+from broker.gate.testing.scenarios import Scenario
+from broker.gate.testing.table_mutants import table_mutants
+
+LEAST_PERCENT = 95
+
+
+@dataclass(frozen=True)
+class Survivor:
+    """A mutant that no scenario kills, and what the prover says of it."""
+
+    mutant: Mutant
+    proved: Proved
+
+
+@dataclass(frozen=True)
+class Score:
+    """What became of all mutants."""
+
+    mutants: int
+    killed: int
+    survivors: tuple[Survivor, ...]
+
+    @property
+    def different(self) -> tuple[Survivor, ...]:
+        """The mutants that live though they differ: scenarios are missing."""
+        return tuple(each for each in self.survivors if each.proved.different)
+
+    @property
+    def percent(self) -> float:
+        """Killed, of those that differ; a mutant about which the prover could not tell counts as different."""
+        counted = self.killed + len(self.different)
+        return 100 * self.killed / counted if counted else 100.0
+
+    @property
+    def enough(self) -> bool:
+        """Whether the score is what the project asks for."""
+        return self.percent >= LEAST_PERCENT
+
+
+def score(
+    bundle: Bundle, scenarios: Sequence[Scenario], told: Callable[[int, int], None] = lambda done, total: None
+) -> Score:
+    """Try all mutants against scenarios that the bundle passes; `told` hears how far it is, of how many mutants."""
+    rules, tables = rule_mutants(bundle), table_mutants(bundle)
+    total, killed, prover, survivors = len(rules) + len(tables), 0, Prover(bundle), list[Survivor]()
+    for fate in (*fates_of_rules(bundle, rules, scenarios), *fates_of_tables(bundle, tables, scenarios)):
+        if fate.killed_by is None:
+            survivors.append(Survivor(fate.mutant, prover.proved(fate.mutant)))
+        else:
+            killed += 1
+        told(killed + len(survivors), total)
+    return Score(total, killed, tuple(survivors))
