@@ -2,8 +2,8 @@
 
 Rule (POLICY 3): the schema is closed and every policy validates against it; each rule has an id of its own, a reason
 and a law, in ASCII (`broker.gate.lint`). The digest is SHA-256 over the sorted relative paths and
-exact contents of the *.cedar, *.cedarschema and *.toml files; scenarios beside them do not count. Reading is all this
-module does with files; deciding reads none.
+exact contents of the *.cedar, *.cedarschema and *.toml files; scenarios and invariants beside them do not count.
+Reading is all this module does with files; deciding reads none.
 """
 
 import hashlib
@@ -23,6 +23,8 @@ from broker.protocol.errors import BadInput
 _SUFFIXES = (".cedar", ".cedarschema", ".toml")
 _SCHEMA = "schema.cedarschema"
 _TABLES = ("instruments.toml", "lanes.toml", "limits.toml", "regions.toml")
+_BESIDE = ("scenarios/", "invariants/")
+"""What is said about the rules and is none: cases, and what is proved of them. Neither is evaluated."""
 _MAXIMUM_BYTES = 1024 * 1024
 
 
@@ -49,11 +51,11 @@ class Bundle:
     instruments: Mapping[str, Instrument]
     regions: Regions
     schema: cedarpy.Schema = field(repr=False)
-    syntax: Mapping[str, Policy] = field(repr=False)
-    """Each rule by its id, as the engine's JSON."""
     policies: cedarpy.PolicySet = field(repr=False)
     clauses: cedarpy.PolicySet = field(repr=False)
     """Each clause of each permit as a policy of its own, named `ID/number`: which of them were not met."""
+    syntax: Mapping[str, Policy] = field(repr=False)
+    """Each rule as the engine's JSON, by id, for who takes rules apart."""
 
 
 def load(directory: Path) -> Bundle:
@@ -76,23 +78,23 @@ def load(directory: Path) -> Bundle:
         instruments=instruments,
         regions=catalogue.read_regions(files["regions.toml"]),
         schema=schema,
-        syntax=MappingProxyType(named),
         policies=policy_set(named),
         clauses=policy_set(dict(_clauses(named))),
+        syntax=MappingProxyType(named),
     )
 
 
-def with_other_rules(bundle: Bundle, parsed: Mapping[str, Policy]) -> Bundle:
+def with_other_rules(bundle: Bundle, syntax: Mapping[str, Policy]) -> Bundle:
     """`bundle` with its rules changed or some of them gone, to try out what they would come to.
 
     Its digest is all zeros, as no bundle's is; what gateways need is told as it was."""
-    rules = {name: replace(bundle.rules[name], effect=policy["effect"]) for name, policy in parsed.items()}
+    rules = {name: replace(bundle.rules[name], effect=policy["effect"]) for name, policy in syntax.items()}
     return replace(
         bundle,
         digest=bytes(32),
         rules=MappingProxyType(rules),
-        syntax=MappingProxyType(dict(parsed)),
-        policies=policy_set(parsed),
+        syntax=MappingProxyType(dict(syntax)),
+        policies=policy_set(syntax),
     )
 
 
@@ -100,7 +102,7 @@ def _read(directory: Path) -> dict[str, str]:
     files: dict[str, str] = {}
     for path in sorted(directory.rglob("*")) if directory.is_dir() else ():
         name = path.relative_to(directory).as_posix()
-        if path.suffix not in _SUFFIXES or name.startswith("scenarios/") or not path.is_file():
+        if path.suffix not in _SUFFIXES or name.startswith(_BESIDE) or not path.is_file():
             continue
         try:
             content = path.read_bytes()
@@ -158,7 +160,7 @@ def _clauses(named: Mapping[str, Policy]) -> list[tuple[str, Policy]]:
 
 
 def policy_set(named: Mapping[str, Policy]) -> cedarpy.PolicySet:
-    """Rules in the engine's JSON as a set it can be asked about, each under its name here."""
+    """Rules by name as the engine takes them. Raises ValueError for what is none."""
     return cedarpy.PolicySet.from_json_str(
         json.dumps({"staticPolicies": dict(named), "templates": {}, "templateLinks": []})
     )

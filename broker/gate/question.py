@@ -197,9 +197,10 @@ def _instrument(bundle: Bundle, name: str, now: int) -> dict[str, Any]:
 
 
 def _limits(bundle: Bundle) -> dict[str, int]:
-    return {_camel(name): value for name, value in bundle.limits.model_dump().items()}
+    return {camel(name): value for name, value in bundle.limits.model_dump().items()}
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """The schema's word for a fact: identifiers_30d is identifiers30d."""
     first, *rest = name.split("_")
     return first + "".join(part if part[0].isdigit() else part.capitalize() for part in rest)

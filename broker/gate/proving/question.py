@@ -1,0 +1,402 @@
+"""The engine's question about a request that is not known: `broker.gate.question` over variables.
+
+Rule: names and shape are those of the real question, which is asked here for an example: a fact in it that is not known
+here is an error. What the gate looks up in the bundle (instrument, lane, numbers) is tabulated by asking the real
+question once for each entry, so that it cannot differ from it.
+
+It also says about which tier the gate asks (`broker.gate.decide`), and takes no decision.
+"""
+
+import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import z3
+
+from broker.gate import question
+from broker.gate.bundle import Bundle
+from broker.gate.decision import Action
+from broker.gate.facts import AdmitFacts, Result, SeriesFacts
+from broker.gate.proving.facts import Facts
+from broker.gate.proving.leaves import Fact, Group, Maybe, StatedFact
+from broker.gate.proving.values import (
+    TRUE,
+    Entity,
+    Long,
+    Many,
+    Record,
+    Truth,
+    Value,
+    Word,
+    either,
+    every,
+    negation,
+    same_term,
+    some,
+    word_variable,
+)
+from broker.protocol.errors import BadInput
+from broker.protocol.messages.vocabulary import AgencyKind, Authority, Tier
+
+_STATED = ("basis", "offence", "maximum_penalty_months", "purpose", "subjects")
+"""What requester and legal desk both say, and L20 compares."""
+_INDEPENDENT = (Authority.COURT, Authority.JUDGE, Authority.INDEPENDENT_AUTHORITY)
+_OTHER_NAMES = {"document_digest": "digest", "inclusion_criterion": "criterionStated"}
+_TIERS = tuple(Tier)
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One well-formed request, to ask the real question about."""
+
+    request: AdmitFacts
+    series: SeriesFacts
+    result: Result
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """One question: what each variable of a rule stands for, and what ties the question to the facts."""
+
+    variables: Mapping[str, Value]
+    ties: z3.BoolRef
+    tier: z3.BitVecRef
+    escalated: z3.BoolRef
+    first_tier: z3.BitVecRef
+    """The tier before too few contributors made it `sources`."""
+
+
+class Questions:
+    """Makes the questions of one bundle over `facts`."""
+
+    def __init__(self, bundle: Bundle, facts: Facts, example: Example) -> None:
+        self._bundle, self._facts, self._example = bundle, facts, example
+        self._word = facts.vocabulary.word
+        self._real = question.matching_context(
+            bundle, example.request, example.series, example.request.tier, example.request.now, example.result
+        )
+
+    def of(self, action: Action) -> Asked:
+        """The question of one action. Raises BadInput for a fact of the real question that is not known here."""
+        facts, request = self._facts, self._facts.request.facts
+        tier, escalated = word_variable(f"{action}.tier"), z3.Bool(f"{action}.escalated")
+        first = self._first_tier()
+        party = facts.contributor if action == "deposit" else request["requester"]
+        variables: dict[str, Value] = {
+            "action": _entity("Action", self._word(action), Record({})),
+            "principal": _entity("Agency", _term(party, "agency_id"), _named(party)),
+            "resource": _entity("Series", word_variable("series_id"), self._series()),
+        }
+        if action == "deposit":
+            context = {
+                "now": request["now"].value,
+                "records": facts.records.value,
+                "limit": self._constant(self._real["limit"]),
+            }
+            return Asked({**variables, "context": _present(context)}, TRUE, tier, escalated, first)
+        context_of_all = self._matching(Word(tier), Truth(escalated), with_result=action == "release")
+        variables["context"] = _shaped(self._real, context_of_all, "context")
+        return Asked(variables, self._ties(action, tier, escalated, first), tier, escalated, first)
+
+    def not_above_admission(self, asked: Asked) -> z3.BoolRef:
+        """A result leaves at the tier admitted or below (TIER), where one series alone may become `sources` (L21)."""
+        count, hits, _, payload = (self._word(tier) for tier in _TIERS)
+        return every(
+            (
+                negation(every((asked.tier == hits, asked.first_tier == count))),
+                some((asked.tier != payload, asked.first_tier == payload)),
+            )
+        )
+
+    # --- which tier the gate asks about ---
+
+    def _first_tier(self) -> z3.BitVecRef:
+        """A count about too few identifiers, or without budget, is decided as hits (L15)."""
+        request, derived = self._facts.request.facts, self._facts.request.facts["derived"]
+        asked = _term(self._facts.request, "tier")
+        small = _number(request["identifiers"].value) < self._bundle.limits.count_least_identifiers
+        spent = _term(derived, "count_cost_millis") > _term(derived, "count_budget_left_millis")
+        count, hits = self._word(Tier.COUNT), self._word(Tier.HITS)
+        return z3.If(z3.And(asked == count, z3.Or(small, spent)), hits, asked)
+
+    def _ties(
+        self, action: Action, tier: z3.BitVecRef, escalated: z3.BoolRef, first: z3.BitVecRef
+    ) -> z3.BoolRef:
+        count, hits, sources, _ = (self._word(each) for each in _TIERS)
+        asked = _term(self._facts.request, "tier")
+        if action == "release":
+            below = z3.And(tier == sources, z3.Or(asked == count, asked == hits))
+            return every((tier == term_of(self._facts.released_as), escalated == below))
+        hides = z3.Or(first == count, first == hits)
+        becomes = z3.And(hides, self._facts.few_contributors.term)
+        return every((escalated == becomes, tier == z3.If(becomes, sources, first)))
+
+    # --- the context ---
+
+    def _matching(self, tier: Word, escalated: Truth, *, with_result: bool) -> Record:
+        request = self._facts.request.facts
+        claims, verified = request["claims"], request["verified"]
+        assert isinstance(claims, Group)
+        assert isinstance(verified, Maybe)
+        assert isinstance(verified.fact, Group)
+        union = self._bundle.regions.union
+        attributes: dict[str, Value] = {
+            "now": request["now"].value,
+            "tier": tier,
+            "identifiers": request["identifiers"].value,
+            "points": request["points"].value,
+            "escalated": escalated,
+            "lane": self._lane(),
+            "readerInUnion": Truth(self._among(_term(request["requester"], "jurisdiction"), union)),
+            "contributorInUnion": Truth(self._among(_term(self._facts.conditions, "established_in"), union)),
+            "instrument": self._instrument(claims, verified),
+            "claimed": _with(_named(claims, _STATED), {"facts": self._stated(claims, claims)}),
+            "derived": self._derived(),
+            "people": _with(
+                _named(request["people"]), {"independentReview": Truth(self._reviewed(verified))}
+            ),
+            "limit": self._constant(self._real["limit"]),
+        }
+        found = _with(_named(verified.fact, _STATED), {"facts": self._stated(verified.fact, claims)})
+        context = dict(_present(attributes).attributes) | {"verified": (verified.present, found)}
+        answered = _with(_named(self._facts.result), {"contributorAnswer": self._facts.answer.value})
+        context["result"] = (z3.BoolVal(with_result), answered)
+        return Record(context)
+
+    def _stated(self, stated: Group, claims: Group) -> Record:
+        """Case and officer are the requester's own words on both sides."""
+        words = {name: claims.facts[name].value for name in ("case_reference", "officer")}
+        facts = words | {name: stated.facts[name].value for name in _STATED if name != "basis"}
+        return _present(
+            {question.camel(name): value for name, value in facts.items()}
+            | {"basis": _named(stated.facts["basis"])}
+        )
+
+    def _derived(self) -> Record:
+        """As they are; one that is missing is put to the engine as "none", or as 0."""
+        derived = self._facts.request.facts["derived"]
+        assert isinstance(derived, Group)
+        filled: dict[str, Value] = {}
+        for name, fact in derived.facts.items():
+            value = fact.value
+            if isinstance(fact, Maybe):
+                none: Value = Word(self._word("none")) if isinstance(value, Word) else Long(z3.IntVal(0))
+                value = either(fact.present, value, none)
+            filled[question.camel(name)] = value
+        return _present(filled)
+
+    def _reviewed(self, verified: Maybe) -> z3.BoolRef:
+        assert isinstance(verified.fact, Group)
+        basis = verified.fact.facts["basis"]
+        order = some(self._among(_term(basis, name), _INDEPENDENT) for name in ("issued_by", "validated_by"))
+        reviewers = _number(_attribute(self._facts.request.facts["people"].value, "reviewers"))
+        return z3.Or(reviewers >= 1, z3.And(verified.present, order))
+
+    def _series(self) -> Record:
+        conditions, contributor = self._facts.conditions, self._facts.contributor
+        highest = _term(conditions, "highest_tier")
+        permitted = tuple(
+            (self._among(highest, _TIERS[place:]), Word(self._word(tier)))
+            for place, tier in enumerate(_TIERS)
+        )
+        known = _with(
+            _named(conditions),
+            {
+                "contributorSuspended": _attribute(contributor.value, "suspended"),
+                "permittedTiers": Many(permitted),
+                "identifierType": self._facts.identifier_type.value,
+            },
+        )
+        real = question.entities(
+            self._example.request.requester,
+            self._example.series.series_id,
+            self._example.series.contributor,
+            self._example.series.identifier_type,
+            self._example.series.conditions,
+        )
+        return _shaped(real[1]["attrs"], known, "resource")
+
+    # --- what is looked up in the bundle ---
+
+    def _lane(self) -> Many:
+        reader = _term(self._facts.request.facts["requester"], "kind")
+        contributor = _term(self._facts.contributor, "kind")
+        declared = _term(self._facts.conditions, "contributor_kind")
+        opens: dict[str, list[z3.BoolRef]] = {}
+        for reading, holding, said in ((a, b, c) for a in AgencyKind for b in AgencyKind for c in AgencyKind):
+            series = self._example.series
+            party = series.contributor.model_copy(update={"kind": holding})
+            held = series.conditions.model_copy(update={"contributor_kind": said})
+            asking = self._example.request.requester.model_copy(update={"kind": reading})
+            series = series.model_copy(update={"contributor": party, "conditions": held})
+            here = every(
+                (
+                    same_term(reader, self._word(reading)),
+                    same_term(contributor, self._word(holding)),
+                    same_term(declared, self._word(said)),
+                )
+            )
+            for gateway in question.lane(self._bundle, asking, series):
+                opens.setdefault(gateway, []).append(here)
+        return Many(tuple((some(where), Word(self._word(name))) for name, where in opens.items()))
+
+    def _instrument(self, claims: Group, verified: Maybe) -> Record:
+        """The verified instrument's line of the catalogue, or the claimed one's where nothing is verified."""
+        assert isinstance(verified.fact, Group)
+        name = z3.If(
+            verified.present,
+            _term(verified.fact.facts["basis"], "instrument"),
+            _term(claims.facts["basis"], "instrument"),
+        )
+        now = _number(self._facts.request.facts["now"].value)
+        lines = [
+            (z3.And(name == self._word(each), now >= start, now < end), self._instrument_at(each, start))
+            for each in self._bundle.instruments
+            for start, end in _intervals(self._bundle.instruments[each].model_dump())
+        ]
+        unknown = next(
+            f"unknown-{n}" for n in range(10_000) if f"unknown-{n}" not in self._bundle.instruments
+        )
+        return self._tabulated(lines, self._instrument_at(unknown, 0))
+
+    def _instrument_at(self, name: str, now: int) -> Mapping[str, Any]:
+        request = self._example.request
+        assert request.verified is not None
+        basis = request.verified.basis.model_copy(update={"instrument": name})
+        found = request.verified.model_copy(update={"basis": basis})
+        asking = request.model_copy(update={"verified": found})
+        context = question.matching_context(
+            self._bundle, asking, self._example.series, request.tier, now, None
+        )
+        line: Mapping[str, Any] = context["instrument"]
+        return line
+
+    def _tabulated(
+        self, lines: list[tuple[z3.BoolRef, Mapping[str, Any]]], unknown: Mapping[str, Any]
+    ) -> Record:
+        attributes: dict[str, Value] = {}
+        for attribute, otherwise in unknown.items():
+            entries = [(here, line[attribute]) for here, line in lines]
+            if isinstance(otherwise, list):
+                members = {word for _, words in entries for word in words} | set(otherwise)
+                none = negation(some(here for here, _ in entries))
+                attributes[attribute] = Many(
+                    tuple(
+                        (
+                            some(
+                                (
+                                    *(here for here, words in entries if word in words),
+                                    *((none,) if word in otherwise else ()),
+                                )
+                            ),
+                            Word(self._word(word)),
+                        )
+                        for word in sorted(members)
+                    )
+                )
+                continue
+            value = self._constant(otherwise)
+            for here, entry in entries:
+                value = value if entry == otherwise else either(here, self._constant(entry), value)
+            attributes[attribute] = value
+        return _present(attributes)
+
+    def _constant(self, real: Any) -> Value:
+        """A value of the real question, as it stands."""
+        if isinstance(real, Mapping):
+            return _present({name: self._constant(each) for name, each in real.items()})
+        if isinstance(real, list):
+            return Many(tuple((TRUE, self._constant(each)) for each in real))
+        if isinstance(real, bool):
+            return Truth(z3.BoolVal(real))
+        return Long(z3.IntVal(real)) if isinstance(real, int) else Word(self._word(real))
+
+    def _among(self, term: z3.BitVecRef, words: Iterable[str]) -> z3.BoolRef:
+        return some(same_term(term, self._word(each)) for each in words)
+
+
+def _intervals(entry: Any) -> Iterator[tuple[int, int]]:
+    """Between the days that a line of the catalogue names, and the days after them, it says the same."""
+    days = sorted({*_days(entry)})
+    moments = {0}
+    for day in days:
+        start = datetime.datetime.combine(day, datetime.time(), tzinfo=datetime.UTC)
+        moments |= {max(0, int((start + datetime.timedelta(days=more)).timestamp())) for more in (0, 1)}
+    starts = sorted(moments)
+    yield from zip(starts, [*starts[1:], 2**62], strict=True)
+
+
+def _days(entry: Any) -> Iterator[datetime.date]:
+    if isinstance(entry, datetime.date):
+        yield entry
+    elif isinstance(entry, Mapping):
+        for each in entry.values():
+            yield from _days(each)
+    elif isinstance(entry, list | tuple):
+        for each in entry:
+            yield from _days(each)
+
+
+def _entity(kind: str, name: z3.BitVecRef, attributes: Record) -> Entity:
+    return Entity(f"{question.NAMESPACE}::{kind}", Word(name), attributes)
+
+
+def _present(attributes: Mapping[str, Value]) -> Record:
+    return Record({name: (TRUE, value) for name, value in attributes.items()})
+
+
+def _with(record: Record, more: Mapping[str, Value]) -> Record:
+    return Record({**record.attributes, **_present(more).attributes})
+
+
+def _named(fact: Any, leave_out: Iterable[str] = ()) -> Record:
+    """A group's facts under the schema's names: camel case, and ...Stated for whether a text says anything."""
+    group = fact if isinstance(fact, Group) else None
+    assert group is not None
+    names = {
+        name: _OTHER_NAMES.get(name)
+        or question.camel(name) + ("Stated" if isinstance(group.facts[name], StatedFact) else "")
+        for name in group.facts
+        if name not in leave_out
+    }
+    return _present({said: group.facts[name].value for name, said in names.items()})
+
+
+def _shaped(real: Mapping[str, Any], known: Record, path: str) -> Record:
+    """Exactly the attributes of the real question. Raises BadInput for one that is not known here."""
+    attributes = {}
+    for name, example in real.items():
+        if name not in known.attributes:
+            raise BadInput(
+                f"The prover does not know where the fact {path}.{name} comes from. Teach it in proving/question.py."
+            )
+        present, value = known.attributes[name]
+        if isinstance(example, Mapping) and isinstance(value, Record):
+            value = _shaped(example, value, f"{path}.{name}")
+        attributes[name] = (present, value)
+    return Record(attributes)
+
+
+def _attribute(value: Value, name: str) -> Value:
+    assert isinstance(value, Record)
+    return value.attributes[name][1]
+
+
+def term_of(fact: Fact) -> Any:
+    """The variable of one boolean, number or string."""
+    return _single(fact.value)
+
+
+def _term(fact: Any, name: str) -> Any:
+    return _single(_attribute(fact.value, name))
+
+
+def _single(value: Value) -> Any:
+    assert isinstance(value, Truth | Long | Word)
+    return value.term
+
+
+def _number(value: Value) -> z3.ArithRef:
+    assert isinstance(value, Long)
+    return value.term
