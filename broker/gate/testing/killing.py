@@ -7,7 +7,7 @@ differs at all.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from broker.gate.bundle import Bundle
 from broker.gate.decide import Case
@@ -17,13 +17,14 @@ from broker.gate.testing.screening import Screen
 from broker.gate.testing.table_mutants import TableMutant
 
 Mutant = RuleMutant | TableMutant
+MutantT = TypeVar("MutantT", RuleMutant, TableMutant)
 
 
 @dataclass(frozen=True)
-class Fate:
+class Fate(Generic[MutantT]):
     """What became of a mutant: the name of a scenario that kills it, or None."""
 
-    mutant: Mutant
+    mutant: MutantT
     killed_by: str | None
 
 
@@ -40,7 +41,7 @@ def kills(bundle: Bundle, mutant: Mutant, scenarios: Sequence[Scenario]) -> str 
 
 def fates_of_rules(
     bundle: Bundle, mutants: Sequence[RuleMutant], scenarios: Sequence[Scenario]
-) -> Iterator[Fate]:
+) -> Iterator[Fate[RuleMutant]]:
     """The fate of each mutant of the rules. The scenarios must be passed by the bundle as it is."""
     screen = Screen(bundle, mutants)
     candidates: list[list[Scenario]] = [[] for _ in mutants]
@@ -57,7 +58,7 @@ def fates_of_rules(
 
 def fates_of_tables(
     bundle: Bundle, mutants: Sequence[TableMutant], scenarios: Sequence[Scenario]
-) -> Iterator[Fate]:
+) -> Iterator[Fate[TableMutant]]:
     """The fate of each mutant of the tables. The scenarios must be passed by the bundle as it is."""
     spoken = [words(each.case) for each in scenarios]
     for mutant in mutants:

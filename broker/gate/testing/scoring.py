@@ -4,15 +4,16 @@ Rule (issue 4): killed, of all mutants that the prover can tell from the rules; 
 named, each with the case that would kill it or the word that none would. Scenarios must pass before they may kill.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from broker.gate.bundle import Bundle
-from broker.gate.testing.killing import Mutant, fates_of_rules, fates_of_tables
-from broker.gate.testing.mutants import rule_mutants
+from broker.gate.testing.killing import Fate, Mutant, fates_of_rules, fates_of_tables
+from broker.gate.testing.mutants import RuleMutant, rule_mutants
 from broker.gate.testing.prover import Proved, Prover
 from broker.gate.testing.scenarios import Scenario
-from broker.gate.testing.table_mutants import table_mutants
+from broker.gate.testing.table_mutants import TableMutant, table_mutants
 
 LEAST_PERCENT = 95
 
@@ -56,7 +57,10 @@ def score(
     """Try all mutants against scenarios that the bundle passes; `told` hears how far it is, of how many mutants."""
     rules, tables = rule_mutants(bundle), table_mutants(bundle)
     total, killed, prover, survivors = len(rules) + len(tables), 0, Prover(bundle), list[Survivor]()
-    for fate in (*fates_of_rules(bundle, rules, scenarios), *fates_of_tables(bundle, tables, scenarios)):
+    fates: Iterator[Fate[RuleMutant] | Fate[TableMutant]] = chain(
+        fates_of_rules(bundle, rules, scenarios), fates_of_tables(bundle, tables, scenarios)
+    )
+    for fate in fates:
         if fate.killed_by is None:
             survivors.append(Survivor(fate.mutant, prover.proved(fate.mutant)))
         else:

@@ -34,7 +34,7 @@ def told_from_a_story(
 
 
 def _needed(bundle: Bundle, mutated: Bundle, facts: Mapping[str, Any], change: Change) -> Change:
-    """The change without what the difference does not need: halves, quarters and so on are taken back if they can be."""
+    """The change without what the difference does not need: halves, then quarters and so on are taken back."""
     left = dict(change)
     size = len(left)
     while size:
