@@ -66,5 +66,5 @@ def _lines(decision: Decision) -> Iterator[str]:
     yield f"digest {decision.digest.hex()}"
 
 
-app.command("test")(policy_trial.test)
-app.command("boundaries")(policy_trial.boundaries)
+app.command("test")(policy_trial.try_scenarios)
+app.command("boundaries")(policy_trial.make_boundaries)

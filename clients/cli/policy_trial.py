@@ -22,7 +22,7 @@ BundleFolder = Annotated[
 ]
 
 
-def test(
+def try_scenarios(
     bundle: BundleFolder,
     mutation: Annotated[
         bool,
@@ -58,7 +58,7 @@ def test(
         raise typer.Exit(int(run.ExitCode.VERIFICATION_FAILED))
 
 
-def boundaries(
+def make_boundaries(
     bundle: BundleFolder,
     write: Annotated[
         bool, typer.Option("--write", help=f"Write {FILE}; without it only say whether it would change.")

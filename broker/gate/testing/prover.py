@@ -9,15 +9,12 @@ nothing forbids, since elsewhere they do not show. A request counts when the gat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import z3
-
 from broker.gate.bundle import Bundle
 from broker.gate.decide import Case
 from broker.gate.lint import Policy
 from broker.gate.proving.compare import Distinguisher
-from broker.gate.proving.space import Space
+from broker.gate.proving.tables import distinguish_bundles
 from broker.gate.proving.verdict import ACTIONS
-from broker.gate.proving.witness import case_of
 from broker.gate.testing.killing import Mutant
 from broker.gate.testing.mutants import RuleMutant
 from broker.gate.testing.scenarios import come_to
@@ -82,13 +79,11 @@ class Prover:
 
     def _of_tables(self, mutant: TableMutant) -> Iterator[Case]:
         """Requests on which the bundle and the one with another table come to different outcomes."""
-        bundles = [self._bundle, mutant.applied(self._bundle)]
-        space = Space(bundles)
+        mutated = mutant.applied(self._bundle)
         for action in ACTIONS:
-            before, after = (each.decided(action, self._bundle.syntax) for each in space.verdicts)
-            found = space.find(z3.Xor(before, after))
+            found = distinguish_bundles(self._bundle, mutated, action)
             if found is not None:
-                yield case_of(space.facts, found, action, bundles)
+                yield found
 
 
 def _asked(prover: Distinguisher, before: _Rules, after: _Rules) -> Iterator[Case]:
