@@ -120,10 +120,10 @@ def _outcome(expected: Any) -> str:
 
 def _mutation(bundle: Bundle, scenarios: Sequence[Scenario]) -> tuple[dict[str, Any], list[str], bool]:
     """The score as JSON, in words, and whether it is enough."""
-    from broker.gate.testing.scoring import LEAST_PERCENT, score
+    from broker.gate.testing.scoring import LEAST_PERCENT, all_mutants, score
 
     with run.progress("Trying mutants") as update:
-        scored = score(bundle, scenarios, update)
+        scored = score(bundle, all_mutants(bundle), scenarios, update)
     alive = [
         {"mutant": each.mutant.name, "killed_by_facts": _witness(each.proved.witness)}
         for each in scored.different

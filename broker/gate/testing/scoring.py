@@ -51,12 +51,21 @@ class Score:
         return self.percent >= LEAST_PERCENT
 
 
+def all_mutants(bundle: Bundle) -> tuple[Mutant, ...]:
+    """Every mutant of the rules and of the tables."""
+    return (*rule_mutants(bundle), *table_mutants(bundle))
+
+
 def score(
-    bundle: Bundle, scenarios: Sequence[Scenario], told: Callable[[int, int], None] = lambda done, total: None
+    bundle: Bundle,
+    mutants: Sequence[Mutant],
+    scenarios: Sequence[Scenario],
+    told: Callable[[int, int], None] = lambda done, total: None,
 ) -> Score:
-    """Try all mutants against scenarios that the bundle passes; `told` hears how far it is, of how many mutants."""
-    rules, tables = rule_mutants(bundle), table_mutants(bundle)
-    total, killed, prover, survivors = len(rules) + len(tables), 0, Prover(bundle), list[Survivor]()
+    """Try mutants against scenarios that the bundle passes; `told` hears how many are done, of how many."""
+    killed, prover, survivors = 0, Prover(bundle), list[Survivor]()
+    rules = [each for each in mutants if isinstance(each, RuleMutant)]
+    tables = [each for each in mutants if isinstance(each, TableMutant)]
     fates: Iterator[Fate[RuleMutant] | Fate[TableMutant]] = chain(
         fates_of_rules(bundle, rules, scenarios), fates_of_tables(bundle, tables, scenarios)
     )
@@ -65,5 +74,5 @@ def score(
             survivors.append(Survivor(fate.mutant, prover.proved(fate.mutant)))
         else:
             killed += 1
-        told(killed + len(survivors), total)
-    return Score(total, killed, tuple(survivors))
+        told(killed + len(survivors), len(mutants))
+    return Score(len(mutants), killed, tuple(survivors))
