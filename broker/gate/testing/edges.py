@@ -3,7 +3,7 @@
 Rule (issue 4): edges are searched for by deciding, not read from the rules, so that an edge is found wherever it is
 made: by a limit, by a constant, by another fact or by the gate's own count. Between two values that are decided
 differently the halves are tried until two neighbours are left. The values to start from are the bundle's numbers, and
-for times the other times of the case.
+for times the other times of the case and those a limit of time away from them.
 """
 
 import itertools
@@ -18,23 +18,32 @@ from broker.protocol.errors import BadInput
 
 _A_TIME = 1_000_000_000
 """Numbers from here on are Unix seconds: no count of a case is so large, and no time so small."""
-_YEAR_SECONDS = 366 * 86_400
+_DAY_SECONDS = 86_400
+_YEAR_SECONDS = 366 * _DAY_SECONDS
 _SMALL = (0, 1, 2, 3)
 
 
 def edges(bundle: Bundle, facts: Mapping[str, Any]) -> Iterator[Change]:
     """Both sides of every edge of every number of a case. `facts` are as `changes.document` gives them."""
     numbers = list(_numbers(facts, ""))
+    limits = bundle.limits.model_dump()
     times = {value for _, value in numbers if value >= _A_TIME}
-    limits = bundle.limits.model_dump().values()
-    counts = {*_SMALL, *limits, *(limit + 1 for limit in limits)}
+    apart = {_YEAR_SECONDS, *_spans(limits)}
+    around = {time + sign * span for time in times for span in apart for sign in (-1, 0, 1)}
+    counts = {*_SMALL, *limits.values(), *(limit + 1 for limit in limits.values())}
     for paths, value in (*_each(numbers), *_together(numbers)):
-        if value >= _A_TIME:
-            starts = {*times, *(time + shift for time in times for shift in (-_YEAR_SECONDS, _YEAR_SECONDS))}
-        else:
-            starts = {*counts, value}
+        starts = around if value >= _A_TIME else {*counts, value}
         for edge in _search(_decider(bundle, facts, paths), sorted(starts)):
             yield dict.fromkeys(paths, edge)
+
+
+def _spans(limits: Mapping[str, int]) -> Iterator[int]:
+    """Limits of time in seconds; each says its unit in its name."""
+    for name, limit in limits.items():
+        if name.endswith("_days"):
+            yield limit * _DAY_SECONDS
+        elif name.endswith("_seconds"):
+            yield limit
 
 
 def _each(numbers: list[tuple[str, int]]) -> Iterator[tuple[tuple[str, ...], int]]:

@@ -13,12 +13,11 @@ from broker.gate.bundle import Bundle
 from broker.gate.decide import Case
 from broker.gate.lint import Policy
 from broker.gate.proving.compare import Distinguisher
-from broker.gate.proving.tables import distinguish_bundles
+from broker.gate.proving.tables import told_apart
 from broker.gate.proving.verdict import ACTIONS
 from broker.gate.testing.killing import Mutant
 from broker.gate.testing.mutants import RuleMutant
 from broker.gate.testing.scenarios import come_to
-from broker.gate.testing.table_mutants import TableMutant
 from broker.protocol.errors import VerificationFailed
 
 _Rules = Mapping[str, Policy]
@@ -51,7 +50,10 @@ class Prover:
     def proved(self, mutant: Mutant) -> Proved:
         """What the prover says of a mutant."""
         mutated = mutant.applied(self._bundle)
-        requests = self._of_rules(mutant) if isinstance(mutant, RuleMutant) else self._of_tables(mutant)
+        if isinstance(mutant, RuleMutant):
+            requests = self._of_rules(mutant)
+        else:
+            requests = told_apart(self._bundle, mutated)
         try:
             for case in requests:
                 if come_to(mutated, case) != come_to(self._bundle, case):
@@ -76,14 +78,6 @@ class Prover:
         else:
             around = {name: each for name, each in self._bundle.syntax.items() if each["effect"] == "forbid"}
         return around if policy is None else {**around, rule: {**policy, "effect": "permit"}}
-
-    def _of_tables(self, mutant: TableMutant) -> Iterator[Case]:
-        """Requests on which the bundle and the one with another table come to different outcomes."""
-        mutated = mutant.applied(self._bundle)
-        for action in ACTIONS:
-            found = distinguish_bundles(self._bundle, mutated, action)
-            if found is not None:
-                yield found
 
 
 def _asked(prover: Distinguisher, before: _Rules, after: _Rules) -> Iterator[Case]:

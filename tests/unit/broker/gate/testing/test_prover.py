@@ -101,7 +101,7 @@ def test_a_witness_is_told_as_a_small_change_to_a_story(
 def test_the_score_counts_what_differs_and_names_what_lives(
     bundle: Bundle, mutants: dict[str, RuleMutant]
 ) -> None:
-    some = [mutant for mutant in mutants.values() if mutant.rule in ("D2", "L22")]
+    some = [mutant for mutant in mutants.values() if mutant.rule in ("D2", "L22")][::4]
     same = RuleMutant("turned round", "L22", in_other_words(bundle.syntax["L22"]))
     told = [story for story in STORIES if {"D0", "D2", "L22"} & set(story.expected.rules)]
     heard: list[tuple[int, int]] = []
@@ -111,4 +111,4 @@ def test_the_score_counts_what_differs_and_names_what_lives(
     assert scored.killed + len(scored.survivors) == scored.mutants
     counted = scored.killed + len(scored.different)
     assert scored.percent == 100 * scored.killed / counted
-    assert not score(bundle, some, told[:1]).enough
+    assert not score(bundle, some[:3], [story for story in told if "L22" in story.expected.rules]).enough
