@@ -88,9 +88,10 @@ def _told_with(name: str, instrument: Instrument, at: str) -> Iterator[Change]:
     yield {**basis, **_all_in(at, country)}
 
 
-def _all_in(at: str, country: str) -> dict[str, str]:
+def _all_in(at: str, country: str) -> dict[str, Any]:
     """Requester, contributor and order of one country."""
     return {
+        f"{at}.series.*.conditions.permitted_jurisdictions": [country],
         f"{at}.requester.jurisdiction": country,
         f"{at}.series.*.conditions.established_in": country,
         f"{at}.stated.basis.jurisdiction": country,
