@@ -20,7 +20,17 @@ from broker.gate.proving.leaves import (
     TruthFact,
 )
 from broker.gate.proving.question import Asked, term_of
-from broker.gate.proving.values import WORD_BITS, Vocabulary, word_variable
+from broker.gate.proving.values import (
+    WORD_BITS,
+    Long,
+    Many,
+    Record,
+    Truth,
+    Value,
+    Vocabulary,
+    Word,
+    word_variable,
+)
 from broker.protocol.messages.vocabulary import ContributorAnswer, Tier
 
 _FIRST_FREE_CODE = 2 ** (WORD_BITS - 1)
@@ -43,6 +53,23 @@ class Pinned:
     def word(self, term: Any) -> str | None:
         """What a string comes to for this request."""
         return self._facts.vocabulary.text(self._model.eval(term).as_long())
+
+    def seen(self, value: Value) -> Any:
+        """A symbolic value as it stands in JSON for this request; a set as its sorted members."""
+        if isinstance(value, Record):
+            present = {name: each for name, (here, each) in value.attributes.items() if self.holds(here)}
+            return {name: self.seen(each) for name, each in present.items()}
+        if isinstance(value, Many):
+            return sorted({self.seen(each) for here, each in value.members if self.holds(here)})
+        if isinstance(value, Truth):
+            return self.holds(value.term)
+        assert isinstance(value, Long | Word)
+        known = self._model.eval(value.term)
+        if isinstance(value, Long):
+            return known.as_long()
+        others = {code: text for text, code in self._others.items()}
+        text = self._facts.vocabulary.text(known.as_long())
+        return others[known.as_long()] if text is None else text
 
     def put(self, term: Any, value: Any) -> None:
         """One variable."""
@@ -81,10 +108,10 @@ class Pinned:
         self.put(asked.tier, str(tier))
         self.put(asked.escalated, escalated)
 
-    def put_whole(self, released_as: Tier, *, few: bool) -> None:
+    def put_whole(self, released_as: Tier, contributors: int) -> None:
         """What a whole decision depends on besides."""
         self._put(self._facts.released_as, released_as)
-        self._put(self._facts.few_contributors, few)
+        self._put(self._facts.contributors, contributors)
 
     def _put(self, fact: Fact, value: Any) -> None:
         if isinstance(fact, Group):

@@ -64,6 +64,7 @@ _INSTRUMENTS = [
     "us_sca_2702_emergency",
     "budapest_2ap_art7",
     "consent_of_the_person",
+    "prum_ii_2024_982",
     "no_such_law",
 ]
 _MAY_GO = ("verified", "prior_tier", "prior_decided_at")

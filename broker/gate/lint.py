@@ -2,7 +2,8 @@
 
 Rule (POLICY 3, trap 4): the engine takes two rules of one @id, and letters that look like others; both are refused
 here, also where a letter is written as an escape. Each rule has a reason and a law; a gateway says what each of its
-clauses asks for; lanes and instruments name gateways that exist, since a misspelt one would close a lane in silence.
+clauses asks for; lanes name gateways that exist, since a misspelt one would close a lane in silence. Packs of
+instruments are checked in `broker.gate.packs`.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 
 import cedarpy
 
-from broker.gate.catalogue import Instrument, Lanes
+from broker.gate.catalogue import Lanes
 from broker.gate.computed import COMPUTED
 from broker.protocol.errors import BadInput
 
@@ -22,14 +23,16 @@ Policy = Mapping[str, Any]
 _RULE_ID = re.compile(r"[A-Z][A-Za-z0-9_-]{0,31}\Z")
 
 
-def check_ascii(name: str, text: str) -> None:
-    """Refuse letters outside ASCII in a file of rules or the schema. Raises BadInput."""
-    if not text.isascii():
-        raise BadInput(f"{name} has letters outside ASCII, which may look like others. Write it in ASCII.")
+def named_policies(
+    name: str,
+    text: str,
+    pattern: re.Pattern[str] = _RULE_ID,
+    described: str = "a capital followed by letters and digits",
+) -> dict[str, Policy]:
+    """The rules of one file by @id. Raises BadInput for a fault that a reader could not see.
 
-
-def named_policies(name: str, text: str) -> dict[str, Policy]:
-    """The rules of one file by @id. Raises BadInput for a fault that a reader could not see."""
+    Args:
+        pattern, described: what an @id looks like, for the engine of regular expressions and for people."""
     try:
         parsed = json.loads(cedarpy.policies_to_json_str(text))
     except ValueError as error:
@@ -45,8 +48,8 @@ def named_policies(name: str, text: str) -> dict[str, Policy]:
             raise BadInput(
                 f"{name} writes a letter outside ASCII as an escape. Write what is meant in ASCII."
             )
-        if not _RULE_ID.match(identifier):
-            raise BadInput(f"{name} has an @id that is not a capital followed by letters and digits.")
+        if not pattern.match(identifier):
+            raise BadInput(f"{name} has an @id that is not {described}.")
         if identifier in COMPUTED:
             raise BadInput(
                 f"{name} has a rule named {identifier}, a name that the gate itself uses. Rename it."
@@ -83,18 +86,12 @@ def check_annotations(identifier: str, policy: Policy) -> tuple[str, ...]:
     return needs
 
 
-def check_gateways(gateways: Iterable[str], lanes: Lanes, instruments: Mapping[str, Instrument]) -> None:
-    """Refuse lanes and instruments that name a gateway which no rule is. Raises BadInput."""
+def check_gateways(gateways: Iterable[str], lanes: Lanes) -> None:
+    """Refuse lanes that name a gateway which no rule is. Raises BadInput."""
     known = set(gateways)
     for reader in lanes.values():
         for named in reader.values():
-            _known("lanes.toml", named, known)
-    for instrument in instruments.values():
-        _known("instruments.toml", instrument.gateways, known)
-
-
-def _known(name: str, named: Iterable[str], known: set[str]) -> None:
-    if not set(named) <= known:
-        raise BadInput(
-            f"{name} names a gateway that no rule is. The gateways are {', '.join(sorted(known))}."
-        )
+            if not set(named) <= known:
+                raise BadInput(
+                    f"lanes.toml names a gateway that no rule is. The gateways are {', '.join(sorted(known))}."
+                )

@@ -18,7 +18,7 @@ from broker.protocol.messages.requests import Claims
 from broker.protocol.messages.vocabulary import Tier
 from clients.answers import AnswerAwaited
 from clients.cli import claims as claims_paper
-from clients.cli import climb, open_draw, report, run
+from clients.cli import climb, next_step, open_draw, report, run
 from clients.cli.hits import write_hits
 from clients.cli.papers import read_paper, write_paper
 from clients.home import Home
@@ -209,6 +209,7 @@ app.command("open")(climb.open_payloads)
 app.command("open-draw")(open_draw.open_draw)
 app.command()(open_draw.forget)
 app.command()(report.report)
+app.command("next-step")(next_step.next_step)
 
 
 # --- what the commands share ---

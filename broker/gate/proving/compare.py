@@ -1,23 +1,57 @@
 """Whether two sets of rules, or two bundles, ever decide differently: a request on which they do, or the proof of none.
 
-Rule: the difference is one of outcome, of the whole decision as the gate takes it; a request that shows one is decided
-by the engine under both before it is given out. Numbers, catalogue, lanes and regions of each bundle count too.
+Rule: the difference is one of outcome, of the whole decision as the gate takes it about contributors under the same
+conditions. Numbers, catalogue, lanes and regions of each bundle count too. A difference between bundles is decided by
+the engine under both before it is given out.
 
 It does not say which of the two is right.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import z3
 
 from broker.gate.bundle import Bundle
 from broker.gate.decide import Case
-from broker.gate.decision import Action
+from broker.gate.decision import Action, Decision
 from broker.gate.proving.facts import is_jurisdiction
+from broker.gate.proving.preferences import preferences
 from broker.gate.proving.space import Space
 from broker.gate.proving.terms import words_of
-from broker.gate.proving.verdict import Rules
-from broker.gate.proving.witness import case_of
+from broker.gate.proving.verdict import ACTIONS, Rules
+from broker.gate.proving.witness import case_of, check
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A request that two bundles decide differently: with both decisions, one an ALLOW and the other a DENY."""
+
+    action: Action
+    case: Case
+    old: Decision
+    new: Decision
+
+
+def differences(old: Bundle, new: Bundle) -> Iterator[Difference]:
+    """For each action, a request that the old bundle allows and the new one refuses, and one the other way round.
+
+    Nothing for an action and direction in which no request is decided differently. Raises BadInput for a rule that the
+    prover cannot read, VerificationFailed when solver or engine cannot confirm it."""
+    space = Space([old, new])
+    before, after = space.verdicts
+    for action in ACTIONS:
+        allowed = before.decided(action, old.syntax), after.decided(action, new.syntax)
+        for was, wanted in (
+            (True, (allowed[0], z3.Not(allowed[1]))),
+            (False, (z3.Not(allowed[0]), allowed[1])),
+        ):
+            found = space.find(*wanted, preferring=preferences(space.facts))
+            if found is not None:
+                case = case_of(space.facts, found, action)
+                yield Difference(
+                    action, case, check(old, case, allowed=was), check(new, case, allowed=not was)
+                )
 
 
 class Distinguisher:
@@ -38,15 +72,14 @@ class Distinguisher:
         Raises BadInput for a rule that the prover cannot read, VerificationFailed when the solver cannot tell."""
         known = {id(policy) for policy in before.values()}
         new = words_of([policy for policy in after.values() if id(policy) not in known])
-        if self._kept.get(action, ((),))[0] is not before:
+        if action not in self._kept or self._kept[action][0] is not before:
             new |= words_of(list(before.values()))
-        new -= self._space.words
-        if any(map(is_jurisdiction, new)):
+        if any(map(is_jurisdiction, new - self._space.words)):
             # Sets of jurisdictions range over those that are named, so that another one makes another space.
             self._start((before, after))
         decided = self._before(before, action)
         found = self._space.find(z3.Xor(decided, self._space.verdicts[0].decided(action, after)))
-        return None if found is None else case_of(self._space.facts, found, action, [self._bundle])
+        return None if found is None else case_of(self._space.facts, found, action)
 
     def _start(self, more: Iterable[Rules]) -> None:
         self._space = Space([self._bundle], more)

@@ -43,6 +43,7 @@ _STATED = {"claims.necessity": "", "claims.less_intrusive_means": "", "condition
 """Texts of which rules only see whether they say anything, and how each says nothing."""
 _OTHER_JURISDICTIONS = ("XA", "XB", "XC", "XD", "XE", "XF", "XG", "XH")
 """Codes that ISO 3166-1 assigns to nobody. A request names six jurisdictions, so that it has room to differ in all."""
+_NO_FACTS = ("vocabulary", "jurisdictions")
 _JURISDICTION: TypeAdapter[str] = TypeAdapter(Jurisdiction)
 _PEOPLE = 16
 """Approvals that one request may carry (`RequestSubmission`); as many refusals."""
@@ -53,6 +54,8 @@ class Facts:
     """All facts of the three actions. `request` has the members of AdmitFacts but those about its series."""
 
     vocabulary: Vocabulary
+    jurisdictions: list[str]
+    """Those that rules, packs and regions name, and a few that nobody does."""
     request: Group
     contributor: Group
     identifier_type: Fact
@@ -62,8 +65,8 @@ class Facts:
     records: Fact
     released_as: Fact
     """The tier at which a result would leave."""
-    few_contributors: TruthFact
-    """Whether fewer contributors could answer than hide one another (L21)."""
+    contributors: LongFact
+    """How many contributors the request is about, each with one series under the same conditions."""
 
     def well_formed(self) -> Iterable[z3.BoolRef]:
         """What is true of them in every request that can be put to the gate."""
@@ -75,15 +78,23 @@ class Facts:
         for text in self._all().texts():
             yield from text.excluded(listed)
 
+    def optional(self) -> Iterable[z3.BoolRef]:
+        """The conditions under which facts are there that may be missing."""
+        return self._all().optional()
+
     def _all(self) -> Group:
-        return Group({field.name: getattr(self, field.name) for field in fields(self)[1:]})
+        return Group(
+            {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NO_FACTS}
+        )
 
 
 class Builder:
-    """Makes facts of types. `words` are those that rules, catalogue or regions write out."""
+    """Makes facts of types. `words` are those that rules, catalogue or regions write out; `most_contributors` are so
+    many that more make no difference."""
 
-    def __init__(self, vocabulary: Vocabulary, words: Iterable[str]) -> None:
+    def __init__(self, vocabulary: Vocabulary, words: Iterable[str], most_contributors: int) -> None:
         self._vocabulary = vocabulary
+        self._most_contributors = most_contributors
         named = filter(is_jurisdiction, words)
         self._jurisdictions = sorted({*named, *_OTHER_JURISDICTIONS})
 
@@ -98,6 +109,7 @@ class Builder:
         )
         return Facts(
             vocabulary=self._vocabulary,
+            jurisdictions=self._jurisdictions,
             request=request,
             contributor=self._group("contributor.", Party),
             identifier_type=self._fact("identifier_type", Slug),
@@ -108,7 +120,7 @@ class Builder:
                 "records", typing.get_type_hints(DepositFacts, include_extras=True)["records"]
             ),
             released_as=self._fact("released_as", Tier),
-            few_contributors=TruthFact(z3.Bool("few_contributors")),
+            contributors=LongFact(z3.Int("contributors"), 1, self._most_contributors),
         )
 
     def _group(self, prefix: str, model: type[Message], leave_out: Iterable[str] = ()) -> Group:

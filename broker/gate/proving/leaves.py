@@ -230,6 +230,15 @@ class Group:
         """Each by name."""
         return {name: fact.concrete(assigned) for name, fact in self.facts.items()}
 
+    def optional(self) -> Iterable[z3.BoolRef]:
+        """The conditions under which those are there that may be missing."""
+        for fact in self.facts.values():
+            if isinstance(fact, Maybe):
+                yield fact.present
+            inner = fact.fact if isinstance(fact, Maybe) else fact
+            if isinstance(inner, Group):
+                yield from inner.optional()
+
     def texts(self) -> Iterable[TextFact]:
         """Those among them that may be any string."""
         for fact in self.facts.values():

@@ -7,8 +7,7 @@ question once for each entry, so that it cannot differ from it.
 It also says about which tier the gate asks (`broker.gate.decide`), and takes no decision.
 """
 
-import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from broker.gate import question
 from broker.gate.bundle import Bundle
 from broker.gate.decision import Action
 from broker.gate.facts import AdmitFacts, Result, SeriesFacts
+from broker.gate.proving.catalogue import Catalogue, Named
 from broker.gate.proving.facts import Facts
 from broker.gate.proving.leaves import Fact, Group, Maybe, StatedFact
 from broker.gate.proving.values import (
@@ -31,7 +31,6 @@ from broker.gate.proving.values import (
     Word,
     either,
     every,
-    negation,
     same_term,
     some,
     word_variable,
@@ -73,9 +72,11 @@ class Questions:
     def __init__(self, bundle: Bundle, facts: Facts, example: Example) -> None:
         self._bundle, self._facts, self._example = bundle, facts, example
         self._word = facts.vocabulary.word
-        self._real = question.matching_context(
-            bundle, example.request, example.series, example.request.tier, example.request.now, example.result
+        asked, series = example.request, example.series
+        self._real_entities = question.entities(
+            asked.requester, series.series_id, series.contributor, series.identifier_type, series.conditions
         )
+        self._real = question.matching_context(bundle, asked, series, asked.tier, asked.now, example.result)
 
     def of(self, action: Action) -> Asked:
         """The question of one action. Raises BadInput for a fact of the real question that is not known here."""
@@ -83,9 +84,10 @@ class Questions:
         tier, escalated = word_variable(f"{action}.tier"), z3.Bool(f"{action}.escalated")
         first = self._first_tier()
         party = facts.contributor if action == "deposit" else request["requester"]
+        agency = _shaped(self._real_entities[0]["attrs"], _named(party), "principal")
         variables: dict[str, Value] = {
             "action": _entity("Action", self._word(action), Record({})),
-            "principal": _entity("Agency", _term(party, "agency_id"), _named(party)),
+            "principal": _entity("Agency", _term(party, "agency_id"), agency),
             "resource": _entity("Series", word_variable("series_id"), self._series()),
         }
         if action == "deposit":
@@ -99,15 +101,24 @@ class Questions:
         variables["context"] = _shaped(self._real, context_of_all, "context")
         return Asked(variables, self._ties(action, tier, escalated, first), tier, escalated, first)
 
-    def not_above_admission(self, asked: Asked) -> z3.BoolRef:
-        """A result leaves at the tier admitted or below (TIER), where one series alone may become `sources` (L21)."""
-        count, hits, _, payload = (self._word(tier) for tier in _TIERS)
+    def released(self, asked: Asked) -> z3.BoolRef:
+        """What the gate asks of a result besides: a tier no higher than that admitted (TIER), and below `sources`
+        enough contributors (L21)."""
+        count, hits, sources, payload = (self._word(tier) for tier in _TIERS)
+        first, few = asked.first_tier, self._few()
+        admitted_lower = z3.And(z3.Or(first == count, first == hits), z3.Not(few))
         return every(
             (
-                negation(every((asked.tier == hits, asked.first_tier == count))),
-                some((asked.tier != payload, asked.first_tier == payload)),
+                z3.Implies(z3.Or(asked.tier == count, asked.tier == hits), z3.Not(few)),
+                z3.Implies(asked.tier == hits, first != count),
+                z3.Implies(asked.tier == sources, z3.Not(admitted_lower)),
+                z3.Implies(asked.tier == payload, first == payload),
             )
         )
+
+    def _few(self) -> z3.BoolRef:
+        """Fewer contributors than hide one another."""
+        return self._facts.contributors.term < self._bundle.limits.count_contributors
 
     # --- which tier the gate asks about ---
 
@@ -129,7 +140,7 @@ class Questions:
             below = z3.And(tier == sources, z3.Or(asked == count, asked == hits))
             return every((tier == term_of(self._facts.released_as), escalated == below))
         hides = z3.Or(first == count, first == hits)
-        becomes = z3.And(hides, self._facts.few_contributors.term)
+        becomes = z3.And(hides, self._few())
         return every((escalated == becomes, tier == z3.If(becomes, sources, first)))
 
     # --- the context ---
@@ -208,14 +219,7 @@ class Questions:
                 "identifierType": self._facts.identifier_type.value,
             },
         )
-        real = question.entities(
-            self._example.request.requester,
-            self._example.series.series_id,
-            self._example.series.contributor,
-            self._example.series.identifier_type,
-            self._example.series.conditions,
-        )
-        return _shaped(real[1]["attrs"], known, "resource")
+        return _shaped(self._real_entities[1]["attrs"], known, "resource")
 
     # --- what is looked up in the bundle ---
 
@@ -242,65 +246,22 @@ class Questions:
         return Many(tuple((some(where), Word(self._word(name))) for name, where in opens.items()))
 
     def _instrument(self, claims: Group, verified: Maybe) -> Record:
-        """The verified instrument's line of the catalogue, or the claimed one's where nothing is verified."""
+        """The verified instrument, or the claimed one where nothing is verified."""
         assert isinstance(verified.fact, Group)
-        name = z3.If(
-            verified.present,
-            _term(verified.fact.facts["basis"], "instrument"),
-            _term(claims.facts["basis"], "instrument"),
+        found, said = verified.fact.facts["basis"], claims.facts["basis"]
+        basis = {
+            name: z3.If(verified.present, _term(found, name), _term(said, name))
+            for name in ("instrument", "jurisdiction")
+        }
+        named = Named(
+            basis["instrument"],
+            basis["jurisdiction"],
+            _term(self._facts.conditions, "established_in"),
+            term_of(self._facts.identifier_type),
+            term_of(self._facts.request.facts["now"]),
         )
-        now = _number(self._facts.request.facts["now"].value)
-        lines = [
-            (z3.And(name == self._word(each), now >= start, now < end), self._instrument_at(each, start))
-            for each in self._bundle.instruments
-            for start, end in _intervals(self._bundle.instruments[each].model_dump())
-        ]
-        unknown = next(
-            f"unknown-{n}" for n in range(10_000) if f"unknown-{n}" not in self._bundle.instruments
-        )
-        return self._tabulated(lines, self._instrument_at(unknown, 0))
-
-    def _instrument_at(self, name: str, now: int) -> Mapping[str, Any]:
-        request = self._example.request
-        assert request.verified is not None
-        basis = request.verified.basis.model_copy(update={"instrument": name})
-        found = request.verified.model_copy(update={"basis": basis})
-        asking = request.model_copy(update={"verified": found})
-        context = question.matching_context(
-            self._bundle, asking, self._example.series, request.tier, now, None
-        )
-        line: Mapping[str, Any] = context["instrument"]
-        return line
-
-    def _tabulated(
-        self, lines: list[tuple[z3.BoolRef, Mapping[str, Any]]], unknown: Mapping[str, Any]
-    ) -> Record:
-        attributes: dict[str, Value] = {}
-        for attribute, otherwise in unknown.items():
-            entries = [(here, line[attribute]) for here, line in lines]
-            if isinstance(otherwise, list):
-                members = {word for _, words in entries for word in words} | set(otherwise)
-                none = negation(some(here for here, _ in entries))
-                attributes[attribute] = Many(
-                    tuple(
-                        (
-                            some(
-                                (
-                                    *(here for here, words in entries if word in words),
-                                    *((none,) if word in otherwise else ()),
-                                )
-                            ),
-                            Word(self._word(word)),
-                        )
-                        for word in sorted(members)
-                    )
-                )
-                continue
-            value = self._constant(otherwise)
-            for here, entry in entries:
-                value = value if entry == otherwise else either(here, self._constant(entry), value)
-            attributes[attribute] = value
-        return _present(attributes)
+        catalogue = Catalogue(self._bundle.instruments, self._facts.jurisdictions, self._facts.vocabulary)
+        return _present(catalogue.answers(named))
 
     def _constant(self, real: Any) -> Value:
         """A value of the real question, as it stands."""
@@ -314,28 +275,6 @@ class Questions:
 
     def _among(self, term: z3.BitVecRef, words: Iterable[str]) -> z3.BoolRef:
         return some(same_term(term, self._word(each)) for each in words)
-
-
-def _intervals(entry: Any) -> Iterator[tuple[int, int]]:
-    """Between the days that a line of the catalogue names, and the days after them, it says the same."""
-    days = sorted({*_days(entry)})
-    moments = {0}
-    for day in days:
-        start = datetime.datetime.combine(day, datetime.time(), tzinfo=datetime.UTC)
-        moments |= {max(0, int((start + datetime.timedelta(days=more)).timestamp())) for more in (0, 1)}
-    starts = sorted(moments)
-    yield from zip(starts, [*starts[1:], 2**62], strict=True)
-
-
-def _days(entry: Any) -> Iterator[datetime.date]:
-    if isinstance(entry, datetime.date):
-        yield entry
-    elif isinstance(entry, Mapping):
-        for each in entry.values():
-            yield from _days(each)
-    elif isinstance(entry, list | tuple):
-        for each in entry:
-            yield from _days(each)
 
 
 def _entity(kind: str, name: z3.BitVecRef, attributes: Record) -> Entity:
@@ -360,7 +299,11 @@ def _named(fact: Any, leave_out: Iterable[str] = ()) -> Record:
         for name in group.facts
         if name not in leave_out
     }
-    return _present({said: group.facts[name].value for name, said in names.items()})
+    return Record({said: _present_if(group.facts[name]) for name, said in names.items()})
+
+
+def _present_if(fact: Fact) -> tuple[z3.BoolRef, Value]:
+    return (fact.present if isinstance(fact, Maybe) else TRUE), fact.value
 
 
 def _shaped(real: Mapping[str, Any], known: Record, path: str) -> Record:

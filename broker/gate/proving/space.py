@@ -4,7 +4,7 @@ Rule: a search ends with a request or with the certainty that there is none; a s
 says so. One solver holds what is true of every request; each search adds to it and takes back.
 """
 
-import datetime
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,13 +12,15 @@ import z3
 
 from broker.gate.bundle import Bundle
 from broker.gate.proving.facts import Builder
-from broker.gate.proving.leaves import Assignment, Maybe
+from broker.gate.proving.leaves import Assignment
 from broker.gate.proving.terms import words_of
 from broker.gate.proving.values import Vocabulary
 from broker.gate.proving.verdict import Rules, Verdicts
 from broker.gate.proving.witness import example_of
 from broker.protocol.errors import VerificationFailed
 
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
+"""What a rule may compare with; prose about the law is not."""
 _TIME_LIMIT_MILLISECONDS = 60_000
 
 
@@ -33,7 +35,8 @@ class Space:
         )
         for word in sorted(self.words):
             self.vocabulary.word(word)
-        self.facts = Builder(self.vocabulary, self.words).facts()
+        most = max(bundle.limits.count_contributors for bundle in bundles)
+        self.facts = Builder(self.vocabulary, self.words, most).facts()
         example = example_of(self.facts, self._some_request())
         self.verdicts = [Verdicts(bundle, self.facts, example) for bundle in bundles]
         self._solver = z3.Solver()
@@ -45,25 +48,36 @@ class Space:
         """Have the solver know a formula for good, so that searches about it and its like start at once."""
         self._solver.add(z3.FreshBool() == formula)
 
-    def find(self, *wanted: z3.BoolRef) -> Assignment | None:
-        """A request for which all of this holds; None when there is none.
+    def find(self, *wanted: z3.BoolRef, preferring: Iterable[z3.BoolRef] = ()) -> Assignment | None:
+        """A request for which all of this holds, and as much of what is preferred as can; None when there is none.
 
         Raises VerificationFailed when the solver cannot tell."""
         self._settle()
         self._solver.push()
+        depth = 1
         try:
             self._solver.add(*wanted)
-            answer = self._solver.check()
-            if answer == z3.unsat:
+            if not self._satisfiable():
                 return None
-            if answer != z3.sat:
-                raise VerificationFailed(
-                    "The prover ran out of time, so nothing is proved. Simplify the rule that was changed last."
-                )
             model = self._solver.model()
+            for preference in preferring:
+                self._solver.push()
+                self._solver.add(preference)
+                if self._satisfiable():
+                    model, depth = self._solver.model(), depth + 1
+                else:
+                    self._solver.pop()
         finally:
-            self._solver.pop()
+            self._solver.pop(depth)
         return lambda term: model.eval(term, model_completion=True)
+
+    def _satisfiable(self) -> bool:
+        answer = self._solver.check()
+        if answer == z3.unknown:
+            raise VerificationFailed(
+                "The prover ran out of time, so nothing is proved. Simplify the rule that was changed last."
+            )
+        return bool(answer == z3.sat)
 
     def _settle(self) -> None:
         """Words may be met while rules are read: what types exclude is said of each."""
@@ -72,10 +86,9 @@ class Space:
         self._settled.update(new)
 
     def _some_request(self) -> Assignment:
+        """A request with all facts that may be missing."""
         solver = z3.Solver()
-        verified = self.facts.request.facts["verified"]
-        assert isinstance(verified, Maybe)
-        solver.add(*self.facts.well_formed(), *self.facts.excluded(self.vocabulary), verified.present)
+        solver.add(*self.facts.well_formed(), *self.facts.excluded(self.vocabulary), *self.facts.optional())
         assert solver.check() == z3.sat
         model = solver.model()
         return lambda term: model.eval(term, model_completion=True)
@@ -88,7 +101,7 @@ def _catalogue_words(bundle: Bundle) -> set[str]:
         bundle.lanes,
         bundle.regions.model_dump(),
     ]
-    return set(_strings(entries))
+    return {word for word in _strings(entries) if _NAME.match(word)}
 
 
 def _strings(entry: Any) -> Iterable[str]:
@@ -98,6 +111,6 @@ def _strings(entry: Any) -> Iterable[str]:
         for name, each in entry.items():
             yield from _strings(name)
             yield from _strings(each)
-    elif isinstance(entry, list | tuple) and not isinstance(entry, datetime.date):
+    elif isinstance(entry, list | tuple):
         for each in entry:
             yield from _strings(each)

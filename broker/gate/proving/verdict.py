@@ -49,12 +49,15 @@ class Verdicts:
         return some(self.reading(action, policy).errs for policy in rules.values())
 
     def allowed(self, action: Action, rules: Rules) -> z3.BoolRef:
-        """The engine's answer about one series is Allow, and nothing errs."""
+        """The gate asks the engine this question about one series, and the answer is Allow without any error."""
+        return every((self.asked[action].ties, self.answer(action, rules)))
+
+    def answer(self, action: Action, rules: Rules) -> z3.BoolRef:
+        """The engine's answer is Allow and nothing errs, whether or not the gate asks such a question."""
         permits = [policy for policy in rules.values() if policy["effect"] == "permit"]
         forbids = [policy for policy in rules.values() if policy["effect"] == "forbid"]
         return every(
             (
-                self.asked[action].ties,
                 some(self.reading(action, policy).holds for policy in permits),
                 negation(some(self.reading(action, policy).holds for policy in forbids)),
                 negation(self.errs(action, rules)),
@@ -62,15 +65,17 @@ class Verdicts:
         )
 
     def decided(self, action: Action, rules: Rules) -> z3.BoolRef:
-        """The gate's decision is ALLOW, on a request about one series or about several under the same conditions.
+        """The gate's decision is ALLOW, on a request about series under the same conditions, one for each contributor.
 
         A request that too few contributors make one for `sources` (L21) was open at the tier below."""
         asked, allowed = self.asked[action], self.allowed(action, rules)
         if action == "admit":
             below = z3.substitute(
-                allowed, (asked.tier, asked.first_tier), (asked.escalated, z3.BoolVal(False))
+                self.answer(action, rules),
+                (asked.tier, asked.first_tier),
+                (asked.escalated, z3.BoolVal(False)),
             )
             return every((allowed, z3.Or(z3.Not(asked.escalated), below)))
         if action == "release":
-            return every((allowed, self._questions.not_above_admission(asked)))
+            return every((allowed, self._questions.released(asked)))
         return allowed

@@ -3,12 +3,11 @@
 Rule: a case is a request as `narrowgate policy decide` takes it; before it is shown it is decided by the engine itself
 (`check`), and where model and engine disagree nothing is proved and that is said.
 
-Below the tier `sources` an answer hides its contributors among one another, so that such a request is about as many
-series, under the same conditions, as the gate asks for.
+A request is about one series for each of its contributors, all under the same conditions, since below the tier
+`sources` an answer hides its contributors among one another.
 """
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from broker.gate.bundle import Bundle
@@ -19,10 +18,7 @@ from broker.gate.proving.facts import Facts
 from broker.gate.proving.leaves import Assignment
 from broker.gate.proving.question import Example
 from broker.protocol.errors import VerificationFailed
-from broker.protocol.messages.vocabulary import ContributorAnswer, Tier
-
-_NAMES_NOBODY = (Tier.COUNT, Tier.HITS)
-_LEAST_CONTRIBUTORS = 3
+from broker.protocol.messages.vocabulary import ContributorAnswer
 
 
 def example_of(facts: Facts, assigned: Assignment) -> Example:
@@ -31,16 +27,13 @@ def example_of(facts: Facts, assigned: Assignment) -> Example:
     return Example(admitted, admitted.series[0], _result(facts, assigned))
 
 
-def case_of(facts: Facts, assigned: Assignment, action: Action, bundles: Sequence[Bundle]) -> Case:
-    """The case of an assignment: of the action, and, where contributors hide one another, of enough of them."""
+def case_of(facts: Facts, assigned: Assignment, action: Action) -> Case:
+    """The case of an assignment, as one of the action."""
     if action == "deposit":
         return Case(deposit=_deposit(facts, assigned))
-    enough = max((bundle.limits.count_contributors for bundle in bundles), default=_LEAST_CONTRIBUTORS)
+    admitted = _request(facts, assigned, facts.contributors.concrete(assigned))
     if action == "admit":
-        few = facts.few_contributors.concrete(assigned)
-        return Case(admit=_request(facts, assigned, 1 if few else enough))
-    tier = Tier(facts.released_as.concrete(assigned))
-    admitted = _request(facts, assigned, enough if tier in _NAMES_NOBODY else 1)
+        return Case(admit=admitted)
     answer = ContributorAnswer(facts.answer.concrete(assigned))
     answers = [{"series_id": one.series_id.hex(), "answer": answer} for one in admitted.series]
     told: dict[str, Any] = {
@@ -50,7 +43,9 @@ def case_of(facts: Facts, assigned: Assignment, action: Action, bundles: Sequenc
         "result": _result(facts, assigned).model_dump(mode="json"),
         "answers": [] if answer is ContributorAnswer.NOT_ASKED else answers,
     }
-    return Case.model_validate_json(json.dumps({"release": told, "tier": tier}))
+    return Case.model_validate_json(
+        json.dumps({"release": told, "tier": facts.released_as.concrete(assigned)})
+    )
 
 
 def check(bundle: Bundle, case: Case, *, allowed: bool) -> Decision:

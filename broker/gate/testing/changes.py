@@ -59,6 +59,27 @@ def _has(place: Mapping[str, Any], steps: tuple[str, ...]) -> bool:
     return isinstance(place, Mapping) and steps[0] in place
 
 
+def stated(change: Change, facts: Mapping[str, Any]) -> Change:
+    """A change of what claim and finding both say as one of both alike; any other change as it is."""
+    return {_of_both(path, facts): value for path, value in change.items()}
+
+
+def _of_both(path: str, facts: Mapping[str, Any]) -> str:
+    for name in ("claims", "verified"):
+        before, found, after = path.partition(f".{name}.")
+        if found and all(_leads(facts, f"{before}.{each}.{after}") for each in ("claims", "verified")):
+            return f"{before}.stated.{after}"
+    return path
+
+
+def _leads(facts: Any, path: str) -> bool:
+    for step in path.split("."):
+        if not isinstance(facts, Mapping) or step not in facts:
+            return False
+        facts = facts[step]
+    return True
+
+
 def difference(facts: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
     """The change that makes `others` of `facts`, fact by fact; lists of another length are changed as a whole."""
     return dict(_differences(facts, others, ""))

@@ -12,7 +12,7 @@ from typing import Any
 
 from broker.gate.bundle import Bundle
 from broker.gate.decide import Expected
-from broker.gate.testing.changes import Change, changed
+from broker.gate.testing.changes import Change, changed, stated
 from broker.gate.testing.scenarios import come_to
 from broker.protocol.errors import BadInput
 
@@ -23,15 +23,22 @@ _YEAR_SECONDS = 366 * _DAY_SECONDS
 _SMALL = (0, 1, 2, 3)
 
 
-def edges(bundle: Bundle, facts: Mapping[str, Any]) -> Iterator[Change]:
-    """Both sides of every edge of every number of a case. `facts` are as `changes.document` gives them."""
+def edges(bundle: Bundle, facts: Mapping[str, Any], *, apart: bool = True) -> Iterator[Change]:
+    """Both sides of every edge of every number of a case. `facts` are as `changes.document` gives them.
+
+    Not `apart`: what claim and finding both say is changed in both alike only."""
     numbers = list(_numbers(facts, ""))
     limits = bundle.limits.model_dump()
     times = {value for _, value in numbers if value >= _A_TIME}
     apart = {_YEAR_SECONDS, *_spans(limits)}
     around = {time + sign * span for time in times for span in apart for sign in (-1, 0, 1)}
     counts = {*_SMALL, *limits.values(), *(limit + 1 for limit in limits.values())}
-    for paths, value in (*_each(numbers), *_together(numbers)):
+    seen: set[tuple[str, ...]] = set()
+    for paths, value in (*_each(numbers, facts), *_together(numbers)):
+        alone = tuple(stated(dict.fromkeys(paths, value), facts)) != paths
+        if paths in seen or (alone and not apart):
+            continue
+        seen.add(paths)
         starts = around if value >= _A_TIME else {*counts, value}
         for edge in _search(_decider(bundle, facts, paths), sorted(starts)):
             yield dict.fromkeys(paths, edge)
@@ -46,13 +53,10 @@ def _spans(limits: Mapping[str, int]) -> Iterator[int]:
             yield limit
 
 
-def _each(numbers: list[tuple[str, int]]) -> Iterator[tuple[tuple[str, ...], int]]:
+def _each(numbers: list[tuple[str, int]], facts: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], int]]:
     for path, value in numbers:
         yield (path,), value
-        if ".claims." in path and any(
-            other == path.replace(".claims.", ".verified.") for other, _ in numbers
-        ):
-            yield (path.replace(".claims.", ".stated."),), value
+        yield tuple(stated({path: value}, facts)), value
 
 
 def _together(numbers: list[tuple[str, int]]) -> Iterator[tuple[tuple[str, ...], int]]:

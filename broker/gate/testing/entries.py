@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from broker.gate.bundle import Bundle
-from broker.gate.catalogue import Instrument
+from broker.gate.instruments import Instrument, Pair
 from broker.gate.testing.changes import Change, changed, document
 from broker.gate.testing.scenarios import Scenario, come_to
 from broker.protocol.errors import BadInput
@@ -31,10 +31,9 @@ def entries(bundle: Bundle, stories: Sequence[Scenario]) -> Iterator[tuple[Scena
         yield from ((story, change) for change in _lanes(bundle, at))
         yield from ((story, change) for change in _regions(bundle, at))
     for name, instrument in bundle.instruments.items():
-        for story, change in _opened(bundle, name, instrument, told):
-            at = _admitted(story)
+        for story, change, pair in _opened(bundle, name, instrument, told):
             yield story, change
-            yield from ((story, {**change, **more}) for more in _within(instrument, at))
+            yield from ((story, {**change, **more}) for more in _within(instrument, pair, _admitted(story)))
 
 
 def _admitted(story: Scenario) -> str:
@@ -60,57 +59,71 @@ def _regions(bundle: Bundle, at: str) -> Iterator[Change]:
 
 def _opened(
     bundle: Bundle, name: str, instrument: Instrument, told: Sequence[tuple[Scenario, Mapping[str, Any], str]]
-) -> Iterator[tuple[Scenario, Change]]:
-    """For each gateway and tier of an instrument, the first story that it lets through."""
-    if not (instrument.issuers and instrument.validators and instrument.jurisdictions):
-        return
-    seen: set[tuple[Any, ...]] = set()
-    for story, facts, at in told:
-        for change in _told_with(name, instrument, at):
+) -> Iterator[tuple[Scenario, Change, Pair]]:
+    """For each pair, gateway and tier of an instrument, the first story that it lets through."""
+    for pair in instrument.pairs:
+        seen: set[tuple[Any, ...]] = set()
+        for story, facts, at in told:
+            change = {
+                f"{at}.stated.basis.instrument": name,
+                f"{at}.stated.basis.issued_by": str(instrument.issuers[0]),
+                f"{at}.stated.basis.validated_by": str(instrument.validators[0]),
+                **_between(at, pair.issuing[0], _reached(pair, pair.issuing[0])[0]),
+            }
             try:
                 decided = come_to(bundle, changed(facts, change))
             except BadInput:
                 continue
-            key = (at, decided.tier, decided.rules)
-            if decided.outcome is Outcome.ALLOW and key not in seen:
-                seen.add(key)
-                yield story, change
+            way = (at, decided.tier, decided.rules)
+            if decided.outcome is Outcome.ALLOW and way not in seen:
+                seen.add(way)
+                yield story, change, pair
 
 
-def _told_with(name: str, instrument: Instrument, at: str) -> Iterator[Change]:
-    country = instrument.jurisdictions[0]
-    basis = {
-        f"{at}.stated.basis.instrument": name,
-        f"{at}.stated.basis.issued_by": str(instrument.issuers[0]),
-        f"{at}.stated.basis.validated_by": str(instrument.validators[0]),
-    }
-    yield {**basis, f"{at}.stated.basis.jurisdiction": country}
-    yield {**basis, **_all_in(at, country)}
+def _reached(pair: Pair, issuing: str) -> tuple[str, ...]:
+    return (issuing,) if pair.contributors == "same" else pair.contributors
 
 
-def _all_in(at: str, country: str) -> dict[str, Any]:
-    """Requester, contributor and order of one country."""
+def _between(at: str, issuing: str, established_in: str) -> dict[str, Any]:
+    """Requester and order of one country, contributors of another that permit it."""
     return {
-        f"{at}.series.*.conditions.permitted_jurisdictions": [country],
-        f"{at}.requester.jurisdiction": country,
-        f"{at}.series.*.conditions.established_in": country,
-        f"{at}.stated.basis.jurisdiction": country,
+        f"{at}.series.*.conditions.permitted_jurisdictions": [issuing],
+        f"{at}.series.*.conditions.transfer_ground": "adequacy",
+        f"{at}.requester.jurisdiction": issuing,
+        f"{at}.stated.basis.jurisdiction": issuing,
+        f"{at}.series.*.conditions.established_in": established_in,
     }
 
 
-def _within(instrument: Instrument, at: str) -> Iterator[Change]:
+def _within(instrument: Instrument, pair: Pair, at: str) -> Iterator[Change]:
     """The other entries of an instrument, one at a time."""
     yield from ({f"{at}.stated.basis.issued_by": str(each)} for each in instrument.issuers)
     yield from ({f"{at}.stated.basis.validated_by": str(each)} for each in instrument.validators)
-    for country in instrument.jurisdictions:
-        yield {f"{at}.stated.basis.jurisdiction": country}
-        yield _all_in(at, country)
-    if instrument.in_force_from is not None:
-        start = datetime.datetime.combine(instrument.in_force_from, datetime.time(), tzinfo=datetime.UTC)
-        now = "admit.now" if at == "admit" else "release.now"
-        for moment in (-_DAY_SECONDS, -1, 0):
-            yield {
-                f"{at}.stated.basis.valid_from": 0,
-                f"{at}.stated.basis.valid_until": _LATEST,
-                now: int(start.timestamp()) + moment,
-            }
+    yield from (
+        {f"{at}.series.*.conditions.payload_category": str(each)} for each in instrument.payload_categories
+    )
+    for kind in instrument.identifier_types or ():
+        yield {f"{at}.identifier_types": [kind], f"{at}.series.*.identifier_type": kind}
+    for issuing in pair.issuing:
+        yield _between(at, issuing, _reached(pair, issuing)[0])
+    for established_in in _reached(pair, pair.issuing[0]):
+        yield _between(at, pair.issuing[0], established_in)
+    yield from _on_days(instrument, at)
+
+
+def _on_days(instrument: Instrument, at: str) -> Iterator[Change]:
+    """The seconds around its first day and after its last, under a basis and conditions that hold then."""
+    now = "admit.now" if at == "admit" else "release.now"
+    for day, moments in (
+        (instrument.in_force_from, (-_DAY_SECONDS, -1, 0)),
+        (instrument.in_force_until, (0, _DAY_SECONDS - 1, _DAY_SECONDS, 2 * _DAY_SECONDS)),
+    ):
+        if day is not None:
+            midnight = datetime.datetime.combine(day, datetime.time(), tzinfo=datetime.UTC)
+            for moment in moments:
+                yield {
+                    f"{at}.stated.basis.valid_from": 0,
+                    f"{at}.stated.basis.valid_until": _LATEST,
+                    f"{at}.series.*.conditions.retain_until": _LATEST,
+                    now: int(midnight.timestamp()) + moment,
+                }

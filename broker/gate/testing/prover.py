@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from broker.gate.bundle import Bundle
 from broker.gate.decide import Case
 from broker.gate.lint import Policy
-from broker.gate.proving.compare import Distinguisher
-from broker.gate.proving.tables import told_apart
+from broker.gate.proving.compare import Distinguisher, differences
 from broker.gate.proving.verdict import ACTIONS
 from broker.gate.testing.killing import Mutant
 from broker.gate.testing.mutants import RuleMutant
@@ -50,17 +49,18 @@ class Prover:
     def proved(self, mutant: Mutant) -> Proved:
         """What the prover says of a mutant."""
         mutated = mutant.applied(self._bundle)
-        if isinstance(mutant, RuleMutant):
-            requests = self._of_rules(mutant)
-        else:
-            requests = told_apart(self._bundle, mutated)
         try:
-            for case in requests:
+            for case in self._requests(mutant, mutated):
                 if come_to(mutated, case) != come_to(self._bundle, case):
                     return Proved(case)
         except VerificationFailed:
             return Proved(None, undecided=True)
         return Proved(None)
+
+    def _requests(self, mutant: Mutant, mutated: Bundle) -> Iterator[Case]:
+        if isinstance(mutant, RuleMutant):
+            return self._of_rules(mutant)
+        return (each.case for each in differences(self._bundle, mutated))
 
     def _of_rules(self, mutant: RuleMutant) -> Iterator[Case]:
         """Requests on which a mutant of a rule may show."""

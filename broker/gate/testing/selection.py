@@ -5,7 +5,7 @@ dead for the next. Equal bundles and stories keep equal cases: ties go to the ca
 the gate's own decision under the mutated bundle.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from broker.gate.bundle import Bundle
@@ -42,20 +42,14 @@ def candidate(bundle: Bundle, base: Scenario, facts: dict[str, object], change: 
     return Candidate(base, change, Scenario(named(base.name, change), case, come_to(bundle, case)))
 
 
-def candidates(
-    bundle: Bundle,
-    stories: Iterable[Scenario],
-    changes: Callable[[Scenario, dict[str, object]], Iterable[Change]],
-) -> Iterator[Candidate]:
-    """Every candidate that some changes make of stories."""
-    for story in stories:
-        facts = document(story.case)
-        asked = list(questions(bundle, story.case, story.expected.tier))
-        for change in changes(story, facts):
-            found = candidate(bundle, story, facts, change)
-            # What no rule reads needs no case.
-            if found and list(questions(bundle, found.scenario.case, story.expected.tier)) != asked:
-                yield found
+def candidates(bundle: Bundle, story: Scenario, changes: Iterable[Change]) -> Iterator[Candidate]:
+    """Every candidate that some changes make of a story, but for changes of what no rule reads."""
+    facts = document(story.case)
+    asked = list(questions(bundle, story.case, story.expected.tier))
+    for change in changes:
+        found = candidate(bundle, story, facts, change)
+        if found and list(questions(bundle, found.scenario.case, story.expected.tier)) != asked:
+            yield found
 
 
 def choose_for_rules(

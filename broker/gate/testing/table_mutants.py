@@ -2,7 +2,8 @@
 
 Rule (issue 4): each number of limits.toml one more and one less, each gateway of a lane, each entry of each list of an
 instrument, each date a day off or gone, each instrument and each member of a region dropped. A number outside the
-bounds of its type is none, since it could not be loaded. Rules are mutated elsewhere.
+bounds of its type is none, since it could not be loaded; nor is a slip in an instrument that opens no gateway or has no
+date, since it allows nothing whatever else it says. Rules are mutated elsewhere.
 """
 
 import datetime
@@ -14,10 +15,22 @@ from typing import Any
 from pydantic import ValidationError
 
 from broker.gate.bundle import Bundle
-from broker.gate.catalogue import Instrument, Limits, Regions
+from broker.gate.catalogue import Limits
+from broker.gate.instruments import Instrument
 from broker.protocol.messages.base import Message
 
 _DAY = datetime.timedelta(days=1)
+_READ = (
+    "gateways",
+    "issuers",
+    "validators",
+    "tiers",
+    "payload_categories",
+    "identifier_types",
+    "in_force_from",
+    "in_force_until",
+)
+"""What the rules are told of an instrument, besides its pairs; the rest is for people."""
 
 
 @dataclass(frozen=True)
@@ -60,25 +73,46 @@ def _of_lanes(bundle: Bundle) -> Iterator[TableMutant]:
 
 def _of_instruments(bundle: Bundle) -> Iterator[TableMutant]:
     for name, instrument in bundle.instruments.items():
+        if not instrument.gateways or instrument.in_force_from is None:
+            continue
         others = {key: each for key, each in bundle.instruments.items() if key != name}
         yield _mutant(f"{name}: dropped", (name,), "instruments", MappingProxyType(others))
-        for field in Instrument.model_fields:
-            for slip, value in _slips(getattr(instrument, field)):
-                changed = _checked(Instrument, instrument, {field: value})
-                if changed is not None:
-                    slipped = MappingProxyType({**bundle.instruments, name: changed})
-                    yield _mutant(f"{name}, {field}: {slip}", (name,), "instruments", slipped)
+        slips = [
+            (f"{field}: {slip}", (), {field: value})
+            for field in _READ
+            for slip, value in _slips(getattr(instrument, field))
+        ]
+        for slip, words, update in (*slips, *_of_pairs(instrument)):
+            changed = _checked(Instrument, instrument, update)
+            if changed is not None:
+                slipped = MappingProxyType({**bundle.instruments, name: changed})
+                yield _mutant(f"{name}, {slip}", (name, *words), "instruments", slipped)
+
+
+def _of_pairs(instrument: Instrument) -> Iterator[tuple[str, tuple[str, ...], dict[str, Any]]]:
+    """Every pair of jurisdictions dropped, and every jurisdiction of either side."""
+    pairs = instrument.pairs
+    for index, pair in enumerate(pairs):
+        where = f"pair {index + 1}"
+        yield f"{where}: dropped", (), {"pairs": pairs[:index] + pairs[index + 1 :]}
+        for side in ("issuing", "contributors"):
+            listed = getattr(pair, side)
+            for country in listed if isinstance(listed, tuple) else ():
+                left = tuple(each for each in listed if each != country)
+                fewer = pair.model_copy(update={side: left})
+                changed = tuple(fewer if each is pair else each for each in pairs)
+                yield f"{where}, {side}: {country} dropped", (country,), {"pairs": changed if left else ()}
 
 
 def _of_regions(bundle: Bundle) -> Iterator[TableMutant]:
-    for region in Regions.model_fields:
-        for slip, value in _slips(getattr(bundle.regions, region)):
-            changed = bundle.regions.model_copy(update={region: value})
-            yield _mutant(f"regions.toml, {region}: {slip}", (slip.partition(" ")[0],), "regions", changed)
+    """Of the regions rules read the Union alone; in packs the others are written out, and mutated there."""
+    for slip, value in _slips(bundle.regions.union):
+        changed = bundle.regions.model_copy(update={"union": value})
+        yield _mutant(f"regions.toml, union: {slip}", (slip.partition(" ")[0],), "regions", changed)
 
 
 def _slips(value: Any) -> Iterator[tuple[str, Any]]:
-    """What may have gone wrong with one entry; nothing for what no rule reads, such as names and remarks."""
+    """What may have gone wrong with one entry; nothing for one that is not there."""
     if isinstance(value, tuple):
         yield from ((f"{each} dropped", tuple(other for other in value if other != each)) for each in value)
     elif isinstance(value, datetime.date):

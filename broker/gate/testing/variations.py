@@ -14,7 +14,7 @@ from typing import Any
 
 from broker.gate.bundle import Bundle
 from broker.gate.decide import Case
-from broker.gate.testing.changes import Change
+from broker.gate.testing.changes import Change, stated
 from broker.gate.testing.expressions import places
 from broker.protocol.messages.base import Message
 from broker.protocol.messages.vocabulary import AgencyKind, ContributorAnswer
@@ -86,11 +86,14 @@ def _snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
-def variations(case: Case, facts: Mapping[str, Any], words: Words) -> Iterator[Change]:
-    """Every change of one fact of a case. `facts` are those of the case as `changes.document` gives them."""
+def variations(case: Case, facts: Mapping[str, Any], words: Words, *, apart: bool = True) -> Iterator[Change]:
+    """Every change of one fact of a case. `facts` are those of the case as `changes.document` gives them.
+
+    Not `apart`: what claim and finding both say is changed in both alike only."""
     seen: set[str] = set()
     for change in (*_members(Case, facts, "", words), *_together(case)):
-        for each in (change, _stated(change, facts)):
+        alike = stated(change, facts)
+        for each in (change, alike) if apart or change == alike else (alike,):
             if (written := repr(sorted(each.items()))) not in seen:
                 seen.add(written)
                 yield each
@@ -162,18 +165,6 @@ def _of_list(element: Any, value: list[Any], path: str, words: Words) -> Iterato
         yield from ({path: [other for other in value if other != each]} for each in value)
         yield from ({path: [*value, each]} for each in others)
         yield from ({path: [each]} for each in others[:1])
-
-
-def _stated(change: Change, facts: Mapping[str, Any]) -> Change:
-    """The change of a claim as one of claim and finding alike, where there is a finding that says as much."""
-    found: dict[str, Any] = {}
-    for path, value in change.items():
-        before, claims, after = path.partition(".claims.")
-        place: Any = facts if claims else None
-        for step in (*before.split("."), "verified", *after.split(".")):
-            place = place.get(step) if isinstance(place, Mapping) else None
-        found[path if place is None else f"{before}.stated.{after}"] = value
-    return found
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:

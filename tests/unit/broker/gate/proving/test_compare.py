@@ -1,7 +1,9 @@
 """Two sets of rules are told apart by a request that the engine decides differently, or proved to decide alike."""
 
 import copy
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from broker.gate.bundle import Bundle, load, policy_set
 from broker.gate.decide import decide_case
 from broker.gate.decision import Action
 from broker.gate.lint import Policy
-from broker.gate.proving.compare import Distinguisher
+from broker.gate.proving.compare import Distinguisher, differences
 from tests.gate_world import BUNDLE
 
 
@@ -109,3 +111,62 @@ def test_a_rule_that_may_err_is_told_apart_since_an_error_refuses(
     case = distinguisher.distinguish(bundle.syntax, after, "admit")
     assert case is not None
     assert decide_case(replace(bundle, policies=policy_set(after)), case).rules == ("ENGINE",)
+
+
+# --- two bundles ---
+
+
+def loosened(tmp_path: Path, name: str, old: str, new: str) -> Bundle:
+    """A copy of the bundle with one text in one file changed."""
+    target = tmp_path / "policies"
+    shutil.copytree(BUNDLE, target)
+    file = target / name
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new, 1))
+    return load(target)
+
+
+def ways(old: Bundle, new: Bundle) -> set[tuple[str, str]]:
+    return {(each.action, f"{each.old.outcome} to {each.new.outcome}") for each in differences(old, new)}
+
+
+def test_a_bundle_and_its_copy_are_proved_equal(bundle: Bundle) -> None:
+    assert list(differences(bundle, load(BUNDLE))) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "expected"),
+    [
+        ("limits.toml", "payload_identifiers = 5 ", "payload_identifiers = 6 ", {"admit", "release"}),
+        ("limits.toml", "company_records = 5000000 ", "company_records = 5000001 ", {"deposit"}),
+        ("lanes.toml", 'police = ["G5"]', 'police = ["G5", "G2"]', {"admit", "release"}),
+        ("regions.toml", 'union = ["AT", ', 'union = ["AT", "GB", ', {"admit", "release"}),
+    ],
+)
+def test_a_looser_number_lane_or_region_turns_deny_to_allow_and_never_back(
+    bundle: Bundle, tmp_path: Path, name: str, old: str, new: str, expected: set[str]
+) -> None:
+    after = loosened(tmp_path, name, old, new)
+    assert ways(bundle, after) == {(action, "DENY to ALLOW") for action in expected}
+
+
+def test_more_contributors_to_hide_among_turn_allow_to_deny_and_sources_open(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    after = loosened(tmp_path, "limits.toml", "count_contributors = 3 ", "count_contributors = 4 ")
+    found = {(each.action, str(each.old.outcome)): each for each in differences(bundle, after)}
+    refused = found["admit", "ALLOW"].case.admit
+    assert refused is not None
+    assert len({one.contributor.agency_id for one in refused.series}) == 3
+
+
+def test_an_instrument_that_ends_shows_on_a_day_after_its_last(bundle: Bundle, tmp_path: Path) -> None:
+    after = loosened(
+        tmp_path,
+        "packs/us.toml",
+        "in_force_from = 1986-10-21",
+        "in_force_from = 1986-10-21\nin_force_until = 2030-01-01",
+    )
+    found = list(differences(bundle, after))
+    assert {each.action for each in found} == {"admit", "release"}
+    assert all(each.case.admit is None or each.case.admit.now >= 1_893_542_400 for each in found)

@@ -41,10 +41,11 @@ def test_every_rule_of_the_bundle_decides_some_scenario(bundle: Bundle) -> None:
     assert set(bundle.rules) <= decided
 
 
-def test_scenarios_do_not_count_for_the_digest(bundle: Bundle, tmp_path: Path) -> None:
+def test_scenarios_forms_and_templates_do_not_count_for_the_digest(bundle: Bundle, tmp_path: Path) -> None:
     copy = tmp_path / "policies"
     shutil.copytree(BUNDLE, copy)
-    shutil.rmtree(copy / "scenarios")
+    for beside in ("scenarios", "forms", "templates"):
+        shutil.rmtree(copy / beside)
     assert load(copy).digest == bundle.digest
 
 
