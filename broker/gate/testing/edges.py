@@ -30,8 +30,8 @@ def edges(bundle: Bundle, facts: Mapping[str, Any], *, apart: bool = True) -> It
     numbers = list(_numbers(facts, ""))
     limits = bundle.limits.model_dump()
     times = {value for _, value in numbers if value >= _A_TIME}
-    apart = {_YEAR_SECONDS, *_spans(limits)}
-    around = {time + sign * span for time in times for span in apart for sign in (-1, 0, 1)}
+    spans = {_YEAR_SECONDS, *_spans(limits)}
+    around = {time + sign * span for time in times for span in spans for sign in (-1, 0, 1)}
     counts = {*_SMALL, *limits.values(), *(limit + 1 for limit in limits.values())}
     seen: set[tuple[str, ...]] = set()
     for paths, value in (*_each(numbers, facts), *_together(numbers)):

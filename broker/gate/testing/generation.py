@@ -40,11 +40,9 @@ def generate(
         fate.mutant for fate in fates_of_rules(bundle, rule_mutants(bundle), stories) if not fate.killed_by
     ]
     told(f"{len(rules)} mutants of rules live through the stories.")
-    at_edges = list(_at_edges(bundle, _bases(stories)))
-    words = words_of(bundle, [story.case for story in stories])
-    varied = list(
-        candidates(bundle, _bases(stories), lambda story, facts: variations(story.case, facts, words))
-    )
+    bases = _bases(stories)
+    at_edges = list(_at_edges(bundle, bases))
+    varied = list(_varied(bundle, bases, words_of(bundle, [story.case for story in stories])))
     told(f"{len(at_edges) + len(varied)} candidates are tried on them.")
     kept, rules = choose_for_rules(bundle, [*at_edges, *varied], rules)
     scenarios = [*stories, *(each.scenario for each in kept)]

@@ -83,19 +83,21 @@ def choose_for_tables(
 ) -> tuple[list[Candidate], list[TableMutant]]:
     """The candidates to keep for mutants of tables, and the mutants that live on."""
     spoken = [(each, words(each.scenario.case)) for each in offered]
-    kept: list[Candidate] = []
+    kept: list[tuple[Candidate, frozenset[str]]] = []
     left = []
     for mutant in living:
         mutated = mutant.applied(bundle)
-        if any(come_to(mutated, each.scenario.case) != each.scenario.expected for each in kept):
-            continue
-        for each, said in spoken:
-            if mutant.read_for <= said and come_to(mutated, each.scenario.case) != each.scenario.expected:
-                kept.append(each)
-                break
-        else:
+        killing = (
+            (each, said)
+            for each, said in (*kept, *spoken)
+            if mutant.read_for <= said and come_to(mutated, each.scenario.case) != each.scenario.expected
+        )
+        found = next(killing, None)
+        if found is None:
             left.append(mutant)
-    return kept, left
+        elif found not in kept:
+            kept.append(found)
+    return [each for each, _ in kept], left
 
 
 def _numbers(mask: int) -> Iterator[int]:

@@ -52,15 +52,36 @@ def test_every_gateway_of_every_lane_is_dropped(bundle: Bundle, mutants: dict[st
 def test_every_entry_of_every_instrument_is_dropped_and_so_is_the_instrument(
     bundle: Bundle, mutants: dict[str, TableMutant]
 ) -> None:
-    for name, instrument in bundle.instruments.items():
+    opening = [name for name, each in bundle.instruments.items() if each.gateways and each.in_force_from]
+    assert len(opening) > 5
+    for name in opening:
         assert name not in mutants[f"{name}: dropped"].applied(bundle).instruments
-        for issuer in instrument.issuers:
-            mutated = mutants[f"{name}, issuers: {issuer} dropped"].applied(bundle)
-            assert issuer not in mutated.instruments[name].issuers
+        for issuer in bundle.instruments[name].issuers:
+            if len(bundle.instruments[name].issuers) > 1:
+                mutated = mutants[f"{name}, issuers: {issuer} dropped"].applied(bundle)
+                assert issuer not in mutated.instruments[name].issuers
+
+
+def test_every_jurisdiction_of_every_pair_is_dropped(bundle: Bundle, mutants: dict[str, TableMutant]) -> None:
+    [pair] = bundle.instruments["eevidence_epoc"].pairs
+    assert isinstance(pair.contributors, tuple)
+    for country in pair.contributors:
+        mutant = mutants[f"eevidence_epoc, pair 1, contributors: {country} dropped"]
+        [changed] = mutant.applied(bundle).instruments["eevidence_epoc"].pairs
+        assert set(pair.contributors) - set(changed.contributors) == {country}
+        assert changed.issuing == pair.issuing
+
+
+def test_what_opens_nothing_whatever_it_says_is_not_counted(
+    bundle: Bundle, mutants: dict[str, TableMutant]
+) -> None:
+    asleep = [name for name, each in bundle.instruments.items() if each.in_force_from is None]
+    assert asleep
+    assert not [name for name in mutants if name.partition(",")[0].partition(":")[0] in asleep]
 
 
 def test_a_date_is_a_day_off_or_gone(bundle: Bundle, mutants: dict[str, TableMutant]) -> None:
-    [name, *_] = [key for key, each in bundle.instruments.items() if each.in_force_from is not None]
+    [name, *_] = [key for key, each in bundle.instruments.items() if each.gateways and each.in_force_from]
     written = bundle.instruments[name].in_force_from
     assert written is not None
     for slip, days in (("a day early", -1), ("a day late", 1)):
