@@ -9,7 +9,7 @@ not count, since they decide nothing. Reading is all this module does with files
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -86,6 +86,20 @@ def load(directory: Path) -> Bundle:
         policies=policy_set(named),
         clauses=policy_set(dict(_clauses(named))),
         syntax=MappingProxyType(named),
+    )
+
+
+def with_other_rules(bundle: Bundle, syntax: Mapping[str, Policy]) -> Bundle:
+    """`bundle` with its rules changed or some of them gone, to try out what they would come to.
+
+    Its digest is all zeros, as no bundle's is; what gateways need is told as it was."""
+    rules = {name: replace(bundle.rules[name], effect=policy["effect"]) for name, policy in syntax.items()}
+    return replace(
+        bundle,
+        digest=bytes(32),
+        rules=MappingProxyType(rules),
+        syntax=MappingProxyType(dict(syntax)),
+        policies=policy_set(syntax),
     )
 
 

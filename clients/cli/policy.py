@@ -15,7 +15,15 @@ import typer
 from broker.gate.bundle import load
 from broker.gate.decide import decide_text
 from broker.gate.decision import Decision
-from clients.cli import policy_coverage, policy_diff, policy_explain, policy_prove, policy_replay, run
+from clients.cli import (
+    policy_coverage,
+    policy_diff,
+    policy_explain,
+    policy_prove,
+    policy_replay,
+    policy_trial,
+    run,
+)
 
 app = run.application("Try the written rules on a set of facts, or check a folder of rules.")
 
@@ -57,6 +65,10 @@ def check(bundle: BundleFolder, as_json: run.Json = False) -> None:
 app.command("explain")(policy_explain.explain_decision)
 app.command("replay")(policy_replay.replay)
 app.command("coverage")(policy_coverage.coverage)
+app.command("prove")(policy_prove.prove)
+app.command("diff")(policy_diff.diff)
+app.command("test")(policy_trial.try_scenarios)
+app.command("boundaries")(policy_trial.make_boundaries)
 
 
 def _lines(decision: Decision) -> Iterator[str]:
@@ -69,7 +81,3 @@ def _lines(decision: Decision) -> Iterator[str]:
     for note in decision.notes:
         yield f"  note: {note}"
     yield f"digest {decision.digest.hex()}"
-
-
-app.command("prove")(policy_prove.prove)
-app.command("diff")(policy_diff.diff)
