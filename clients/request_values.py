@@ -4,12 +4,15 @@ Rule: identifiers, hashes, blinds and tokens are left out of every representatio
 each is kept, sealed or not, is `clients.request_folder`'s.
 """
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from broker.protocol.messages.base import Blob, Bytes32, Id16, Message, Name, Seconds, Slug, Text
+from broker.protocol.errors import BadInput
+from broker.protocol.messages.base import Blob, Bytes32, Id16, Message, Name, Seconds, Slug, Text, read
 from broker.protocol.messages.ladder import Source
+from broker.protocol.messages.log import LogProof
 from broker.protocol.messages.requests import TokenSubmission
 from broker.protocol.messages.vocabulary import Tier
 from clients.remote import RefusedByGate
@@ -108,6 +111,8 @@ class Refusal(Message):
     missed: tuple[Text, ...]
     notes: tuple[Text, ...]
     trial: bool
+    proof: LogProof | None = None
+    """That the broker recorded the refusal; a key holder's has none."""
 
     @classmethod
     def of(cls, error: RefusedByGate, trial: bool) -> "Refusal":
@@ -121,11 +126,12 @@ class Refusal(Message):
             missed=error.missed,
             notes=error.notes,
             trial=said if isinstance(said, bool) else trial,
+            proof=_proof(error.extensions.get("proof")),
         )
 
     def error(self) -> RefusedByGate:
         """The refusal as the error it was."""
-        members: dict[str, Any] = self.model_dump(mode="json", exclude={"v", "detail"})
+        members: dict[str, Any] = self.model_dump(mode="json", exclude={"v", "detail"}, exclude_none=True)
         return RefusedByGate("refused", self.detail, members)
 
 
@@ -141,3 +147,13 @@ class Forgotten(Message):
 
     v: Literal[1] = 1
     forgotten_at: Seconds
+
+
+def _proof(told: object) -> LogProof | None:
+    """The proof in a refusal, as far as it is one: a broker that sends none has refused all the same."""
+    if told is None:
+        return None
+    try:
+        return read(LogProof, json.dumps(told).encode())
+    except BadInput:
+        return None

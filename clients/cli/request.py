@@ -17,7 +17,7 @@ from broker.protocol.messages.requests import Claims
 from broker.protocol.messages.vocabulary import Tier
 from clients.answers import AnswerAwaited
 from clients.cli import claims as claims_paper
-from clients.cli import climb, next_step, open_draw, report, run
+from clients.cli import climb, next_step, open_draw, receipt, report, run
 from clients.cli.answer_words import (
     TRIAL,
     admission_members,
@@ -216,6 +216,7 @@ app.command("open-draw")(open_draw.open_draw)
 app.command()(open_draw.forget)
 app.command()(report.report)
 app.command("next-step")(next_step.next_step)
+app.command()(receipt.receipts)
 
 
 # --- what the commands share ---
@@ -288,7 +289,7 @@ def _refusals(request_id: bytes, space: Space, as_json: bool) -> Iterator[None]:
             if space.trial:
                 run.say(TRIAL)
             raise
-        told = Refusal.of(error, space.trial).model_dump(mode="json", exclude={"v"})
+        told = Refusal.of(error, space.trial).model_dump(mode="json", exclude={"v", "proof"})
         run.print_json({"request_id": request_id.hex(), "outcome": "DENY", **told})
         raise typer.Exit(int(run.ExitCode.REFUSED)) from None
 
@@ -310,7 +311,7 @@ def _facts(home: Home, request_id: bytes) -> dict[str, Any]:
         "case_reference": readable(request.claims.case_reference),
         "types": {batch.identifier_type: batch.identifiers for batch in request.batches},
         "created_at": request.created_at,
-        "refusal": None if refusal is None else refusal.model_dump(mode="json", exclude={"v"}),
+        "refusal": None if refusal is None else refusal.model_dump(mode="json", exclude={"v", "proof"}),
         "answer": None if answer is None else answer_members(answer),
     }
 
