@@ -6,6 +6,7 @@ Rule (POLICY 4): each invariant is named with what it says; one that fails is sh
 It proves nothing itself: see `broker.gate.proving.prove`.
 """
 
+import importlib.util
 import json
 import time
 from collections.abc import Iterator
@@ -57,14 +58,8 @@ def prove(
 
 def need_solver() -> None:
     """Raises NotFound where the solver is not installed."""
-    try:
-        import broker.gate.proving.values
-    except ModuleNotFoundError as error:
-        if error.name != "z3":
-            raise
-        raise NotFound(
-            "The prover is not installed here. Install narrowgate with its extra [policy]."
-        ) from None
+    if importlib.util.find_spec("z3") is None:
+        raise NotFound("The prover is not installed here. Install narrowgate with its extra [policy].")
 
 
 def _clock_milliseconds() -> float:

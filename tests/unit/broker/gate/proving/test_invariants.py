@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
@@ -17,6 +18,7 @@ from broker.gate.proving.prove import Prover
 from broker.gate.proving.relations import RELATIONS
 from broker.gate.proving.space import Space
 from broker.gate.proving.witness import members_of
+from broker.protocol.errors import BadInput, VerificationFailed
 from tests.gate_world import BUNDLE
 from tests.planted_holes import GONE, HOLES, Slip
 
