@@ -6,10 +6,10 @@ import pytest
 
 from broker.gate.bundle import Bundle, load
 from broker.gate.testing.killing import fates_of_rules, fates_of_tables, kills, words
-from broker.gate.testing.mutants import RuleMutant, rule_mutants
+from broker.gate.testing.mutants.rules import RuleMutant, rule_mutants
+from broker.gate.testing.mutants.tables import table_mutants
 from broker.gate.testing.scenarios import Scenario, come_to, read_scenarios
 from broker.gate.testing.screening import Screen
-from broker.gate.testing.table_mutants import table_mutants
 from tests.gate_world import BUNDLE
 
 STORIES = read_scenarios(BUNDLE)
