@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from broker.gate.instruments import DpvTerm
+from broker.gate.instrument_terms import DpvTerm
 from broker.gate.plain_text import read_toml
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import Jurisdiction, Message, Slug, explain

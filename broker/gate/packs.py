@@ -14,7 +14,8 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from broker.gate.catalogue import Regions
-from broker.gate.instruments import Instrument, Pair, Words
+from broker.gate.instrument_terms import Pair, Words
+from broker.gate.instruments import Instrument
 from broker.gate.plain_text import read_toml
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import Message, Name, Slug, explain

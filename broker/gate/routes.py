@@ -11,7 +11,8 @@ from pathlib import Path
 
 from broker.gate import catalogue, packs
 from broker.gate.catalogue import Vocabulary
-from broker.gate.instruments import Form, Instrument
+from broker.gate.instrument_terms import Form
+from broker.gate.instruments import Instrument
 from broker.protocol.errors import BadInput
 
 _MAXIMUM_BYTES = 1024 * 1024

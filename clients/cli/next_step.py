@@ -12,7 +12,8 @@ from typing import Annotated
 
 import typer
 
-from broker.gate.instruments import Form, Instrument
+from broker.gate.instrument_terms import Form
+from broker.gate.instruments import Instrument
 from broker.gate.plain_text import read_toml
 from broker.gate.routes import LegalCatalogue, carriers, read_catalogue, why_none
 from broker.protocol.errors import BadInput
@@ -22,6 +23,7 @@ from clients.next_step.disclosed import Disclosed, Holding, read_disclosed
 from clients.next_step.document import Document, fill
 from clients.next_step.facts import facts_of
 from clients.next_step.form import FormTemplate, read_form
+from clients.next_step.markdown import render
 from clients.request_folder import RequestFolder
 
 _PAGE_BREAK = "\n\f\n"
@@ -139,7 +141,7 @@ def _written(out: Path, documents: Sequence[Document]) -> Iterator[str]:
     for document in documents:
         name = f"{out.stem}-{document.contributor}-{document.established_in}{out.suffix}"
         path = out if len(documents) == 1 else out.with_name(name)
-        run.write_private(path, document.text(), "the form")
+        run.write_private(path, render(document), "the form")
         yield str(path)
 
 
@@ -152,7 +154,7 @@ def _words(
             if document.offered:
                 yield f"  {document.offered}"
     else:
-        yield _PAGE_BREAK.join(each.text() for each in documents)
+        yield _PAGE_BREAK.join(render(each) for each in documents)
     for each in unserved:
         yield f"Nothing for {each.contributor} ({each.established_in}): {each.reason}"
     if files:

@@ -4,9 +4,7 @@ Rule: a field without a fact is a blank and says so; nothing is guessed. Text fr
 print. It signs and sends nothing.
 """
 
-import re
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +14,6 @@ from clients.next_step.facts import Facts
 from clients.next_step.form import FieldTemplate, FormTemplate, SectionTemplate
 from clients.remote import readable
 
-_WIDTH = 100
 _NOT_IN_THE_PAPERS = "the papers of the matching request do not say"
 _UNSENT = (
     "Nothing was signed or sent. What is filled in comes from the papers of the matching request; a match is no proof "
@@ -25,9 +22,6 @@ _UNSENT = (
 _UNCONFIRMED = (
     "Nobody of the unit has confirmed these matches yet. Look at them first: narrowgate request confirm"
 )
-_MARKUP = str.maketrans({mark: f"\\{mark}" for mark in "\\`*[]<>"})
-_LINE_START = re.compile(r"([-+#=]|\d+[.)])")
-"""What would begin a list, a heading or a rule, were it the first of a line."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +94,6 @@ class Document:
             ],
         }
 
-    def text(self) -> str:
-        """The document in Markdown that prints well."""
-        return "\n".join(_text(self)) + "\n"
-
 
 def fill(
     template: FormTemplate,
@@ -151,55 +141,3 @@ def _field(template: FieldTemplate, facts: Facts) -> FilledField:
 
 def _one_line(text: str) -> str:
     return " ".join(readable(text).split())
-
-
-def _text(document: Document) -> Iterator[str]:
-    title = f"{document.title} - for {document.contributor} ({document.established_in})"
-    yield f"# {title}"
-    yield ""
-    yield f"After {document.law}."
-    yield ""
-    for remark in document.remarks:
-        yield from _wrapped("> ", "> ", remark)
-        yield ">"
-    yield "> [M]: from memory, not held against the text of the law. A line of ____ is for a person to fill in."
-    for section in document.sections:
-        yield ""
-        yield f"## {section.letter}. {section.title}{' [M]' if section.from_memory else ''}"
-        yield ""
-        for field in section.fields:
-            yield from _shown(field)
-
-
-def _shown(field: FilledField) -> Iterator[str]:
-    remark = "" if field.remark is None else f" ({field.remark})"
-    if field.blank is not None:
-        yield from _wrapped("- ", "  ", f"**{field.label}:** ____________ ({field.blank})")
-        return
-    if len(field.values) == 1:
-        yield from _wrapped("- ", "  ", f"**{field.label}:** {_safe(field.values[0])}{remark}")
-        return
-    yield from _wrapped("- ", "  ", f"**{field.label}:**{remark}")
-    for value in field.values:
-        yield from _wrapped("  - ", "    ", _safe(value))
-
-
-def _safe(value: str) -> str:
-    """Text from the papers, none of it read as markup."""
-    return _unstarted(value.translate(_MARKUP))
-
-
-def _unstarted(line: str) -> str:
-    """The line, begun by nothing that would make it a list, a heading or a rule."""
-    if not _LINE_START.match(line):
-        return line
-    number = re.match(r"\d+", line)
-    at = number.end() if number else 0
-    return f"{line[:at]}\\{line[at:]}"
-
-
-def _wrapped(first: str, later: str, text: str) -> list[str]:
-    """Lines of bounded width. Nothing in `text` begins a list or heading where a line breaks."""
-    width = _WIDTH - len(later)
-    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
-    return [first + lines[0], *(later + _unstarted(line) for line in lines[1:])]

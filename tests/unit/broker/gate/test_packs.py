@@ -10,7 +10,8 @@ import pytest
 
 from broker.gate.bundle import Bundle, load
 from broker.gate.decide import decide_admission
-from broker.gate.instruments import Form, Instrument
+from broker.gate.instrument_terms import Form
+from broker.gate.instruments import Instrument
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.vocabulary import Authority, Outcome, PayloadCategory, Purpose, Tier
 from tests.gate_world import BUNDLE, NOW, admit_facts, basis, claims, party, three_series, verified

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.gate.bundle import load
-from broker.gate.instruments import Form
+from broker.gate.instrument_terms import Form
 from broker.gate.routes import carriers, read_catalogue, why_none
 from broker.protocol.errors import BadInput
 from tests.gate_world import BUNDLE, NOW

@@ -69,9 +69,8 @@ def of_companies_in_the_country() -> AdmitFacts:
 
 def in_an_emergency(**changes: Any) -> AdmitFacts:
     """A verified threat to life, on a production order for emergencies."""
-    paper = emergency_basis()
-    found = verified(basis=paper, **{"threat_to_life": True} | changes)
-    return admit_facts(claims=claims(basis=paper), verified=found)
+    stated: dict[str, Any] = {"basis": emergency_basis(), "threat_to_life": True} | changes
+    return admit_facts(claims=claims(basis=stated["basis"]), verified=verified(**stated))
 
 
 def between_companies() -> AdmitFacts:
@@ -132,6 +131,14 @@ def test_each_gateway_opens_its_lane(bundle: Bundle, facts: AdmitFacts, gateway:
             "G2, clause 5: a purpose within the requester's mandate",
         ),
         (in_an_emergency(threat_to_life=False), "G3, clause 1: a legal desk's finding of a threat to life"),
+        (
+            in_an_emergency(basis=emergency_basis(issued_by=Authority.NONE)),
+            "G3, clause 5: an authority that may ask in an emergency",
+        ),
+        (
+            in_an_emergency(basis=emergency_basis(validated_by=Authority.POLICE)),
+            "G3, clause 6: the validation that the instrument needs",
+        ),
         (
             of_a_helpline(consent=Consent.NOT_RELIED_ON),
             "G5, clause 3: the person's consent, or a child in danger",

@@ -1,12 +1,8 @@
 """A form filled in: the papers' words in it, blanks where they are silent, and nothing that passes for another part."""
 
-import re
 from dataclasses import replace
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from broker.gate.instruments import Form
+from broker.gate.instrument_terms import Form
 from broker.gate.plain_text import read_toml
 from broker.gate.routes import read_catalogue
 from clients.next_step.carrier import Carrier, deadlines
@@ -14,6 +10,7 @@ from clients.next_step.disclosed import Disclosed, Holding
 from clients.next_step.document import Document, fill
 from clients.next_step.facts import facts_of
 from clients.next_step.form import Fact, FormTemplate, read_form
+from clients.next_step.markdown import render
 from tests.gate_world import BUNDLE, NOW
 from tests.unit.clients.next_step.conftest import Told
 
@@ -61,7 +58,7 @@ def test_what_the_papers_do_not_say_is_blank(told: Told) -> None:
     }
     assert blanks["Offence under the requested State's law too"] == blanks["Who looked at the match"]
     assert "do not say" in blanks["Treaty"]
-    assert "confirmed these matches yet" in document.text()
+    assert "confirmed these matches yet" in render(document)
 
 
 def test_each_field_is_either_filled_or_blank_and_the_members_say_the_same(told: Told) -> None:
@@ -75,44 +72,14 @@ def test_each_field_is_either_filled_or_blank_and_the_members_say_the_same(told:
 
 def test_one_contributor_reads_nothing_of_what_another_holds(told: Told) -> None:
     first, second = told.disclosed.holdings
-    assert "+447700900003" in filled(told.disclosed, first).text()
-    text = filled(told.disclosed, second).text()
+    assert "+447700900003" in render(filled(told.disclosed, first))
+    text = render(filled(told.disclosed, second))
     assert "+447700900003" not in text
     assert "company-1" not in text
 
 
 def test_a_document_never_says_that_it_was_sent_and_marks_what_is_from_memory(told: Told) -> None:
-    text = filled(told.disclosed, told.disclosed.holdings[0]).text()
+    text = render(filled(told.disclosed, told.disclosed.holdings[0]))
     assert "Nothing was signed or sent" in text
     assert "## M. Necessity and proportionality (enforcing authority only) [M]" in text
     assert "## A. Issuing and validating authority\n" in text
-
-
-HOSTILE = st.text(
-    st.sampled_from(list("ab \n#*->_`[](){}|\\1.)+=~\N{RIGHT-TO-LEFT OVERRIDE}\x1b")),
-    min_size=1,
-    max_size=150,
-)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(name=HOSTILE, contact=HOSTILE)
-def test_a_contributors_words_cannot_pass_for_a_part_of_the_form(told: Told, name: str, contact: str) -> None:
-    holding = told.disclosed.holdings[0]
-    found = holding.sources[0]
-    source = found.source.model_copy(update={"name": name, "contact": contact})
-    hostile = replace(holding, sources=(found.model_copy(update={"source": source}),))
-    usual = filled(told.disclosed, holding).text()
-    text = filled(told.disclosed, hostile).text()
-    assert headings(text) == headings(usual)
-    assert set(items(text)) <= set(items(usual))
-    assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", text)
-
-
-def headings(text: str) -> list[str]:
-    return re.findall(r"^ *#+ .*$", text, re.M)
-
-
-def items(text: str) -> list[str]:
-    """What begins a list item: its label, or for a value the mark alone."""
-    return re.findall(r"^ *(?:[-+*]|\d+[.)])(?: \*\*[^*]*\*\*| (?=[^*]))", text, re.M)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from broker.gate.instruments import Form
+from broker.gate.instrument_terms import Form
 from broker.gate.plain_text import read_toml
 from broker.protocol.errors import BadInput
 from clients.next_step.form import Fact, FormTemplate, read_form
