@@ -69,7 +69,7 @@ def make_boundaries(
 
     Without --write it changes nothing, and ends with 4 when the file is not what would be written."""
     # Imported on use: the prover's library takes long to load.
-    from broker.gate.testing.generation import generate
+    from broker.gate.testing.generating.lines import generate
 
     loaded, stories = load(bundle), read_scenarios(bundle)
     failed = [each.scenario.name for each in judge(loaded, stories) if not each.passed]

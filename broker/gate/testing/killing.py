@@ -11,10 +11,10 @@ from typing import Any, Generic, TypeVar
 
 from broker.gate.bundle import Bundle
 from broker.gate.decide import Case
-from broker.gate.testing.mutants import RuleMutant
+from broker.gate.testing.mutants.rules import RuleMutant
+from broker.gate.testing.mutants.tables import TableMutant
 from broker.gate.testing.scenarios import Scenario, come_to
 from broker.gate.testing.screening import Screen
-from broker.gate.testing.table_mutants import TableMutant
 
 Mutant = RuleMutant | TableMutant
 MutantT = TypeVar("MutantT", RuleMutant, TableMutant)

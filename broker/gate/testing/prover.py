@@ -15,7 +15,7 @@ from broker.gate.lint import Policy
 from broker.gate.proving.compare import Distinguisher, differences
 from broker.gate.proving.verdict import ACTIONS
 from broker.gate.testing.killing import Mutant
-from broker.gate.testing.mutants import RuleMutant
+from broker.gate.testing.mutants.rules import RuleMutant
 from broker.gate.testing.scenarios import come_to
 from broker.protocol.errors import VerificationFailed
 

@@ -10,10 +10,10 @@ from itertools import chain
 
 from broker.gate.bundle import Bundle
 from broker.gate.testing.killing import Fate, Mutant, fates_of_rules, fates_of_tables
-from broker.gate.testing.mutants import RuleMutant, rule_mutants
+from broker.gate.testing.mutants.rules import RuleMutant, rule_mutants
+from broker.gate.testing.mutants.tables import TableMutant, table_mutants
 from broker.gate.testing.prover import Proved, Prover
 from broker.gate.testing.scenarios import Scenario
-from broker.gate.testing.table_mutants import TableMutant, table_mutants
 
 LEAST_PERCENT = 95
 

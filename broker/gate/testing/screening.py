@@ -18,7 +18,7 @@ from broker.gate import question
 from broker.gate.bundle import Bundle, policy_set
 from broker.gate.decide import Case
 from broker.gate.facts import AdmitFacts, DepositFacts, ReleaseFacts
-from broker.gate.testing.mutants import RuleMutant
+from broker.gate.testing.mutants.rules import RuleMutant
 from broker.protocol.messages.vocabulary import NAMES_CONTRIBUTORS, Tier
 
 _ERRING = re.compile(r"policy `([^`]+)`")

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from broker.gate.bundle import load
 from broker.gate.testing import scoring
-from broker.gate.testing.mutants import rule_mutants
+from broker.gate.testing.mutants.rules import rule_mutants
 from clients.cli.main import app
 from tests.gate_world import BUNDLE
 

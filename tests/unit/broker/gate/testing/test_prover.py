@@ -1,17 +1,19 @@
 """What the prover says of mutants: that they are the same rules in other words, or a case that shows they are not."""
 
+from dataclasses import replace
+
 import pytest
 
 from broker.gate.bundle import Bundle, load
 from broker.gate.lint import Policy
 from broker.gate.testing.changes import document
-from broker.gate.testing.expressions import places, put
-from broker.gate.testing.mutants import RuleMutant, rule_mutants
+from broker.gate.testing.generating.witnesses import told_from_a_story
+from broker.gate.testing.mutants.expressions import places, put
+from broker.gate.testing.mutants.rules import RuleMutant, rule_mutants
+from broker.gate.testing.mutants.tables import TableMutant, table_mutants
 from broker.gate.testing.prover import Prover
 from broker.gate.testing.scenarios import come_to, read_scenarios
 from broker.gate.testing.scoring import score
-from broker.gate.testing.table_mutants import table_mutants
-from broker.gate.testing.witnesses import told_from_a_story
 from tests.gate_world import BUNDLE
 
 STORIES = read_scenarios(BUNDLE)
@@ -83,6 +85,17 @@ def test_a_number_that_no_rule_reads_is_no_different(bundle: Bundle, prover: Pro
     named = {mutant.name: mutant for mutant in table_mutants(bundle)}
     assert not prover.proved(named["limits.toml, emergency_review_days: 15 for 14"]).different
     assert prover.proved(named["limits.toml, payload_identifiers: 6 for 5"]).different
+
+
+def test_an_instrument_without_a_date_allows_nothing_whatever_it_says(bundle: Bundle, prover: Prover) -> None:
+    [asleep, *_] = [
+        name for name, each in bundle.instruments.items() if each.gateways and not each.in_force_from
+    ]
+    others = {name: each for name, each in bundle.instruments.items() if name != asleep}
+    gone = TableMutant(
+        f"{asleep}: dropped", frozenset([asleep]), lambda before: replace(before, instruments=others)
+    )
+    assert not prover.proved(gone).different
 
 
 def test_a_witness_is_told_as_a_small_change_to_a_story(

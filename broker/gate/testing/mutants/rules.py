@@ -14,9 +14,9 @@ import cedarpy
 from broker.gate.bundle import Bundle, with_other_rules
 from broker.gate.lint import Policy
 from broker.gate.question import NAMESPACE
-from broker.gate.testing.attributes import Attributes, read_attributes
-from broker.gate.testing.expressions import places, put
-from broker.gate.testing.mutations import mutations
+from broker.gate.testing.mutants.attributes import Attributes, read_attributes
+from broker.gate.testing.mutants.expressions import places, put
+from broker.gate.testing.mutants.slips import mutations
 
 _OTHER_EFFECT = {"permit": "forbid", "forbid": "permit"}
 _OTHER_KIND = {"when": "unless", "unless": "when"}

@@ -8,10 +8,10 @@ import cedarpy
 import pytest
 
 from broker.gate.bundle import Bundle, load
-from broker.gate.testing.attributes import Attributes, read_attributes
-from broker.gate.testing.expressions import places, put, text
-from broker.gate.testing.mutants import RuleMutant, rule_mutants
-from broker.gate.testing.mutations import mutations
+from broker.gate.testing.mutants.attributes import Attributes, read_attributes
+from broker.gate.testing.mutants.expressions import places, put, text
+from broker.gate.testing.mutants.rules import RuleMutant, rule_mutants
+from broker.gate.testing.mutants.slips import mutations
 from tests.gate_world import BUNDLE
 
 

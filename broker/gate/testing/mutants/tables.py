@@ -39,8 +39,6 @@ class TableMutant:
 
     name: str
     read_for: frozenset[str]
-    number: str | None
-    """The name of the number that is one off; None for what is no number of limits.toml."""
     apply: Callable[[Bundle], Bundle]
 
     def applied(self, bundle: Bundle) -> Bundle:
@@ -58,7 +56,7 @@ def _of_limits(bundle: Bundle) -> Iterator[TableMutant]:
         for other in (value - 1, value + 1):
             limits = _checked(Limits, bundle.limits, {name: other})
             if limits is not None:
-                yield _mutant(f"limits.toml, {name}: {other} for {value}", (), "limits", limits, number=name)
+                yield _mutant(f"limits.toml, {name}: {other} for {value}", (), "limits", limits)
 
 
 def _of_lanes(bundle: Bundle) -> Iterator[TableMutant]:
@@ -129,12 +127,10 @@ def _checked(kind: type[Message], message: Message, update: Mapping[str, Any]) -
         return None
 
 
-def _mutant(
-    name: str, read_for: tuple[str, ...], table: str, value: object, number: str | None = None
-) -> TableMutant:
+def _mutant(name: str, read_for: tuple[str, ...], table: str, value: object) -> TableMutant:
     slipped: dict[str, Any] = {table: value}
 
     def apply(bundle: Bundle) -> Bundle:
         return replace(bundle, **slipped)
 
-    return TableMutant(name, frozenset(read_for), number, apply)
+    return TableMutant(name, frozenset(read_for), apply)

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from broker.gate.bundle import Bundle
-from broker.gate.instruments import Instrument, Pair
+from broker.gate.instrument_terms import Pair
+from broker.gate.instruments import Instrument
 from broker.gate.testing.changes import Change, changed, document
 from broker.gate.testing.scenarios import Scenario, come_to
 from broker.protocol.errors import BadInput

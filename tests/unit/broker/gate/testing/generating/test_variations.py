@@ -4,8 +4,8 @@ import pytest
 
 from broker.gate.bundle import Bundle, load
 from broker.gate.testing.changes import Change, changed, document
+from broker.gate.testing.generating.variations import Words, variations, words_of
 from broker.gate.testing.scenarios import read_scenarios
-from broker.gate.testing.variations import Words, variations, words_of
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.vocabulary import Offence, Tier
 from tests.gate_world import BUNDLE

@@ -6,7 +6,7 @@ import pytest
 
 from broker.gate.bundle import Bundle, load
 from broker.gate.testing.changes import changed, document
-from broker.gate.testing.edges import edges
+from broker.gate.testing.generating.edges import edges
 from broker.gate.testing.scenarios import come_to, read_scenarios
 from tests.gate_world import BUNDLE
 

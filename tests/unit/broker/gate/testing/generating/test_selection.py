@@ -5,13 +5,13 @@ import pytest
 from broker.gate.bundle import Bundle, load
 from broker.gate.testing.boundaries import cases, compact
 from broker.gate.testing.changes import document
-from broker.gate.testing.edges import edges
-from broker.gate.testing.entries import entries
+from broker.gate.testing.generating.edges import edges
+from broker.gate.testing.generating.entries import entries
+from broker.gate.testing.generating.selection import Candidate, candidate, choose_for_rules, choose_for_tables
 from broker.gate.testing.killing import kills
-from broker.gate.testing.mutants import RuleMutant, rule_mutants
+from broker.gate.testing.mutants.rules import RuleMutant, rule_mutants
+from broker.gate.testing.mutants.tables import table_mutants
 from broker.gate.testing.scenarios import judge, read_scenarios
-from broker.gate.testing.selection import Candidate, candidate, choose_for_rules, choose_for_tables
-from broker.gate.testing.table_mutants import table_mutants
 from tests.gate_world import BUNDLE
 
 STORIES = read_scenarios(BUNDLE)

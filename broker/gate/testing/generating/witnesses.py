@@ -12,8 +12,8 @@ from broker.gate.bundle import Bundle
 from broker.gate.decide import Case
 from broker.gate.testing.boundaries import named
 from broker.gate.testing.changes import Change, changed, difference, document
+from broker.gate.testing.generating.selection import Candidate
 from broker.gate.testing.scenarios import Scenario, come_to
-from broker.gate.testing.selection import Candidate
 from broker.protocol.errors import BadInput
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from broker.gate.bundle import Bundle, load
-from broker.gate.testing.table_mutants import TableMutant, table_mutants
+from broker.gate.testing.mutants.tables import TableMutant, table_mutants
 from tests.gate_world import BUNDLE
 
 

@@ -2,7 +2,7 @@
 
 Rule (issue 4): one fact at a time, or a few that only make sense together, in the order of the facts, so that equal
 bundles give equal variations. Words come from the closed vocabularies, from the bundle's tables and from what its
-rules compare with. Numbers are not here: their edges are searched for in `broker.gate.testing.edges`.
+rules compare with. Numbers are not here: their edges are searched for in `broker.gate.testing.generating.edges`.
 """
 
 import types
@@ -15,7 +15,7 @@ from typing import Any
 from broker.gate.bundle import Bundle
 from broker.gate.decide import Case
 from broker.gate.testing.changes import Change, stated
-from broker.gate.testing.expressions import places
+from broker.gate.testing.mutants.expressions import places
 from broker.protocol.messages.base import Message
 from broker.protocol.messages.vocabulary import AgencyKind, ContributorAnswer
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
-from broker.gate.testing.attributes import Attributes
-from broker.gate.testing.expressions import Node, text
+from broker.gate.testing.mutants.attributes import Attributes
+from broker.gate.testing.mutants.expressions import Node, text
 from broker.protocol.messages import vocabulary
 
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")

@@ -11,22 +11,22 @@ from collections.abc import Callable, Iterator, Sequence
 from broker.gate.bundle import Bundle
 from broker.gate.testing.boundaries import Boundary, compact
 from broker.gate.testing.changes import document
-from broker.gate.testing.edges import edges
-from broker.gate.testing.entries import entries
-from broker.gate.testing.killing import Mutant, fates_of_rules, fates_of_tables, kills
-from broker.gate.testing.mutants import rule_mutants
-from broker.gate.testing.prover import Prover
-from broker.gate.testing.scenarios import Scenario
-from broker.gate.testing.selection import (
+from broker.gate.testing.generating.edges import edges
+from broker.gate.testing.generating.entries import entries
+from broker.gate.testing.generating.selection import (
     Candidate,
     candidate,
     candidates,
     choose_for_rules,
     choose_for_tables,
 )
-from broker.gate.testing.table_mutants import table_mutants
-from broker.gate.testing.variations import Words, variations, words_of
-from broker.gate.testing.witnesses import told_from_a_story
+from broker.gate.testing.generating.variations import Words, variations, words_of
+from broker.gate.testing.generating.witnesses import told_from_a_story
+from broker.gate.testing.killing import Mutant, fates_of_rules, fates_of_tables, kills
+from broker.gate.testing.mutants.rules import rule_mutants
+from broker.gate.testing.mutants.tables import table_mutants
+from broker.gate.testing.prover import Prover
+from broker.gate.testing.scenarios import Scenario
 from broker.protocol.messages.vocabulary import Outcome
 
 Told = Callable[[str], None]

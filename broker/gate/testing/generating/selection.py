@@ -12,10 +12,10 @@ from broker.gate.bundle import Bundle
 from broker.gate.testing.boundaries import Boundary, named
 from broker.gate.testing.changes import Change, changed, document
 from broker.gate.testing.killing import words
-from broker.gate.testing.mutants import RuleMutant
+from broker.gate.testing.mutants.rules import RuleMutant
+from broker.gate.testing.mutants.tables import TableMutant
 from broker.gate.testing.scenarios import Scenario, come_to
 from broker.gate.testing.screening import Screen, questions
-from broker.gate.testing.table_mutants import TableMutant
 from broker.protocol.errors import BadInput
 
 
