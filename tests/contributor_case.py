@@ -42,6 +42,7 @@ from clients.keyholder import pinning
 from clients.keyholder.api.app import create_app as holder_app
 from clients.keyholder.context import KeyHolder, open_key_holder
 from clients.transport import Answer, Caller, Unreachable
+from tests import rules
 from tests.asgi import InMemoryClient
 
 NOW = 1_790_000_000
@@ -124,7 +125,7 @@ class ContributorCase:
             trial=True,
         )
         self.bundle = load_bundle(POLICIES)
-        self.broker = startup.start(self.settings, broker_keys, self.bundle, self.clock, os.urandom)
+        self.broker = rules.start_broker(self.settings, broker_keys, self.clock, os.urandom)
         self.wire.apps[BROKER] = InMemoryClient(broker_app(self.broker))
         self.holders = [self._holder(x) for x in (1, 2, 3)]
         self.company = self.agency("adverts-company", AgencyKind.COMPANY)

@@ -6,7 +6,7 @@ that stands still until a test moves it. Tokens are drawn and not masked, since 
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from broker.protocol.messages.series import Acceptance, Conditions, SeriesManife
 from broker.protocol.messages.vocabulary import AgencyKind, Purpose, Role, Tier
 from broker.registry import Caller
 from broker.settings import Settings
+from tests import rules
 from tests.messages_examples import CLAIMS, CONDITIONS, NOW
 
 ORIGIN = "http://broker.example.org:8000"
@@ -361,7 +362,7 @@ def open_broker(url: str, bundle: Bundle, clock: Clock, random_bytes: RandomByte
         trial=True,
     )
     keys = BrokerKeys(key_of("broker"), key_of("log"), named("count key", 32))
-    return startup.start(settings, keys, bundle, clock, random_bytes)
+    return replace(rules.start_broker(settings, keys, clock, random_bytes), bundle=bundle)
 
 
 def _kind(agency: str) -> AgencyKind:

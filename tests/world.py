@@ -51,7 +51,7 @@ from clients.replay import ReplayReport, replay_all
 from clients.request_folder import Answer as Answered
 from clients.requester import PreparedRequest, Requester
 from clients.transport import Answer, Caller, Unreachable
-from tests import gate_world
+from tests import gate_world, rules
 from tests.asgi import Application, InMemoryClient
 from tests.broker_case import key_of, seeded
 
@@ -196,9 +196,7 @@ class World:
             trial=True,
         )
         self.broker_keys = BrokerKeys(key_of("broker"), key_of("log"), self.random("count")(32))
-        self.broker = startup.start(
-            self.settings, self.broker_keys, self.bundle, self.clock, self.random("broker")
-        )
+        self.broker = rules.start_broker(self.settings, self.broker_keys, self.clock, self.random("broker"))
         self.run_broker(self.broker)
         self.holders = {x: self._start_holder(x) for x in HOLDERS}
         self.homes = {name: self._enrol(name) for name in _AGENCIES}
@@ -356,7 +354,7 @@ class World:
             join(self.homes[name], self.caller(name), signed.document, founder.enrolment)
         for holder in self.holders.values():
             self.pin(holder, signed)
-            pinning.activate_bundle(holder.database, holder.shelf, POLICIES, NOW)
+            rules.activate_at_holder(holder)
         return signed
 
     # --- contributors ---

@@ -1,4 +1,4 @@
-"""`narrowgate policy`: try the written rules on facts, and check a bundle of them, without any network.
+"""`narrowgate policy`: try the written rules on facts, check a bundle of them, and sign it; without any network.
 
 Rule (POLICY 4): a decision names its outcome, the deciding rules, their reasons and law, the clauses that were missed,
 and its digest, which is the same on every machine. A refusal ends with exit code 3, as it would for the one refused.
@@ -15,9 +15,9 @@ import typer
 from broker.gate.bundle import load
 from broker.gate.decide import decide_text
 from broker.gate.decision import Decision
-from clients.cli import run
+from clients.cli import rule_officer, run
 
-app = run.application("Try the written rules on a set of facts, or check a folder of rules.")
+app = run.application("Try the written rules on facts, check a folder of rules, or sign it as an officer.")
 
 BundleFolder = Annotated[Path, typer.Option("--bundle", metavar="DIR", help="The folder with the rules.")]
 
@@ -52,6 +52,10 @@ def check(bundle: BundleFolder, as_json: run.Json = False) -> None:
     lines = [f"{rule.id:6} {rule.effect:7} {rule.reason} ({rule.law})" for rule in loaded.rules.values()]
     lines.append(f"{len(rules)} rules, sound. Digest {loaded.digest.hex()}")
     run.show({"digest": loaded.digest.hex(), "rules": rules}, "\n".join(lines), as_json=as_json)
+
+
+app.command()(rule_officer.officer)
+app.command()(rule_officer.sign)
 
 
 def _lines(decision: Decision) -> Iterator[str]:

@@ -8,11 +8,12 @@ and answered as any other (`evaluation.answer_cleared`).
 from broker.protocol.messages.evaluation import EvaluationAnswer, OpeningCall
 from broker.protocol.papers import check_own_cause
 from clients.keyholder import checks, opening_checks, statements
+from clients.keyholder.activation import activated_once, rules_for
 from clients.keyholder.context import Caller, KeyHolder
 from clients.keyholder.evaluation import Cleared, answer_cleared
 from clients.keyholder.held import held_series, own_view
 from clients.keyholder.own_knowledge import OwnKnowledge
-from clients.keyholder.pinning import active_bundle, pinned_spaces
+from clients.keyholder.pinning import pinned_spaces
 from clients.keyholder.store.database import Connection
 
 
@@ -37,8 +38,12 @@ def _clear(holder: KeyHolder, connection: Connection, caller: Caller, call: Open
     points = opening_checks.check_selected_points(ladder, request, series, points, call.paths)
     papers = checks.check_papers(permit.space, request, call.findings, call.approvals)
     check_own_cause(papers.approvals, ladder.steps[0])
-    bundle = active_bundle(connection, holder.shelf)
-    release = opening_checks.check_release(permit, record, bundle)
+    rules = rules_for(connection, holder.shelf, permit.terms.bundle_digest)
+    release = opening_checks.check_release(permit, record, rules.decided_under)
+    if released.earlier_decision is not None:
+        earlier = opening_checks.read_earlier(release, released.earlier_decision)
+        earlier_rules = activated_once(connection, holder.shelf, earlier.bundle_digest)
+        release = opening_checks.check_earlier(permit, release, earlier, earlier_rules)
     known = own_view(connection, permit.space, release.facts.admitted.series)
     members = {member.agency_id: member.signing_key for member in permit.space.members}
     keys = {each.series_id: members[each.contributor.agency_id] for each in known}
@@ -46,5 +51,5 @@ def _clear(holder: KeyHolder, connection: Connection, caller: Caller, call: Open
     told = statements.told(connection, request.digest)
     own = OwnKnowledge(permit.space, request, requester, papers, told, ladder.steps[0], known)
     release = opening_checks.check_release_facts(permit, own, release)
-    opening_checks.check_release_time(own, release, bundle, series.series_id, now)
-    return Cleared("open", permit, series.series_id, held, asked, points, record, bundle)
+    opening_checks.check_release_time(own, release, rules, series.series_id, now)
+    return Cleared("open", permit, series.series_id, held, asked, points, record, rules)
