@@ -115,7 +115,7 @@ def serve(
 def officer(
     directory: Folder,
     pin: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(metavar="FILE", help="Pin the officer of this file: its signature counts here."),
     ] = None,
     unpin: Annotated[
@@ -131,9 +131,9 @@ def officer(
     from broker.gate.officers import PinnedOfficers
 
     officers = PinnedOfficers(directory)
-    if pin is not None:
+    for path in pin or ():
         try:
-            document = pin.read_text(encoding="ascii").strip()
+            document = path.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise BadInput(
                 "The officer's file cannot be read as a signed document. Check its name."

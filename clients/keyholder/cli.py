@@ -116,8 +116,8 @@ def pin(
 @app.command("officer")
 def officer(
     directory: Folder,
-    pin_file: Annotated[
-        Path | None,
+    pin_files: Annotated[
+        list[Path] | None,
         typer.Option(
             "--pin", metavar="FILE", help="Pin the officer of this file: its signature counts here."
         ),
@@ -132,8 +132,8 @@ def officer(
     Check with the officer, by another way than the file came, that the key is the right one.
     """
     officers = PinnedOfficers(directory)
-    if pin_file is not None:
-        officers.pin(read_document(pin_file, "the officer"))
+    for path in pin_files or ():
+        officers.pin(read_document(path, "the officer"))
     if unpin is not None:
         officers.unpin(unpin)
     known = officers.all()
