@@ -17,7 +17,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker import folder, startup
-from broker.activation import activate, in_force
+from broker.activation import Activation, activate, in_force
 from broker.context import Broker, BrokerKeys, Clock
 from broker.gate.activation import SIGNATURES_FOLDER
 from broker.gate.bundle import load
@@ -32,6 +32,7 @@ from clients.keyholder.context import KeyHolder
 
 POLICIES = Path(__file__).parent.parent / "policies"
 OFFICERS = ("officer-1", "officer-2")
+FORBIDDEN = "L98"
 FIRST_VALID_FROM = 1_700_000_000
 
 
@@ -81,6 +82,15 @@ def sign_rules(
     return source
 
 
+def forbidding(made: Path, action: str, when: str) -> Path:
+    """A copy of the project's rules with one more, `FORBIDDEN`, in a new folder."""
+    rule = (
+        f'\n@id("{FORBIDDEN}")\n@reason("A rule of the test.")\n@law("Narrowgate rule: of the test")\n'
+        f'forbid (principal, action == Narrowgate::Action::"{action}", resource)\nwhen {{ {when} }};\n'
+    )
+    return changed_rules(made, lambda text: text + rule, "limits/release.cedar")
+
+
 def changed_rules(made: Path, change: Callable[[str], str], file: str = "limits.toml") -> Path:
     """A copy of the project's rules, in a new folder, with the text of one file changed."""
     shutil.copytree(POLICIES, made)
@@ -115,20 +125,21 @@ def pinned_officers() -> PinnedOfficers:
     return officers
 
 
-def activate_at_broker(
-    settings: Settings, keys: BrokerKeys, source: Path, clock: Clock, random_bytes: RandomBytes
-) -> None:
-    """The broker's operator, who pinned both officers, puts rules in force while no broker runs."""
-    startup.activate(settings, keys, shared_shelf(), pinned_officers(), source, clock, random_bytes)
+def activate_at_broker(broker: Broker, source: Path) -> Activation:
+    """The operator, who pinned both officers, puts rules in force; the broker goes on with those it started under."""
+    shelf, officers = shared_shelf(), pinned_officers()
+    return activate(broker.database, broker.audit, shelf, officers, source, broker.clock())
 
 
-def start_broker(settings: Settings, keys: BrokerKeys, clock: Clock, random_bytes: RandomBytes) -> Broker:
-    """A broker by the rules in force, or by the project's, which are put in force first if none are."""
+def start_broker(
+    settings: Settings, keys: BrokerKeys, clock: Clock, random_bytes: RandomBytes, first: Path | None = None
+) -> Broker:
+    """A broker by the rules in force; if none are, `first` or else the project's are put in force before."""
     opened, shelf = startup.open_checked(settings, keys, random_bytes), shared_shelf()
     with opened.database.read() as connection:
         current = in_force(connection, opened.audit)
     if current is None:
-        activate(opened.database, opened.audit, shelf, pinned_officers(), signed_policies(), clock())
+        activate(opened.database, opened.audit, shelf, pinned_officers(), first or signed_policies(), clock())
     return startup.ready(opened, settings, keys, shelf, clock, random_bytes)
 
 

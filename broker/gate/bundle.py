@@ -54,6 +54,11 @@ class Bundle:
     """Each clause of each permit as a policy of its own, named `ID/number`: which of them were not met."""
 
 
+def is_bundle(directory: Path) -> bool:
+    """Whether a folder is meant as a bundle: whether it is sound, `load` says."""
+    return (directory / _SCHEMA).is_file()
+
+
 def load(directory: Path) -> Bundle:
     """Load and check the bundle in `directory`. Raises BadInput saying which file or rule is wrong, and how."""
     files = _read(directory)
