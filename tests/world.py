@@ -187,6 +187,7 @@ class World:
         self.wire = WorldTransport()
         self.randomness: dict[str, RandomBytes] = {}
         self.bundle = policies()
+        self.bundles = {self.bundle.digest: self.bundle}
         self.settings = Settings(
             public_origin=BROKER,
             database_url=database_url or f"sqlite:///{folder / 'broker.sqlite3'}",
@@ -227,6 +228,17 @@ class World:
         """Let this broker answer at the broker's address."""
         application: Application = broker_app(broker)
         self.wire.apps[BROKER] = InMemoryClient(application)
+
+    def change_rules(self, source: Path) -> None:
+        """The broker's operator and all key holders' put rules in force; the broker starts again."""
+        rules.activate_at_broker(self.broker, source)
+        startup.stop(self.broker)
+        self.bundle = load_bundle(source)
+        self.bundles[self.bundle.digest] = self.bundle
+        self.broker = rules.start_broker(self.settings, self.broker_keys, self.clock, self.random("broker"))
+        self.run_broker(self.broker)
+        for holder in self.holders.values():
+            rules.activate_at_holder(holder, source)
 
     def _start_holder(self, x: int) -> KeyHolder:
         directory, name = self.folder / f"holder-{x}", f"holder-{x}"
@@ -491,4 +503,4 @@ class World:
         """The auditor mirrors and verifies the log, and takes every decision again."""
         auditor = self.auditor()
         auditor.verify()
-        return replay_all({self.bundle.digest: self.bundle}, auditor.decisions())
+        return replay_all(self.bundles, auditor.decisions())
