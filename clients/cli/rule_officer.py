@@ -79,7 +79,7 @@ def sign(
         f"In force from {datetime.datetime.fromtimestamp(since, datetime.UTC):%Y-%m-%d %H:%M:%S} UTC:",
         f"  rules {rules.digest.hex()}: {len(rules.rules)} rules, {review} of them for a lawyer to review",
         "  after " + ("none, as the first" if previous is None else previous.digest.hex()),
-        *(f"  {kind}: {', '.join(names)}" for kind, names in difference.items() if names),
+        *(f"  {kind}: {', '.join(names)}" for kind, names in difference.items() if names and previous),
         f"Signed as {signing.public.office}: {path}",
     ]
     run.show(
