@@ -23,14 +23,12 @@ from broker.protocol.messages.base import RandomBytes, explain
 from broker.protocol.messages.bundles import BundleApproval, RuleOfficer
 from clients.vault import Vault, create_vault, open_vault
 
-OFFICER_FILE = "officer.jws"
-
 
 class Officer:
     """One officer's folder, open."""
 
     def __init__(self, vault: Vault) -> None:
-        self.public = read_officer(vault.read_text(OFFICER_FILE)).payload
+        self.public = read_officer(vault.read_text("officer.jws")).payload
         self._key = Ed25519PrivateKey.from_private_bytes(vault.read_secret("secrets/signing"))
         if documents.public_bytes(self._key) != self.public.signing_key:
             raise VerificationFailed("The folder's key is not the one of its officer. Restore a backup.")
@@ -61,7 +59,7 @@ class Officer:
             raise BadInput(f"This does not describe an officer: {explain(error)}") from None
         vault = create_vault(directory, random_bytes, passphrase)
         vault.write_secret("secrets/signing", key.private_bytes_raw())
-        vault.write_text(OFFICER_FILE, documents.sign(officer, key).document)
+        vault.write_text("officer.jws", documents.sign(officer, key).document)
         return cls(vault)
 
     @classmethod

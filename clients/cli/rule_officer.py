@@ -14,7 +14,7 @@ from broker.gate.bundle import Bundle, load
 from broker.protocol.documents import key_identifier
 from broker.protocol.errors import BadInput
 from clients.cli import run
-from clients.rule_officer import OFFICER_FILE, Officer, lay_beside
+from clients.rule_officer import Officer, lay_beside
 
 OfficerFolder = Annotated[
     Path, typer.Argument(metavar="DIR", help="The officer's folder: its key lives there, and nothing else.")
@@ -43,7 +43,7 @@ def officer(
         passphrase=run.passphrase(),
     )
     kid = key_identifier(made.public.signing_key)
-    file = directory / OFFICER_FILE
+    file = directory / "officer.jws"
     run.show(
         {"officer_id": made.public.officer_id, "kid": kid, "file": str(file)},
         f"Made. Hand {file} to the operators of broker and key holders, and read them the thumbprint:\n{kid}",
