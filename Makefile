@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help install demo serve test test-all lint bench lock
+.PHONY: help install demo serve test test-all test-slow lint bench lock
 
 help: ## this page
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## */  make \1|/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ test: $(READY) ## the tests that need nothing but this machine (under 5 minutes 
 
 test-all: $(READY) ## every test; a skipped test counts as a failure; CI may install packages for it
 	NARROWGATE_NO_SKIPS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-slow: $(READY) ## what make test leaves out of make test-all; a skipped test counts as a failure
+	NARROWGATE_NO_SKIPS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "all_only"
 
 lint: $(READY) ## formatting, style, types, and which part may import which
 	$(BIN)/ruff format --check .

@@ -20,7 +20,7 @@ import structlog
 
 from broker.protocol.messages.vocabulary import PayloadCategory, Tier
 from clients import evaluating
-from clients.request_folder import Answer as Answered
+from clients.request_values import Answer as Answered
 from tests.asgi import InMemoryClient, Received
 from tests.world import BROKER, CONTRIBUTORS, HOLDERS, World, phone
 

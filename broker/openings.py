@@ -15,7 +15,7 @@ from broker.permits import HOUR_SECONDS, Held, sealed_records, sheet
 from broker.protocol.documents import sign, verify
 from broker.protocol.errors import NotFound, Unavailable
 from broker.protocol.messages.ladder import RecordReference, ReleasedRecord
-from broker.protocol.messages.requests import Opening, Permit, PermitSeries, PermitTerms
+from broker.protocol.messages.requests import Opening, Permit, PermitSeries, PermitTerms, SealedRecord
 from broker.protocol.messages.series import SeriesManifest, SeriesSheet
 from broker.protocol.messages.vocabulary import NAMES_CONTRIBUTORS, Tier
 from broker.roots import inclusions, signed_root
@@ -110,9 +110,20 @@ def assemble_opening(
         permit=permit.document,
         series=tuple(_sheet(connection, held, each) for each in terms.series),
         sealed_records=sealed_records(held.filed.space, terms.permit_id, decided.receipt),
+        earlier_records=_earlier_records(broker, connection, held, terms.permit_id),
         records=records,
         releases=releases,
     )
+
+
+def _earlier_records(
+    broker: Broker, connection: Connection, held: Held, permit_id: bytes
+) -> tuple[SealedRecord, ...]:
+    """How the sources before came to be disclosed: key holders take that on nobody's word (decision 0011)."""
+    if held.filed.earlier is None:
+        raise Unavailable("A payload needs disclosed sources before it. Nothing was disclosed.")
+    index = held.filed.earlier.step.disclosure.payload.proof.index
+    return sealed_records(held.filed.space, permit_id, broker.audit.receipt(connection, index))
 
 
 def _records(connection: Connection, deposit_id: bytes, tokens: set[bytes]) -> list[ReleasedRecord]:

@@ -12,9 +12,8 @@ from broker.audit.log import Receipt
 from broker.audit.records import EnrolmentAccepted, SpaceFounded
 from broker.context import Broker
 from broker.enrolments import EnrolmentEntry, EnrolmentList
-from broker.protocol.documents import Signed, key_identifier, unverified_kid, verify
+from broker.protocol.documents import Signed, key_identifier, unverified_kid, unverified_payload, verify
 from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted
-from broker.protocol.messages.base import blob_from_text, read
 from broker.protocol.messages.parties import Enrolment, Member, SaltWrap, Space
 from broker.protocol.messages.vocabulary import RecordKind, Role
 from broker.refusals import TooManyCalls
@@ -229,9 +228,7 @@ def require_operator(caller: Caller) -> None:
 
 def _read_enrolment(document: str) -> Signed[Enrolment]:
     # An enrolment is signed by the very key it names, so the key is read before it can be checked.
-    unverified_kid(document)
-    enrolment = read(Enrolment, blob_from_text(document.split(".")[1]))
-    return verify(Enrolment, document, enrolment.signing_key)
+    return verify(Enrolment, document, unverified_payload(Enrolment, document).signing_key)
 
 
 def _check_this_broker(broker: Broker, space: Space) -> None:

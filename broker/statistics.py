@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from broker.context import Broker
 from broker.gate.computed import COMPUTED
 from broker.months import between, end_of, later, month_of
+from broker.protocol.documents import unverified_payload
 from broker.protocol.errors import NotFound, NotPermitted
-from broker.protocol.messages.base import blob_from_text, decode, encode, read
+from broker.protocol.messages.base import decode, encode
 from broker.protocol.messages.outcomes import Cell, SeriesMonth, Statistics
 from broker.protocol.messages.series import SeriesManifest
 from broker.protocol.messages.vocabulary import Role
@@ -121,7 +122,7 @@ def _series_month(
 def _could_ask(connection: Connection, series: series_rows.StoredSeries) -> int:
     """How many agencies of the newest roster are of a kind that the series' conditions let ask."""
     # The manifest was verified when the series was opened.
-    conditions = read(SeriesManifest, blob_from_text(series.manifest.split(".")[1])).conditions
+    conditions = unverified_payload(SeriesManifest, series.manifest).conditions
     try:
         members = load_space(connection, series.space_id).payload.members
     except NotFound:

@@ -9,7 +9,6 @@ The keys are made by `clients.home.Home.create`.
 from broker.protocol import documents
 from broker.protocol.documents import Signed
 from broker.protocol.errors import BadInput
-from broker.protocol.messages.base import blob_from_text, decode
 from broker.protocol.messages.envelopes import DocumentMessage, Nothing
 from broker.protocol.messages.parties import Enrolment
 from broker.protocol.messages.vocabulary import Role
@@ -26,8 +25,7 @@ def read_enrolment(document: str, role: Role | None = None) -> Signed[Enrolment]
 
     Raises BadInput (not an enrolment, or of another role) or VerificationFailed.
     """
-    documents.unverified_kid(document)
-    named = decode(Enrolment, blob_from_text(document.split(".")[1]))
+    named = documents.unverified_payload(Enrolment, document)
     signed = documents.verify(Enrolment, document, named.signing_key)
     if role is not None and named.role is not role:
         raise BadInput(f"An enrolment file names a party in another role; here a {role.value} is needed.")

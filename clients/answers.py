@@ -9,7 +9,7 @@ from broker.protocol.errors import Unavailable
 from broker.protocol.messages.ladder import Waiting
 from broker.protocol.messages.requests import Disclosure
 from clients.permits import VerifiedAdmission
-from clients.request_folder import Answer, FoundSource, HitToken, Plan, Tokens
+from clients.request_values import Answer, FoundSource, HitToken, Plan, Tokens
 
 
 class AnswerAwaited(Unavailable):

@@ -120,7 +120,7 @@ class Auditor:
     # --- step 1 ---
 
     def _latest(self) -> tuple[notes.Checkpoint, str]:
-        note = self._caller.get_text(f"{self._space.broker_origin}/v1/log/checkpoint")
+        note = self._caller.get_text(f"{self._space.broker_origin}/checkpoint")
         latest = self._checkpoint(note)
         last = self._last()
         if last is not None and (

@@ -23,7 +23,8 @@ from broker.protocol.messages.series import SeriesSheet
 from broker.protocol.tokens import SALTED_HASH_BYTES
 from clients.home import Home
 from clients.permits import VerifiedAdmission, verify_admission
-from clients.request_folder import Plan, RequestFolder
+from clients.request_folder import RequestFolder
+from clients.request_values import Plan
 
 
 def open_draw(

@@ -91,9 +91,9 @@ class Question(Protocol):
         ...
 
     def call(
-        self, sheet: SeriesSheet, members: tuple[int, ...], sealed: bytes
+        self, sheet: SeriesSheet, members: tuple[int, ...], holder_id: str
     ) -> evaluation.EvaluationCall | evaluation.OpeningCall:
-        """Everything one holder is shown for one series."""
+        """Everything one holder is shown for one series. Raises VerificationFailed (nothing was sealed to it)."""
         ...
 
 
@@ -109,18 +109,26 @@ class MatchQuestion:
     key: Literal["match", "open"] = "match"
     path: str = "/v1/evaluations"
 
-    def call(self, sheet: SeriesSheet, members: tuple[int, ...], sealed: bytes) -> evaluation.EvaluationCall:
+    def call(self, sheet: SeriesSheet, members: tuple[int, ...], holder_id: str) -> evaluation.EvaluationCall:
         """See `Question.call`."""
         return evaluation.EvaluationCall(
             permit=self.permitted.permit.document,
             request=self.request_document,
             findings=self.findings,
             approvals=self.approvals,
-            sealed_record=sealed,
+            sealed_record=sealed_to(holder_id, self.permitted.sealed_records),
             handle=sheet.handle,
             quorum=members,
             points=b"".join(self.points[sheet.identifier_type]),
         )
+
+
+def sealed_to(holder_id: str, records: Mapping[str, bytes]) -> bytes:
+    """The record that was sealed to one holder. Raises VerificationFailed if none was."""
+    sealed = records.get(holder_id)
+    if sealed is None:
+        raise VerificationFailed("The broker gave no record for this key holder to decide on.")
+    return sealed
 
 
 class _Stopped(NarrowgateError):
@@ -227,10 +235,7 @@ class Evaluating:
     def _ask(
         self, sheet: SeriesSheet, members: tuple[int, ...], holder: Holder
     ) -> evaluation.EvaluationAnswer:
-        sealed = self._question.permitted.sealed_records.get(holder.holder_id)
-        if sealed is None:
-            raise VerificationFailed("The broker gave no record for this key holder to decide on.")
-        call = self._question.call(sheet, members, sealed)
+        call = self._question.call(sheet, members, holder.holder_id)
         url = f"{holder.origin}{self._question.path}"
         for _ in range(_CONSISTENCY_ATTEMPTS):
             try:

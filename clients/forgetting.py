@@ -10,7 +10,7 @@ It sends nothing. Whoever runs it daily keeps the retention to a day.
 from broker.protocol.documents import unverified_payload
 from broker.protocol.messages.requests import Permit
 from clients.home import Home
-from clients.request_folder import RequestFolder, request_ids
+from clients.request_folder import RequestFolder, request_ids, unfinished
 
 DAY_SECONDS = 86_400
 
@@ -25,8 +25,12 @@ def kept_until(folder: RequestFolder, own_key: bytes) -> int:
 
 
 def forget_due(home: Home, now: int) -> tuple[bytes, ...]:
-    """Erase of every request whose time is over. Returns the ids of those that were not erased before."""
+    """Erase of every request whose time is over, and what is left of those whose making was cut short a day ago or
+    more. Returns the ids of those that were not erased before."""
     forgotten = []
+    for request_id in unfinished(home.vault, now - DAY_SECONDS):
+        RequestFolder(home.vault, request_id).erase_unfinished()
+        forgotten.append(request_id)
     for request_id in request_ids(home.vault):
         folder = RequestFolder(home.vault, request_id)
         if kept_until(folder, home.identity.signing_key) > now:

@@ -20,7 +20,8 @@ from broker.protocol.messages.vocabulary import Tier
 from broker.protocol.papers import read_earlier_step
 from broker.protocol.tokens import SALTED_HASH_BYTES
 from clients.home import Home
-from clients.request_folder import Answer, Plan, PlannedBatch, RequestFolder
+from clients.request_folder import RequestFolder
+from clients.request_values import Answer, Plan, PlannedBatch
 from clients.transport import Clock
 
 _NEXT = {Tier.HITS: Tier.SOURCES, Tier.SOURCES: Tier.PAYLOAD}
@@ -110,8 +111,7 @@ class Ladder:
         # What a broker or holder would find wrong is found here, before anybody is asked to approve it.
         read_earlier_step(self._space, signed, step.request.document, step.folder.disclosure(), confirmation)
         folder = RequestFolder(self._home.vault, request.request_id)
-        folder.keep_earlier_confirmation(confirmation)
-        folder.keep_prepared(Plan(batches=planned), signed.document)
+        folder.keep_prepared(Plan(batches=planned), signed.document, request.created_at, confirmation)
         return signed
 
     def _step(self, request_id: bytes) -> Step:

@@ -42,6 +42,7 @@ class VerifiedOpening:
     entry: VerifiedEntry
     sheets: tuple[SeriesSheet, ...]
     sealed_records: Mapping[str, bytes] = field(repr=False)
+    earlier_records: Mapping[str, bytes] = field(repr=False)
     records: tuple[VerifiedRecord, ...] = field(repr=False)
     releases: tuple[str, ...] = ()
 
@@ -85,7 +86,8 @@ def verify_opening(
     # 4. Each record named is here, from its contributor, in the version that it signed last.
     records = _check_records(opening, disclosure.payload, terms, space)
     sealed = check_sealed(opening.sealed_records, space)
-    return VerifiedOpening(permit, entry, opening.series, sealed, records, opening.releases)
+    earlier = check_sealed(opening.earlier_records, space)
+    return VerifiedOpening(permit, entry, opening.series, sealed, earlier, records, opening.releases)
 
 
 def verify_record(record: ReleasedRecord, contributor_key: bytes) -> VerifiedRoot:

@@ -23,7 +23,8 @@ from broker.protocol.messages.requests import Disclosure
 from broker.protocol.messages.vocabulary import MatchOutcome, RecordKind
 from clients.home import Home
 from clients.recorded import post_recorded
-from clients.request_folder import Answer, RequestFolder
+from clients.request_folder import RequestFolder
+from clients.request_values import Answer
 from clients.transport import Caller, Clock
 
 

@@ -15,16 +15,17 @@ from typing import Literal
 from broker.protocol import merkle
 from broker.protocol.errors import NotFound
 from broker.protocol.group import split_elements
-from broker.protocol.messages.evaluation import LadderStep, OpeningCall
+from broker.protocol.messages.evaluation import EarlierRelease, LadderStep, OpeningCall
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import batch_leaf
 from broker.protocol.messages.series import SeriesSheet
-from clients.evaluating import Elements, Evaluating, Progress
+from clients.evaluating import Elements, Evaluating, Progress, sealed_to
 from clients.home import Home
 from clients.opened import VerifiedOpening
 from clients.permits import check_time
 from clients.record_keys import RecordKey, RecordKeys, open_record
-from clients.request_folder import OpenedPayload, OpenedPayloads, PlannedBatch, RequestFolder
+from clients.request_folder import RequestFolder
+from clients.request_values import OpenedPayload, OpenedPayloads, PlannedBatch
 from clients.transport import Caller, Clock
 
 Paths = Mapping[str, tuple[tuple[tuple[bytes, ...], ...], ...]]
@@ -37,13 +38,15 @@ class OpenQuestion:
 
     permitted: VerifiedOpening
     folder: RequestFolder
+    before: RequestFolder
+    """That of the request which sources were disclosed for."""
     earlier: tuple[LadderStep, ...]
     paths: Paths = field(repr=False)
     points: Mapping[str, Elements] = field(repr=False)
     key: Literal["match", "open"] = "open"
     path: str = "/v1/openings"
 
-    def call(self, sheet: SeriesSheet, members: tuple[int, ...], sealed: bytes) -> OpeningCall:
+    def call(self, sheet: SeriesSheet, members: tuple[int, ...], holder_id: str) -> OpeningCall:
         """See `clients.evaluating.Question.call`."""
         return OpeningCall(
             permit=self.permitted.permit.document,
@@ -52,8 +55,13 @@ class OpenQuestion:
             approvals=self.folder.approvals(),
             releases=self.permitted.releases,
             earlier=self.earlier,
+            earlier_release=EarlierRelease(
+                sealed_record=sealed_to(holder_id, self.permitted.earlier_records),
+                findings=self.before.findings(),
+                approvals=self.before.approvals(),
+            ),
             paths=self.paths[sheet.identifier_type],
-            sealed_record=sealed,
+            sealed_record=sealed_to(holder_id, self.permitted.sealed_records),
             handle=sheet.handle,
             quorum=members,
             points=b"".join(self.points[sheet.identifier_type]),
@@ -89,7 +97,9 @@ class Payloads:
         steps, paths = self._steps(folder)
         plan = folder.plan()
         points = {each.identifier_type: split_elements(each.points) for each in plan.batches}
-        question = OpenQuestion(opening, folder, steps, paths, points)
+        selecting = folder.request(self._home.identity.signing_key).payload
+        before = self._folder(selecting.earlier_request or b"")
+        question = OpenQuestion(opening, folder, before, steps, paths, points)
         Evaluating(self._caller, self._space, question, folder, progress).collect(asked)
         opened = [_opened(each, self._space.space_id) for each in keys.derive(folder, opening)]
         payloads = OpenedPayloads(payloads=tuple(opened))

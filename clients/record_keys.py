@@ -16,7 +16,8 @@ from broker.protocol.messages.requests import Disclosure, Permit
 from clients.home import Home
 from clients.opened import VerifiedOpening, VerifiedRecord, verify_opening
 from clients.permits import verify_admission
-from clients.request_folder import PlannedBatch, RequestFolder
+from clients.request_folder import RequestFolder
+from clients.request_values import PlannedBatch
 
 
 @dataclass(frozen=True)

@@ -7,38 +7,26 @@ stay sealed for the retention period: with them an authorised auditor can have a
 
 It checks nothing and sends nothing: see `clients.requester`, `clients.draw_opening`, `clients.forgetting`.
 
-    requests/ID/{request.jws, plan, findings.json, approvals.json, earlier-confirmation.jws, refusal.json,
+    requests/ID/{begun.json, plan, request.jws, findings.json, approvals.json, earlier-confirmation.jws, refusal.json,
                  admission.json, answers/1-2/HANDLE-1, tokens, disclosure.jws, opening.json, answer, payloads,
                  confirmation.jws, draw-DRAW.jws, forgotten.json}
                                                   plan, answers, tokens, answer and payloads are sealed
 """
 
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from broker.protocol import documents
 from broker.protocol.documents import Signed
 from broker.protocol.errors import NotFound
 from broker.protocol.messages.base import (
-    Blob,
-    Bytes32,
     Document,
-    Id16,
-    Message,
-    Name,
-    Seconds,
-    Slug,
-    Text,
     encode,
     read,
 )
 from broker.protocol.messages.envelopes import DocumentsMessage
 from broker.protocol.messages.evaluation import EvaluationAnswer
-from broker.protocol.messages.ladder import Source
-from broker.protocol.messages.requests import Admission, Opening, Request, TokenSubmission
-from broker.protocol.messages.vocabulary import Tier
-from clients.remote import RefusedByGate
+from broker.protocol.messages.requests import Admission, Opening, Request
+from clients.request_values import Answer, Begun, Forgotten, OpenedPayloads, Plan, Refusal, Tokens
 from clients.vault import Vault
 
 State = Literal["prepared", "refused", "admitted", "evaluated", "answered", "forgotten"]
@@ -52,127 +40,6 @@ _FORGOTTEN_FILES = (
     "disclosure.jws",
     "disclosure-false.jws",
 )
-
-
-class PlannedBatch(Message):
-    """The identifiers of one type, in index order, with what blinds them. All but the points is secret."""
-
-    identifier_type: Slug
-    identifiers: Annotated[tuple[str, ...], Field(repr=False)]
-    hashes: Annotated[Blob, Field(repr=False)]
-    """h of each, 64 bytes, one after another."""
-    blinds: Annotated[Blob, Field(repr=False)]
-    """r of each, 32 bytes."""
-    points: Blob
-    """B = r * P of each, 32 bytes."""
-
-
-class Plan(Message):
-    """All batches of a request, in its order."""
-
-    v: Literal[1] = 1
-    batches: tuple[PlannedBatch, ...]
-
-
-class Tokens(Message):
-    """The one submission of a request; `orders[i][j]` is the index of the identifier behind token j of list i."""
-
-    v: Literal[1] = 1
-    submission: Annotated[TokenSubmission, Field(repr=False)]
-    orders: Annotated[tuple[tuple[int, ...], ...], Field(repr=False)]
-
-
-class HitToken(Message):
-    """One match behind a hit: what the requester reports an outcome by."""
-
-    identifier: Annotated[str, Field(repr=False)]
-    deposit_id: Bytes32
-    token: Annotated[Blob, Field(repr=False)]
-
-
-class FoundSource(Message):
-    """One contributor that holds some of the identifiers, with what it says of itself and its conditions."""
-
-    source: Source
-    identifiers: Annotated[tuple[str, ...], Field(repr=False)]
-
-
-class OpenedPayload(Message):
-    """One record that was opened: what a contributor had to say of one identifier."""
-
-    identifier: Annotated[str, Field(repr=False)]
-    contributor: Slug
-    deposit_id: Bytes32
-    token: Annotated[Blob, Field(repr=False)]
-    record_version: int
-    plaintext: Annotated[Blob, Field(repr=False)]
-
-
-class OpenedPayloads(Message):
-    """All records of one request that were opened."""
-
-    v: Literal[1] = 1
-    payloads: tuple[OpenedPayload, ...]
-
-
-class Answer(Message):
-    """What a request came to. `hits` are those of the requester's own identifiers that somebody knows."""
-
-    v: Literal[1] = 1
-    request_id: Id16
-    tier: Tier
-    identifiers: int
-    """How many were asked about."""
-    hits: Annotated[tuple[str, ...], Field(repr=False)] = ()
-    hit_tokens: Annotated[tuple[HitToken, ...], Field(repr=False)] = ()
-    sources: tuple[FoundSource, ...] = ()
-    records: int = 0
-    """How many sealed records were released; see `OpenedPayloads` for what was in them."""
-    noised_count: int | None = None
-    contributors: int | None = None
-    rules: tuple[Name, ...]
-    reasons: tuple[Text, ...]
-    law: tuple[Text, ...]
-    trial: bool
-
-
-class Refusal(Message):
-    """A refusal as it was told, by the broker or by a key holder."""
-
-    v: Literal[1] = 1
-    detail: Text
-    rules: tuple[Text, ...]
-    reasons: tuple[Text, ...]
-    law: tuple[Text, ...]
-    missed: tuple[Text, ...]
-    notes: tuple[Text, ...]
-    trial: bool
-
-    @classmethod
-    def of(cls, error: RefusedByGate, trial: bool) -> "Refusal":
-        """The told part of an error. `trial` serves where the answer does not say."""
-        said = error.extensions.get("trial")
-        return cls(
-            detail=error.detail,
-            rules=error.rules,
-            reasons=error.reasons,
-            law=error.law,
-            missed=error.missed,
-            notes=error.notes,
-            trial=said if isinstance(said, bool) else trial,
-        )
-
-    def error(self) -> RefusedByGate:
-        """The refusal as the error it was."""
-        members: dict[str, Any] = self.model_dump(mode="json", exclude={"v", "detail"})
-        return RefusedByGate("refused", self.detail, members)
-
-
-class Forgotten(Message):
-    """That the retention is over, and since when nothing of the identifiers is left here."""
-
-    v: Literal[1] = 1
-    forgotten_at: Seconds
 
 
 class RequestFolder:
@@ -199,10 +66,20 @@ class RequestFolder:
 
     # --- prepared ---
 
-    def keep_prepared(self, plan: Plan, document: str) -> None:
-        """Keep the secrets first: a request without them can never be evaluated."""
+    def keep_prepared(
+        self, plan: Plan, document: str, begun_at: int, earlier_confirmation: str | None = None
+    ) -> None:
+        """Keep the secrets first: a request without them can never be evaluated. When it was begun comes before them,
+        so that what is cut short here is erased in the end (`unfinished`).
+
+        Args:
+            earlier_confirmation: of the earlier matches that the request selects from, if it does."""
+        self._vault.write_message(f"{self._folder}/begun.json", Begun(begun_at=begun_at))
         self._vault.write_secret(f"{self._folder}/plan", encode(plan))
+        if earlier_confirmation is not None:
+            self._vault.write_text(f"{self._folder}/earlier-confirmation.jws", earlier_confirmation)
         self._vault.write_text(f"{self._folder}/request.jws", document)
+        self._vault.erase(f"{self._folder}/begun.json")
 
     @property
     def document(self) -> str:
@@ -245,10 +122,6 @@ class RequestFolder:
         if not self._has("approvals.json"):
             return ()
         return self._vault.read_message(DocumentsMessage, f"{self._folder}/approvals.json").documents
-
-    def keep_earlier_confirmation(self, document: str) -> None:
-        """Keep the confirmation of the earlier matches that this request selects from."""
-        self._vault.write_text(f"{self._folder}/earlier-confirmation.jws", document)
 
     def earlier_confirmation(self) -> str | None:
         """The confirmation this request goes on from, or None for one that selects nothing."""
@@ -380,6 +253,11 @@ class RequestFolder:
         """Keep an auditor's order that was followed: what was opened, and for whom."""
         self._vault.write_text(f"{self._folder}/draw-{draw_id.hex()}.jws", order)
 
+    def erase_unfinished(self) -> None:
+        """Erase what there is of a request that was never signed."""
+        for name in ("plan", "earlier-confirmation.jws", "begun.json"):
+            self._vault.erase(f"{self._folder}/{name}")
+
     def forget(self, now: int) -> None:
         """Erase identifiers, blinds, the holders' answers, tokens and the result. Cut short, it is run again."""
         self._vault.write_message(f"{self._folder}/forgotten.json", Forgotten(forgotten_at=now))
@@ -395,3 +273,15 @@ def request_ids(vault: Vault) -> tuple[bytes, ...]:
     """The requests of a home; one whose making was cut short, before it was signed and kept, is none."""
     whole = (name for name in vault.names("requests") if vault.exists(f"requests/{name}/request.jws"))
     return tuple(map(bytes.fromhex, whole))
+
+
+def unfinished(vault: Vault, before: int) -> tuple[bytes, ...]:
+    """The folders of requests whose making was cut short, begun before that time in Unix seconds or at no known one."""
+    found = []
+    for name in vault.names("requests"):
+        if vault.exists(f"requests/{name}/request.jws") or not vault.names(f"requests/{name}"):
+            continue
+        begun = f"requests/{name}/begun.json"
+        if not vault.exists(begun) or vault.read_message(Begun, begun).begun_at < before:
+            found.append(bytes.fromhex(name))
+    return tuple(found)

@@ -41,7 +41,8 @@ from clients.home import Home
 from clients.opened import verify_opening
 from clients.permits import VerifiedAdmission, check_time, verify_admission, verify_disclosure
 from clients.remote import RefusedByGate
-from clients.request_folder import Answer, Plan, PlannedBatch, Refusal, RequestFolder, Tokens
+from clients.request_folder import RequestFolder
+from clients.request_values import Answer, Plan, PlannedBatch, Refusal, Tokens
 from clients.transport import Caller, Clock
 
 _ASKED_FIRST = (Tier.COUNT, Tier.HITS)
@@ -124,7 +125,9 @@ class Requester:
             created_at=self._clock(),
         )
         signed = documents.sign(request, self._home.signing_key)
-        self._folder(request.request_id).keep_prepared(Plan(batches=batches), signed.document)
+        self._folder(request.request_id).keep_prepared(
+            Plan(batches=batches), signed.document, request.created_at
+        )
         return PreparedRequest(signed)
 
     def _blind(self, identifier_type: str, texts: Sequence[str], salt: bytes) -> PlannedBatch:

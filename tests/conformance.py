@@ -1,7 +1,8 @@
-"""Runs published test vectors against the product's own functions.
+"""Runs published test vectors, and logs that others wrote, against the product's own functions.
 
     python -m tests.conformance oprf FILE      RFC 9497, suite ristretto255-SHA512, modes 0 and 1
     python -m tests.conformance merkle FILE    inclusion or consistency proofs, told apart by their fields
+    python -m tests.conformance tlog DIR KEY   a C2SP tlog-tiles log; KEY is its verifier key, or a file with it
 
 Prints the name of each case that fails, then `N passed, M failed`. Exit code 0 if all passed, 4 if any failed,
 2 for wrong usage, 6 for a file that cannot be read or is not of the format. A case marked `wantErr` passes by
@@ -19,6 +20,7 @@ from typing import Any
 
 from broker.protocol import group, merkle, oprf
 from broker.protocol.errors import NarrowgateError, VerificationFailed
+from tests import conformance_tlog
 
 DONE, USAGE, VERIFICATION_FAILED, BAD_INPUT = 0, 2, 4, 6
 
@@ -195,10 +197,28 @@ def failures_of(cases: Sequence[Case]) -> Iterator[str]:
             yield f"FAILED {case.name}: {type(fault).__name__}"
 
 
+def verify_log(folder: Path, key: str) -> int:
+    """Verifies a log as a folder of tiles and returns the exit code."""
+    if not folder.is_dir():
+        print(f"{folder} is not a folder", file=sys.stderr)
+        return BAD_INPUT
+    told = list(conformance_tlog.failures_and_passes(folder, _key_text(key)))
+    failed = [f"FAILED {name}: {problem}" for name, problem in told if problem is not None]
+    print(*failed, f"{len(told) - len(failed)} passed, {len(failed)} failed", sep="\n")
+    return VERIFICATION_FAILED if failed else DONE
+
+
+def _key_text(key: str) -> str:
+    path = Path(key)
+    return path.read_text().strip() if path.is_file() else key
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Runs one suite over one file and returns the exit code."""
+    """Runs one suite over one file, or over one log, and returns the exit code."""
+    if len(arguments) == 3 and arguments[0] == "tlog":
+        return verify_log(Path(arguments[1]), arguments[2])
     if len(arguments) != 2 or arguments[0] not in SUITES:
-        print(f"usage: python -m tests.conformance {'|'.join(SUITES)} FILE", file=sys.stderr)
+        print(f"usage: python -m tests.conformance {'|'.join(SUITES)} FILE, or tlog DIR KEY", file=sys.stderr)
         return USAGE
     suite, file = arguments
     try:

@@ -104,12 +104,11 @@ def basis(**changes: Any) -> LegalBasis:
 
 
 def emergency_basis(**changes: Any) -> LegalBasis:
-    """The emergency provision of the United States' statute, used by police."""
+    """A production order in an emergency, which police issued and nobody has validated yet."""
     fields: dict[str, Any] = {
-        "instrument": "us_sca_2702_emergency",
+        "instrument": "eevidence_epoc_emergency",
         "issued_by": Authority.POLICE,
         "validated_by": Authority.NONE,
-        "jurisdiction": "US",
     }
     return basis(**fields | changes)
 

@@ -406,6 +406,7 @@ EXAMPLES: tuple[Message, ...] = (
             permit=DOCUMENT,
             series=(),
             sealed_records=(),
+            earlier_records=(requests.SealedRecord(holder_id="holder-1", wrapped=b"w"),),
             records=(
                 ladder.ReleasedRecord(
                     deposit_id=DIGEST,
@@ -489,6 +490,9 @@ EXAMPLES: tuple[Message, ...] = (
         approvals=(DOCUMENT,),
         releases=(DOCUMENT,),
         earlier=(evaluation.LadderStep(request=DOCUMENT, disclosure=DOCUMENT, confirmation=DOCUMENT),),
+        earlier_release=evaluation.EarlierRelease(
+            sealed_record=b"wrapped", findings=(DOCUMENT,), approvals=(DOCUMENT,)
+        ),
         paths=(((DIGEST,),),),
         sealed_record=b"wrapped",
         handle=ID,

@@ -260,7 +260,7 @@ class RequesterWorld:
             old, new = query["old"], query["new"]
             path_between = self.log.consistency(old, new)
             return answer(log.ConsistencyPath(old_size=old, new_size=new, path=path_between))
-        if parts.path == "/v1/log/checkpoint":
+        if parts.path == "/checkpoint":
             return Answer(200, (), self.log.note().encode())
         entries = list(enumerate(self.log.entries))[query["start"] : query["end"]]
         if parts.path == "/v1/log/leaves":

@@ -48,7 +48,7 @@ from clients.legal_desk import LegalDesk
 from clients.payloads import Payloads
 from clients.releasing import Releasing
 from clients.replay import ReplayReport, replay_all
-from clients.request_folder import Answer as Answered
+from clients.request_values import Answer as Answered
 from clients.requester import PreparedRequest, Requester
 from clients.transport import Answer, Caller, Unreachable
 from tests import gate_world, rules

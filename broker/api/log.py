@@ -1,18 +1,33 @@
-"""The log, for everybody: checkpoint, proofs and leaves. Leaves tell nothing but kinds and times of entries."""
+"""The log, for everybody: checkpoint and tiles (C2SP tlog-tiles), proofs and leaves.
+
+Rule: leaves tell nothing but kinds and times of entries, so these routes ask nobody who they are. A tile never changes
+once it is given, so any cache may keep it; the checkpoint does, so none may.
+"""
 
 from fastapi import APIRouter, Response
 
 from broker.api.answers import reply
 from broker.api.authentication import BrokerInUse
+from broker.protocol.tiles import CACHED_FOR_EVER, NEVER_CACHED, read_path
 
 router = APIRouter()
 
 
-@router.get("/v1/log/checkpoint")
+@router.get("/checkpoint")
 def checkpoint(broker: BrokerInUse) -> Response:
     """The signed note of the newest checkpoint (C2SP tlog-checkpoint)."""
     with broker.database.read() as connection:
-        return Response(broker.audit.checkpoint(connection), media_type="text/plain; charset=utf-8")
+        note = broker.audit.checkpoint(connection)
+    return Response(note, media_type="text/plain; charset=utf-8", headers=NEVER_CACHED)
+
+
+@router.get("/tile/{path:path}")
+def tile(path: str, broker: BrokerInUse) -> Response:
+    """A tile of hashes or an entry bundle (C2SP tlog-tiles)."""
+    wanted = read_path(path)
+    with broker.database.read() as connection:
+        data = broker.audit.tile(connection, wanted)
+    return Response(data, media_type="application/octet-stream", headers=CACHED_FOR_EVER)
 
 
 @router.get("/v1/log/consistency")

@@ -22,10 +22,12 @@ from broker.protocol.messages.log import (
     RecordPage,
 )
 from broker.protocol.messages.vocabulary import RecordKind
+from broker.protocol.tiles import Tile
 from broker.store.database import Connection
 from broker.store.log import SqlLogStorage, read_records, store_record
 from broker.translog import log as translog
 from broker.translog.storage import Head
+from broker.translog.tiles import read_tile
 from broker.translog.verify import rederive
 
 PAGE_ENTRIES = 1000
@@ -133,6 +135,10 @@ class AuditLog:
         """Leaves `start` up to, not including, `end`; fewer if fewer are stored. Raises BadInput over 1,000."""
         _check_page(start, end)
         return LeafPage(start=start, leaves=tuple(SqlLogStorage(connection).leaves(start, end)))
+
+    def tile(self, connection: Connection, wanted: Tile) -> bytes:
+        """A tile of hashes or an entry bundle. Raises NotFound, or VerificationFailed for a damaged store."""
+        return read_tile(SqlLogStorage(connection), wanted)
 
     def record_page(self, connection: Connection, start: int, end: int) -> RecordPage:
         """Records with their salts, for an auditor; the caller appends RECORDS_READ in the same transaction."""

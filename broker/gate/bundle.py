@@ -2,8 +2,8 @@
 
 Rule (POLICY 3): the schema is closed and every policy validates against it; each rule has an id of its own, a reason
 and a law, in ASCII (`broker.gate.lint`). The digest is SHA-256 over the sorted relative paths and
-exact contents of the *.cedar, *.cedarschema and *.toml files; scenarios beside them do not count. Reading is all this
-module does with files; deciding reads none.
+exact contents of the *.cedar, *.cedarschema and *.toml files; scenarios, forms and templates beside them do not count,
+since they decide nothing. Reading is all this module does with files; deciding reads none.
 """
 
 import hashlib
@@ -15,14 +15,18 @@ from types import MappingProxyType
 
 import cedarpy
 
-from broker.gate import catalogue, lint
-from broker.gate.catalogue import Instrument, Lanes, Limits, Regions
+from broker.gate import catalogue, lint, packs
+from broker.gate.catalogue import Lanes, Limits, Regions, Vocabulary
+from broker.gate.instruments import Instrument
 from broker.gate.lint import Policy
+from broker.gate.plain_text import check_ascii
 from broker.protocol.errors import BadInput
 
 _SUFFIXES = (".cedar", ".cedarschema", ".toml")
 _SCHEMA = "schema.cedarschema"
-_TABLES = ("instruments.toml", "lanes.toml", "limits.toml", "regions.toml")
+_TABLES = ("lanes.toml", "limits.toml", "regions.toml", "vocabulary.toml")
+BESIDE = ("scenarios", "forms", "templates")
+"""Folders of a bundle that decide nothing."""
 _MAXIMUM_BYTES = 1024 * 1024
 
 
@@ -48,6 +52,7 @@ class Bundle:
     lanes: Lanes
     instruments: Mapping[str, Instrument]
     regions: Regions
+    vocabulary: Vocabulary
     schema: cedarpy.Schema = field(repr=False)
     policies: cedarpy.PolicySet = field(repr=False)
     clauses: cedarpy.PolicySet = field(repr=False)
@@ -69,15 +74,17 @@ def load(directory: Path) -> Bundle:
     named = _policies(files, schema)
     rules = {identifier: _rule(identifier, policy) for identifier, policy in named.items()}
     lanes = catalogue.read_lanes(files["lanes.toml"])
-    instruments = catalogue.read_instruments(files["instruments.toml"])
-    lint.check_gateways([rule.id for rule in rules.values() if rule.effect == "permit"], lanes, instruments)
+    regions = catalogue.read_regions(files["regions.toml"])
+    gateways = [rule.id for rule in rules.values() if rule.effect == "permit"]
+    lint.check_gateways(gateways, lanes)
     return Bundle(
         digest=_digest(files),
         rules=MappingProxyType(rules),
         limits=catalogue.read_limits(files["limits.toml"]),
         lanes=lanes,
-        instruments=instruments,
-        regions=catalogue.read_regions(files["regions.toml"]),
+        instruments=packs.read_packs(files, regions, gateways),
+        regions=regions,
+        vocabulary=catalogue.read_vocabulary(files["vocabulary.toml"]),
         schema=schema,
         policies=_policy_set(named),
         clauses=_policy_set(dict(_clauses(named))),
@@ -88,7 +95,7 @@ def _read(directory: Path) -> dict[str, str]:
     files: dict[str, str] = {}
     for path in sorted(directory.rglob("*")) if directory.is_dir() else ():
         name = path.relative_to(directory).as_posix()
-        if path.suffix not in _SUFFIXES or name.startswith("scenarios/") or not path.is_file():
+        if path.suffix not in _SUFFIXES or name.partition("/")[0] in BESIDE or not path.is_file():
             continue
         try:
             content = path.read_bytes()
@@ -102,17 +109,22 @@ def _read(directory: Path) -> dict[str, str]:
     missing = [name for name in _TABLES if name not in files]
     if missing:
         raise BadInput(f"The bundle has no {missing[0]}.")
+    for name in files:
+        if name.endswith(".toml") and name not in _TABLES and not name.startswith(f"{packs.FOLDER}/"):
+            raise BadInput(
+                f"{name} is no table of a bundle, so nobody would read it. Instruments are in packs/."
+            )
     return files
 
 
 def _policies(files: Mapping[str, str], schema: cedarpy.Schema) -> dict[str, Policy]:
     """Every rule by its @id, each file linted and checked against the schema."""
     named: dict[str, Policy] = {}
-    lint.check_ascii(_SCHEMA, files[_SCHEMA])
+    check_ascii(_SCHEMA, files[_SCHEMA])
     for name, text in files.items():
         if not name.endswith(".cedar"):
             continue
-        lint.check_ascii(name, text)
+        check_ascii(name, text)
         for identifier, policy in lint.named_policies(name, text).items():
             if identifier in named:
                 raise BadInput(f"Two rules have the id {identifier}, the second in {name}.")

@@ -1,19 +1,20 @@
-"""The data beside the rules: numbers, lanes and legal instruments, each typed and bounded.
+"""The data beside the rules: numbers, regions, lanes and vocabulary, each typed and bounded.
 
 Rule: every number of the rules is a field here with its unit in its name and its bounds in its type, far inside the
-engine's 64-bit integers; an unknown instrument, lane or number is refused. It does not say what is allowed.
+engine's 64-bit integers; an unknown lane, region, word or number is refused. It does not say what is allowed. Legal
+instruments are in `broker.gate.instruments`.
 """
 
-import datetime
-import tomllib
 from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from broker.gate.instrument_terms import DpvTerm
+from broker.gate.plain_text import read_toml
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import Jurisdiction, Message, Slug, explain
-from broker.protocol.messages.vocabulary import AgencyKind, Authority, Tier
+from broker.protocol.messages.vocabulary import AgencyKind, Purpose
 
 Identifiers = Annotated[int, Field(ge=1, le=1_000_000)]
 Records = Annotated[int, Field(ge=1, le=20_000_000)]
@@ -52,30 +53,26 @@ class Limits(Message):
     other_retention_days: Days
 
 
+Region = Annotated[tuple[Jurisdiction, ...], Field(min_length=1, max_length=250)]
+
+
 class Regions(Message):
-    """Groups of jurisdictions."""
+    """Groups of jurisdictions; packs of instruments name them in pairs, rules read `union`."""
 
-    union: tuple[Jurisdiction, ...]
+    union: Region
+    eevidence: Region
+    """Where Regulation (EU) 2023/1543, Directive (EU) 2023/977 and Regulation (EU) 2024/982 apply."""
+    budapest_parties: Region
+    untoc_parties: Region
+    voluntary: Region
+    consent: Region
 
 
-class Instrument(Message):
-    """One legal instrument: who issues and validates it, where, how far it reaches, and since when."""
+class Vocabulary(Message):
+    """Terms of the W3C Data Privacy Vocabulary for our words: each purpose, and each lawful ground of a deposit."""
 
-    law: Annotated[str, Field(min_length=3, max_length=500)]
-    gateways: tuple[str, ...]
-    issuers: tuple[Authority, ...]
-    validators: tuple[Authority, ...]
-    jurisdictions: tuple[Jurisdiction, ...]
-    tiers: tuple[Tier, ...]
-    in_force_from: datetime.date | None = None
-    review: bool
-
-    def in_force(self, now: int) -> bool:
-        """Whether the instrument is in force at `now` (Unix seconds, UTC); never without a date."""
-        if self.in_force_from is None:
-            return False
-        start = datetime.datetime.combine(self.in_force_from, datetime.time(), tzinfo=datetime.UTC)
-        return int(start.timestamp()) <= now
+    purposes: dict[Purpose, DpvTerm]
+    lawful_grounds: dict[Slug, DpvTerm]
 
 
 Lanes = Mapping[AgencyKind, Mapping[AgencyKind, tuple[str, ...]]]
@@ -84,13 +81,12 @@ Lanes = Mapping[AgencyKind, Mapping[AgencyKind, tuple[str, ...]]]
 _LANES: TypeAdapter[dict[AgencyKind, dict[AgencyKind, tuple[str, ...]]]] = TypeAdapter(
     dict[AgencyKind, dict[AgencyKind, tuple[str, ...]]]
 )
-_INSTRUMENTS: TypeAdapter[dict[Slug, Instrument]] = TypeAdapter(dict[Slug, Instrument])
 
 
 def read_limits(text: str) -> Limits:
     """limits.toml. Raises BadInput naming the number."""
     try:
-        return Limits.model_validate(_toml("limits.toml", text))
+        return Limits.model_validate(read_toml("limits.toml", text))
     except ValidationError as error:
         raise BadInput(f"limits.toml: {explain(error)}") from None
 
@@ -98,7 +94,7 @@ def read_limits(text: str) -> Limits:
 def read_regions(text: str) -> Regions:
     """regions.toml. Raises BadInput."""
     try:
-        return Regions.model_validate(_toml("regions.toml", text), strict=False)
+        return Regions.model_validate(read_toml("regions.toml", text), strict=False)
     except ValidationError as error:
         raise BadInput(f"regions.toml: {explain(error)}") from None
 
@@ -106,21 +102,18 @@ def read_regions(text: str) -> Regions:
 def read_lanes(text: str) -> Lanes:
     """lanes.toml. Raises BadInput."""
     try:
-        return _LANES.validate_python(_toml("lanes.toml", text), strict=False)
+        return _LANES.validate_python(read_toml("lanes.toml", text), strict=False)
     except ValidationError as error:
         raise BadInput(f"lanes.toml: {explain(error)}") from None
 
 
-def read_instruments(text: str) -> Mapping[str, Instrument]:
-    """instruments.toml. Raises BadInput."""
+def read_vocabulary(text: str) -> Vocabulary:
+    """vocabulary.toml; every purpose has its term. Raises BadInput."""
     try:
-        return _INSTRUMENTS.validate_python(_toml("instruments.toml", text), strict=False)
+        read = Vocabulary.model_validate(read_toml("vocabulary.toml", text), strict=False)
     except ValidationError as error:
-        raise BadInput(f"instruments.toml: {explain(error)}") from None
-
-
-def _toml(name: str, text: str) -> dict[str, object]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{name} is not valid TOML. Look for a missing quote or bracket.") from error
+        raise BadInput(f"vocabulary.toml: {explain(error)}") from None
+    missing = [purpose.value for purpose in Purpose if purpose not in read.purposes]
+    if missing:
+        raise BadInput(f"vocabulary.toml: purposes has no term for {missing[0]}.")
+    return read

@@ -2,7 +2,8 @@
 
 Rule (POLICY 3, trap 4): the engine takes two rules of one @id, and letters that look like others; both are refused
 here, also where a letter is written as an escape. Each rule has a reason and a law; a gateway says what each of its
-clauses asks for; lanes and instruments name gateways that exist, since a misspelt one would close a lane in silence.
+clauses asks for; lanes name gateways that exist, since a misspelt one would close a lane in silence. Packs of
+instruments are checked in `broker.gate.packs`.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 
 import cedarpy
 
-from broker.gate.catalogue import Instrument, Lanes
+from broker.gate.catalogue import Lanes
 from broker.gate.computed import COMPUTED
 from broker.protocol.errors import BadInput
 
@@ -20,12 +21,6 @@ Policy = Mapping[str, Any]
 """One rule as the engine's JSON."""
 
 _RULE_ID = re.compile(r"[A-Z][A-Za-z0-9_-]{0,31}\Z")
-
-
-def check_ascii(name: str, text: str) -> None:
-    """Refuse letters outside ASCII in a file of rules or the schema. Raises BadInput."""
-    if not text.isascii():
-        raise BadInput(f"{name} has letters outside ASCII, which may look like others. Write it in ASCII.")
 
 
 def named_policies(name: str, text: str) -> dict[str, Policy]:
@@ -83,18 +78,12 @@ def check_annotations(identifier: str, policy: Policy) -> tuple[str, ...]:
     return needs
 
 
-def check_gateways(gateways: Iterable[str], lanes: Lanes, instruments: Mapping[str, Instrument]) -> None:
-    """Refuse lanes and instruments that name a gateway which no rule is. Raises BadInput."""
+def check_gateways(gateways: Iterable[str], lanes: Lanes) -> None:
+    """Refuse lanes that name a gateway which no rule is. Raises BadInput."""
     known = set(gateways)
     for reader in lanes.values():
         for named in reader.values():
-            _known("lanes.toml", named, known)
-    for instrument in instruments.values():
-        _known("instruments.toml", instrument.gateways, known)
-
-
-def _known(name: str, named: Iterable[str], known: set[str]) -> None:
-    if not set(named) <= known:
-        raise BadInput(
-            f"{name} names a gateway that no rule is. The gateways are {', '.join(sorted(known))}."
-        )
+            if not set(named) <= known:
+                raise BadInput(
+                    f"lanes.toml names a gateway that no rule is. The gateways are {', '.join(sorted(known))}."
+                )

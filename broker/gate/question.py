@@ -64,7 +64,7 @@ def matching_context(
         "lane": list(lane(bundle, facts.requester, series)),
         "readerInUnion": facts.requester.jurisdiction in bundle.regions.union,
         "contributorInUnion": series.conditions.established_in in bundle.regions.union,
-        "instrument": _instrument(bundle, (verified or claims).basis.instrument, now),
+        "instrument": _instrument(bundle, (verified or claims).basis, series, now),
         "claimed": {
             "facts": _stated(claims, claims.case_reference, claims.officer),
             "place": claims.place,
@@ -183,16 +183,26 @@ def _basis(basis: LegalBasis) -> dict[str, Any]:
     }
 
 
-def _instrument(bundle: Bundle, name: str, now: int) -> dict[str, Any]:
-    known = bundle.instruments.get(name)
+def _instrument(bundle: Bundle, basis: LegalBasis, series: SeriesFacts, now: int) -> dict[str, Any]:
+    known = bundle.instruments.get(basis.instrument)
+    if known is None:
+        return {
+            "known": False,
+            "inForce": False,
+            "pairNamed": False,
+            "typeReached": False,
+            **dict.fromkeys(("gateways", "issuers", "validators", "tiers", "payloadCategories"), ()),
+        }
     return {
-        "known": known is not None,
-        "inForce": known is not None and known.in_force(now),
-        "gateways": sorted(known.gateways) if known else [],
-        "issuers": sorted(known.issuers) if known else [],
-        "validators": sorted(known.validators) if known else [],
-        "jurisdictions": sorted(known.jurisdictions) if known else [],
-        "tiers": sorted(known.tiers) if known else [],
+        "known": True,
+        "inForce": known.in_force(now),
+        "pairNamed": known.joins(basis.jurisdiction, series.conditions.established_in),
+        "typeReached": known.reaches_type(series.identifier_type),
+        "gateways": sorted(known.gateways),
+        "issuers": sorted(known.issuers),
+        "validators": sorted(known.validators),
+        "tiers": sorted(known.tiers),
+        "payloadCategories": sorted(known.payload_categories),
     }
 
 

@@ -41,7 +41,7 @@ class Ruling:
     @property
     def refusing(self) -> tuple[Decision, ...]:
         """The decisions that refuse."""
-        return tuple(each for each in self._all if not each.allowed)
+        return tuple(each for each in self.decisions if not each.allowed)
 
     @property
     def allowed(self) -> bool:
@@ -50,7 +50,7 @@ class Ruling:
 
     def rests_on(self, rule: str) -> bool:
         """Whether a rule of that name decided in either."""
-        return any(rule in each.rules for each in self._all)
+        return any(rule in each.rules for each in self.decisions)
 
     @property
     def outcome(self) -> Outcome:
@@ -103,11 +103,12 @@ class Ruling:
     @property
     def notes(self) -> tuple[str, ...]:
         """What else to know: the notes of both, and that the rules changed."""
-        said = tuple(dict.fromkeys(note for each in self._all for note in each.notes))
+        said = tuple(dict.fromkeys(note for each in self.decisions for note in each.notes))
         return said if self.earlier is None else (*said, CHANGED)
 
     @property
-    def _all(self) -> tuple[Decision, ...]:
+    def decisions(self) -> tuple[Decision, ...]:
+        """The one decision, or both, the one under the earlier rules first."""
         return (self.decision,) if self.earlier is None else (self.earlier, self.decision)
 
     @property

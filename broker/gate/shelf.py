@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from broker.gate import bundle as bundles
-from broker.gate.bundle import Bundle
+from broker.gate.bundle import BESIDE, Bundle
 from broker.protocol.errors import NotFound, VerificationFailed
 
 SHELF_FOLDER = "bundles"
@@ -31,8 +31,8 @@ class BundleShelf:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             unfinished = self._directory / f".{bundle.digest.hex()}"
             shutil.rmtree(unfinished, ignore_errors=True)
-            # Scenarios say what rules are meant to come to, and decide nothing.
-            shutil.copytree(source, unfinished, ignore=shutil.ignore_patterns("scenarios", ".*"))
+            # What decides nothing is not copied.
+            shutil.copytree(source, unfinished, ignore=shutil.ignore_patterns(*BESIDE, ".*"))
             if bundles.load(unfinished).digest != bundle.digest:
                 shutil.rmtree(unfinished)
                 raise VerificationFailed(

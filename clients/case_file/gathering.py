@@ -20,7 +20,8 @@ from clients.case_file.papers import (
 )
 from clients.home import Home
 from clients.record_keys import RecordKey, RecordKeys, kept_quorum, open_record
-from clients.request_folder import Answer, RequestFolder
+from clients.request_folder import RequestFolder
+from clients.request_values import Answer
 
 
 def gather(home: Home, request_id: bytes) -> CasePapers:

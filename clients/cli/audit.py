@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.auditor import AuditFailed, Auditor, AuditReport
-from clients.cli import draw, run
+from clients.cli import draw, receipt, run
 from clients.home import Home
 
 app = run.application("Auditor: verify the broker's log, and decide past cases again.")
@@ -119,6 +119,7 @@ def show_entry(
     run.show(facts, words, as_json=as_json)
 
 
+app.command()(receipt.receipt)
 app.command()(draw.draw)
 app.command("draw-check")(draw.draw_check)
 

@@ -13,7 +13,7 @@ REMARKS = {
     "case_reference": "Your own number of the case.",
     "officer": "Who asks: a short name in lower-case letters, digits and dashes.",
     "basis": "The order or other instrument you act on, as written on it.",
-    "basis.instrument": "Its kind, such as eevidence_epoc, budapest_2ap_art7, uk_ipa_2016 or us_sca_2703.",
+    "basis.instrument": "Its name in policies/packs: eevidence_epoc, led_national_order, uk_ipa_2016, ...",
     "basis.issued_by": f"One of {', '.join(Authority)}; basis.validated_by likewise, none if nobody did.",
     "basis.valid_from": "Unix seconds, UTC; basis.valid_until likewise.",
     "basis.document_digest": "SHA-256 of the file of the instrument, in hex: sha256sum FILE.",

@@ -19,7 +19,8 @@ from clients.home import Home
 from clients.ladder import Ladder
 from clients.payloads import Payloads
 from clients.readers import RefusedRow, read_file
-from clients.request_folder import OpenedPayloads, RequestFolder
+from clients.request_folder import RequestFolder
+from clients.request_values import OpenedPayloads
 
 RequestId = Annotated[
     str, typer.Argument(metavar="REQUEST_ID", help="As `narrowgate request prepare` printed it.")

@@ -4,7 +4,6 @@ Rule: identifiers are read from a file, never from the command line, where the s
 refusal is an answer and exits with 3; with --json it has the members of an answer.
 """
 
-import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,20 +17,27 @@ from broker.protocol.messages.requests import Claims
 from broker.protocol.messages.vocabulary import Tier
 from clients.answers import AnswerAwaited
 from clients.cli import claims as claims_paper
-from clients.cli import climb, open_draw, report, run
+from clients.cli import climb, next_step, open_draw, receipt, report, run
+from clients.cli.answer_words import (
+    TRIAL,
+    admission_members,
+    admission_words,
+    answer_members,
+    answer_words,
+    utc,
+)
 from clients.cli.hits import write_hits
 from clients.cli.papers import read_paper, write_paper
 from clients.home import Home
-from clients.permits import VerifiedAdmission
 from clients.readers import RefusedRow, read_file
 from clients.remote import RefusedByGate, readable
-from clients.request_folder import Answer, Refusal, RequestFolder, request_ids
+from clients.request_folder import RequestFolder, request_ids
+from clients.request_values import Answer, Refusal
 from clients.requester import Requester
 
 app = run.application("Ask which of your identifiers other agencies know, on a legal basis.")
 
 _SHOWN_ROWS = 20
-_TRIAL = "TRIAL: no witness cosigned the log, so the broker could show another log to somebody else."
 
 RequestId = Annotated[
     str, typer.Argument(metavar="REQUEST_ID", help="As `narrowgate request prepare` printed it.")
@@ -130,7 +136,7 @@ def file_request(
     home, space, identifier = _open(directory, request_id)
     with _refusals(identifier, space, as_json):
         admission = _requester(home, space).file(identifier, _findings(finding), _approvals(approval))
-    run.show(_admission(identifier, admission), _admission_words(admission), as_json=as_json)
+    run.show(admission_members(identifier, admission), admission_words(admission), as_json=as_json)
 
 
 @app.command()
@@ -209,6 +215,8 @@ app.command("open")(climb.open_payloads)
 app.command("open-draw")(open_draw.open_draw)
 app.command()(open_draw.forget)
 app.command()(report.report)
+app.command("next-step")(next_step.next_step)
+app.command()(receipt.receipts)
 
 
 # --- what the commands share ---
@@ -272,16 +280,16 @@ def _refusals(request_id: bytes, space: Space, as_json: bool) -> Iterator[None]:
                 "trial": space.trial,
             },
             f"{waiting.contributors} contributors have not said yet whether their records may be opened; they have "
-            f"until {_utc(waiting.until_at)}. Run: narrowgate request submit",
+            f"until {utc(waiting.until_at)}. Run: narrowgate request submit",
             as_json=as_json,
         )
         raise typer.Exit from None
     except RefusedByGate as error:
         if not as_json:
             if space.trial:
-                run.say(_TRIAL)
+                run.say(TRIAL)
             raise
-        told = Refusal.of(error, space.trial).model_dump(mode="json", exclude={"v"})
+        told = Refusal.of(error, space.trial).model_dump(mode="json", exclude={"v", "proof"})
         run.print_json({"request_id": request_id.hex(), "outcome": "DENY", **told})
         raise typer.Exit(int(run.ExitCode.REFUSED)) from None
 
@@ -289,84 +297,7 @@ def _refusals(request_id: bytes, space: Space, as_json: bool) -> Iterator[None]:
 def _show_answer(answer: Answer, out_hits: Path | None, *, as_json: bool) -> None:
     if out_hits is not None:
         write_hits(out_hits, answer.hits)
-    run.show(_result(answer), _answer_words(answer, out_hits), as_json=as_json)
-
-
-def _result(answer: Answer) -> dict[str, Any]:
-    return {
-        "request_id": answer.request_id.hex(),
-        "outcome": "ALLOW",
-        "tier": answer.tier.value,
-        "rules": list(answer.rules),
-        "reasons": list(answer.reasons),
-        "law": list(answer.law),
-        "identifiers": answer.identifiers,
-        # A count tells no hits: that is another thing than none.
-        "hits": None if answer.tier is Tier.COUNT else len(answer.hits),
-        "matched": list(answer.hits),
-        "noised_count": answer.noised_count,
-        "sources": [
-            {
-                "contributor": each.source.contributor,
-                "name": each.source.name,
-                "contact": each.source.contact,
-                "conditions": each.source.conditions.model_dump(mode="json"),
-                "identifiers": list(each.identifiers),
-            }
-            for each in answer.sources
-        ],
-        "records": answer.records,
-        "trial": answer.trial,
-    }
-
-
-def _answer_words(answer: Answer, out_hits: Path | None) -> str:
-    if answer.tier is Tier.COUNT:
-        lines = [
-            f"About {answer.noised_count} matches for {answer.identifiers} identifiers. Noise was added, so the "
-            "number may be off by a few, or below zero."
-        ]
-    else:
-        lines = [f"{len(answer.hits)} of {answer.identifiers} identifiers are known."]
-        lines += [f"  {text}" for text in answer.hits] if out_hits is None else [f"They are in {out_hits}."]
-    for each in answer.sources:
-        source = each.source
-        lines.append(
-            f"  {source.name} ({source.contributor}) holds {len(each.identifiers)} of them; it shares "
-            f"{source.conditions.payload_category} data; follow up: {source.contact or 'no contact given'}"
-        )
-    if answer.tier is Tier.PAYLOAD:
-        lines.append(f"{answer.records} sealed records were released. Next: narrowgate request open")
-    lines += [f"  {rule}: {reason}" for rule, reason in zip(answer.rules, answer.reasons, strict=False)]
-    # Behind the reasons of the rules stands who was left out, and why.
-    lines += [f"  {note}" for note in answer.reasons[len(answer.rules) :]]
-    return "\n".join([*lines, _TRIAL] if answer.trial else lines)
-
-
-def _admission(request_id: bytes, admission: VerifiedAdmission) -> dict[str, Any]:
-    terms = admission.terms
-    return {
-        "request_id": request_id.hex(),
-        "outcome": "ALLOW",
-        "permit_id": terms.permit_id.hex(),
-        "tier": terms.tier.value,
-        "series": len(terms.series),
-        "deposits": sum(len(series.deposits) for series in terms.series),
-        "log_index": admission.entry.index,
-        "expires_at": terms.expires_at,
-        "notes": list(admission.notes),
-        "trial": terms.trial,
-    }
-
-
-def _admission_words(admission: VerifiedAdmission) -> str:
-    lines = [
-        f"Admitted: {len(admission.terms.series)} series may be asked. The decision is entry "
-        f"{admission.entry.index} of the broker's log.",
-        *admission.notes,
-        "Next: narrowgate request evaluate, then submit",
-    ]
-    return "\n".join([*lines, _TRIAL] if admission.terms.trial else lines)
+    run.show(answer_members(answer), answer_words(answer, out_hits), as_json=as_json)
 
 
 def _facts(home: Home, request_id: bytes) -> dict[str, Any]:
@@ -380,13 +311,9 @@ def _facts(home: Home, request_id: bytes) -> dict[str, Any]:
         "case_reference": readable(request.claims.case_reference),
         "types": {batch.identifier_type: batch.identifiers for batch in request.batches},
         "created_at": request.created_at,
-        "refusal": None if refusal is None else refusal.model_dump(mode="json", exclude={"v"}),
-        "answer": None if answer is None else _result(answer),
+        "refusal": None if refusal is None else refusal.model_dump(mode="json", exclude={"v", "proof"}),
+        "answer": None if answer is None else answer_members(answer),
     }
-
-
-def _utc(at: int) -> str:
-    return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _types(types: dict[str, int]) -> str:

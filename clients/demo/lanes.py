@@ -41,13 +41,12 @@ def police_to_police(story: Story) -> None:
 
 def national_order(story: Story) -> None:
     """G1b: an order reaches the companies of its own country."""
-    story.narrator.act("A national order reaches a company of the same country (G1b), and other police")
+    story.narrator.act("A national order reaches a company of the same country (G1b), and ends at the border")
     case = "CASE-2026-109-national"
     claims = papers.claims(case, int(time.time()), "led_national_order")
     asked, result = ask(story, POLICE, case, story.data.police, "hits", claims, by=(SUPERVISOR, PROSECUTOR))
-    # The same order serves between police units (G1a), so the border police answer, too.
-    holders = {PAYMENTS: story.data.payments, BORDER: story.data.border}
-    _few(story, asked, result, story.data.police, holders)
+    # The border police are of another country, so they are not asked on it (L01c).
+    _few(story, asked, result, story.data.police, {PAYMENTS: story.data.payments})
 
 
 def companies_among_themselves(story: Story) -> None:
@@ -81,7 +80,7 @@ def emergency(story: Story) -> None:
     narrator, case = story.narrator, "CASE-2026-112"
     narrator.act("An emergency: a threat to life that the legal desk could not verify")
     stated = {"purpose": "locate_missing", "urgency": "emergency", "subjects": ["possible_victim"]}
-    claims = papers.claims(case, int(time.time()), "us_sca_2702_emergency", **stated)
+    claims = papers.claims(case, int(time.time()), "eevidence_epoc_emergency", **stated)
     file, unseen = story.data.selected, {"threat_to_life": False}
     asked = ask(story, POLICE, f"{case}-unverified", file, "hits", claims, answers=unseen, expect=_NO)
     refused(story, *asked, lane="G3")

@@ -54,7 +54,7 @@ _GROUNDS: Mapping[str, tuple[str, str, str, str]] = MappingProxyType(
         "eevidence_epoc": ("4", "prosecutor", "judge", "NL"),
         "led_national_order": ("126nd", "prosecutor", "none", "NL"),
         "directive_2023_977": ("4", "police", "none", "NL"),
-        "us_sca_2702_emergency": ("2702(c)(4)", "police", "none", "US"),
+        "eevidence_epoc_emergency": ("4(5)", "police", "none", "NL"),
         "voluntary_referral": ("6(1)(f)", "none", "none", "NL"),
         "consent_of_the_person": ("6(1)(a)", "none", "none", "NL"),
     }

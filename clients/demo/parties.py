@@ -34,7 +34,7 @@ class Party:
         return f"matches@{self.party_id}.example" if self.kind else ""
 
 
-COMPANY = Party("adverts-company", "Adverts company", "agency", "company", "US")
+COMPANY = Party("adverts-company", "Adverts company", "agency", "company", "IE")
 PAYMENTS = Party("payments-company", "Payments company", "agency", "company", "NL")
 NGO = Party("shelter-ngo", "Shelter NGO", "agency", "ngo", "DE")
 HELPLINE = Party("survivors-helpline", "Survivors' helpline", "agency", "helpline", "NL")

@@ -1,13 +1,12 @@
 """What a key holder checks besides, before it opens a payload under a second permit (DESIGN 2.7).
 
      a permit     is a second one, for the tier payload, and its entry is a RELEASE
-     b ladder     the request goes on from disclosed sources, and these from disclosed hits, each confirmed by a person
-     c points     are those of the earlier requests at the indices that were selected
-     d decision   comes out the same under its rules, which this holder's own operator once put in force, and lets each
+     b to d       the way up: see `ladder_checks`
+     e decision   comes out the same under its rules, which this holder's own operator once put in force, and lets each
                   series of the permit leave; the one under the earlier rules, where they changed, does so too
-     e answers    a contributor that the broker says released its records did sign so
-     f facts      are this holder's own knowledge, as of the release
-     g time       these rules, and those in force here, would still let the series leave by this holder's own clock
+     f answers    a contributor that the broker says released its records did sign so
+     g facts      are this holder's own knowledge, as of the release
+     h time       these rules, and those in force here, would still let the series leave by this holder's own clock
 
 Rule: as in `checks`, each returns frozen evidence or raises, and the next asks for it. The result's numbers are the
 broker's word; who must sign, and what must have gone before, are not.
@@ -21,20 +20,15 @@ from broker.gate.bundle import Bundle
 from broker.gate.decide import Decision
 from broker.gate.facts import ReleaseFacts
 from broker.gate.ruling import check_same
-from broker.protocol import merkle, papers, receipts
 from broker.protocol.documents import Signed, verify
 from broker.protocol.errors import BadInput, NotPermitted, Refused, VerificationFailed
 from broker.protocol.messages.base import decode
-from broker.protocol.messages.evaluation import LadderStep
 from broker.protocol.messages.ladder import ContributorRelease
-from broker.protocol.messages.parties import Space
-from broker.protocol.messages.requests import Batch, PermitSeries, ReleaseDecided, Request, batch_leaf
+from broker.protocol.messages.requests import ReleaseDecided, Request
 from broker.protocol.messages.vocabulary import ContributorAnswer, Outcome, RecordKind, Tier
-from broker.protocol.papers import EarlierStep
 from clients.keyholder.activation import RulesHere
 from clients.keyholder.checks import (
     CheckedPermit,
-    CheckedPoints,
     CheckedRecord,
     check_terms,
     no_more,
@@ -48,15 +42,8 @@ Paths = Sequence[Sequence[tuple[bytes, ...]]]
 
 
 @dataclass(frozen=True)
-class CheckedLadder:
-    """Checks b and c: the steps that this request goes on from, the nearest first."""
-
-    steps: tuple[EarlierStep, ...]
-
-
-@dataclass(frozen=True)
 class CheckedRelease:
-    """Checks d and e: the decision to release, made again here, and its facts."""
+    """Checks e and f: the decision to release, made again here, and its facts."""
 
     decision: Decision
     facts: ReleaseFacts
@@ -75,55 +62,8 @@ def check_release_record(
     return CheckedRecord(record.decision, entry, check_terms(permit, record.opening, record.decision)), record
 
 
-def check_ladder(
-    permit: CheckedPermit, request: Signed[Request], record: CheckedRecord, earlier: Sequence[LadderStep]
-) -> CheckedLadder:
-    """b. Sources were disclosed to this requester and confirmed, hits before them, and all that before the release."""
-    steps: list[EarlierStep] = []
-    asked = request
-    for given in earlier:
-        step = papers.read_earlier_step(
-            permit.space, asked, given.request, given.disclosure, given.confirmation
-        )
-        _check_disclosed(permit.space, step, record)
-        steps.append(step)
-        asked = step.request
-    if asked.payload.selected or asked.payload.tier not in (Tier.COUNT, Tier.HITS):
-        raise VerificationFailed("The ladder lacks its first step: the request that hits were disclosed for.")
-    if any(not each.request.payload.selected for each in steps[:-1]):
-        raise VerificationFailed("The ladder has more steps than the request goes on from.")
-    tiers = [step.tier for step in steps]
-    # Hits that were decided as sources, since few could answer, are disclosed as sources at once (L21).
-    if tiers not in ([Tier.SOURCES], [Tier.SOURCES, Tier.HITS]):
-        raise VerificationFailed("A payload needs disclosed sources, and these need disclosed hits.")
-    return CheckedLadder(tuple(steps))
-
-
-def check_selected_points(
-    ladder: CheckedLadder, request: Signed[Request], series: PermitSeries, points: CheckedPoints, paths: Paths
-) -> CheckedPoints:
-    """c. Each point is the earlier request's at the selected index, and the one before's at the index it selected."""
-    if len(paths) != len(ladder.steps):
-        raise VerificationFailed("The paths are not one list for each earlier step.")
-    indices: Sequence[int] = range(len(points.elements))
-    selecting = request.payload
-    for step, step_paths in zip(ladder.steps, paths, strict=True):
-        chosen = next(
-            each.indices for each in selecting.selected if each.identifier_type == series.identifier_type
-        )
-        indices = [chosen[index] for index in indices]
-        batch = _batch_of(step.request.payload, series.identifier_type)
-        if len(step_paths) != len(points.elements):
-            raise VerificationFailed("The paths are not one for each point.")
-        for index, point, path in zip(indices, points.elements, step_paths, strict=True):
-            leaf = merkle.leaf_hash(batch_leaf(index, point))
-            merkle.verify_inclusion(leaf, index, batch.points, path, batch.batch_root)
-        selecting = step.request.payload
-    return points
-
-
 def check_release(permit: CheckedPermit, record: CheckedRecord, bundle: Bundle) -> CheckedRelease:
-    """d. The decision to release comes out the same here, and lets every series of the permit leave."""
+    """e. The decision to release comes out the same here, and lets every series of the permit leave."""
     decision = replay(permit, record, bundle)
     if decision.action != "release" or not isinstance(decision.facts, ReleaseFacts):
         raise VerificationFailed("The second permit rests on a decision that is none about a release.")
@@ -135,7 +75,7 @@ def check_release(permit: CheckedPermit, record: CheckedRecord, bundle: Bundle) 
 
 
 def read_earlier(release: CheckedRelease, text: str) -> Decision:
-    """d. The decision under the earlier rules is about the same release. Raises VerificationFailed."""
+    """e. The decision under the earlier rules is about the same release. Raises VerificationFailed."""
     try:
         return check_same(release.decision, decode(Decision, text.encode()))
     except BadInput:
@@ -145,7 +85,7 @@ def read_earlier(release: CheckedRelease, text: str) -> Decision:
 def check_earlier(
     permit: CheckedPermit, release: CheckedRelease, earlier: Decision, bundle: Bundle
 ) -> CheckedRelease:
-    """d. The decision under the earlier rules comes out the same here, and lets every series of the permit leave."""
+    """e. The decision under the earlier rules comes out the same here, and lets every series of the permit leave."""
     if decide.decide_again(bundle, earlier).text != earlier.text:
         raise VerificationFailed("The recorded decision is not what the earlier rules come to on its facts.")
     if not {series.series_id for series in permit.terms.series} <= set(earlier.admitted_series):
@@ -162,7 +102,7 @@ def check_answers(
     contributor_keys: dict[bytes, bytes],
     documents: Sequence[str],
 ) -> CheckedRelease:
-    """e. Each release that the broker counts is signed by the series' contributor, for this request and permit.
+    """f. Each release that the broker counts is signed by the series' contributor, for this request and permit.
 
     Args:
         contributor_keys: by series_id, the key of its contributor as this holder pinned it."""
@@ -183,7 +123,7 @@ def check_answers(
 
 
 def check_release_facts(permit: CheckedPermit, own: OwnKnowledge, release: CheckedRelease) -> CheckedRelease:
-    """f. The release was decided on what this holder itself knows, at the time the permit begins."""
+    """g. The release was decided on what this holder itself knows, at the time the permit begins."""
     facts = release.facts
     if facts.now != permit.terms.not_before_at or facts.admitted.now > facts.now:
         raise VerificationFailed("The release was decided at another time than the permit is for.")
@@ -194,7 +134,7 @@ def check_release_facts(permit: CheckedPermit, own: OwnKnowledge, release: Check
 def check_release_time(
     own: OwnKnowledge, release: CheckedRelease, rules: RulesHere, series_id: bytes, now: int
 ) -> CheckedRelease:
-    """g. At `now`, this holder's own time, the rules still let the series leave."""
+    """h. At `now`, this holder's own time, the rules still let the series leave."""
     facts = release.facts
     # The admission keeps its own time; what people and findings come to is as of now. At this tier each series is
     # decided by itself, so the one that is asked will do.
@@ -205,17 +145,3 @@ def check_release_time(
         if series_id not in decide.decide_release(bundle, facts, Tier.PAYLOAD).admitted_series:
             raise no_more(release.decision, bundle)
     return release
-
-
-def _check_disclosed(space: Space, step: EarlierStep, record: CheckedRecord) -> None:
-    """The disclosure's own RELEASE stands in the same log, before the one this permit rests on."""
-    entry = receipts.verify_log_proof(step.disclosure.payload.proof, space.log_origin, space.log_key)
-    if entry.content.kind != RecordKind.RELEASE or entry.index >= record.entry.index:
-        raise VerificationFailed("An earlier disclosure does not stand in the log before this release.")
-
-
-def _batch_of(request: Request, identifier_type: str) -> Batch:
-    for batch in request.batches:
-        if batch.identifier_type == identifier_type:
-            return batch
-    raise VerificationFailed("An earlier request has no batch of the series' identifier type.")

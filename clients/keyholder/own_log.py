@@ -18,8 +18,10 @@ from broker.protocol.messages.bundles import BundleActivation
 from broker.protocol.messages.evaluation import Quorum
 from broker.protocol.messages.log import LeafPage
 from broker.protocol.messages.vocabulary import RecordKind
+from broker.protocol.tiles import Tile
 from broker.translog import log as translog
 from broker.translog.storage import Head
+from broker.translog.tiles import read_tile
 from broker.translog.verify import rederive
 from clients.keyholder.store.database import Connection
 from clients.keyholder.store.log import SqlLogStorage, store_record
@@ -156,6 +158,10 @@ class OwnLog:
                 "A page runs from start up to, not including, end, and holds at most 1,000 entries."
             )
         return LeafPage(start=start, leaves=tuple(SqlLogStorage(connection).leaves(start, end)))
+
+    def tile(self, connection: Connection, wanted: Tile) -> bytes:
+        """A tile of hashes or an entry bundle. Raises NotFound, or VerificationFailed for a damaged store."""
+        return read_tile(SqlLogStorage(connection), wanted)
 
     def size(self, connection: Connection) -> int:
         """The number of entries."""

@@ -61,6 +61,23 @@ def pinned_space(connection: Connection, space_id: bytes) -> Signed[Space]:
     return _verified(known.document, known.founder_key)
 
 
+def pinned_roster(connection: Connection, space_id: bytes, roster_version: int) -> Space:
+    """The roster of a space that was in force at a version, or the next one pinned here: an operator need not have
+    pinned each. Raises NotFound."""
+    known = pinned.roster(connection, space_id, roster_version)
+    if known is None:
+        raise NotFound("This key holder has not pinned that roster. Hand its operator the space document.")
+    return _verified(known.document, known.founder_key).payload
+
+
+def member_by_id(space: Space, agency_id: str) -> Member:
+    """The member of this name. Raises NotPermitted."""
+    for member in space.members:
+        if member.agency_id == agency_id:
+            return member
+    raise NotPermitted("The requester was no member of the space then.")
+
+
 def member_by_key(space: Space, signing_key: bytes) -> Member:
     """The member with this key. Raises NotPermitted."""
     for member in space.members:

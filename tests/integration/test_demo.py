@@ -93,7 +93,7 @@ def test_no_holder_evaluates_what_a_dishonest_broker_let_through(demo: DemoRun) 
         ("111-authority", "GATEWAY", "G2, clause 2"),
         ("112-unverified", "GATEWAY", "G3, clause 1"),
         ("115-mandate", "GATEWAY", "G2, clause 5"),
-        ("110-records", "L01", None),
+        ("110-records", "L01b", None),
     ],
 )
 def test_a_lane_stays_closed_without_its_ground(
@@ -109,7 +109,7 @@ def test_a_lane_stays_closed_without_its_ground(
     ("case", "contributors", "gateway"),
     [
         ("108-police", {"border-police"}, "G1a"),
-        ("109-national", {"border-police", "payments-company"}, "G1b"),
+        ("109-national", {"payments-company"}, "G1b"),
         ("110-voluntary", {"adverts-company"}, "G4"),
         ("112-emergency", {"adverts-company"}, "G3"),
         ("114-consent", {"survivors-helpline"}, "G5"),

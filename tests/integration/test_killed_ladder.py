@@ -276,7 +276,7 @@ def test_a_requester_killed_before_and_after_each_thing_it_keeps_goes_on(
 
 
 def test_a_requester_killed_while_it_climbs_leaves_no_half_request(world: LadderWorld, hits: Asked) -> None:
-    with_plan = "clients.request_folder:RequestFolder.keep_prepared"
+    with_plan = "clients.vault:Vault.write_secret@after"
     document = world.places.root / "papers" / "half.jws"
     again = sources(world, hits, OF_COMPANIES)
     claims = again.document.with_name(again.document.stem + "-claims.json")
@@ -294,7 +294,10 @@ def test_a_requester_killed_while_it_climbs_leaves_no_half_request(world: Ladder
     assert not document.exists()
     listed = world.run(POLICE, "request", "list", world.places.home(POLICE), "--json").json()["requests"]
     assert again.name in {each["request_id"] for each in listed}
-    assert len(listed) == len(list((world.places.home(POLICE) / "requests").iterdir())) - 1
+    folders = list((world.places.home(POLICE) / "requests").iterdir())
+    (cut,) = [folder for folder in folders if not (folder / "request.jws").exists()]
+    assert {path.name for path in cut.iterdir()} == {"begun.json", "plan"}
+    assert len(listed) == len(folders) - 1
     send(world, again)
     assert_told_once(world, again)
 

@@ -315,7 +315,7 @@ def assert_own_log_verifies(world: World, number: int) -> None:
     origin = world.places.holder_origins[number - 1]
     keys = open_keys(world.places.home(HOLDERS[number - 1]), None)
     key = checkpoint.VerifierKey(keys.log_origin, checkpoint.ED25519, documents.public_bytes(keys.log_key))
-    signed = checkpoint.parse_and_verify(fetch(f"{origin}/v1/log/checkpoint"), keys.log_origin, key)
+    signed = checkpoint.parse_and_verify(fetch(f"{origin}/checkpoint"), keys.log_origin, key)
     assert 0 < signed.size <= 1000
     page = read(LeafPage, fetch(f"{origin}/v1/log/leaves?start=0&end={signed.size}"))
     assert len(page.leaves) == signed.size

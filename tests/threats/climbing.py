@@ -4,10 +4,12 @@ one place, decided on with the real rules, recorded in the real log and signed w
 So whatever a holder refuses, it refuses for the one change: `recorded` without a change is answered (the honest twin).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from broker.audit.log import Receipt
 from broker.gate.decide import decide_release
 from broker.gate.decision import Decision
 from broker.gate.facts import ReleaseFacts, people_from, prior_facts, verified_from
@@ -17,7 +19,13 @@ from broker.protocol.documents import Signed
 from broker.protocol.errors import NarrowgateError
 from broker.protocol.group import ELEMENT_BYTES, split_elements
 from broker.protocol.messages.base import Message, decode, read
-from broker.protocol.messages.evaluation import Consistency, EvaluationAnswer, LadderStep, OpeningCall
+from broker.protocol.messages.evaluation import (
+    Consistency,
+    EarlierRelease,
+    EvaluationAnswer,
+    LadderStep,
+    OpeningCall,
+)
 from broker.protocol.messages.ladder import MatchConfirmation
 from broker.protocol.messages.log import ConsistencyPath
 from broker.protocol.messages.requests import (
@@ -34,9 +42,11 @@ from broker.protocol.messages.requests import (
 from broker.protocol.messages.vocabulary import PayloadCategory, RecordKind, Tier
 from clients.request_folder import RequestFolder
 from clients.transport import Caller, ConsistencyNeeded
+from tests.threats.colluding import assert_all_refuse
 from tests.world import BROKER, HOLDERS, POLICE, World, phone
 
 PAYLOAD: Mapping[str, Any] = {"highest_tier": Tier.PAYLOAD, "payload_category": PayloadCategory.SUBSCRIBER}
+DAY_SECONDS = 86_400
 PEOPLE = ("supervisor-1", "prosecutor-1")
 Outcomes = Mapping[int, EvaluationAnswer | NarrowgateError]
 
@@ -64,6 +74,8 @@ class Papers:
     approvals: tuple[str, ...]
     releases: tuple[str, ...]
     earlier: tuple[LadderStep, ...]
+    before: EarlierRelease
+    """The papers behind the sources; its sealed record is of the honest permit."""
     paths: tuple[tuple[tuple[bytes, ...], ...], ...]
     points: bytes
     facts: ReleaseFacts
@@ -71,6 +83,7 @@ class Papers:
     record: ReleaseDecided
     permit: str = ""
     sealed: Mapping[str, bytes] | None = None
+    sealed_before: Mapping[str, bytes] | None = None
 
 
 def climb(world: World, case: str = "CASE-1") -> Climbed:
@@ -100,6 +113,7 @@ def papers_of(climbed: Climbed) -> Papers:
         approvals=folder.approvals(),
         releases=call.releases,
         earlier=call.earlier,
+        before=call.earlier_release,
         paths=call.paths,
         points=call.points,
         facts=facts,
@@ -134,8 +148,25 @@ def recorded(
     with world.broker.database.write() as connection:
         receipt = world.broker.audit.append(connection, kind, record, world.now)
     permit = documents.sign(Permit(terms=made, proof=receipt.proof), world.broker_keys.signing_key)
-    sealed = {each.holder_id: each.wrapped for each in sealed_records(world.space, made.permit_id, receipt)}
-    return replace(given, facts=facts, terms=made, permit=permit.document, sealed=sealed)
+    return replace(
+        given,
+        facts=facts,
+        terms=made,
+        permit=permit.document,
+        sealed=_sealed(world, made.permit_id, receipt),
+        sealed_before=_sealed(world, made.permit_id, receipt_of(world, given.earlier[0])),
+    )
+
+
+def receipt_of(world: World, step: LadderStep) -> Receipt:
+    """The log entry that a step's disclosure rests on, with its record."""
+    told = documents.verify(Disclosure, step.disclosure, world.space.broker_signing_key).payload
+    with world.broker.database.read() as connection:
+        return world.broker.audit.receipt(connection, told.proof.index)
+
+
+def _sealed(world: World, permit_id: bytes, receipt: Receipt) -> Mapping[str, bytes]:
+    return {each.holder_id: each.wrapped for each in sealed_records(world.space, permit_id, receipt)}
 
 
 def requested(
@@ -195,6 +226,9 @@ def ask(
 ) -> EvaluationAnswer:
     """Ask one holder for one series of the second permit. Raises what the holder answers."""
     assert given.sealed is not None
+    before = given.before
+    if given.sealed_before is not None:
+        before = before.model_copy(update={"sealed_record": given.sealed_before[f"holder-{x}"]})
     fields: dict[str, Any] = {
         "permit": given.permit,
         "request": given.request.document,
@@ -202,6 +236,7 @@ def ask(
         "approvals": given.approvals,
         "releases": given.releases,
         "earlier": given.earlier,
+        "earlier_release": before,
         "paths": given.paths,
         "sealed_record": given.sealed[f"holder-{x}"],
         "handle": given.terms.series[series].handle,
@@ -290,3 +325,37 @@ def _consistency(world: World, given: Papers, seen: int) -> Consistency:
     url = f"{BROKER}/v1/log/consistency?old={old}&new={new}"
     path = world.caller(POLICE).get(url, ConsistencyPath).path
     return Consistency(old_size=old, path=path)
+
+
+def sources_record(world: World, given: Papers) -> ReleaseDecided:
+    """What the broker recorded of the sources that these papers go on from."""
+    return decode(ReleaseDecided, receipt_of(world, given.earlier[0]).record)
+
+
+def sources_decided(world: World, given: Papers, decision: Decision, **told: Any) -> Papers:
+    """The broker records another decision on the sources before, and signs their disclosure anew upon it."""
+    sources, *others = given.earlier
+    record = sources_record(world, given).model_copy(update={"decision": decision.text})
+    with world.broker.database.write() as connection:
+        receipt = world.broker.audit.append(connection, RecordKind.RELEASE, record, world.now)
+    named = {"proof": receipt.proof, "decision_digest": decision.digest, "released_at": world.now} | told
+    forged = step_with(world, sources, lambda before: before.model_copy(update=named))
+    made = replace(given, earlier=(forged, *others))
+    return replace(made, facts=facts_of(world, made))
+
+
+@contextmanager
+def days_later(world: World, days: int) -> Iterator[None]:
+    before = world.now
+    world.now += days * DAY_SECONDS
+    try:
+        yield
+    finally:
+        world.now = before
+
+
+def refused(world: World, given: Papers, kind: type[NarrowgateError], words: str, **changes: Any) -> None:
+    """Every holder refuses for that reason, and none evaluates."""
+    before = openings(world)
+    assert_all_refuse(ask_all(world, given, **changes), kind, words)
+    assert openings(world) == before

@@ -21,7 +21,8 @@ from clients.draw_check import DrawCheck
 from clients.draw_opening import open_draw, seal
 from clients.draw_report import DrawReport
 from clients.drawing import Drawing
-from clients.request_folder import Plan, RequestFolder, Tokens
+from clients.request_folder import RequestFolder
+from clients.request_values import Plan, Tokens
 from tests.world import POLICE, World, email, phone
 
 ASKED = [phone(3), phone(7), phone(12), phone(500)]

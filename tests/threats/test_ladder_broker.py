@@ -5,8 +5,6 @@ changes one thing in the papers of an honest climb (`tests.threats.climbing`); e
 and evaluates nothing.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +16,7 @@ from broker.gate.decision import Decision, SeriesVerdict
 from broker.gate.facts import AdmitFacts, People, ReleaseFacts, SeriesAnswer, SeriesFacts
 from broker.permits import sealed_records
 from broker.protocol import documents
-from broker.protocol.errors import BadInput, Expired, NarrowgateError, NotPermitted, VerificationFailed
+from broker.protocol.errors import BadInput, Expired, NotPermitted, VerificationFailed
 from broker.protocol.group import ELEMENT_BYTES
 from broker.protocol.messages.approvals import Approval
 from broker.protocol.messages.base import decode
@@ -32,7 +30,7 @@ from broker.store import series as series_rows
 from clients.remote import RefusedByGate
 from tests import gate_world
 from tests.threats import climbing
-from tests.threats.climbing import Climbed, Papers
+from tests.threats.climbing import Climbed, Papers, days_later, refused
 from tests.threats.colluding import assert_all_answer, assert_all_refuse
 from tests.world import HOLDERS, POLICE, World, phone
 
@@ -50,23 +48,6 @@ def world(climbed: Climbed) -> World:
 @pytest.fixture(scope="module")
 def honest(climbed: Climbed) -> Papers:
     return climbing.papers_of(climbed)
-
-
-@contextmanager
-def days_later(world: World, days: int) -> Iterator[None]:
-    before = world.now
-    world.now += days * DAY_SECONDS
-    try:
-        yield
-    finally:
-        world.now = before
-
-
-def refused(world: World, given: Papers, kind: type[NarrowgateError], words: str, **changes: Any) -> None:
-    """Every holder refuses for that reason, and none evaluates."""
-    before = climbing.openings(world)
-    assert_all_refuse(climbing.ask_all(world, given, **changes), kind, words)
-    assert climbing.openings(world) == before
 
 
 def changed_people(facts: ReleaseFacts, people: People) -> ReleaseFacts:

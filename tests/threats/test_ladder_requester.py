@@ -21,7 +21,8 @@ from broker.store import deposits as deposit_rows
 from broker.store import ledger
 from clients.keyholder.held import held_series
 from clients.record_keys import finalize, kept_elements
-from clients.request_folder import PlannedBatch, RequestFolder, Tokens
+from clients.request_folder import RequestFolder
+from clients.request_values import PlannedBatch, Tokens
 from clients.series_folder import SeriesFolder
 from tests.threats.climbing import Climbed
 from tests.threats.test_draw import Audited, junk, with_lists

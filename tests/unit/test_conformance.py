@@ -9,6 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from broker.protocol import checkpoint
+from broker.protocol.documents import public_bytes
+from broker.protocol.tiles import tiles_of
+from broker.translog import log
+from broker.translog.memory import MemoryStorage
+from broker.translog.tiles import read_tile
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors"
@@ -155,3 +163,49 @@ def test_a_missing_file_is_bad_input_and_wrong_words_are_usage(tmp_path: Path) -
         done = run(*words)
         assert (done.returncode, done.stdout) == (2, "")
         assert "usage:" in done.stderr
+
+
+# --- a log as tiles ---
+
+
+def written_log(folder: Path, size: int) -> str:
+    """A log of `size` leaves as a folder of tiles; returns its verifier key."""
+    storage = MemoryStorage()
+    log.append(storage, [b"leaf %d" % number for number in range(size)])
+    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    head, origin = storage.head(), "log.example.org"
+    folder.mkdir()
+    (folder / "checkpoint").write_bytes(checkpoint.sign(origin, head.size, head.root, key, origin))
+    for tile in tiles_of(size):
+        path = folder / "tile" / tile.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(read_tile(storage, tile))
+    return checkpoint.verifier_key(origin, public_bytes(key))
+
+
+def test_a_log_as_tiles_is_verified(tmp_path: Path) -> None:
+    key = written_log(tmp_path / "log", 600)
+    done = run("tlog", str(tmp_path / "log"), key)
+    assert (done.returncode, last_line(done)) == (0, "8 passed, 0 failed")
+    (tmp_path / "key").write_text(key + "\n")
+    assert run("tlog", str(tmp_path / "log"), str(tmp_path / "key")).returncode == 0
+
+
+@pytest.mark.parametrize("changed", ["checkpoint", "tile/entries/001", "tile/0/000", "tile/1/000.p/2"])
+def test_a_log_with_one_changed_file_fails(tmp_path: Path, changed: str) -> None:
+    key = written_log(tmp_path / "log", 600)
+    path = tmp_path / "log" / changed
+    path.write_bytes(path.read_bytes()[:-3] + b"?" + path.read_bytes()[-2:])
+    done = run("tlog", str(tmp_path / "log"), key)
+    assert done.returncode == 4
+    assert not last_line(done).endswith(" 0 failed")
+    path.unlink()
+    assert "it is not there" in run("tlog", str(tmp_path / "log"), key).stdout
+
+
+def test_a_log_under_another_key_or_no_log_at_all_fails(tmp_path: Path) -> None:
+    key = written_log(tmp_path / "log", 3)
+    other = checkpoint.verifier_key("log.example.org", bytes(range(32, 64)))
+    assert run("tlog", str(tmp_path / "log"), other).returncode == 4
+    assert run("tlog", str(tmp_path / "log"), "no key").returncode == 4
+    assert run("tlog", str(tmp_path / "nothing"), key).returncode == 6

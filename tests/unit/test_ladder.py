@@ -14,7 +14,8 @@ from broker.store import ledger
 from clients.answers import AnswerAwaited
 from clients.deposit_folder import all_deposits
 from clients.remote import RefusedByGate
-from clients.request_folder import Answer, RequestFolder
+from clients.request_folder import RequestFolder
+from clients.request_values import Answer
 from clients.taking_back import TakingBack
 from tests import gate_world
 from tests.world import BROKER, NOW, PLAINTEXT, World, phone

@@ -47,6 +47,15 @@ class LadderStep(Message):
     confirmation: Document
 
 
+class EarlierRelease(Message):
+    """What the disclosure of sources rests on: its RELEASE record, sealed to the holder for the second permit (info:
+    `wrapping.facts_info`), and the findings and approvals that stood behind it."""
+
+    sealed_record: Blob
+    findings: Annotated[tuple[Document, ...], Field(max_length=8)]
+    approvals: Annotated[tuple[Document, ...], Field(max_length=16)]
+
+
 class OpeningCall(Message):
     """Ask a holder to evaluate k_open at selected points of an earlier request, under a second permit."""
 
@@ -57,6 +66,8 @@ class OpeningCall(Message):
     releases: Annotated[tuple[Document, ...], Field(max_length=1000)]
     earlier: Annotated[tuple[LadderStep, ...], Field(min_length=1, max_length=2)]
     """The step before, then the one before that."""
+    earlier_release: EarlierRelease
+    """Of the step before: how its sources came to be disclosed."""
     paths: Annotated[tuple[tuple[tuple[Bytes32, ...], ...], ...], Field(min_length=1, max_length=2)]
     """For each earlier step, of each point its inclusion path in that request's batch (RFC 9162 2.1.3)."""
     sealed_record: Blob

@@ -283,6 +283,8 @@ class Opening(Message):
     series: tuple[SeriesSheet, ...]
     sealed_records: tuple[SealedRecord, ...]
     """The RELEASE record, which holds the permit's terms, sealed to each holder."""
+    earlier_records: tuple[SealedRecord, ...]
+    """The RELEASE record of the sources that the request goes on from, sealed to each holder for the same permit."""
     records: tuple[ReleasedRecord, ...]
     releases: tuple[Document, ...]
     """The contributors' own releases, where they were asked."""

@@ -23,6 +23,7 @@ from broker.protocol.messages.base import Message, encode, read
 from broker.protocol.messages.envelopes import DocumentMessage, SeenCheckpoint
 from broker.protocol.messages.evaluation import EvaluationCall, OpeningCall, SelfTestCall
 from broker.protocol.messages.series import ShareDelivery
+from broker.protocol.tiles import CACHED_FOR_EVER, NEVER_CACHED, read_path
 from clients.keyholder import acceptance, destroy, evaluation, opening, prekeys, self_test, statements
 from clients.keyholder.api.authentication import ReceivedCall, authenticate
 from clients.keyholder.api.problems import fault_response, problem_response
@@ -115,10 +116,17 @@ def _add_readings(app: FastAPI, holder: KeyHolder) -> None:
     def prekey_pack() -> Response:
         return _message(DocumentMessage(document=prekeys.issue_pack(holder)))
 
-    @app.get("/v1/log/checkpoint")
+    @app.get("/checkpoint")
     def log_checkpoint() -> Response:
         with holder.database.read() as connection:
-            return PlainTextResponse(holder.log.checkpoint(connection))
+            return PlainTextResponse(holder.log.checkpoint(connection), headers=NEVER_CACHED)
+
+    @app.get("/tile/{path:path}")
+    def log_tile(path: str) -> Response:
+        wanted = read_path(path)
+        with holder.database.read() as connection:
+            data = holder.log.tile(connection, wanted)
+        return Response(data, media_type="application/octet-stream", headers=CACHED_FOR_EVER)
 
     @app.get("/v1/log/leaves")
     def log_leaves(start: int, end: int) -> Response:

@@ -63,6 +63,18 @@ def space(connection: Connection, space_id: bytes) -> PinnedSpace | None:
     return None if row is None else PinnedSpace(**row._mapping)
 
 
+def roster(connection: Connection, space_id: bytes, roster_version: int) -> PinnedSpace | None:
+    """The pinned document of a version, or the oldest that came after it."""
+    query = (
+        select(pinned_spaces)
+        .where(pinned_spaces.c.space_id == space_id, pinned_spaces.c.roster_version >= roster_version)
+        .order_by(pinned_spaces.c.roster_version)
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else PinnedSpace(**row._mapping)
+
+
 def add_space(connection: Connection, pinned: PinnedSpace) -> None:
     """Keep a newly pinned document."""
     connection.execute(insert(pinned_spaces).values(**vars(pinned)))

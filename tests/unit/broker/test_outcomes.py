@@ -23,7 +23,8 @@ from broker.protocol.messages.requests import Disclosure
 from broker.protocol.messages.vocabulary import MatchOutcome, RecordKind, Tier
 from broker.store import statistics, tables
 from clients.outcome_reports import OutcomeReports, Reported
-from clients.request_folder import Answer, HitToken, RequestFolder
+from clients.request_folder import RequestFolder
+from clients.request_values import Answer, HitToken
 from clients.series_folder import all_series
 from tests.world import BROKER, POLICE, World, phone
 

@@ -72,7 +72,7 @@ def test_a_second_audit_reads_what_is_new_alone(world: RequesterWorld) -> None:
     assert report.size == 6  # reading the records was an entry
     assert report.kinds["RECORDS_READ"] == 1
     assert asked == [
-        "/v1/log/checkpoint",
+        "/checkpoint",
         "/v1/log/leaves?start=5&end=6",
         "/v1/audit/records?start=5&end=6",
     ]

@@ -12,6 +12,7 @@ from tests.messages_examples import CLAIMS, NOW
 from tests.requester_world import RequesterWorld, phone
 
 DAY = 86_400
+CUT = bytes([7]) * 16
 
 
 @pytest.fixture
@@ -78,3 +79,26 @@ def test_a_program_killed_while_it_erases_goes_on_next_time(
     assert folder.tokens() is not None
     assert forget_due(world.home, NOW + DAY) == ()
     assert folder.tokens() is None
+
+
+def test_a_request_cut_short_before_it_was_signed_is_erased_after_a_day(
+    world: RequesterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan is kept before the request: a program killed between the two leaves identifiers and blinds behind."""
+    whole = _prepare(world, 30)
+    plan = RequestFolder(world.home.vault, whole).plan()
+
+    def killed(self: Vault, name: str, text: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Vault, "write_text", killed)
+    with pytest.raises(KeyboardInterrupt):
+        RequestFolder(world.home.vault, CUT).keep_prepared(plan, "never written", NOW)
+    monkeypatch.undo()
+    folder = f"requests/{CUT.hex()}"
+    assert world.home.vault.names(folder) == ("begun.json", "plan")
+    assert forget_due(world.home, NOW + DAY) == ()
+    assert forget_due(world.home, NOW + DAY + 1) == (CUT,)
+    assert world.home.vault.names(folder) == ()
+    assert forget_due(world.home, NOW + DAY + 2) == ()
+    assert RequestFolder(world.home.vault, whole).plan()

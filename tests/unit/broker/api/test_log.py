@@ -7,11 +7,12 @@ from broker.protocol.messages.base import read
 from broker.protocol.messages.envelopes import ServerTime
 from broker.protocol.messages.log import ConsistencyPath, LeafPage, LogProof, RecordPage
 from broker.protocol.receipts import verify_log_proof
+from tests import tlog_reader
 from tests.broker_case import NOW, Case
 
 
 def _checkpoint(case: Case) -> checkpoint.Checkpoint:
-    answer = case.raw("GET", "/v1/log/checkpoint", {}, b"")
+    answer = case.raw("GET", "/checkpoint", {}, b"")
     key = checkpoint.VerifierKey(case.settings.log_origin, checkpoint.ED25519, case.keys.log_public)
     return checkpoint.parse_and_verify(answer.body, case.settings.log_origin, key)
 
@@ -73,3 +74,24 @@ def test_health_time_and_metrics_tell_nothing_about_anybody(ready: Case) -> None
     assert 'narrowgate_calls_total{route="/v1/time",status="200"} 1.0' in metrics
     assert "narrowgate_log_entries 6.0" in metrics
     assert "company-1" not in metrics
+
+
+def test_an_independent_reader_follows_the_log_by_its_tiles(ready: Case) -> None:
+    key = checkpoint.verifier_key(ready.settings.log_origin, ready.keys.log_public)
+    first = tlog_reader.read_log(lambda path: ready.raw("GET", f"/{path}", {}, b"").body, key)
+    ready.opened()
+    second = tlog_reader.read_log(lambda path: ready.raw("GET", f"/{path}", {}, b"").body, key)
+    assert (first.origin, first.size) == (ready.settings.log_origin, 6)
+    assert second.size > first.size
+    assert second.leaves[:6] == first.leaves
+
+
+def test_a_tile_may_be_cached_for_ever_and_a_checkpoint_not_at_all(ready: Case) -> None:
+    tile = ready.raw("GET", "/tile/entries/000.p/3", {}, b"")
+    assert dict(tile.headers)["cache-control"] == "public, max-age=31536000, immutable"
+    note = ready.raw("GET", "/checkpoint", {}, b"")
+    assert dict(note.headers)["cache-control"] == "no-cache"
+    missing = ready.raw("GET", "/tile/0/001", {}, b"")
+    assert (missing.slug, "cache-control" in dict(missing.headers)) == ("not-found", False)
+    for path in ("0/1", "entries/000.p/256", "9/000", "0/%2e%2e/000"):
+        assert ready.raw("GET", f"/tile/{path}", {}, b"").slug == "bad-input"

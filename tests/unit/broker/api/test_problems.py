@@ -117,7 +117,7 @@ def test_a_deleted_database_is_503_and_nothing_more_is_disclosed(ready: Case) ->
         ("auditor-1", "/v1/audit/records?start=0&end=2"),
     ):
         assert ready.get(who, url).slug == "unavailable"
-    for url in ("/v1/log/checkpoint", "/healthz", "/metrics"):
+    for url in ("/checkpoint", "/healthz", "/metrics"):
         assert ready.raw("GET", url, {}, b"").status == 503
 
 

@@ -70,7 +70,6 @@ def test_a_rule_about_facts_that_do_not_exist_is_refused_by_its_name_and_file(co
     ("name", "old", "new"),
     [
         ("lanes.toml", '["G4"]', '["G44"]'),
-        ("instruments.toml", '["G4"]', '["L01"]'),
         ("lanes.toml", '"G3"', '"g3"'),
     ],
 )
@@ -82,7 +81,7 @@ def test_a_gateway_that_no_rule_is_may_not_be_named(copy: Path, name: str, old: 
         load(copy)
 
 
-@pytest.mark.parametrize("name", ["instruments.toml", "lanes.toml", "limits.toml", "regions.toml"])
+@pytest.mark.parametrize("name", ["lanes.toml", "limits.toml", "regions.toml", "vocabulary.toml"])
 def test_a_bundle_without_one_of_its_tables_is_refused(copy: Path, name: str) -> None:
     (copy / name).unlink()
     with pytest.raises(BadInput, match=f"no {name}"):

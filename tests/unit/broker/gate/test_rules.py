@@ -52,6 +52,14 @@ def of_police(**changes: Any) -> AdmitFacts:
     return admit_facts(claims=claims(basis=paper), verified=verified(basis=paper), series=held)
 
 
+def of_police_at_sources_on_the_protocol() -> AdmitFacts:
+    """The same police on the trafficking protocol, which ends at hits."""
+    facts = of_police()
+    paper = basis(instrument="palermo_10", issued_by=Authority.POLICE, validated_by=Authority.NONE)
+    said, found = claims(basis=paper), verified(basis=paper)
+    return facts.model_copy(update={"tier": Tier.SOURCES, "claims": said, "verified": found})
+
+
 def of_companies_in_the_country() -> AdmitFacts:
     """Police ask companies of their own country, on a national order."""
     paper = basis(instrument="led_national_order")
@@ -60,10 +68,9 @@ def of_companies_in_the_country() -> AdmitFacts:
 
 
 def in_an_emergency(**changes: Any) -> AdmitFacts:
-    """A verified threat to life, on 18 USC 2702."""
-    paper = emergency_basis()
-    found = verified(basis=paper, **{"threat_to_life": True} | changes)
-    return admit_facts(claims=claims(basis=paper), verified=found)
+    """A verified threat to life, on a production order for emergencies."""
+    stated: dict[str, Any] = {"basis": emergency_basis(), "threat_to_life": True} | changes
+    return admit_facts(claims=claims(basis=stated["basis"]), verified=verified(**stated))
 
 
 def between_companies() -> AdmitFacts:
@@ -125,6 +132,14 @@ def test_each_gateway_opens_its_lane(bundle: Bundle, facts: AdmitFacts, gateway:
         ),
         (in_an_emergency(threat_to_life=False), "G3, clause 1: a legal desk's finding of a threat to life"),
         (
+            in_an_emergency(basis=emergency_basis(issued_by=Authority.NONE)),
+            "G3, clause 5: an authority that may ask in an emergency",
+        ),
+        (
+            in_an_emergency(basis=emergency_basis(validated_by=Authority.POLICE)),
+            "G3, clause 6: the validation that the instrument needs",
+        ),
+        (
             of_a_helpline(consent=Consent.NOT_RELIED_ON),
             "G5, clause 3: the person's consent, or a child in danger",
         ),
@@ -146,7 +161,10 @@ def test_a_refusal_for_lack_of_a_gateway_says_what_was_missed(
         ("L01", both(basis=basis(valid_until=NOW))),
         ("L01", both(basis=basis(instrument="an_unknown_instrument"))),
         ("L01", both(basis=basis(instrument="un_cybercrime_convention"))),
-        ("L01", both(basis=basis(jurisdiction="US"))),
+        ("L01", both(basis=basis(valid_from=0, valid_until=1))),
+        ("L01b", of_police_at_sources_on_the_protocol()),
+        ("L01c", both(basis=basis(jurisdiction="US"))),
+        ("L01c", admit_facts(series=three_series(established_in="US"))),
         ("L02", admit_facts(series=three_series(permitted_readers=(AgencyKind.NGO,)))),
         ("L02", admit_facts(series=three_series(permitted_purposes=(Purpose.LOCATE_MISSING,)))),
         ("L02", admit_facts(series=three_series(permitted_jurisdictions=("IE",)))),

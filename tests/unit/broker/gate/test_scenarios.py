@@ -41,10 +41,9 @@ def test_every_rule_of_the_bundle_decides_some_scenario(bundle: Bundle) -> None:
     assert set(bundle.rules) <= decided
 
 
-def test_scenarios_do_not_count_for_the_digest(bundle: Bundle, tmp_path: Path) -> None:
-    for name in ("schema.cedarschema", "instruments.toml", "lanes.toml", "limits.toml", "regions.toml"):
-        (tmp_path / name).write_bytes((BUNDLE / name).read_bytes())
-    for path in BUNDLE.rglob("*.cedar"):
+def test_scenarios_forms_and_templates_do_not_count_for_the_digest(bundle: Bundle, tmp_path: Path) -> None:
+    rules = [*BUNDLE.glob("*.cedarschema"), *BUNDLE.rglob("*.cedar")]
+    for path in [*rules, *BUNDLE.glob("*.toml"), *BUNDLE.glob("packs/*.toml")]:
         target = tmp_path / path.relative_to(BUNDLE)
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(path.read_bytes())

@@ -36,7 +36,7 @@ PARTS_OF_OTHERS = {  # types that travel only inside others, and so are covered 
     "TokenList", "Consistency", "Chunk", "LogProof", "LoggedRecord",
     "DrawnIndices", "OpenedIndex", "BatchPoints", "HolderElements", "EvaluatedSeries", "DrawEvidence",
     "OutcomeEntry", "Cell", "SeriesMonth", "Approver", "Selection", "LadderStep", "Source", "RecordReference",
-    "ReleasedRecord", "ReleaseAsk", "Waiting", "Opening", "RootChange", "BundleActivation",
+    "EarlierRelease", "ReleasedRecord", "ReleaseAsk", "Waiting", "Opening", "RootChange", "BundleActivation",
 }  # fmt: skip
 
 

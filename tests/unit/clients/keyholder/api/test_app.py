@@ -21,6 +21,7 @@ from broker.protocol.messages.series import Acceptance, DestructionReceipt, Prek
 from broker.protocol.problems import PROBLEMS
 from clients.keyholder.api.app import MAXIMUM_BODY_BYTES, create_app
 from clients.keyholder.api.problems import STATUS
+from tests import tlog_reader
 from tests.keyholder_world import COMPANIES, POLICE, World
 
 CANARY = "+447700900123"
@@ -135,12 +136,21 @@ def test_a_series_lives_and_ends_over_http(world: World, door: Door) -> None:
 def test_the_holders_log_can_be_mirrored_and_checked(world: World, door: Door) -> None:
     world.deal_all()
     page = door.send("GET", "/v1/log/leaves?start=0&end=1000").message(LeafPage)
-    note = door.send("GET", "/v1/log/checkpoint")
+    note = door.send("GET", "/checkpoint")
     key = checkpoint.VerifierKey(
         world.holder.log.origin, checkpoint.ED25519, world.holder.keys.signing_public
     )
     found = checkpoint.parse_and_verify(note.body, world.holder.log.origin, key)
     assert found.root == merkle.root_of(merkle.leaf_hash(leaf) for leaf in page.leaves)
+
+
+def test_the_holders_log_is_read_from_its_tiles(world: World, door: Door) -> None:
+    world.deal_all()
+    key = checkpoint.verifier_key(world.holder.log.origin, world.holder.keys.signing_public)
+    read = tlog_reader.read_log(lambda path: door.send("GET", f"/{path}").body, key)
+    with world.holder.database.read() as connection:
+        assert read.size == world.holder.log.size(connection) > 0
+    assert door.send("GET", "/tile/0/007").status == 404
 
 
 def test_it_answers_that_it_is_well(door: Door) -> None:

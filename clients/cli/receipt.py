@@ -1,0 +1,133 @@
+"""`narrowgate audit receipt` and `request receipts`: proofs that a step stands in the broker's log, as files.
+
+Rule (C2SP tlog-proof): a receipt is verified with public keys alone, so that a defence lawyer can, without an account,
+a home or a network. What a receipt shows is that the entry stands in the log that this key signed; without witnesses
+the broker could show another log to somebody else, and that is said every time.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from broker.protocol import checkpoint, documents, tlog_proof
+from broker.protocol.errors import BadInput, Conflict
+from broker.protocol.messages.log import LogProof
+from broker.protocol.messages.requests import Disclosure, Permit
+from clients.cli import run
+from clients.cli.answer_words import utc
+from clients.request_folder import RequestFolder
+
+SUFFIX = ".tlog-proof"
+_NO_WITNESS = "No witness was asked for: the broker could show another log to somebody else."
+
+Key = Annotated[
+    str,
+    typer.Option(
+        "--log-key",
+        metavar="KEY",
+        help="The log's public key, name+id+base64 as the space document has it, or a file with it. Get it from "
+        "somebody you trust, not with the receipt.",
+    ),
+]
+WitnessKeys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--witness-key", metavar="KEY", help="A witness's public key, or a file with it; repeat for more."
+    ),
+]
+
+
+def receipt(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The receipt, FILE.tlog-proof.")],
+    log_key: Key,
+    witness_key: WitnessKeys = None,
+    quorum: Annotated[
+        int | None,
+        typer.Option("--quorum", help="How many of the witnesses must have cosigned; all, if not said."),
+    ] = None,
+    as_json: run.Json = False,
+) -> None:
+    """Verify one receipt offline, with public keys alone, and say what it proves."""
+    witnesses = [_key(each) for each in witness_key or ()]
+    wanted = len(witnesses) if quorum is None else quorum
+    if not 0 <= wanted <= len(witnesses):
+        raise BadInput("--quorum is at most the number of witness keys given.")
+    text = run.read_input(file, "the receipt")
+    try:
+        read = tlog_proof.read(text.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise BadInput("The receipt is not a text file. Check that it is the right one.") from None
+    entry = tlog_proof.verify(read, _key(log_key), witnesses, wanted)
+    told: dict[str, Any] = {
+        "verified": True,
+        "origin": entry.checkpoint.origin,
+        "index": entry.index,
+        "kind": entry.content.kind,
+        "recorded_at": entry.content.recorded_at,
+        "digest": entry.content.digest.hex(),
+        "size": entry.checkpoint.size,
+        "cosigned": {each.witness: each.cosigned_at for each in entry.checkpoint.cosignatures},
+    }
+    lines = [
+        f"Entry {entry.index} of the log {entry.checkpoint.origin} is {entry.content.kind}, recorded on "
+        f"{utc(entry.content.recorded_at)}. The log had {entry.checkpoint.size} entries when it signed this.",
+        *(
+            f"Witness {each.witness} cosigned on {utc(each.cosigned_at)}."
+            for each in entry.checkpoint.cosignatures
+        ),
+    ]
+    run.show(told, "\n".join(lines if witnesses else [*lines, _NO_WITNESS]), as_json=as_json)
+
+
+def receipts(
+    directory: run.HomeFolder,
+    request_id: Annotated[
+        str, typer.Argument(metavar="REQUEST_ID", help="As `narrowgate request list` has it.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A folder for the receipts.")],
+    as_json: run.Json = False,
+) -> None:
+    """Write the receipts of a request as files that anybody can verify: its refusal, its permit, its answer."""
+    home = run.open_home(directory)
+    folder = RequestFolder(home.vault, run.identifier(request_id, 16, "REQUEST_ID"))
+    space = home.space(*folder.roster()).payload
+    proofs = _proofs(folder, space.broker_signing_key)
+    if not proofs:
+        raise Conflict("Nothing of this request is recorded yet, as far as this home knows. File it first.")
+    try:
+        out.mkdir(exist_ok=True)
+    except OSError as error:
+        raise BadInput("The folder for the receipts cannot be made. Choose another place.") from error
+    written = []
+    for name, proof in proofs.items():
+        path = out / f"{name}{SUFFIX}"
+        run.write_output(path, tlog_proof.write(proof))
+        written.append(str(path))
+    key = checkpoint.verifier_key(space.log_origin, space.log_key)
+    lines = [
+        *written,
+        "Whoever has the log's key verifies one by: narrowgate audit receipt FILE --log-key KEY",
+        key,
+    ]
+    run.show({"files": written, "log_key": key}, "\n".join(lines), as_json=as_json)
+
+
+def _proofs(folder: RequestFolder, broker_key: bytes) -> dict[str, LogProof]:
+    """What the folder has of the log, each under the name of its step. Raises VerificationFailed."""
+    proofs = {}
+    refusal, admission = folder.refusal(), folder.admission()
+    if refusal is not None and refusal.proof is not None:
+        proofs["refused"] = refusal.proof
+    if admission is not None:
+        proofs["admitted"] = documents.verify(Permit, admission.permit, broker_key).payload.proof
+    if folder.state == "answered":
+        proofs["released"] = documents.verify(Disclosure, folder.disclosure(), broker_key).payload.proof
+    return proofs
+
+
+def _key(text: str) -> checkpoint.VerifierKey:
+    path = Path(text)
+    if len(text) < 255 and path.is_file():
+        text = run.read_input(path, "the key").decode("ascii", "replace").strip()
+    return checkpoint.parse_verifier_key(text)

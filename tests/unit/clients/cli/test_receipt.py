@@ -1,0 +1,102 @@
+"""Receipts by command: a requester writes them as files, and a stranger verifies them with a public key alone."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from broker.protocol import checkpoint
+from broker.protocol.messages.vocabulary import RecordKind
+from clients.cli import run
+from clients.cli.main import app
+from clients.remote import RefusedByGate
+from tests.world import POLICE, World, phone
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    world = World(tmp_path)
+    monkeypatch.setattr(run, "new_transport", lambda: world.wire)
+    monkeypatch.setattr(run, "clock", world.clock)
+    for agency in ("company-1", "company-2", "ngo-1"):
+        world.deposit(agency, range(3))
+    yield world
+    world.close()
+
+
+def _run(world: World, *arguments: str, expect: int = 0) -> Result:
+    result = CliRunner().invoke(app, [item.replace("@", f"{world.folder}/") for item in arguments])
+    assert result.exit_code == expect, result.output + result.stderr
+    return result
+
+
+def _receipts(world: World, request_id: bytes) -> Any:
+    command = ("request", "receipts", f"@{POLICE}", request_id.hex(), "--out", "@receipts", "--json")
+    return json.loads(_run(world, *command).stdout)
+
+
+def test_an_answered_requests_receipts_are_verified_by_a_stranger(world: World, tmp_path: Path) -> None:
+    answer = world.ask([phone(1), phone(2)])
+    told = _receipts(world, answer.request_id)
+    assert [Path(name).name for name in told["files"]] == ["admitted.tlog-proof", "released.tlog-proof"]
+    (tmp_path / "log.key").write_text(told["log_key"] + "\n")
+    kinds = {"admitted": RecordKind.ADMITTED, "released": RecordKind.RELEASE}
+    for name, kind in kinds.items():
+        # A stranger: no home, no network, another folder; the key comes as a file or as text.
+        file = f"@receipts/{name}.tlog-proof"
+        said = _run(world, "audit", "receipt", file, "--log-key", "@log.key", "--json")
+        proved = json.loads(said.stdout)
+        assert (proved["verified"], proved["kind"], proved["origin"]) == (True, kind, world.space.log_origin)
+        words = _run(world, "audit", "receipt", file, "--log-key", told["log_key"]).stdout
+        assert f"is {kind.value}, recorded on" in words
+        assert "could show another log" in words
+
+
+def test_a_receipt_under_another_key_or_changed_ends_with_4(world: World, tmp_path: Path) -> None:
+    told = _receipts(world, world.ask([phone(1), phone(2)]).request_id)
+    other = checkpoint.verifier_key(world.space.log_origin, bytes(range(32)))
+    file = "@receipts/released.tlog-proof"
+    _run(world, "audit", "receipt", file, "--log-key", other, expect=4)
+    path = tmp_path / "receipts" / "released.tlog-proof"
+    path.write_text(path.read_text().replace("index ", "index 1"))
+    _run(world, "audit", "receipt", file, "--log-key", told["log_key"], expect=4)
+    path.write_text("not a receipt")
+    assert (
+        "no receipt" in _run(world, "audit", "receipt", file, "--log-key", told["log_key"], expect=6).stderr
+    )
+    path.write_bytes(b"\xff\xfe")
+    assert "text file" in _run(world, "audit", "receipt", file, "--log-key", told["log_key"], expect=6).stderr
+    assert _run(world, "audit", "receipt", file, "--log-key", "nonsense", expect=6).stderr
+
+
+def test_a_receipt_without_the_witness_that_is_asked_for_ends_with_4(world: World) -> None:
+    told = _receipts(world, world.ask([phone(1), phone(2)]).request_id)
+    witness = checkpoint.verifier_key("w.example.org", bytes(range(32)), checkpoint.ED25519_COSIGNATURE)
+    command = ("audit", "receipt", "@receipts/admitted.tlog-proof", "--log-key", told["log_key"])
+    assert "Too few" in _run(world, *command, "--witness-key", witness, expect=4).stderr
+    assert "at most" in _run(world, *command, "--quorum", "1", expect=6).stderr
+
+
+def test_a_refusal_has_its_receipt_too(world: World) -> None:
+    prepared = world.prepare([phone(1)], onward_transfer=True)
+    with pytest.raises(RefusedByGate):
+        world.requester().run(prepared.request_id, [world.finding(prepared)])
+    told = _receipts(world, prepared.request_id)
+    assert [Path(name).name for name in told["files"]] == ["refused.tlog-proof"]
+    said = _run(
+        world, "audit", "receipt", "@receipts/refused.tlog-proof", "--log-key", told["log_key"], "--json"
+    )
+    assert json.loads(said.stdout)["kind"] == RecordKind.REFUSED
+    shown = json.loads(
+        _run(world, "request", "show", f"@{POLICE}", prepared.request_id.hex(), "--json").stdout
+    )
+    assert "proof" not in shown["refusal"]
+
+
+def test_a_request_that_was_never_filed_has_none(world: World) -> None:
+    prepared = world.prepare([phone(1)])
+    command = ("request", "receipts", f"@{POLICE}", prepared.request_id.hex(), "--out", "@receipts")
+    assert "Nothing of this request is recorded" in _run(world, *command, expect=6).stderr
