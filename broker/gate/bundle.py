@@ -25,7 +25,7 @@ from broker.protocol.errors import BadInput
 _SUFFIXES = (".cedar", ".cedarschema", ".toml")
 _SCHEMA = "schema.cedarschema"
 _TABLES = ("lanes.toml", "limits.toml", "regions.toml", "vocabulary.toml")
-_BESIDE = ("scenarios/", "invariants/", "forms/", "templates/")
+BESIDE = ("scenarios", "invariants", "forms", "templates")
 """Folders of a bundle that decide nothing."""
 _MAXIMUM_BYTES = 1024 * 1024
 
@@ -59,6 +59,11 @@ class Bundle:
     """Each clause of each permit as a policy of its own, named `ID/number`: which of them were not met."""
     syntax: Mapping[str, Policy] = field(repr=False)
     """Each rule as the engine's JSON, by id, for who takes rules apart."""
+
+
+def is_bundle(directory: Path) -> bool:
+    """Whether a folder is meant as a bundle: whether it is sound, `load` says."""
+    return (directory / _SCHEMA).is_file()
 
 
 def load(directory: Path) -> Bundle:
@@ -107,7 +112,7 @@ def _read(directory: Path) -> dict[str, str]:
     files: dict[str, str] = {}
     for path in sorted(directory.rglob("*")) if directory.is_dir() else ():
         name = path.relative_to(directory).as_posix()
-        if path.suffix not in _SUFFIXES or name.startswith(_BESIDE) or not path.is_file():
+        if path.suffix not in _SUFFIXES or name.partition("/")[0] in BESIDE or not path.is_file():
             continue
         try:
             content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""`narrowgate policy`: try the written rules on facts, and check a bundle of them, without any network.
+"""`narrowgate policy`: try the written rules on facts, check a bundle of them, and sign it; without any network.
 
 Rule (POLICY 4): a decision names its outcome, the deciding rules, their reasons and law, the clauses that were missed,
 and its digest, which is the same on every machine. A refusal ends with exit code 3, as it would for the one refused.
@@ -22,10 +22,11 @@ from clients.cli import (
     policy_prove,
     policy_replay,
     policy_trial,
+    rule_officer,
     run,
 )
 
-app = run.application("Try the written rules on a set of facts, or check a folder of rules.")
+app = run.application("Try the written rules on facts, check a folder of rules, or sign it as an officer.")
 
 BundleFolder = Annotated[Path, typer.Option("--bundle", metavar="DIR", help="The folder with the rules.")]
 
@@ -69,6 +70,8 @@ app.command("prove")(policy_prove.prove)
 app.command("diff")(policy_diff.diff)
 app.command("test")(policy_trial.try_scenarios)
 app.command("boundaries")(policy_trial.make_boundaries)
+app.command()(rule_officer.officer)
+app.command()(rule_officer.sign)
 
 
 def _lines(decision: Decision) -> Iterator[str]:

@@ -14,7 +14,7 @@ import typer
 from broker.gate.bundle import load
 from broker.protocol.messages.base import read
 from broker.protocol.messages.log import RecordPage
-from clients.auditor import recorded_decision
+from clients.auditor import recorded_decisions
 from clients.cli import run
 from clients.cli.audit import auditor_of
 from clients.reconsidering import Change, Reconsidered, reconsider_all
@@ -45,8 +45,7 @@ def _decisions(path: Path) -> Iterator[tuple[int, str]]:
     """From a file of pages as an auditor is served them; nothing is verified, as the leaves are not at hand."""
     for line in run.read_input(path, "the log's records").splitlines():
         for logged in read(RecordPage, line).records if line.strip() else ():
-            text = recorded_decision(logged.record)
-            if text is not None:
+            for text in recorded_decisions(logged.record):
                 yield logged.index, text
 
 
