@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from broker import exchange
 from broker.api import problems
 from broker.audit.records import RequestRefused
-from broker.gate.bundle import Bundle, load
+from broker.gate.bundle import load
 from broker.gate.decide import replay
 from broker.protocol import leaves
 from broker.protocol.documents import sign
@@ -22,6 +22,7 @@ from broker.protocol.messages.requests import RequestSubmission
 from broker.refusals import GateRefusal
 from broker.store import tables
 from broker.store.log import SqlLogStorage
+from tests import rules
 from tests.exchange_story import COMPANIES, Story, key_of, token
 
 POLICIES = Path(__file__).parents[3] / "policies"
@@ -35,24 +36,23 @@ def with_an_erring_rule(tmp_path: Path, database_url: str) -> Iterator[Stories]:
     opened: list[Story] = []
 
     def open_story(action: str) -> Story:
-        story = Story(
-            tmp_path, erring(tmp_path, action) if action else load(POLICIES), database_url=database_url
-        )
-        opened.append(story)
-        return story
+        source = erring(tmp_path, action) if action else None
+        bundle = load(source or POLICIES)
+        opened.append(Story(tmp_path, bundle, database_url=database_url, first_rules=source))
+        return opened[-1]
 
     yield open_story
     for story in opened:
         story.stop()
 
 
-def erring(tmp_path: Path, action: str) -> Bundle:
+def erring(tmp_path: Path, action: str) -> Path:
     copy = Path(shutil.copytree(POLICIES, tmp_path / "policies"))
     (copy / "limits" / "more.cedar").write_text(
         '@id("X1") @reason("r") @law("l") '
         f'forbid (principal, action == Narrowgate::Action::"{action}", resource) when {{ {OVERFLOW} }};'
     )
-    return load(copy)
+    return rules.sign_rules(copy)
 
 
 def kinds(story: Story) -> list[str]:
