@@ -19,7 +19,8 @@ from broker.gate.proving.leaves import (
     StatedFact,
     TruthFact,
 )
-from broker.gate.proving.question import Asked, term_of
+from broker.gate.proving.question import Asked
+from broker.gate.proving.shape import term_of
 from broker.gate.proving.values import (
     WORD_BITS,
     Long,

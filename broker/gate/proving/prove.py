@@ -19,7 +19,7 @@ from broker.gate.decision import Action, Decision
 from broker.gate.proving.invariants import Invariant
 from broker.gate.proving.leaves import Assignment
 from broker.gate.proving.preferences import preferences
-from broker.gate.proving.relations import RELATIONS, Relation
+from broker.gate.proving.relations import RELATIONS, UNSHOWN, Relation
 from broker.gate.proving.space import Space
 from broker.gate.proving.verdict import ACTIONS
 from broker.gate.proving.witness import case_of, check
@@ -89,20 +89,18 @@ class Prover:
     def _broken(self, invariant: Invariant) -> Counterexample | None:
         for action in ACTIONS:
             reading = self._verdicts.reading(action, invariant.policy)
-            bad = z3.Or(reading.holds, reading.errs)
+            bad = self._verdicts.asked[action].as_the_gate_asks(z3.Or(reading.holds, reading.errs))
             allowed = self._verdicts.allowed(action, self._bundle.syntax)
             if self._space.find(allowed, bad) is not None:
-                return self._shown(action, bad)
+                return self._shown(invariant.name, action, bad)
         return None
 
-    def _shown(self, action: Action, bad: z3.BoolRef) -> Counterexample:
+    def _shown(self, name: str, action: Action, bad: z3.BoolRef) -> Counterexample:
         """The plainest request that the whole gate allows, checked by the engine."""
         decided = self._verdicts.decided(action, self._bundle.syntax)
         found = self._space.find(decided, bad, preferring=preferences(self._space.facts))
         if found is None:
-            raise VerificationFailed(
-                "The engine would allow what an invariant forbids, though no request about one contributor shows it."
-            )
+            raise VerificationFailed(UNSHOWN.format(name))
         case = case_of(self._space.facts, found, action)
         return Counterexample(action, case, check(self._bundle, case, allowed=True))
 

@@ -19,7 +19,9 @@ from broker.gate.decision import Action
 from broker.gate.facts import AdmitFacts, Result, SeriesFacts
 from broker.gate.proving.catalogue import Catalogue, Named
 from broker.gate.proving.facts import Facts
-from broker.gate.proving.leaves import Fact, Group, Maybe, StatedFact
+from broker.gate.proving.leaves import Fact, Maybe
+from broker.gate.proving.shape import group_of, joined, member_term, named, present, shaped, term_of
+from broker.gate.proving.tiers import Tiers
 from broker.gate.proving.values import (
     TRUE,
     Entity,
@@ -35,13 +37,11 @@ from broker.gate.proving.values import (
     some,
     word_variable,
 )
-from broker.protocol.errors import BadInput
 from broker.protocol.messages.vocabulary import AgencyKind, Authority, Tier
 
 _STATED = ("basis", "offence", "maximum_penalty_months", "purpose", "subjects")
 """What requester and legal desk both say, and L20 compares."""
 _INDEPENDENT = (Authority.COURT, Authority.JUDGE, Authority.INDEPENDENT_AUTHORITY)
-_OTHER_NAMES = {"document_digest": "digest", "inclusion_criterion": "criterionStated"}
 _TIERS = tuple(Tier)
 
 
@@ -56,14 +56,24 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """One question: what each variable of a rule stands for, and what ties the question to the facts."""
+    """One question: what each variable of a rule stands for. Its tier is a variable, of which the gate's own is one."""
 
     variables: Mapping[str, Value]
-    ties: z3.BoolRef
     tier: z3.BitVecRef
     escalated: z3.BoolRef
     first_tier: z3.BitVecRef
     """The tier before too few contributors made it `sources`."""
+    gates_tier: z3.BitVecRef
+    """The tier that the gate asks about, from the facts."""
+    gates_escalated: z3.BoolRef
+
+    def as_the_gate_asks(self, formula: z3.BoolRef) -> z3.BoolRef:
+        """A formula over this question, when it is the gate that asks it."""
+        return z3.substitute(formula, (self.tier, self.gates_tier), (self.escalated, self.gates_escalated))
+
+    def before_escalation(self, formula: z3.BoolRef) -> z3.BoolRef:
+        """A formula over this question, when it is asked at the tier below."""
+        return z3.substitute(formula, (self.tier, self.first_tier), (self.escalated, z3.BoolVal(False)))
 
 
 class Questions:
@@ -72,6 +82,7 @@ class Questions:
     def __init__(self, bundle: Bundle, facts: Facts, example: Example) -> None:
         self._bundle, self._facts, self._example = bundle, facts, example
         self._word = facts.vocabulary.word
+        self.tiers = Tiers(bundle, facts)
         asked, series = example.request, example.series
         self._real_entities = question.entities(
             asked.requester, series.series_id, series.contributor, series.identifier_type, series.conditions
@@ -82,75 +93,32 @@ class Questions:
         """The question of one action. Raises BadInput for a fact of the real question that is not known here."""
         facts, request = self._facts, self._facts.request.facts
         tier, escalated = word_variable(f"{action}.tier"), z3.Bool(f"{action}.escalated")
-        first = self._first_tier()
         party = facts.contributor if action == "deposit" else request["requester"]
-        agency = _shaped(self._real_entities[0]["attrs"], _named(party), "principal")
+        agency = shaped(self._real_entities[0]["attrs"], named(party), "principal")
         variables: dict[str, Value] = {
             "action": _entity("Action", self._word(action), Record({})),
-            "principal": _entity("Agency", _term(party, "agency_id"), agency),
+            "principal": _entity("Agency", member_term(party, "agency_id"), agency),
             "resource": _entity("Series", word_variable("series_id"), self._series()),
         }
         if action == "deposit":
-            context = {
-                "now": request["now"].value,
-                "records": facts.records.value,
-                "limit": self._constant(self._real["limit"]),
-            }
-            return Asked({**variables, "context": _present(context)}, TRUE, tier, escalated, first)
-        context_of_all = self._matching(Word(tier), Truth(escalated), with_result=action == "release")
-        variables["context"] = _shaped(self._real, context_of_all, "context")
-        return Asked(variables, self._ties(action, tier, escalated, first), tier, escalated, first)
-
-    def released(self, asked: Asked) -> z3.BoolRef:
-        """What the gate asks of a result besides: a tier no higher than that admitted (TIER), and below `sources`
-        enough contributors (L21)."""
-        count, hits, sources, payload = (self._word(tier) for tier in _TIERS)
-        first, few = asked.first_tier, self._few()
-        admitted_lower = z3.And(z3.Or(first == count, first == hits), z3.Not(few))
-        return every(
-            (
-                z3.Implies(z3.Or(asked.tier == count, asked.tier == hits), z3.Not(few)),
-                z3.Implies(asked.tier == hits, first != count),
-                z3.Implies(asked.tier == sources, z3.Not(admitted_lower)),
-                z3.Implies(asked.tier == payload, first == payload),
+            variables["context"] = present(
+                {
+                    "now": request["now"].value,
+                    "records": facts.records.value,
+                    "limit": self._constant(self._real["limit"]),
+                }
             )
-        )
-
-    def _few(self) -> z3.BoolRef:
-        """Fewer contributors than hide one another."""
-        return self._facts.contributors.term < self._bundle.limits.count_contributors
-
-    # --- which tier the gate asks about ---
-
-    def _first_tier(self) -> z3.BitVecRef:
-        """A count about too few identifiers, or without budget, is decided as hits (L15)."""
-        request, derived = self._facts.request.facts, self._facts.request.facts["derived"]
-        asked = _term(self._facts.request, "tier")
-        small = _number(request["identifiers"].value) < self._bundle.limits.count_least_identifiers
-        spent = _term(derived, "count_cost_millis") > _term(derived, "count_budget_left_millis")
-        count, hits = self._word(Tier.COUNT), self._word(Tier.HITS)
-        return z3.If(z3.And(asked == count, z3.Or(small, spent)), hits, asked)
-
-    def _ties(
-        self, action: Action, tier: z3.BitVecRef, escalated: z3.BoolRef, first: z3.BitVecRef
-    ) -> z3.BoolRef:
-        count, hits, sources, _ = (self._word(each) for each in _TIERS)
-        asked = _term(self._facts.request, "tier")
-        if action == "release":
-            below = z3.And(tier == sources, z3.Or(asked == count, asked == hits))
-            return every((tier == term_of(self._facts.released_as), escalated == below))
-        hides = z3.Or(first == count, first == hits)
-        becomes = z3.And(hides, self._few())
-        return every((escalated == becomes, tier == z3.If(becomes, sources, first)))
+        else:
+            context = self._matching(Word(tier), Truth(escalated), with_result=action == "release")
+            variables["context"] = shaped(self._real, context, "context")
+        return Asked(variables, tier, escalated, self.tiers.first, *self.tiers.asked_about(action))
 
     # --- the context ---
 
     def _matching(self, tier: Word, escalated: Truth, *, with_result: bool) -> Record:
         request = self._facts.request.facts
         claims, verified = request["claims"], request["verified"]
-        assert isinstance(claims, Group)
         assert isinstance(verified, Maybe)
-        assert isinstance(verified.fact, Group)
         union = self._bundle.regions.union
         attributes: dict[str, Value] = {
             "now": request["now"].value,
@@ -159,74 +127,75 @@ class Questions:
             "points": request["points"].value,
             "escalated": escalated,
             "lane": self._lane(),
-            "readerInUnion": Truth(self._among(_term(request["requester"], "jurisdiction"), union)),
-            "contributorInUnion": Truth(self._among(_term(self._facts.conditions, "established_in"), union)),
+            "readerInUnion": Truth(self._among(member_term(request["requester"], "jurisdiction"), union)),
+            "contributorInUnion": Truth(
+                self._among(member_term(self._facts.conditions, "established_in"), union)
+            ),
             "instrument": self._instrument(claims, verified),
-            "claimed": _with(_named(claims, _STATED), {"facts": self._stated(claims, claims)}),
+            "claimed": joined(named(claims, _STATED), {"facts": self._stated(claims, claims)}),
             "derived": self._derived(),
-            "people": _with(
-                _named(request["people"]), {"independentReview": Truth(self._reviewed(verified))}
+            "people": joined(
+                named(request["people"]), {"independentReview": Truth(self._reviewed(verified))}
             ),
             "limit": self._constant(self._real["limit"]),
         }
-        found = _with(_named(verified.fact, _STATED), {"facts": self._stated(verified.fact, claims)})
-        context = dict(_present(attributes).attributes) | {"verified": (verified.present, found)}
-        answered = _with(_named(self._facts.result), {"contributorAnswer": self._facts.answer.value})
+        found = joined(named(verified.fact, _STATED), {"facts": self._stated(verified.fact, claims)})
+        context = dict(present(attributes).attributes) | {"verified": (verified.present, found)}
+        answered = joined(named(self._facts.result), {"contributorAnswer": self._facts.answer.value})
         context["result"] = (z3.BoolVal(with_result), answered)
         return Record(context)
 
-    def _stated(self, stated: Group, claims: Group) -> Record:
+    def _stated(self, stated: Fact, claims: Fact) -> Record:
         """Case and officer are the requester's own words on both sides."""
-        words = {name: claims.facts[name].value for name in ("case_reference", "officer")}
-        facts = words | {name: stated.facts[name].value for name in _STATED if name != "basis"}
-        return _present(
+        words = {name: group_of(claims).facts[name].value for name in ("case_reference", "officer")}
+        facts = words | {name: group_of(stated).facts[name].value for name in _STATED if name != "basis"}
+        return present(
             {question.camel(name): value for name, value in facts.items()}
-            | {"basis": _named(stated.facts["basis"])}
+            | {"basis": named(group_of(stated).facts["basis"])}
         )
 
     def _derived(self) -> Record:
         """As they are; one that is missing is put to the engine as "none", or as 0."""
-        derived = self._facts.request.facts["derived"]
-        assert isinstance(derived, Group)
         filled: dict[str, Value] = {}
-        for name, fact in derived.facts.items():
+        for name, fact in group_of(self._facts.request.facts["derived"]).facts.items():
             value = fact.value
             if isinstance(fact, Maybe):
                 none: Value = Word(self._word("none")) if isinstance(value, Word) else Long(z3.IntVal(0))
                 value = either(fact.present, value, none)
             filled[question.camel(name)] = value
-        return _present(filled)
+        return present(filled)
 
     def _reviewed(self, verified: Maybe) -> z3.BoolRef:
-        assert isinstance(verified.fact, Group)
-        basis = verified.fact.facts["basis"]
-        order = some(self._among(_term(basis, name), _INDEPENDENT) for name in ("issued_by", "validated_by"))
-        reviewers = _number(_attribute(self._facts.request.facts["people"].value, "reviewers"))
+        basis = group_of(verified).facts["basis"]
+        order = some(
+            self._among(member_term(basis, name), _INDEPENDENT) for name in ("issued_by", "validated_by")
+        )
+        reviewers = member_term(self._facts.request.facts["people"], "reviewers")
         return z3.Or(reviewers >= 1, z3.And(verified.present, order))
 
     def _series(self) -> Record:
         conditions, contributor = self._facts.conditions, self._facts.contributor
-        highest = _term(conditions, "highest_tier")
+        highest = member_term(conditions, "highest_tier")
         permitted = tuple(
             (self._among(highest, _TIERS[place:]), Word(self._word(tier)))
             for place, tier in enumerate(_TIERS)
         )
-        known = _with(
-            _named(conditions),
+        known = joined(
+            named(conditions),
             {
-                "contributorSuspended": _attribute(contributor.value, "suspended"),
+                "contributorSuspended": contributor.facts["suspended"].value,
                 "permittedTiers": Many(permitted),
                 "identifierType": self._facts.identifier_type.value,
             },
         )
-        return _shaped(self._real_entities[1]["attrs"], known, "resource")
+        return shaped(self._real_entities[1]["attrs"], known, "resource")
 
     # --- what is looked up in the bundle ---
 
     def _lane(self) -> Many:
-        reader = _term(self._facts.request.facts["requester"], "kind")
-        contributor = _term(self._facts.contributor, "kind")
-        declared = _term(self._facts.conditions, "contributor_kind")
+        reader = member_term(self._facts.request.facts["requester"], "kind")
+        contributor = member_term(self._facts.contributor, "kind")
+        declared = member_term(self._facts.conditions, "contributor_kind")
         opens: dict[str, list[z3.BoolRef]] = {}
         for reading, holding, said in ((a, b, c) for a in AgencyKind for b in AgencyKind for c in AgencyKind):
             series = self._example.series
@@ -245,28 +214,27 @@ class Questions:
                 opens.setdefault(gateway, []).append(here)
         return Many(tuple((some(where), Word(self._word(name))) for name, where in opens.items()))
 
-    def _instrument(self, claims: Group, verified: Maybe) -> Record:
+    def _instrument(self, claims: Fact, verified: Maybe) -> Record:
         """The verified instrument, or the claimed one where nothing is verified."""
-        assert isinstance(verified.fact, Group)
-        found, said = verified.fact.facts["basis"], claims.facts["basis"]
+        found, said = group_of(verified).facts["basis"], group_of(claims).facts["basis"]
         basis = {
-            name: z3.If(verified.present, _term(found, name), _term(said, name))
+            name: z3.If(verified.present, member_term(found, name), member_term(said, name))
             for name in ("instrument", "jurisdiction")
         }
-        named = Named(
+        about = Named(
             basis["instrument"],
             basis["jurisdiction"],
-            _term(self._facts.conditions, "established_in"),
+            member_term(self._facts.conditions, "established_in"),
             term_of(self._facts.identifier_type),
             term_of(self._facts.request.facts["now"]),
         )
         catalogue = Catalogue(self._bundle.instruments, self._facts.jurisdictions, self._facts.vocabulary)
-        return _present(catalogue.answers(named))
+        return present(catalogue.answers(about))
 
     def _constant(self, real: Any) -> Value:
         """A value of the real question, as it stands."""
         if isinstance(real, Mapping):
-            return _present({name: self._constant(each) for name, each in real.items()})
+            return present({name: self._constant(each) for name, each in real.items()})
         if isinstance(real, list):
             return Many(tuple((TRUE, self._constant(each)) for each in real))
         if isinstance(real, bool):
@@ -279,67 +247,3 @@ class Questions:
 
 def _entity(kind: str, name: z3.BitVecRef, attributes: Record) -> Entity:
     return Entity(f"{question.NAMESPACE}::{kind}", Word(name), attributes)
-
-
-def _present(attributes: Mapping[str, Value]) -> Record:
-    return Record({name: (TRUE, value) for name, value in attributes.items()})
-
-
-def _with(record: Record, more: Mapping[str, Value]) -> Record:
-    return Record({**record.attributes, **_present(more).attributes})
-
-
-def _named(fact: Any, leave_out: Iterable[str] = ()) -> Record:
-    """A group's facts under the schema's names: camel case, and ...Stated for whether a text says anything."""
-    group = fact if isinstance(fact, Group) else None
-    assert group is not None
-    names = {
-        name: _OTHER_NAMES.get(name)
-        or question.camel(name) + ("Stated" if isinstance(group.facts[name], StatedFact) else "")
-        for name in group.facts
-        if name not in leave_out
-    }
-    return Record({said: _present_if(group.facts[name]) for name, said in names.items()})
-
-
-def _present_if(fact: Fact) -> tuple[z3.BoolRef, Value]:
-    return (fact.present if isinstance(fact, Maybe) else TRUE), fact.value
-
-
-def _shaped(real: Mapping[str, Any], known: Record, path: str) -> Record:
-    """Exactly the attributes of the real question. Raises BadInput for one that is not known here."""
-    attributes = {}
-    for name, example in real.items():
-        if name not in known.attributes:
-            raise BadInput(
-                f"The prover does not know where the fact {path}.{name} comes from. Teach it in proving/question.py."
-            )
-        present, value = known.attributes[name]
-        if isinstance(example, Mapping) and isinstance(value, Record):
-            value = _shaped(example, value, f"{path}.{name}")
-        attributes[name] = (present, value)
-    return Record(attributes)
-
-
-def _attribute(value: Value, name: str) -> Value:
-    assert isinstance(value, Record)
-    return value.attributes[name][1]
-
-
-def term_of(fact: Fact) -> Any:
-    """The variable of one boolean, number or string."""
-    return _single(fact.value)
-
-
-def _term(fact: Any, name: str) -> Any:
-    return _single(_attribute(fact.value, name))
-
-
-def _single(value: Value) -> Any:
-    assert isinstance(value, Truth | Long | Word)
-    return value.term
-
-
-def _number(value: Value) -> z3.ArithRef:
-    assert isinstance(value, Long)
-    return value.term

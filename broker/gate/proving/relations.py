@@ -24,13 +24,12 @@ from broker.gate.proving.leaves import (
     Fact,
     Group,
     LongFact,
-    Maybe,
     SetFact,
     StatedFact,
     TextFact,
     TruthFact,
 )
-from broker.gate.proving.question import term_of
+from broker.gate.proving.shape import group_of, term_of
 from broker.gate.proving.space import Space
 from broker.gate.proving.verdict import Rules
 from broker.protocol.errors import VerificationFailed
@@ -40,9 +39,16 @@ Changes = list[tuple[Any, Any]]
 """Variables, and what stands in their place in the other request."""
 
 
+UNSHOWN = (
+    "{}: the engine would break this, though no request whose series are under the same conditions shows it, so that "
+    "there is none to print. Tell the maintainers."
+)
+
+
 @dataclass(frozen=True)
 class Relation:
-    """An allowed request stays allowed under `change`, which gives the changes and what is true of them.
+    """An allowed request stays allowed under `change`, which gives the changes and what is true of them, and which
+    leaves the tier that the gate asks about as it is.
 
     Without a change: no request makes a rule err. `allowed` is what the engine must say of each request shown."""
 
@@ -56,17 +62,18 @@ class Relation:
     def search(self, space: Space, rules: Rules, action: Action) -> tuple[Assignment, ...] | None:
         """A request, and the changed one, that break it; None when it holds. Raises VerificationFailed."""
         verdicts = space.verdicts[0]
-        ties = verdicts.asked[action].ties
         if self.change is None:
-            found = space.find(ties, verdicts.errs(action, rules))
+            found = space.find(verdicts.errs(action, rules))
             return None if found is None else (found,)
         changes, true_of_them = self.change(space.facts)
-        refused = z3.substitute(z3.And(ties, z3.Not(verdicts.answer(action, rules))), *changes)
+        tier = verdicts.asked[action].gates_tier
+        true_of_them.append(tier == z3.substitute(tier, *changes))
+        refused = z3.substitute(z3.Not(verdicts.allowed(action, rules)), *changes)
         if space.find(verdicts.allowed(action, rules), refused, *true_of_them) is None:
             return None
         found = space.find(verdicts.decided(action, rules), refused, *true_of_them)
         if found is None:
-            raise VerificationFailed(f"{self.name} fails for the engine, though no single request shows it.")
+            raise VerificationFailed(UNSHOWN.format(self.name))
         first = found
         return first, lambda term: first(z3.substitute(term, *changes))
 
@@ -74,8 +81,8 @@ class Relation:
 def _found_instead_of_claimed(facts: Facts) -> tuple[Changes, list[z3.BoolRef]]:
     """The claims say what the legal desk found, and the form is filled in."""
     request = facts.request.facts
-    claims, verified = _group(request["claims"]), _group(request["verified"])
-    place = _group(request["requester"]).facts["jurisdiction"]
+    claims, verified = group_of(request["claims"]), group_of(request["verified"])
+    place = group_of(request["requester"]).facts["jurisdiction"]
     changes: Changes = []
     for name, fact in claims.facts.items():
         found = place if name == "place" else verified.facts.get(name)
@@ -97,7 +104,7 @@ def _filled_in(facts: Facts, fact: Fact) -> Any:
 
 
 def _more_approvals(facts: Facts) -> tuple[Changes, list[z3.BoolRef]]:
-    return _numbers(_group(facts.request.facts["people"]), ("approvers", "reviewers"), more=True)
+    return _numbers(group_of(facts.request.facts["people"]), ("approvers", "reviewers"), more=True)
 
 
 def _fewer_identifiers(facts: Facts) -> tuple[Changes, list[z3.BoolRef]]:
@@ -112,7 +119,7 @@ def _fewer_hits(facts: Facts) -> tuple[Changes, list[z3.BoolRef]]:
 
 def _lighter_ledger(facts: Facts) -> tuple[Changes, list[z3.BoolRef]]:
     return _numbers(
-        _group(facts.request.facts["derived"]), ("identifiers_30d", "overdue_reviews"), more=False
+        group_of(facts.request.facts["derived"]), ("identifiers_30d", "overdue_reviews"), more=False
     )
 
 
@@ -161,12 +168,6 @@ def _made_equal(fact: Fact, found: Fact) -> Iterator[tuple[Any, Any]]:
 def _single(fact: Fact) -> Any:
     assert isinstance(fact, TruthFact | StatedFact | LongFact | ChoiceFact | TextFact)
     return term_of(fact)
-
-
-def _group(fact: Fact) -> Group:
-    inner = fact.fact if isinstance(fact, Maybe) else fact
-    assert isinstance(inner, Group)
-    return inner
 
 
 _ASKED: tuple[Action, ...] = ("admit", "release")

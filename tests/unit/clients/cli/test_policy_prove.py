@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -91,3 +92,15 @@ def test_without_the_solver_the_command_says_what_to_install(monkeypatch: pytest
     result = policy("prove", "--bundle", str(BUNDLE))
     assert result.exit_code == 6
     assert "[policy]" in result.stderr
+
+
+def test_without_the_solver_everything_else_about_rules_works() -> None:
+    program = "import sys; sys.modules['z3'] = None; from clients.cli.main import main; main()"
+    checked = subprocess.run(
+        [sys.executable, "-c", program, "policy", "check", "--bundle", str(BUNDLE)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "sound" in checked.stdout
