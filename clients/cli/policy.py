@@ -15,7 +15,7 @@ import typer
 from broker.gate.bundle import load
 from broker.gate.decide import decide_text
 from broker.gate.decision import Decision
-from clients.cli import policy_trial, run
+from clients.cli import policy_diff, policy_prove, policy_trial, run
 
 app = run.application("Try the written rules on a set of facts, or check a folder of rules.")
 
@@ -68,3 +68,5 @@ def _lines(decision: Decision) -> Iterator[str]:
 
 app.command("test")(policy_trial.try_scenarios)
 app.command("boundaries")(policy_trial.make_boundaries)
+app.command("prove")(policy_prove.prove)
+app.command("diff")(policy_diff.diff)

@@ -8,7 +8,7 @@ only refuse more (docs/gate.md says what is not proved).
 It reads no clock: how to measure time is given.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import z3
@@ -56,11 +56,18 @@ class Result:
 class Prover:
     """Proves things of one bundle."""
 
-    def __init__(self, bundle: Bundle, invariants: Iterable[Invariant] = ()) -> None:
-        self._bundle = bundle
-        self._invariants = {invariant.name: invariant for invariant in invariants}
-        self._space = Space([bundle], [{name: each.policy for name, each in self._invariants.items()}])
-        self._verdicts = self._space.verdicts[0]
+    def __init__(self, space: Space, bundle: Bundle, invariants: Mapping[str, Invariant]) -> None:
+        """
+        Args:
+            space: made of `bundle`, or of one that differs from it in its rules alone."""
+        self._space, self._bundle, self._invariants = space, bundle, invariants
+        self._verdicts = space.verdicts[0]
+
+    @classmethod
+    def of(cls, bundle: Bundle, invariants: Mapping[str, Invariant]) -> "Prover":
+        """A prover in a space of its own."""
+        space = Space([bundle], [{name: each.policy for name, each in invariants.items()}])
+        return cls(space, bundle, invariants)
 
     def prove_all(self, clock_milliseconds: Callable[[], float]) -> Iterator[Result]:
         """Each invariant in turn, those that compare two requests last. Raises as `prove`."""
@@ -82,7 +89,7 @@ class Prover:
     def _broken(self, invariant: Invariant) -> Counterexample | None:
         for action in ACTIONS:
             reading = self._verdicts.reading(action, invariant.policy)
-            bad = z3.Or(reading.holds, reading.errs)
+            bad = self._verdicts.asked[action].as_the_gate_asks(z3.Or(reading.holds, reading.errs))
             allowed = self._verdicts.allowed(action, self._bundle.syntax)
             if self._space.find(allowed, bad) is not None:
                 return self._shown(action, bad)

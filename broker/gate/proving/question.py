@@ -56,14 +56,24 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """One question: what each variable of a rule stands for, and what ties the question to the facts."""
+    """One question: what each variable of a rule stands for. Its tier is a variable, of which the gate's own is one."""
 
     variables: Mapping[str, Value]
-    ties: z3.BoolRef
     tier: z3.BitVecRef
     escalated: z3.BoolRef
     first_tier: z3.BitVecRef
     """The tier before too few contributors made it `sources`."""
+    gates_tier: z3.BitVecRef
+    """The tier that the gate asks about, from the facts."""
+    gates_escalated: z3.BoolRef
+
+    def as_the_gate_asks(self, formula: z3.BoolRef) -> z3.BoolRef:
+        """A formula over this question, when it is the gate that asks it."""
+        return z3.substitute(formula, (self.tier, self.gates_tier), (self.escalated, self.gates_escalated))
+
+    def before_escalation(self, formula: z3.BoolRef) -> z3.BoolRef:
+        """A formula over this question, when it is asked at the tier below."""
+        return z3.substitute(formula, (self.tier, self.first_tier), (self.escalated, z3.BoolVal(False)))
 
 
 class Questions:
@@ -82,7 +92,6 @@ class Questions:
         """The question of one action. Raises BadInput for a fact of the real question that is not known here."""
         facts, request = self._facts, self._facts.request.facts
         tier, escalated = word_variable(f"{action}.tier"), z3.Bool(f"{action}.escalated")
-        first = self._first_tier()
         party = facts.contributor if action == "deposit" else request["requester"]
         agency = _shaped(self._real_entities[0]["attrs"], _named(party), "principal")
         variables: dict[str, Value] = {
@@ -91,15 +100,17 @@ class Questions:
             "resource": _entity("Series", word_variable("series_id"), self._series()),
         }
         if action == "deposit":
-            context = {
-                "now": request["now"].value,
-                "records": facts.records.value,
-                "limit": self._constant(self._real["limit"]),
-            }
-            return Asked({**variables, "context": _present(context)}, TRUE, tier, escalated, first)
-        context_of_all = self._matching(Word(tier), Truth(escalated), with_result=action == "release")
-        variables["context"] = _shaped(self._real, context_of_all, "context")
-        return Asked(variables, self._ties(action, tier, escalated, first), tier, escalated, first)
+            variables["context"] = _present(
+                {
+                    "now": request["now"].value,
+                    "records": facts.records.value,
+                    "limit": self._constant(self._real["limit"]),
+                }
+            )
+        else:
+            context = self._matching(Word(tier), Truth(escalated), with_result=action == "release")
+            variables["context"] = _shaped(self._real, context, "context")
+        return Asked(variables, tier, escalated, self._first_tier(), *self._gates_tier(action))
 
     def released(self, asked: Asked) -> z3.BoolRef:
         """What the gate asks of a result besides: a tier no higher than that admitted (TIER), and below `sources`
@@ -109,10 +120,10 @@ class Questions:
         admitted_lower = z3.And(z3.Or(first == count, first == hits), z3.Not(few))
         return every(
             (
-                z3.Implies(z3.Or(asked.tier == count, asked.tier == hits), z3.Not(few)),
-                z3.Implies(asked.tier == hits, first != count),
-                z3.Implies(asked.tier == sources, z3.Not(admitted_lower)),
-                z3.Implies(asked.tier == payload, first == payload),
+                z3.Implies(z3.Or(asked.gates_tier == count, asked.gates_tier == hits), z3.Not(few)),
+                z3.Implies(asked.gates_tier == hits, first != count),
+                z3.Implies(asked.gates_tier == sources, z3.Not(admitted_lower)),
+                z3.Implies(asked.gates_tier == payload, first == payload),
             )
         )
 
@@ -131,17 +142,15 @@ class Questions:
         count, hits = self._word(Tier.COUNT), self._word(Tier.HITS)
         return z3.If(z3.And(asked == count, z3.Or(small, spent)), hits, asked)
 
-    def _ties(
-        self, action: Action, tier: z3.BitVecRef, escalated: z3.BoolRef, first: z3.BitVecRef
-    ) -> z3.BoolRef:
+    def _gates_tier(self, action: Action) -> tuple[z3.BitVecRef, z3.BoolRef]:
+        """The tier that the gate asks about, and whether it was asked for below and became `sources` (L21)."""
         count, hits, sources, _ = (self._word(each) for each in _TIERS)
-        asked = _term(self._facts.request, "tier")
         if action == "release":
-            below = z3.And(tier == sources, z3.Or(asked == count, asked == hits))
-            return every((tier == term_of(self._facts.released_as), escalated == below))
-        hides = z3.Or(first == count, first == hits)
-        becomes = z3.And(hides, self._few())
-        return every((escalated == becomes, tier == z3.If(becomes, sources, first)))
+            asked, tier = _term(self._facts.request, "tier"), term_of(self._facts.released_as)
+            return tier, z3.And(tier == sources, z3.Or(asked == count, asked == hits))
+        first = self._first_tier()
+        escalated = z3.And(z3.Or(first == count, first == hits), self._few())
+        return z3.If(escalated, sources, first), escalated
 
     # --- the context ---
 

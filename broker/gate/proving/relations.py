@@ -42,7 +42,8 @@ Changes = list[tuple[Any, Any]]
 
 @dataclass(frozen=True)
 class Relation:
-    """An allowed request stays allowed under `change`, which gives the changes and what is true of them.
+    """An allowed request stays allowed under `change`, which gives the changes and what is true of them, and which
+    leaves the tier that the gate asks about as it is.
 
     Without a change: no request makes a rule err. `allowed` is what the engine must say of each request shown."""
 
@@ -56,12 +57,13 @@ class Relation:
     def search(self, space: Space, rules: Rules, action: Action) -> tuple[Assignment, ...] | None:
         """A request, and the changed one, that break it; None when it holds. Raises VerificationFailed."""
         verdicts = space.verdicts[0]
-        ties = verdicts.asked[action].ties
         if self.change is None:
-            found = space.find(ties, verdicts.errs(action, rules))
+            found = space.find(verdicts.errs(action, rules))
             return None if found is None else (found,)
         changes, true_of_them = self.change(space.facts)
-        refused = z3.substitute(z3.And(ties, z3.Not(verdicts.answer(action, rules))), *changes)
+        tier = verdicts.asked[action].gates_tier
+        true_of_them.append(tier == z3.substitute(tier, *changes))
+        refused = z3.substitute(z3.Not(verdicts.allowed(action, rules)), *changes)
         if space.find(verdicts.allowed(action, rules), refused, *true_of_them) is None:
             return None
         found = space.find(verdicts.decided(action, rules), refused, *true_of_them)

@@ -45,37 +45,35 @@ class Verdicts:
         return known[1]
 
     def errs(self, action: Action, rules: Rules) -> z3.BoolRef:
-        """Some rule errs."""
-        return some(self.reading(action, policy).errs for policy in rules.values())
+        """Some rule errs, when the gate asks."""
+        return self.asked[action].as_the_gate_asks(self._errs(action, rules))
 
     def allowed(self, action: Action, rules: Rules) -> z3.BoolRef:
-        """The gate asks the engine this question about one series, and the answer is Allow without any error."""
-        return every((self.asked[action].ties, self.answer(action, rules)))
+        """The engine's answer about one series is Allow without any error, when the gate asks."""
+        return self.asked[action].as_the_gate_asks(self._answer(action, rules))
 
-    def answer(self, action: Action, rules: Rules) -> z3.BoolRef:
-        """The engine's answer is Allow and nothing errs, whether or not the gate asks such a question."""
+    def decided(self, action: Action, rules: Rules) -> z3.BoolRef:
+        """The gate's decision is ALLOW, on a request about series under the same conditions, one for each contributor.
+
+        A request that too few contributors make one for `sources` (L21) was open at the tier below."""
+        asked, answer = self.asked[action], self._answer(action, rules)
+        allowed = asked.as_the_gate_asks(answer)
+        if action == "admit":
+            below = z3.Or(z3.Not(asked.gates_escalated), asked.before_escalation(answer))
+            return every((allowed, below))
+        return every((allowed, self._questions.released(asked))) if action == "release" else allowed
+
+    def _errs(self, action: Action, rules: Rules) -> z3.BoolRef:
+        return some(self.reading(action, policy).errs for policy in rules.values())
+
+    def _answer(self, action: Action, rules: Rules) -> z3.BoolRef:
+        """The engine's answer at any tier, whether or not the gate asks about it."""
         permits = [policy for policy in rules.values() if policy["effect"] == "permit"]
         forbids = [policy for policy in rules.values() if policy["effect"] == "forbid"]
         return every(
             (
                 some(self.reading(action, policy).holds for policy in permits),
                 negation(some(self.reading(action, policy).holds for policy in forbids)),
-                negation(self.errs(action, rules)),
+                negation(self._errs(action, rules)),
             )
         )
-
-    def decided(self, action: Action, rules: Rules) -> z3.BoolRef:
-        """The gate's decision is ALLOW, on a request about series under the same conditions, one for each contributor.
-
-        A request that too few contributors make one for `sources` (L21) was open at the tier below."""
-        asked, allowed = self.asked[action], self.allowed(action, rules)
-        if action == "admit":
-            below = z3.substitute(
-                self.answer(action, rules),
-                (asked.tier, asked.first_tier),
-                (asked.escalated, z3.BoolVal(False)),
-            )
-            return every((allowed, z3.Or(z3.Not(asked.escalated), below)))
-        if action == "release":
-            return every((allowed, self._questions.released(asked)))
-        return allowed

@@ -58,9 +58,9 @@ def check(bundle: Bundle, case: Case, *, allowed: bool) -> Decision:
     return decision
 
 
-def text_of(case: Case) -> str:
+def members_of(case: Case) -> dict[str, Any]:
     """The case as JSON that `narrowgate policy decide --facts` takes."""
-    return json.dumps(case.model_dump(mode="json", exclude_none=True), indent=1)
+    return {name: value for name, value in case.model_dump(mode="json").items() if value is not None}
 
 
 def _request(facts: Facts, assigned: Assignment, contributors: int) -> AdmitFacts:
