@@ -140,7 +140,11 @@ def _mutation(bundle: Bundle, scenarios: Sequence[Scenario]) -> tuple[dict[str, 
     lines = [
         f"{scored.mutants} mutants: {scored.killed} killed, {len(alive)} live, {same} change no decision.",
         f"Score {scored.percent:.2f}%; at least {LEAST_PERCENT}% is asked for.",
-        *(f"  lives: {each.mutant.name}" for each in scored.different),
+        *(
+            f"  lives: {each.mutant.name}"
+            + (" (no case is known that shows it)" if each.proved.undecided else "")
+            for each in scored.different
+        ),
     ]
     return members, lines, scored.enough
 

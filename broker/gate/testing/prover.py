@@ -3,7 +3,8 @@
 Rule (issue 4): a mutant that comes to the same decision on every request is the same rule in other words, and nobody
 can be asked to kill it. Asked is first for another outcome. Then, since a scenario names its rules too, for a request
 on which the mutated rule applies and the rule as written does not, or the other way round; of permits only where
-nothing forbids, since elsewhere they do not show. A request counts when the gate decides it differently under both.
+nothing forbids, since elsewhere they do not show. A request is a witness when the gate itself decides it differently
+under both; where the prover has only others, the mutant counts as different without one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +27,8 @@ _Rules = Mapping[str, Policy]
 class Proved:
     """What the prover says of a mutant: that it is no different, or, by a case, that it is.
 
-    `undecided`: the solver could not tell, so the mutant counts as different."""
+    `undecided`: the solver could not tell, or its requests do not show in the gate's whole decision. It may be that
+    none does; the mutant counts as different all the same."""
 
     witness: Case | None
     undecided: bool = False
@@ -49,13 +51,15 @@ class Prover:
     def proved(self, mutant: Mutant) -> Proved:
         """What the prover says of a mutant."""
         mutated = mutant.applied(self._bundle)
+        found = False
         try:
             for case in self._requests(mutant, mutated):
+                found = True
                 if come_to(mutated, case) != come_to(self._bundle, case):
                     return Proved(case)
         except VerificationFailed:
             return Proved(None, undecided=True)
-        return Proved(None)
+        return Proved(None, undecided=found)
 
     def _requests(self, mutant: Mutant, mutated: Bundle) -> Iterator[Case]:
         if isinstance(mutant, RuleMutant):

@@ -53,10 +53,14 @@ def generate(
         if not fate.killed_by
     ]
     told(f"{len(tables)} mutants of tables live.")
-    of_tables, tables = choose_for_tables(bundle, [*_of_entries(bundle, stories), *at_edges], tables)
+    # What is read for any case is a number, and shows at an edge; the rest shows where its entry is named.
+    of_numbers, numbers = choose_for_tables(bundle, at_edges, [each for each in tables if not each.read_for])
+    named = [each for each in tables if each.read_for]
+    of_entries, named = choose_for_tables(bundle, list(_of_entries(bundle, stories)), named)
+    of_tables, tables = [*of_numbers, *of_entries], [*numbers, *named]
     told(f"{len(of_tables)} more are kept, {len(tables)} mutants of tables live.")
     proved = list(_from_prover(bundle, stories, [*rules, *tables]))
-    told(f"{len(proved)} were found by the prover.")
+    told(f"{len(proved)} are told as the prover found them.")
     return compact(each.boundary for each in (*kept, *of_tables, *proved))
 
 
