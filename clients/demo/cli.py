@@ -102,7 +102,7 @@ def _tell(root: Path, seed: int, policies: Path, narrator: Narrator, *, kept: bo
 
 def _come_together(processes: Processes, places: parties.Places, narrator: Narrator) -> None:
     narrator.act(
-        "A broker, three key holders, six agencies, a legal desk, an auditor and six people who approve "
+        "A broker, three key holders, six agencies, a legal desk, an auditor, six people who approve and two officers "
         "come together"
     )
     parties.make_parties(processes, places)
@@ -110,6 +110,7 @@ def _come_together(processes: Processes, places: parties.Places, narrator: Narra
     narrator.says(
         "The adverts company", "founded a space; everybody pinned it from a file, not from the broker."
     )
+    narrator.says("Two officers", "signed the rules; broker and key holders put them in force, each by itself.")
     narrator.says("Any two", "of the three holders must agree before anything is evaluated.")
     narrator.says(
         "A supervisor, a prosecutor, a judge and a reviewer",
