@@ -110,7 +110,9 @@ def _come_together(processes: Processes, places: parties.Places, narrator: Narra
     narrator.says(
         "The adverts company", "founded a space; everybody pinned it from a file, not from the broker."
     )
-    narrator.says("Two officers", "signed the rules; broker and key holders put them in force, each by itself.")
+    narrator.says(
+        "Two officers", "signed the rules; broker and key holders put them in force, each by itself."
+    )
     narrator.says("Any two", "of the three holders must agree before anything is evaluated.")
     narrator.says(
         "A supervisor, a prosecutor, a judge and a reviewer",
