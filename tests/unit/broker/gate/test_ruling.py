@@ -5,9 +5,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from broker.gate.bundle import Bundle, load
-from broker.gate.decide import decide_release
+from broker.gate.decide import Case, decide_release
 from broker.gate.ruling import CHANGED, Ruling, rule_release
 from broker.protocol.errors import BadInput, VerificationFailed
+from broker.protocol.messages.base import read
 from broker.protocol.messages.vocabulary import Tier
 from tests import rules
 from tests.gate_world import release_facts
@@ -68,6 +69,34 @@ def test_nothing_leaves_that_either_would_keep(
     assert set(ruling.admitted_series) <= set.intersection(*(set(each.admitted_series) for each in alone))
     texts = (ruling.decision.text, None if ruling.earlier is None else ruling.earlier.text)
     assert Ruling.read(*texts) == ruling
+
+
+def test_from_sources_on_what_leaves_is_what_both_let_leave(
+    project: Bundle, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The project's rules leave out an NGO that was silent; the others leave out a company of one country."""
+    scenario = POLICIES / "scenarios" / "ALLOW" / "what-an-ngo-does-not-release-is-left-out.json"
+    facts = read(Case, scenario.read_bytes()).release
+    assert facts is not None
+    company = facts.admitted.series[0]
+    folder = tmp_path_factory.mktemp("rules") / "without-one"
+    place = f'resource.establishedIn == "{company.conditions.established_in}"'
+    other = load(rules.forbidding(folder, "release", place))
+    expected = {
+        each.series_id
+        for each in facts.admitted.series
+        if each.contributor.kind == "company"
+        and each.conditions.established_in != company.conditions.established_in
+    }
+    assert expected
+    for in_force, earlier in ((project, other), (other, project)):
+        ruling = rule_release(in_force, earlier, facts, Tier.PAYLOAD)
+        assert ruling.allowed
+        assert set(ruling.admitted_series) == expected
+        assert any(note.startswith("L19:") for note in ruling.notes)
+        assert any(note.startswith(f"{FORBIDDEN}:") for note in ruling.notes)
+        assert ruling.earlier is not None
+        assert Ruling.read(ruling.decision.text, ruling.earlier.text) == ruling
 
 
 def test_two_decisions_about_different_releases_are_not_read_as_one(
