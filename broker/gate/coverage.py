@@ -17,7 +17,9 @@ from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import read
 from broker.protocol.messages.vocabulary import Outcome
 
-_HEADING_ENDS = re.compile(r" art |: |, | only | part | on | s (?=\d)|\((?=[a-z0-9]\))| \((?!E[UC]\))")
+_ACT = re.compile(r"(?:Directive|Regulation) (?:\((?:EU|EC)\) )?\d+/\d+(?:/\w+)?")
+_SEPARATOR = re.compile(r";(?![^(]*\))")
+_HEADING_ENDS = re.compile(r",? art |: | only | part | s (?=\d)|\((?=[a-z0-9]\))| \((?=[^)]* art )")
 """What follows the name of a law in a citation: its articles, or words about it."""
 
 
@@ -128,7 +130,12 @@ def read_stories(directory: Path) -> tuple[tuple[str, Case], ...]:
 
 def laws_cited(citation: str) -> tuple[str, ...]:
     """The names of the laws in a citation, without articles: `GDPR art 6, 10; DSA art 18` names GDPR and DSA."""
-    return tuple(_HEADING_ENDS.split(each.strip(), maxsplit=1)[0].strip() for each in citation.split(";"))
+    return tuple(_name(each.strip()) for each in _SEPARATOR.split(citation))
+
+
+def _name(citation: str) -> str:
+    act = _ACT.match(citation)
+    return act[0] if act else _HEADING_ENDS.split(citation, maxsplit=1)[0].strip()
 
 
 def _story(bundle: Bundle, name: str, case: Case) -> Story:

@@ -54,10 +54,14 @@ def test_every_rule_and_instrument_stands_under_each_law_that_it_cites(shipped: 
         ("GDPR art 6, 10; Directive (EU) 2016/680 art 8", ("GDPR", "Directive (EU) 2016/680")),
         (
             "18 USC 2702(b)(8), (c)(4); Budapest Convention, Second Protocol, art 10",
-            ("18 USC 2702", "Budapest Convention"),
+            ("18 USC 2702", "Budapest Convention, Second Protocol"),
         ),
         ("Regulation (EU) 2024/982: hit first, then data", ("Regulation (EU) 2024/982",)),
         ("CJEU C-746/18 Prokuratuur", ("CJEU C-746/18 Prokuratuur",)),
+        ("Convention on the Rights of the Child art 3, 16", ("Convention on the Rights of the Child",)),
+        ("Directive (EU) 2023/977 on the exchange of information", ("Directive (EU) 2023/977",)),
+        ("Crime (Overseas Production Orders) Act 2019 s 1", ("Crime (Overseas Production Orders) Act 2019",)),
+        ("The contributor's own ground (GDPR art 6; DSA art 18)", ("The contributor's own ground",)),
         ("Computer Misuse and Cybercrimes Act 2018 s 50", ("Computer Misuse and Cybercrimes Act 2018",)),
     ],
 )
