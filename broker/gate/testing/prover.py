@@ -18,7 +18,7 @@ from broker.gate.proving.verdict import ACTIONS
 from broker.gate.testing.killing import Mutant
 from broker.gate.testing.mutants.rules import RuleMutant
 from broker.gate.testing.scenarios import come_to
-from broker.protocol.errors import VerificationFailed
+from broker.protocol.errors import BadInput, VerificationFailed
 
 _Rules = Mapping[str, Policy]
 
@@ -27,8 +27,8 @@ _Rules = Mapping[str, Policy]
 class Proved:
     """What the prover says of a mutant: that it is no different, or, by a case, that it is.
 
-    `undecided`: the solver could not tell, or its requests do not show in the gate's whole decision. It may be that
-    none does; the mutant counts as different all the same."""
+    `undecided`: the prover could not read the mutant, or could not tell, or its requests do not show in the gate's whole
+    decision. It may be that none does; the mutant counts as different all the same."""
 
     witness: Case | None
     undecided: bool = False
@@ -57,7 +57,7 @@ class Prover:
                 found = True
                 if come_to(mutated, case) != come_to(self._bundle, case):
                     return Proved(case)
-        except VerificationFailed:
+        except (BadInput, VerificationFailed):
             return Proved(None, undecided=True)
         return Proved(None, undecided=found)
 

@@ -69,6 +69,8 @@ def _opened(
                 f"{at}.stated.basis.instrument": name,
                 f"{at}.stated.basis.issued_by": str(instrument.issuers[0]),
                 f"{at}.stated.basis.validated_by": str(instrument.validators[0]),
+                f"{at}.series.*.conditions.permitted_jurisdictions": list(pair.issuing),
+                f"{at}.series.*.conditions.transfer_ground": "adequacy",
                 **_between(at, pair.issuing[0], _reached(pair, pair.issuing[0])[0]),
             }
             try:
@@ -86,10 +88,8 @@ def _reached(pair: Pair, issuing: str) -> tuple[str, ...]:
 
 
 def _between(at: str, issuing: str, established_in: str) -> dict[str, Any]:
-    """Requester and order of one country, contributors of another that permit it."""
+    """Requester and order of one country, contributors of another."""
     return {
-        f"{at}.series.*.conditions.permitted_jurisdictions": [issuing],
-        f"{at}.series.*.conditions.transfer_ground": "adequacy",
         f"{at}.requester.jurisdiction": issuing,
         f"{at}.stated.basis.jurisdiction": issuing,
         f"{at}.series.*.conditions.established_in": established_in,

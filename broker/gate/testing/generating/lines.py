@@ -65,11 +65,13 @@ def generate(
 
 
 def _bases(stories: Sequence[Scenario]) -> list[Scenario]:
-    """The first story of each way to be allowed: at a tier, by a gateway, before or after the matching."""
+    """The first story of each way to be allowed: at a tier, by a gateway, before or after the matching; and of each
+    kind of contributor that deposits."""
     found: dict[object, Scenario] = {}
     for story in stories:
         if story.expected.outcome is Outcome.ALLOW:
-            way = (story.expected.tier, story.expected.rules, story.case.release is None)
+            kind = story.case.deposit and story.case.deposit.contributor.kind
+            way = (story.expected.tier, story.expected.rules, story.case.release is None, kind)
             found.setdefault(way, story)
     return list(found.values())
 

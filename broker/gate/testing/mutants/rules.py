@@ -40,11 +40,10 @@ class RuleMutant:
 def rule_mutants(bundle: Bundle) -> tuple[RuleMutant, ...]:
     """All mutants of the rules, in the order of the rules."""
     attributes = read_attributes(bundle.schema)
-    actions = sorted(attributes.by_action)
     found = [
         mutant
         for rule, policy in bundle.syntax.items()
-        for mutant in _distinct(rule, policy, _slips(policy, attributes, actions))
+        for mutant in _distinct(rule, policy, _slips(policy, attributes))
     ]
     return tuple(_that_fit(bundle, found))
 
@@ -61,10 +60,10 @@ def _distinct(rule: str, policy: Policy, slips: Iterable[tuple[str, Policy | Non
         yield RuleMutant(f"{rule}, {slip}{again}", rule, mutated)
 
 
-def _slips(policy: Policy, attributes: Attributes, actions: list[str]) -> Iterator[tuple[str, Policy | None]]:
+def _slips(policy: Policy, attributes: Attributes) -> Iterator[tuple[str, Policy | None]]:
     yield "deleted", None
     yield f"{_OTHER_EFFECT[policy['effect']]} instead", {**policy, "effect": _OTHER_EFFECT[policy["effect"]]}
-    yield from _other_actions(policy, actions)
+    yield from _other_actions(policy, attributes)
     conditions = policy["conditions"]
     for index, condition in enumerate(conditions):
         where = f"clause {index + 1}"
@@ -82,17 +81,27 @@ def _with(policy: Policy, conditions: list[Any]) -> Policy:
     return {**policy, "conditions": conditions}
 
 
-def _other_actions(policy: Policy, actions: list[str]) -> Iterator[tuple[str, Policy]]:
+def _other_actions(policy: Policy, attributes: Attributes) -> Iterator[tuple[str, Policy]]:
     scope = policy["action"]
     if scope["op"] not in ("==", "in"):
         return
     listed = scope.get("entities") or [scope["entity"]]
     named = [entity["id"] for entity in listed]
-    for action in actions:
-        if action not in named:
+    for action, record in sorted(attributes.by_action.items()):
+        if action not in named and _asked_for(policy) <= set(record["context"]):
             yield f"also for {action}", _for_actions(policy, [*named, action])
-        elif len(named) > 1:
+        elif action in named and len(named) > 1:
             yield f"not for {action}", _for_actions(policy, [name for name in named if name != action])
+
+
+def _asked_for(policy: Policy) -> set[str]:
+    """What a rule asks of the context whether it is there: where it never is, the rule is no other one."""
+    return {
+        node["has"]["attr"]
+        for condition in policy["conditions"]
+        for _, node in places(condition["body"])
+        if "has" in node and node["has"]["left"] == {"Var": "context"}
+    }
 
 
 def _for_actions(policy: Policy, actions: list[str]) -> Policy:

@@ -31,6 +31,8 @@ _READ = (
     "in_force_until",
 )
 """What the rules are told of an instrument, besides its pairs; the rest is for people."""
+_SAID = ("issuers", "validators", "payload_categories", "identifier_types")
+"""Of these an entry is compared with a word in the facts themselves."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def _of_instruments(bundle: Bundle) -> Iterator[TableMutant]:
         others = {key: each for key, each in bundle.instruments.items() if key != name}
         yield _mutant(f"{name}: dropped", (name,), "instruments", MappingProxyType(others))
         slips = [
-            (f"{field}: {slip}", (), {field: value})
+            (f"{field}: {slip}", _said(field, slip), {field: value})
             for field in _READ
             for slip, value in _slips(getattr(instrument, field))
         ]
@@ -85,6 +87,11 @@ def _of_instruments(bundle: Bundle) -> Iterator[TableMutant]:
             if changed is not None:
                 slipped = MappingProxyType({**bundle.instruments, name: changed})
                 yield _mutant(f"{name}, {slip}", (name, *words), "instruments", slipped)
+
+
+def _said(field: str, slip: str) -> tuple[str, ...]:
+    """The word that facts must have for an entry to be read for them; none for what facts do not say."""
+    return (slip.partition(" ")[0],) if field in _SAID else ()
 
 
 def _of_pairs(instrument: Instrument) -> Iterator[tuple[str, tuple[str, ...], dict[str, Any]]]:
