@@ -72,10 +72,12 @@ def compare(
     bundle: Bundle, space: Space, case: Case, tier: Tier, rules: Rules, permits: cedarpy.PolicySet
 ) -> set[str]:
     """Every rule applies and errs in the formulas as it does in the engine. Returns those that applied or erred."""
+    action: Action = "deposit" if case.deposit else "admit" if case.admit else "release"
+    # Read first: a word that a rule writes out is then known, and is not one of the others.
+    readings = {name: space.verdicts[0].reading(action, policy) for name, policy in rules.items()}
     pinned = Pinned(space.facts)
     real = asked(bundle, pinned, space, case, tier)
     applied, erred = by_engine(bundle, real, permits, rules)
-    readings = {name: space.verdicts[0].reading(real[0], policy) for name, policy in rules.items()}
     assert {name for name, reading in readings.items() if pinned.holds(reading.holds)} == applied
     assert {name for name, reading in readings.items() if pinned.holds(reading.errs)} == erred
     return applied | {f"{name} errs" for name in erred}
@@ -262,11 +264,16 @@ def test_at_every_pair_of_tiers_the_gate_decides_as_the_model_does(bundle: Bundl
     """Requests that the model picks: allowed, and allowed by the rules alone."""
     verdicts, seen = space.verdicts[0], set[tuple[str, str, str, bool]]()
     asked_tier = term_of(space.facts.request.facts["tier"])
-    for action, asked_for, about in product(ACTIONS[1:], Tier, Tier):
+    contributors = space.facts.contributors.term
+    for action, asked_for, about, number in product(ACTIONS[1:], Tier, Tier, (1, 3)):
         allowed = verdicts.allowed(action, bundle.syntax)
         decided = verdicts.decided(action, bundle.syntax)
         word = space.vocabulary.word
-        tiers = (asked_tier == word(asked_for), verdicts.asked[action].gates_tier == word(about))
+        tiers = (
+            asked_tier == word(asked_for),
+            verdicts.asked[action].gates_tier == word(about),
+            contributors == number,
+        )
         for wanted, outcome in (((decided,), True), ((allowed, z3.Not(decided)), False)):
             found = space.find(*wanted, *tiers)
             if found is not None:
