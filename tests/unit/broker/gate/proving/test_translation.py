@@ -4,6 +4,7 @@ formulas is worth as much as this."""
 import json
 import random
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -283,3 +284,20 @@ def test_at_every_pair_of_tiers_the_gate_decides_as_the_model_does(bundle: Bundl
     assert ("admit", "hits", "sources", True) in seen
     assert ("release", "sources", "payload", False) in seen
     assert len(seen) > 20
+
+
+def test_what_is_refused_below_does_not_become_a_request_for_sources(bundle: Bundle, space: Space) -> None:
+    """With a rule more that refuses hits, sources that the rules would allow are not asked about: nothing is left."""
+    text = """@id("L98") @reason("r") @law("l")
+    forbid (principal, action == Narrowgate::Action::"admit", resource) when { context.tier == "hits" };"""
+    rules = {**bundle.syntax, **lint.named_policies("more", text)}
+    verdicts = space.verdicts[0]
+    asked_hits = term_of(space.facts.request.facts["tier"]) == space.vocabulary.word(Tier.HITS)
+    escalated = verdicts.asked["admit"].gates_escalated
+    found = space.find(verdicts.allowed("admit", rules), asked_hits, escalated)
+    assert found is not None
+    stricter = replace(
+        bundle, syntax=rules, policies=policy_set(rules), rules={**bundle.rules, "L98": bundle.rules["L06"]}
+    )
+    assert not decide_case(stricter, case_of(space.facts, found, "admit")).allowed
+    assert space.find(verdicts.decided("admit", rules), asked_hits, escalated) is None
