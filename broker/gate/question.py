@@ -106,7 +106,11 @@ def matching_context(
             "hits": result.hits,
             "contributors": result.contributors,
             "contributorAnswer": answer,
+            "targetAsks": result.target_asks,
+            "targetAsksByAnyone": result.target_asks_by_anyone,
         }
+        if result.nearest_count is not None:
+            context["result"]["nearestCount"] = result.nearest_count
     return context
 
 
