@@ -224,6 +224,7 @@ def test_ten_thousand_random_requests_and_conditions_agree(bundle: Bundle, space
 def test_the_whole_decision_is_that_of_the_gate(bundle: Bundle, space: Space, number: int) -> None:
     """Tiers that change on the way, results above the tier admitted and series that hide one another included."""
     outcomes = set[tuple[str, bool]]()
+    decided = {action: space.verdicts[0].decided(action, bundle.syntax) for action in ACTIONS}
     for case, tier in (*cases(5, number), *boundary_cases(number)):
         pinned = Pinned(space.facts)
         whole = alike(case, tier)
@@ -231,7 +232,7 @@ def test_the_whole_decision_is_that_of_the_gate(bundle: Bundle, space: Space, nu
         if action != "deposit":
             pinned.put_whole(tier, len(first_facts(whole).series))
         decision = decide_case(bundle, whole)
-        assert pinned.holds(space.verdicts[0].decided(action, bundle.syntax)) is decision.allowed
+        assert pinned.holds(decided[action]) is decision.allowed
         if decision.allowed and action != "deposit":
             assert pinned.word(space.verdicts[0].asked[action].gates_tier) == decision.tier
         outcomes.add((action, decision.allowed))
