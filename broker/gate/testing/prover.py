@@ -27,7 +27,7 @@ _Rules = Mapping[str, Policy]
 class Proved:
     """What the prover says of a mutant: that it is no different, or, by a case, that it is.
 
-    `undecided`: the prover could not read the mutant, or could not tell, or its requests do not show in the gate's
+    `undecided`: the prover could not read the mutant or could not tell, or its requests do not show in the gate's
     whole decision. It may be that none does; the mutant counts as different all the same."""
 
     witness: Case | None
