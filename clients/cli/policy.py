@@ -15,7 +15,7 @@ import typer
 from broker.gate.bundle import load
 from broker.gate.decide import decide_text
 from broker.gate.decision import Decision
-from clients.cli import rule_officer, run
+from clients.cli import policy_diff, policy_prove, rule_officer, run
 
 app = run.application("Try the written rules on facts, check a folder of rules, or sign it as an officer.")
 
@@ -68,3 +68,7 @@ def _lines(decision: Decision) -> Iterator[str]:
     for note in decision.notes:
         yield f"  note: {note}"
     yield f"digest {decision.digest.hex()}"
+
+
+app.command("prove")(policy_prove.prove)
+app.command("diff")(policy_diff.diff)

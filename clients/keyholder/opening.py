@@ -15,6 +15,7 @@ from clients.keyholder.evaluation import Cleared, answer_cleared
 from clients.keyholder.held import held_series, own_view
 from clients.keyholder.ladder_checks import CheckedLadder, OpenedRelease
 from clients.keyholder.own_knowledge import OwnKnowledge, Told
+from clients.keyholder.own_ledger import OwnLedger, own_ledger
 from clients.keyholder.pinning import member_by_id, pinned_roster, pinned_spaces
 from clients.keyholder.store.database import Connection
 
@@ -52,10 +53,11 @@ def _clear(holder: KeyHolder, connection: Connection, caller: Caller, call: Open
     keys = {each.series_id: members[each.contributor.agency_id] for each in known}
     release = opening_checks.check_answers(release, released, request, keys, call.releases)
     told = statements.told(connection, request.digest)
-    own = OwnKnowledge(permit.space, request, requester, papers, told, ladder.steps[0], known)
+    ledger = own_ledger(connection, permit.terms, now)
+    own = OwnKnowledge(permit.space, request, requester, papers, told, ladder.steps[0], known, ledger)
     release = opening_checks.check_release_facts(permit, own, release)
     opening_checks.check_release_time(own, release, rules, series.series_id, now)
-    return Cleared("open", permit, series.series_id, held, asked, points, record, rules)
+    return Cleared("open", permit, series.series_id, held, asked, points, record, rules, ledger)
 
 
 def _check_sources(
@@ -81,6 +83,7 @@ def _check_sources(
         Told(),
         before,
         own_view(connection, space, opened.facts.admitted.series),
+        OwnLedger(),
     )
     named = {each.bundle_digest for each in opened.ruling.decisions}
     rules = {digest: activated_once(connection, holder.shelf, digest) for digest in named}
