@@ -1,40 +1,42 @@
 """Start a broker: database, schema, log, rules; refuse to serve when anything is not as it should be.
 
-Rule (AUDIT 3): the log is derived again before anything is served; another bundle than last time is logged before the
-first decision under it. Every witness is shown the log before it is served; without witnesses only a trial that says
-so may start.
+Rule (AUDIT 3): the log is derived again before anything is served, every witness is shown it, and only rules that it
+says are in force are served by. Putting them in force is `broker.activation`'s, a step of its own, which is done here
+too, without serving. Without witnesses only a trial that says so may start.
 """
 
+from dataclasses import dataclass
+from pathlib import Path
+
+from broker import activation
+from broker.activation import Activation
 from broker.audit.log import AuditLog
-from broker.audit.records import BundleActivated
 from broker.audit.witness_calls import over_http
 from broker.audit.witnesses import Answer, Ask, WitnessAt, Witnesses
 from broker.context import Broker, BrokerKeys, Clock
-from broker.gate.bundle import Bundle
+from broker.gate.officers import PinnedOfficers
+from broker.gate.shelf import BundleShelf
 from broker.protocol.errors import NotPermitted, Unavailable
 from broker.protocol.messages.base import RandomBytes
 from broker.protocol.messages.parties import read_witness_key
-from broker.protocol.messages.vocabulary import RecordKind
 from broker.settings import Settings
-from broker.store import activations, migrate
+from broker.store import migrate
 from broker.store.database import Database
 
 
-def start(
-    settings: Settings,
-    keys: BrokerKeys,
-    bundle: Bundle,
-    clock: Clock,
-    random_bytes: RandomBytes,
-    ask: Ask | None = None,
-) -> Broker:
-    """A broker that is ready to serve. The caller closes it with `stop`.
+@dataclass(frozen=True)
+class Opened:
+    """A database at the present schema, and its log, derived again; nothing is served of it yet."""
 
-    `ask` carries calls to witnesses; over HTTP unless a test says otherwise.
+    database: Database
+    audit: AuditLog
+
+
+def open_checked(settings: Settings, keys: BrokerKeys, random_bytes: RandomBytes) -> Opened:
+    """The broker's database, which the caller closes.
 
     Raises NotPermitted (neither witnesses nor a trial), Conflict (another process owns the database, or a newer release
-    wrote it) or Unavailable (the log is damaged or not the one that witnesses saw, too few of them answer, or the
-    database is not durable)."""
+    wrote it) or Unavailable (the log is damaged, or the database is not durable)."""
     if not settings.trial and not settings.witness_quorum:
         raise NotPermitted(
             "No witness is configured, and a log without witnesses is only a trial. Name witnesses and witness_quorum "
@@ -44,16 +46,71 @@ def start(
     try:
         migrate.upgrade(database)
         audit = AuditLog(settings.log_origin, keys.log_key, random_bytes, settings.trial)
-        witnesses = _witnesses(database, audit, settings, clock, ask)
-        broker = Broker(database, audit, witnesses, bundle, keys, settings, clock, random_bytes)
         with database.read() as connection:
             audit.start(connection)
-        witnesses.start()
-        _activate_bundle(broker)
     except BaseException:
         database.close()
         raise
-    return broker
+    return Opened(database, audit)
+
+
+def start(
+    settings: Settings,
+    keys: BrokerKeys,
+    shelf: BundleShelf,
+    clock: Clock,
+    random_bytes: RandomBytes,
+    ask: Ask | None = None,
+) -> Broker:
+    """A broker that is ready to serve. The caller closes it with `stop`. Errors as `open_checked` and `ready`."""
+    return ready(open_checked(settings, keys, random_bytes), settings, keys, shelf, clock, random_bytes, ask)
+
+
+def ready(
+    opened: Opened,
+    settings: Settings,
+    keys: BrokerKeys,
+    shelf: BundleShelf,
+    clock: Clock,
+    random_bytes: RandomBytes,
+    ask: Ask | None = None,
+) -> Broker:
+    """A broker that serves by the rules in force; the database is closed if there is none.
+
+    `ask` carries calls to witnesses: over HTTP unless it is given.
+
+    Raises Unavailable (a witness saw another log, or too few answer), Conflict (no rules are in force), or NotFound or
+    VerificationFailed (the shelf has no true copy of them)."""
+    try:
+        witnesses = _witnesses(opened, settings, clock, ask)
+        witnesses.start()
+        with opened.database.read() as connection:
+            bundle = activation.bundle_in_force(connection, opened.audit, shelf)
+    except BaseException:
+        opened.database.close()
+        raise
+    return Broker(
+        opened.database, opened.audit, witnesses, bundle, shelf, keys, settings, clock, random_bytes
+    )
+
+
+def activate(
+    settings: Settings,
+    keys: BrokerKeys,
+    shelf: BundleShelf,
+    officers: PinnedOfficers,
+    source: Path,
+    clock: Clock,
+    random_bytes: RandomBytes,
+) -> Activation:
+    """Put the bundle in `source` in force; nothing is served. Errors as `open_checked` and `activation.activate`.
+
+    No witness is asked: the next start shows them the log with this entry."""
+    opened = open_checked(settings, keys, random_bytes)
+    try:
+        return activation.activate(opened.database, opened.audit, shelf, officers, source, clock())
+    finally:
+        opened.database.close()
 
 
 def stop(broker: Broker) -> None:
@@ -61,34 +118,21 @@ def stop(broker: Broker) -> None:
     broker.database.close()
 
 
-def _witnesses(
-    database: Database, audit: AuditLog, settings: Settings, clock: Clock, ask: Ask | None
-) -> Witnesses:
-    addresses = [WitnessAt(read_witness_key(each.key), each.url) for each in settings.witnesses]
+def _witnesses(opened: Opened, settings: Settings, clock: Clock, ask: Ask | None) -> Witnesses:
+    timeout = settings.witness_timeout_seconds
     if settings.trial:
-        return Witnesses(database, audit, (), 0, _nobody, clock, settings.witness_timeout_seconds)
+        return Witnesses(opened.database, opened.audit, (), 0, _nobody, clock, timeout)
+    witnesses = [WitnessAt(read_witness_key(each.key), each.url) for each in settings.witnesses]
     return Witnesses(
-        database,
-        audit,
-        addresses,
+        opened.database,
+        opened.audit,
+        witnesses,
         settings.witness_quorum,
-        ask or over_http(settings.witness_timeout_seconds),
+        ask or over_http(timeout),
         clock,
-        settings.witness_timeout_seconds,
+        timeout,
     )
 
 
 def _nobody(_url: str, _body: bytes) -> Answer:
     raise Unavailable("In a trial no witness is asked.")
-
-
-def _activate_bundle(broker: Broker) -> None:
-    now = broker.clock()
-    with broker.database.write() as connection:
-        activations.lock(connection)
-        previous = activations.newest(connection)
-        if previous == broker.bundle.digest:
-            return
-        record = BundleActivated(bundle_digest=broker.bundle.digest, previous_digest=previous)
-        receipt = broker.audit.append(connection, RecordKind.BUNDLE_ACTIVATED, record, now)
-        activations.add(connection, broker.bundle.digest, now, receipt.proof.index)

@@ -57,7 +57,7 @@ from clients.request_values import Answer as Answered
 from clients.requester import PreparedRequest, Requester
 from clients.transport import Answer, Caller, Unreachable
 from clients.witness.cosigning import pin_log
-from tests import gate_world
+from tests import gate_world, rules
 from tests.asgi import Application, InMemoryClient
 from tests.broker_case import key_of, seeded
 from tests.witness_case import WitnessCase
@@ -203,6 +203,7 @@ class World:
         self.randomness: dict[str, RandomBytes] = {}
         self.bundle = policies()
         self.witnesses = {number: self._start_witness(number) for number in range(1, witnesses + 1)}
+        self.bundles = {self.bundle.digest: self.bundle}
         self.settings = Settings(
             public_origin=BROKER,
             database_url=database_url or f"sqlite:///{folder / 'broker.sqlite3'}",
@@ -217,13 +218,8 @@ class World:
             witness_quorum=quorum,
         )
         self.broker_keys = BrokerKeys(key_of("broker"), key_of("log"), self.random("count")(32))
-        self.broker = startup.start(
-            self.settings,
-            self.broker_keys,
-            self.bundle,
-            self.clock,
-            self.random("broker"),
-            ask=self.ask_witness,
+        self.broker = rules.start_broker(
+            self.settings, self.broker_keys, self.clock, self.random("broker"), ask=self.ask_witness
         )
         self.run_broker(self.broker)
         self.holders = {x: self._start_holder(x) for x in HOLDERS}
@@ -269,6 +265,17 @@ class World:
         """Let this broker answer at the broker's address."""
         application: Application = broker_app(broker)
         self.wire.apps[BROKER] = InMemoryClient(application)
+
+    def change_rules(self, source: Path) -> None:
+        """The broker's operator and all key holders' put rules in force; the broker starts again."""
+        rules.activate_at_broker(self.broker, source)
+        startup.stop(self.broker)
+        self.bundle = load_bundle(source)
+        self.bundles[self.bundle.digest] = self.bundle
+        self.broker = rules.start_broker(self.settings, self.broker_keys, self.clock, self.random("broker"))
+        self.run_broker(self.broker)
+        for holder in self.holders.values():
+            rules.activate_at_holder(holder, source)
 
     def _start_holder(self, x: int) -> KeyHolder:
         directory, name = self.folder / f"holder-{x}", f"holder-{x}"
@@ -412,7 +419,7 @@ class World:
             join(self.homes[name], self.caller(name), signed.document, founder.enrolment)
         for holder in self.holders.values():
             self.pin(holder, signed)
-            pinning.activate_bundle(holder.database, holder.shelf, POLICIES, NOW)
+            rules.activate_at_holder(holder)
         return signed
 
     # --- contributors ---
@@ -549,4 +556,4 @@ class World:
         """The auditor mirrors and verifies the log, and takes every decision again."""
         auditor = self.auditor()
         auditor.verify()
-        return replay_all({self.bundle.digest: self.bundle}, auditor.decisions())
+        return replay_all(self.bundles, auditor.decisions())

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from broker import startup
-from broker.audit.records import BundleActivated
+from broker.audit.records import DepositCompleted
 from broker.context import Broker
 from broker.protocol import checkpoint, documents, witnessing
 from broker.protocol.checkpoint import ED25519_COSIGNATURE, VerifierKey
@@ -28,6 +28,7 @@ from clients.keyholder.pinning import pinned_spaces
 from clients.remote import RemoteUnavailable
 from clients.transport import Answer
 from clients.witness.store.logs import forks_of, newest
+from tests import rules
 from tests.broker_case import key_of
 from tests.world import BROKER, LOG_ORIGIN, WITNESSES, World, phone
 
@@ -67,13 +68,8 @@ def restart(world: World) -> Broker:
 
 
 def start(world: World) -> Broker:
-    return startup.start(
-        world.settings,
-        world.broker_keys,
-        world.bundle,
-        world.clock,
-        world.random("another"),
-        ask=world.ask_witness,
+    return rules.start_broker(
+        world.settings, world.broker_keys, world.clock, world.random("another"), ask=world.ask_witness
     )
 
 
@@ -312,11 +308,11 @@ def seen_size(world: World) -> int:
 def forge(world: World, size: int) -> None:
     """The broker's host grows another history up to `size`, with its true key; in a trial nobody is asked."""
     trial = world.settings.model_copy(update={"trial": True})
-    forger = startup.start(trial, world.broker_keys, world.bundle, world.clock, world.random("forger"))
+    forger = rules.start_broker(trial, world.broker_keys, world.clock, world.random("forger"))
     with forger.database.write() as connection:
         while forger.audit.size(connection) < size:
-            record = BundleActivated(bundle_digest=bytes(32), previous_digest=None)
-            forger.audit.append(connection, RecordKind.BUNDLE_ACTIVATED, record, world.now)
+            record = DepositCompleted(deposit_id=bytes(32), records=1, root=bytes(32))
+            forger.audit.append(connection, RecordKind.DEPOSIT_COMPLETED, record, world.now)
     startup.stop(forger)
 
 

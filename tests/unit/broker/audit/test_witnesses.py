@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from broker.audit.log import AuditLog, Witnessed
-from broker.audit.records import BundleActivated
+from broker.audit.records import DepositCompleted
 from broker.audit.witnesses import Answer, Ask, WitnessAt, Witnesses
 from broker.protocol import checkpoint, receipts, witnessing
 from broker.protocol.documents import public_bytes
@@ -62,8 +62,8 @@ class Case:
         index = -1
         for _ in range(entries):
             with self.database.write() as connection:
-                record = BundleActivated(bundle_digest=bytes(32), previous_digest=None)
-                index = self.audit.append(connection, RecordKind.BUNDLE_ACTIVATED, record, NOW).proof.index
+                record = DepositCompleted(deposit_id=bytes(32), records=1, root=bytes(32))
+                index = self.audit.append(connection, RecordKind.DEPOSIT_COMPLETED, record, NOW).proof.index
         return index
 
     def sizes(self) -> set[int]:
