@@ -29,6 +29,7 @@ from broker.protocol.messages.parties import (
     Reviewer,
     SaltWrap,
     Space,
+    WitnessKey,
 )
 from broker.protocol.messages.vocabulary import AgencyKind, Capacity, Purpose, RecordKind, Role
 from clients.agency import read_enrolment
@@ -63,7 +64,10 @@ class BrokerDescription(Message):
     signing_key: Bytes32
     log_origin: Name
     log_key: Bytes32
+    log_verifier_key: str = ""
     bundle_digest: Bytes32 | None = None
+    witnesses: tuple[WitnessKey, ...] = ()
+    witness_quorum: int = 0
     trial: bool
 
 
@@ -297,6 +301,11 @@ def _space(plan: SpacePlan, space_id: bytes, salt_id: bytes, now: int) -> Space:
     if broker.bundle_digest is not None and broker.bundle_digest != plan.bundle_digest:
         raise VerificationFailed(
             "The broker runs other rules than the bundle given here. Agree on one first."
+        )
+    if not broker.trial and broker.witnesses and set(broker.witnesses) != set(plan.witnesses):
+        raise BadInput(
+            "The broker asks other witnesses than those named here. Agree with its operator, and get each key from the "
+            "witness itself."
         )
     members = [read_enrolment(document, Role.AGENCY).payload for document in plan.members]
     unknown = set(plan.mandates) - {member.party_id for member in members}
