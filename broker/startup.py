@@ -11,7 +11,7 @@ from pathlib import Path
 from broker import activation
 from broker.activation import Activation
 from broker.audit.log import AuditLog
-from broker.audit.witness_calls import over_http
+from broker.audit.witness_calls import HttpCalls
 from broker.audit.witnesses import Answer, Ask, WitnessAt, Witnesses
 from broker.context import Broker, BrokerKeys, Clock
 from broker.gate.officers import PinnedOfficers
@@ -81,12 +81,13 @@ def ready(
 
     Raises Unavailable (a witness saw another log, or too few answer), Conflict (no rules are in force), or NotFound or
     VerificationFailed (the shelf has no true copy of them)."""
+    witnesses = _witnesses(opened, settings, clock, ask)
     try:
-        witnesses = _witnesses(opened, settings, clock, ask)
         witnesses.start()
         with opened.database.read() as connection:
             bundle = activation.bundle_in_force(connection, opened.audit, shelf)
     except BaseException:
+        witnesses.close()
         opened.database.close()
         raise
     return Broker(
@@ -114,24 +115,20 @@ def activate(
 
 
 def stop(broker: Broker) -> None:
-    """Give the database up."""
+    """Give database and connections up."""
+    broker.witnesses.close()
     broker.database.close()
 
 
 def _witnesses(opened: Opened, settings: Settings, clock: Clock, ask: Ask | None) -> Witnesses:
-    timeout = settings.witness_timeout_seconds
+    database, audit, timeout = opened.database, opened.audit, settings.witness_timeout_seconds
     if settings.trial:
-        return Witnesses(opened.database, opened.audit, (), 0, _nobody, clock, timeout)
-    witnesses = [WitnessAt(read_witness_key(each.key), each.url) for each in settings.witnesses]
-    return Witnesses(
-        opened.database,
-        opened.audit,
-        witnesses,
-        settings.witness_quorum,
-        ask or over_http(timeout),
-        clock,
-        timeout,
-    )
+        return Witnesses(database, audit, (), 0, _nobody, clock, timeout)
+    named = [WitnessAt(read_witness_key(each.key), each.url) for each in settings.witnesses]
+    if ask is not None:
+        return Witnesses(database, audit, named, settings.witness_quorum, ask, clock, timeout)
+    calls = HttpCalls(timeout)
+    return Witnesses(database, audit, named, settings.witness_quorum, calls, clock, timeout, calls.close)
 
 
 def _nobody(_url: str, _body: bytes) -> Answer:

@@ -7,22 +7,26 @@ import time
 
 import httpx
 
-from broker.audit.witnesses import Answer, Ask
+from broker.audit.witnesses import Answer
 from broker.protocol.errors import Unavailable
 
 MAXIMUM_ANSWER_BYTES = 64 * 1024
 _UNREACHED = "could not be reached in time"
 
 
-def over_http(timeout_seconds: int) -> Ask:
-    """A function that POSTs a body; connections are kept open between calls."""
-    client = httpx.Client(timeout=timeout_seconds, follow_redirects=False, trust_env=False)
+class HttpCalls:
+    """POSTs bodies; connections are kept open between calls, until `close`."""
 
-    def ask(url: str, body: bytes) -> Answer:
-        deadline = time.monotonic() + timeout_seconds
+    def __init__(self, timeout_seconds: int) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._client = httpx.Client(timeout=timeout_seconds, follow_redirects=False, trust_env=False)
+
+    def __call__(self, url: str, body: bytes) -> Answer:
+        """One call. Raises Unavailable when no whole answer came in time."""
+        deadline = time.monotonic() + self._timeout_seconds
         read = b""
         try:
-            with client.stream("POST", url, content=body) as response:
+            with self._client.stream("POST", url, content=body) as response:
                 for chunk in response.iter_bytes():
                     read += chunk
                     if len(read) > MAXIMUM_ANSWER_BYTES or time.monotonic() > deadline:
@@ -31,4 +35,6 @@ def over_http(timeout_seconds: int) -> Ask:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(_UNREACHED) from error
 
-    return ask
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()

@@ -86,8 +86,9 @@ class Witnesses:
         ask: Ask,
         clock: Callable[[], int],
         timeout_seconds: int,
+        close: Callable[[], None] = lambda: None,
     ) -> None:
-        """`quorum` of `witnesses` are needed; 0, in a trial, asks nobody."""
+        """`quorum` of `witnesses` are needed; 0, in a trial, asks nobody. `close` gives up what `ask` holds."""
         self._database = database
         self._audit = audit
         self._witnesses = tuple(witnesses)
@@ -95,6 +96,7 @@ class Witnesses:
         self._ask = ask
         self._clock = clock
         self._timeout_seconds = timeout_seconds
+        self.close = close
         self._one_round = threading.Lock()
         self._latest: Witnessed | None = None
 

@@ -1,7 +1,8 @@
 """The tables of the broker, in SQLAlchemy Core: one schema for SQLite and PostgreSQL.
 
 Rule: no column holds an identifier, a salt or a key of an agency. docs/data-model.md says of each table what it is
-for and when its rows go. Times are Unix seconds. Queries live beside, one module per subject. Those of the log are in `log_tables`.
+for and when its rows go. Times are Unix seconds. Queries live beside, one module per subject; tables of the log are in
+`log_tables`.
 """
 
 from sqlalchemy import (
