@@ -189,7 +189,15 @@ class Founder:
         space = self._home.space(space_id).payload
         if space.bundle_digest == bundle_digest:
             raise BadInput("The space's roster names these rules already.")
-        return self._next_roster(space, space.members, bundle_digest=bundle_digest)
+        return self._next_roster(space, space.members, agreed={"bundle_digest": bundle_digest})
+
+    def change_witnesses(
+        self, space_id: bytes | None, witnesses: Sequence[str], quorum: int
+    ) -> Signed[Space]:
+        """The next roster, with the witnesses that the broker now asks; a trial stays one. As `change_rules`."""
+        space = self._home.space(space_id).payload
+        named = {"witnesses": tuple(witnesses), "witness_quorum": quorum}
+        return self._next_roster(space, space.members, agreed=named)
 
     def _new_salt(self, space: Space) -> bytes:
         if self._home.founder_key(space.space_id) != self._home.identity.signing_key:
@@ -201,14 +209,12 @@ class Founder:
         space: Space,
         members: tuple[Member, ...],
         new_salt: bytes | None = None,
-        bundle_digest: bytes | None = None,
+        agreed: Mapping[str, object] = MappingProxyType({}),
     ) -> Signed[Space]:
         # A roster whose publishing broke off goes first: the broker takes them one after another.
         self.publish(self._home.space(space.space_id))
         fields = {name: getattr(space, name) for name in Space.model_fields}
-        fields |= {"members": members, "roster_version": space.roster_version + 1}
-        if bundle_digest is not None:
-            fields["bundle_digest"] = bundle_digest
+        fields |= {"members": members, "roster_version": space.roster_version + 1, **agreed}
         if new_salt is not None:
             fields["salt_id"] = tokens.salt_id(new_salt)
         following = _checked(fields)
@@ -216,9 +222,9 @@ class Founder:
             # Before the roster that names it, which would else be one whose salt nobody has.
             self._home.keep_salt(following, new_salt)
         made = documents.sign(following, self._home.signing_key)
-        if bundle_digest is not None:
-            # Before it is pinned, else rules that are not in force would stand in the way of every later roster. Cut
-            # short, the same call makes the same document.
+        if agreed:
+            # Before it is pinned, else rules that are not in force, or other witnesses than are asked, would stand in
+            # the way of every later roster. Cut short, the same call makes the same document.
             self.publish(made)
         document = made.document
         # Only the founder's key makes a roster: under any other, pinning it fails.

@@ -25,7 +25,7 @@ from broker.protocol.messages.vocabulary import RecordKind, Tier
 from clients import permits
 from clients.keyholder import checks
 from clients.keyholder.pinning import pinned_spaces
-from clients.remote import RemoteUnavailable
+from clients.remote import RemoteConflict, RemoteUnavailable
 from clients.transport import Answer
 from clients.witness.store.logs import forks_of, newest
 from tests import rules
@@ -395,6 +395,25 @@ def test_after_a_restart_the_witnesses_are_asked_from_the_size_they_saw(fresh_wo
     restart(world)
     asked = world.wire.seen(WITNESSES[1])[calls:]
     assert [each.answer.status for each in asked] == [200], "at once, without a 409"
+
+
+def test_when_the_broker_asks_other_witnesses_the_founder_names_them_in_a_new_roster(
+    fresh_world: World,
+) -> None:
+    world = fresh_world
+    startup.stop(world.broker)
+    world.settings = world.settings.model_copy(update={"witnesses": world.settings.witnesses[:2]})
+    world.broker = start(world)
+    world.run_broker(world.broker)
+    keys = [each.key for each in world.settings.witnesses]
+    for named, quorum in ((keys[:1], 1), (keys, 1)):
+        with pytest.raises(RemoteConflict, match="other witnesses"):
+            world.founder().change_witnesses(None, named, quorum)
+    world.take_over(world.founder().change_witnesses(None, keys, 2))
+    assert world.ask(ASKED).hits
+    world.take_down(WITNESSES[2])
+    with pytest.raises(RemoteUnavailable, match="witnesses"):
+        run(world, prepare(world))
 
 
 # --- who checks ---
