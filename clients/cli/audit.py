@@ -114,6 +114,7 @@ def show_entry(
 
 app.command()(audit_reading.search)
 app.command()(audit_reading.anomalies)
+app.command("report")(audit_reading.report)
 app.command()(receipt.receipt)
 app.command()(draw.draw)
 app.command("draw-check")(draw.draw_check)

@@ -6,7 +6,9 @@ Rule: nothing is asked of the broker and nothing is written but the report; the 
 """
 
 import datetime
+import json
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +19,9 @@ from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
 from clients.auditing.anomalies import Looked, look
 from clients.auditing.findings import History, Numbers
 from clients.auditing.mirrored import Entry, MirroredLog
+from clients.auditing.report import make
+from clients.auditing.report_page import page
+from clients.auditing.report_text import comma_separated, markdown, members
 from clients.auditing.search import Wanted
 from clients.auditing.search import search as find
 from clients.cli import run
@@ -94,6 +99,54 @@ def anomalies(
     run.show(_looked(looked, log.checkpoint.size), _words(looked, log.checkpoint.size), as_json=as_json)
     if strict and (looked.findings or looked.left_out):
         raise typer.Exit(int(run.ExitCode.VERIFICATION_FAILED))
+
+
+class ReportFormat(StrEnum):
+    """How the report is written."""
+
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    HTML = "html"
+    JSON = "json"
+
+
+def report(
+    directory: run.HomeFolder,
+    since: Annotated[str, typer.Option("--since", metavar="DATE", help="From this day on, as 2027-01-31.")],
+    until: Annotated[str, typer.Option("--until", metavar="DATE", help="Up to, not including, this day.")],
+    written: Annotated[
+        ReportFormat, typer.Option("--format", help="How to write it.")
+    ] = ReportFormat.MARKDOWN,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write it there, not on standard output.")
+    ] = None,
+    space_id: run.SpaceId = None,
+    as_json: run.Json = False,
+) -> None:
+    """Write a transparency report for the public: counts alone, small numbers withheld, delayed by 30 days.
+
+    Nothing is asked of the broker. It names no case, officer, request or identifier.
+    """
+    log = _mirrored(directory, space_id)
+    space = run.open_home(directory).space(run.space_id(space_id)).payload
+    checkpoint, period = log.checkpoint, (_seconds(since, "--since"), _seconds(until, "--until"))
+    made = make(log.entries(), space, checkpoint.size, checkpoint.root, *period)
+    value, chosen = members(made), ReportFormat.JSON if as_json and out is None else written
+    if chosen is ReportFormat.JSON:
+        text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    else:
+        writers = {
+            ReportFormat.MARKDOWN: markdown,
+            ReportFormat.CSV: comma_separated,
+            ReportFormat.HTML: page,
+        }
+        text = writers[chosen](made)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    run.write_output(out, text)
+    words = f"Written: {out}, from {value['since']} up to, not including, {value['until']}."
+    run.show({"out": str(out), "since": value["since"], "until": value["until"]}, words, as_json=as_json)
 
 
 def _mirrored(directory: Path, space_id: str | None) -> MirroredLog:
