@@ -15,14 +15,14 @@ time, so an interrupted call is sent again and goes on where it stopped.
 import hashlib
 from collections.abc import Sequence
 
-from broker import admission, askings, openings, permits, releases
+from broker import admission, asked_before, askings, openings, permits, releases
 from broker.admission import Candidate, Filed
 from broker.audit.records import Failed, Released, RequestRefused, TokensOfSeries, TokensReceived
 from broker.context import Broker
 from broker.disclosure import Release, ReleaseDecision, assemble
 from broker.gate.decide import decide_admission, decide_release
 from broker.gate.decision import Decision
-from broker.gate.facts import ReleaseFacts, Result, verified_from
+from broker.gate.facts import ReleaseFacts, verified_from
 from broker.matching.count import TOKEN_BYTES
 from broker.matching.evidence import Admitted, Matches, Recorded, TokenSet
 from broker.matching.find import find, recall
@@ -135,6 +135,7 @@ def _admit(
         space_id=terms.space_id,
         requester=terms.requester,
         request_id=request_id,
+        earlier=None if filed.earlier is None else filed.earlier.step.request.payload.request_id,
         # One case's ladder is one ask (L10): what was asked about before is not charged again.
         identifiers=0
         if filed.request.payload.selected
@@ -226,7 +227,15 @@ def _decide_release(broker: Broker, connection: Connection, held: Held, recorded
     rows.advance(connection, request_id, rows.TOKENS, rows.RELEASING, receipt.proof.index)
     counted = decision.allowed and decision.tier is Tier.COUNT
     epsilon = held.admitted.facts.derived.count_cost_millis if counted else 0
-    ledger.settle(connection, request_id, hits=len(matches.pairs), epsilon_millis=epsilon)
+    # A step that selects from earlier matches finds nothing new (L10).
+    ledger.settle(
+        connection,
+        request_id,
+        hits=0 if held.selects else len(matches.pairs),
+        epsilon_millis=epsilon,
+    )
+    if counted:
+        asked_before.keep_count(broker, connection, held, matches, now)
     if decision.allowed:
         match_rows.keep(connection, terms.permit_id, matches.within(decision.admitted_series))
     return None
@@ -249,7 +258,7 @@ def _gate_release(
                 "people": admission.people_at(connection, held.filed, now),
             }
         ),
-        result=Result(hits=len(matches.pairs), contributors=matches.contributors),
+        result=asked_before.result(broker, connection, held, matches, now),
         answers=answers.said,
     )
     decision = decide_release(broker.bundle, facts, terms.tier)

@@ -13,5 +13,7 @@ class Purged(Message):
     series: Count
     records: Count
     matches: Count
+    counted_sets: Count
+    """Keyed sketches of lists that counts were told of."""
     calls: Count
     """Nonces and idempotency keys."""

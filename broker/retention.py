@@ -33,6 +33,8 @@ def purge(broker: Broker, stopped: Callable[[], bool] = lambda: False) -> Purged
 
     Raises Unavailable when a step cannot be recorded, or rows linger in the write-ahead log: call it again."""
     now = broker.clock()
+    # The rules look back at what matched for as long (L10a).
+    days = max(broker.settings.match_days, broker.bundle.limits.target_days)
     with broker.database.read() as connection:
         deposits = rows.expired_deposits(connection, now)
     gone: list[int] = []
@@ -46,7 +48,7 @@ def purge(broker: Broker, stopped: Callable[[], bool] = lambda: False) -> Purged
     statistics.publish_due(broker)
     with broker.database.write() as connection:
         statistics.forget(broker, connection)
-        forgotten = rows.forget(connection, now, now - broker.settings.match_days * DAY_SECONDS)
+        forgotten = rows.forget(connection, now, now - days * DAY_SECONDS)
     # Always: the purge before this one may have found the log in use.
     broker.database.empty_wal()
     return Purged(
@@ -54,6 +56,7 @@ def purge(broker: Broker, stopped: Callable[[], bool] = lambda: False) -> Purged
         series=series,
         records=sum(gone),
         matches=forgotten.matches,
+        counted_sets=forgotten.counted_sets,
         calls=forgotten.calls,
     )
 

@@ -1,6 +1,7 @@
 """For every test: no skip passes unseen in `make test-all`, and databases of both kinds."""
 
 import os
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -58,3 +59,11 @@ def database_url(databases: Databases, tmp_path: Path) -> Iterator[str]:
     url = databases.new(tmp_path)
     yield url
     databases.drop(url)
+
+
+@pytest.fixture(autouse=True)
+def _budgets_refill() -> None:
+    """Each test that shares a world with others asks as if the month before had been quiet."""
+    worlds = sys.modules.get("tests.world")
+    for world in worlds.OPEN if worlds else ():
+        world.let_budgets_refill()

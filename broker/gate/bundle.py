@@ -2,8 +2,8 @@
 
 Rule (POLICY 3): the schema is closed and every policy validates against it; each rule has an id of its own, a reason
 and a law, in ASCII (`broker.gate.lint`). The digest is SHA-256 over the sorted relative paths and
-exact contents of the *.cedar, *.cedarschema and *.toml files; scenarios, forms and templates beside them do not count,
-since they decide nothing. Reading is all this module does with files; deciding reads none.
+exact contents of the *.cedar, *.cedarschema and *.toml files; scenarios, invariants, forms and templates beside them do
+not count, since they decide nothing. Reading is all this module does with files; deciding reads none.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from broker.protocol.errors import BadInput
 _SUFFIXES = (".cedar", ".cedarschema", ".toml")
 _SCHEMA = "schema.cedarschema"
 _TABLES = ("lanes.toml", "limits.toml", "regions.toml", "vocabulary.toml")
-_BESIDE = ("scenarios/", "forms/", "templates/")
+_BESIDE = ("scenarios/", "invariants/", "forms/", "templates/")
 """Folders of a bundle that decide nothing."""
 _MAXIMUM_BYTES = 1024 * 1024
 
@@ -57,6 +57,8 @@ class Bundle:
     policies: cedarpy.PolicySet = field(repr=False)
     clauses: cedarpy.PolicySet = field(repr=False)
     """Each clause of each permit as a policy of its own, named `ID/number`: which of them were not met."""
+    syntax: Mapping[str, Policy] = field(repr=False)
+    """Each rule as the engine's JSON, by id, for who takes rules apart."""
 
 
 def load(directory: Path) -> Bundle:
@@ -81,8 +83,9 @@ def load(directory: Path) -> Bundle:
         regions=regions,
         vocabulary=catalogue.read_vocabulary(files["vocabulary.toml"]),
         schema=schema,
-        policies=_policy_set(named),
-        clauses=_policy_set(dict(_clauses(named))),
+        policies=policy_set(named),
+        clauses=policy_set(dict(_clauses(named))),
+        syntax=MappingProxyType(named),
     )
 
 
@@ -152,7 +155,8 @@ def _clauses(named: Mapping[str, Policy]) -> list[tuple[str, Policy]]:
     ]
 
 
-def _policy_set(named: Mapping[str, Policy]) -> cedarpy.PolicySet:
+def policy_set(named: Mapping[str, Policy]) -> cedarpy.PolicySet:
+    """Rules by name as the engine takes them. Raises ValueError for what is none."""
     return cedarpy.PolicySet.from_json_str(
         json.dumps({"staticPolicies": dict(named), "templates": {}, "templateLinks": []})
     )

@@ -37,6 +37,8 @@ class Limits(Message):
     identifiers_30d: Identifiers
     rate_queries: Identifiers
     rate_percent: Percent
+    target_asks: Annotated[int, Field(ge=1, le=1000)]
+    target_days: Annotated[int, Field(ge=1, le=365)]
     answer_days: Days
     ladder_seconds: Annotated[int, Field(ge=3600, le=31_536_000)]
     contributor_answer_days: Annotated[int, Field(ge=1, le=90)]
@@ -46,6 +48,7 @@ class Limits(Message):
     released_percent_from: Identifiers
     count_contributors: Annotated[int, Field(ge=3, le=100)]
     count_least_identifiers: Annotated[int, Field(ge=10, le=1000)]
+    count_distance_identifiers: Annotated[int, Field(ge=10, le=1000)]
     company_records: Records
     civil_records: Records
     police_records: Records

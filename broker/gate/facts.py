@@ -146,10 +146,18 @@ class AdmitFacts(Message):
 
 
 class Result(Message):
-    """What matching found: the number of (token, deposit) pairs, and of contributors summed over."""
+    """What matching found: the number of (token, deposit) pairs, and of contributors summed over; and what the ledger
+    says of it, which nobody knows before."""
 
     hits: Count
     contributors: Count
+    target_asks: Count = 0
+    """How many other ladders of the requester found, in the rules' `target_days`, the target it found most often."""
+    target_asks_by_anyone: Count = 0
+    """The same over all requesters of the space, this one included."""
+    nearest_count: Count | None = None
+    """By how many tokens of one deposit the set differs from the nearest one that the requester was told a count of in
+    30 days; None where it was told of none, or of the very same alone."""
 
 
 class SeriesAnswer(Message):

@@ -23,8 +23,16 @@ Policy = Mapping[str, Any]
 _RULE_ID = re.compile(r"[A-Z][A-Za-z0-9_-]{0,31}\Z")
 
 
-def named_policies(name: str, text: str) -> dict[str, Policy]:
-    """The rules of one file by @id. Raises BadInput for a fault that a reader could not see."""
+def named_policies(
+    name: str,
+    text: str,
+    pattern: re.Pattern[str] = _RULE_ID,
+    described: str = "a capital followed by letters and digits",
+) -> dict[str, Policy]:
+    """The rules of one file by @id. Raises BadInput for a fault that a reader could not see.
+
+    Args:
+        pattern, described: what an @id looks like, for the engine of regular expressions and for people."""
     try:
         parsed = json.loads(cedarpy.policies_to_json_str(text))
     except ValueError as error:
@@ -40,8 +48,8 @@ def named_policies(name: str, text: str) -> dict[str, Policy]:
             raise BadInput(
                 f"{name} writes a letter outside ASCII as an escape. Write what is meant in ASCII."
             )
-        if not _RULE_ID.match(identifier):
-            raise BadInput(f"{name} has an @id that is not a capital followed by letters and digits.")
+        if not pattern.match(identifier):
+            raise BadInput(f"{name} has an @id that is not {described}.")
         if identifier in COMPUTED:
             raise BadInput(
                 f"{name} has a rule named {identifier}, a name that the gate itself uses. Rename it."

@@ -106,7 +106,11 @@ def matching_context(
             "hits": result.hits,
             "contributors": result.contributors,
             "contributorAnswer": answer,
+            "targetAsks": result.target_asks,
+            "targetAsksByAnyone": result.target_asks_by_anyone,
         }
+        if result.nearest_count is not None:
+            context["result"]["nearestCount"] = result.nearest_count
     return context
 
 
@@ -116,7 +120,12 @@ def deposit_context(bundle: Bundle, facts: DepositFacts) -> dict[str, Any]:
 
 
 def lane(bundle: Bundle, requester: Party, series: SeriesFacts) -> tuple[str, ...]:
-    """The gateways that may open the lane from the contributor to the requester; empty where there is no lane."""
+    """The gateways that may open the lane from the contributor to the requester; empty where there is no lane.
+
+    Rules read the kind in the conditions, as it was when they were signed. Where the roster says another by now, there
+    is no lane: nobody gets by a change of kind what neither kind would be told."""
+    if series.contributor.kind is not series.conditions.contributor_kind:
+        return ()
     return tuple(sorted(bundle.lanes.get(series.contributor.kind, {}).get(requester.kind, ())))
 
 
@@ -207,9 +216,10 @@ def _instrument(bundle: Bundle, basis: LegalBasis, series: SeriesFacts, now: int
 
 
 def _limits(bundle: Bundle) -> dict[str, int]:
-    return {_camel(name): value for name, value in bundle.limits.model_dump().items()}
+    return {camel(name): value for name, value in bundle.limits.model_dump().items()}
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """The schema's word for a fact: identifiers_30d is identifiers30d."""
     first, *rest = name.split("_")
     return first + "".join(part if part[0].isdigit() else part.capitalize() for part in rest)

@@ -160,7 +160,7 @@ class Database:
         try:
             with self.write() as connection:
                 partitions.wait_at_most(connection, "5s")
-                for table in ("matches", "released_records"):
+                for table in ("matches", "released_records", "counted_sets"):
                     partitions.write_anew(connection, table)
         except Unavailable as error:
             raise Unavailable(

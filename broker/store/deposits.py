@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from broker.protocol.messages.deposits import Record
 from broker.store import locks, partitions, releases
-from broker.store.tables import batches, deposit_refusals, deposits, matches, records
+from broker.store.tables import batches, counted_sets, deposit_refusals, deposits, matches, records
 
 LIVE_STATES = ("admitted", "complete", "serving")
 GONE_STATES = ("withdrawn", "expired")
@@ -186,7 +186,7 @@ def erase_series(connection: Connection, series_id: bytes) -> Erased:
 
 
 def erase(connection: Connection, deposit_number: int, state: str) -> int | None:
-    """Delete the records, batches and matches of a deposit, and move it to `state`, one of GONE_STATES.
+    """Delete the records, batches, matches and counted sets of a deposit, and move it to `state`, one of GONE_STATES.
 
     Returns how many records were deleted, or None when it was gone before. The row moves first: of two brokers on one
     database the second waits here, and then finds it gone."""
@@ -197,7 +197,7 @@ def erase(connection: Connection, deposit_number: int, state: str) -> int | None
     )
     if moved.rowcount != 1:
         return None
-    for table in (matches, batches):
+    for table in (matches, batches, counted_sets):
         connection.execute(delete(table).where(table.c.deposit_number == deposit_number))
     releases.forget_deposit(connection, deposit_number)
     if partitions.in_use(connection):

@@ -1,5 +1,7 @@
 """The ledger: what each requester of a space asked, found and spent.
 
+One case's ladder is one ask (L10): a step that goes on from an earlier one is charged no identifiers and no hits.
+
 Rule (POLICY 2, L10): a request's use is entered in the transaction that decides it, after the ledger was read in the
 same one, so that two requests never share the last unit of a budget. It knows no limit: those are the gate's.
 """
@@ -57,22 +59,33 @@ def charge(
     space_id: bytes,
     requester: str,
     request_id: bytes,
+    earlier: bytes | None,
     identifiers: int,
     epsilon_millis: int,
     now: int,
 ) -> None:
-    """Enter an admitted request: its identifiers, and the privacy loss reserved for its count."""
+    """Enter an admitted request: its identifiers, and the privacy loss reserved for its count.
+
+    Args:
+        earlier: the request it goes on from, if it does; both are of one ladder."""
     connection.execute(
         insert(ledger).values(
             space_id=space_id,
             requester=requester,
             request_id=request_id,
+            ladder_id=None if earlier is None else ladder(connection, earlier),
             charged_at=now,
             identifiers=identifiers,
             hits=0,
             epsilon_millis=epsilon_millis,
         )
     )
+
+
+def ladder(connection: Connection, request_id: bytes) -> bytes:
+    """The first request of the ladder that a request is a step of: itself, if it goes on from none."""
+    query = select(ledger.c.ladder_id).where(ledger.c.request_id == request_id)
+    return connection.execute(query).scalar_one_or_none() or request_id
 
 
 def settle(connection: Connection, request_id: bytes, hits: int, epsilon_millis: int) -> None:

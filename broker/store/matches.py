@@ -8,11 +8,11 @@ in place, since a join could hash or sort them on the disk. It does not know who
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, case, distinct, func, insert, select
 
 from broker.store import locks, partitions
 from broker.store.series import SERVING_STATES
-from broker.store.tables import deposits, matches, records, series
+from broker.store.tables import deposits, ledger, matches, permits, records, series
 
 TOKENS_PER_QUERY = 500
 _DEPOSITS_PER_QUERY = 500
@@ -111,3 +111,50 @@ def kept_named(connection: Connection, permit_id: bytes) -> frozenset[tuple[byte
         .where(matches.c.permit_id == permit_id)
     )
     return frozenset((bytes(row.deposit_id), bytes(row.token)) for row in connection.execute(query))
+
+
+@dataclass(frozen=True)
+class Asks:
+    """How often one target was found: the most of any that were looked at."""
+
+    own: int = 0
+    by_anyone: int = 0
+
+
+def most_asks(
+    connection: Connection,
+    found: Iterable[Match],
+    *,
+    space_id: bytes,
+    requester: str,
+    ladder_id: bytes,
+    since: int,
+) -> Asks:
+    """How many ladders but this one found the same target since then: the most of any, by the requester and by all.
+
+    A target is a record of a deposit; one that is gone takes what matched it with it."""
+    by_deposit: dict[int, list[bytes]] = {}
+    for match in found:
+        by_deposit.setdefault(match.deposit_number, []).append(match.token)
+    first = func.coalesce(ledger.c.ladder_id, ledger.c.request_id)
+    own = case((ledger.c.requester == requester, first))
+    asks = Asks()
+    for number, tokens in by_deposit.items():
+        for at in range(0, len(tokens), TOKENS_PER_QUERY):
+            query = (
+                select(func.count(distinct(own)), func.count(distinct(first)))
+                .select_from(matches)
+                .join(permits, permits.c.permit_id == matches.c.permit_id)
+                .join(ledger, ledger.c.request_id == permits.c.request_id)
+                .where(
+                    matches.c.deposit_number == number,
+                    matches.c.token.in_(tokens[at : at + TOKENS_PER_QUERY]),
+                    ledger.c.space_id == space_id,
+                    ledger.c.charged_at > since,
+                    first != ladder_id,
+                )
+                .group_by(matches.c.token)
+            )
+            for mine, all_of_them in connection.execute(query):
+                asks = Asks(max(asks.own, mine), max(asks.by_anyone, all_of_them))
+    return asks

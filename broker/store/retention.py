@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, exists, select, update
 
-from broker.store import calls
+from broker.store import calls, counted_sets
 from broker.store.deposits import LIVE_STATES, StoredDeposit
 from broker.store.requests import FAILED, RELEASED, RELEASING
 from broker.store.series import SERVING_STATES, StoredSeries
@@ -27,9 +27,10 @@ from broker.store.tables import (
 
 @dataclass(frozen=True)
 class Forgotten:
-    """How many rows went: matched tokens, and what is kept of calls."""
+    """How many rows went: matched tokens, sketches of counted sets, and what is kept of calls."""
 
     matches: int
+    counted_sets: int
     calls: int
 
 
@@ -61,8 +62,9 @@ def expired_series(connection: Connection, now: int) -> tuple[StoredSeries, ...]
 
 
 def forget(connection: Connection, now: int, matches_until: int) -> Forgotten:
-    """Delete nonces and idempotency keys that are over at `now`, and what matched, was released or was asked for under
-    permits that ended at or before `matches_until`, but for a release that a crash interrupted and still goes on."""
+    """Delete nonces, idempotency keys and counted sets that are over at `now`, and what matched, was released or was
+    asked for under permits that ended at or before `matches_until`, but for a release that a crash interrupted and
+    still goes on."""
     ended = (
         select(permits.c.permit_id)
         .join(requests, requests.c.request_id == permits.c.request_id)
@@ -74,4 +76,4 @@ def forget(connection: Connection, now: int, matches_until: int) -> Forgotten:
     answered = ended.where(requests.c.state.in_((RELEASED, FAILED)))
     connection.execute(update(release_asks).where(release_asks.c.permit_id.in_(answered)).values(tokens=b""))
     over = sum(calls.forget(connection, table, now) for table in (nonces, idempotency_keys))
-    return Forgotten(gone, over)
+    return Forgotten(gone, counted_sets.forget(connection, now), over)

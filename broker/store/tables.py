@@ -188,9 +188,7 @@ requests = Table(
     Column("tier", String(10), nullable=False),
     Column("request_digest", LargeBinary(32), nullable=False, index=True),
     Column("submission_digest", LargeBinary(32), nullable=False),
-    Column(
-        "submission", LargeBinary, nullable=False
-    ),  # request, findings, approvals: read again at the release
+    Column("submission", LargeBinary, nullable=False),  # the papers: read again at the release
     Column("state", String(10), nullable=False),  # refused, admitted, tokens, releasing, released, failed
     Column("status", SmallInteger, nullable=False),  # of the stored answer
     Column("answer", LargeBinary, nullable=False),  # the exact answer given, for a retry
@@ -217,15 +215,29 @@ matches = Table(
     Column("permit_id", LargeBinary(16), ForeignKey("permits.permit_id"), primary_key=True),
     Column("deposit_number", _NUMBER, primary_key=True),
     Column("token", LargeBinary(16), primary_key=True),
+    Index("ix_matches_target", "deposit_number", "token"),
+)
+
+# Of the lists that counts were told of: keyed sketches that stand for no single token, never the tokens.
+counted_sets = Table(
+    "counted_sets",
+    METADATA,
+    Column("request_id", LargeBinary(16), primary_key=True),
+    Column("deposit_number", _NUMBER, primary_key=True),
+    Column("space_id", LargeBinary(16), nullable=False),
+    Column("requester", String(64), nullable=False),
+    Column("counted_at", BigInteger, nullable=False, index=True),
+    Column("salt", LargeBinary(32), nullable=False),
+    Column("tokens", Integer, nullable=False),  # how many there were
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("fingerprints", LargeBinary, nullable=False),
 )
 
 # What approvers told the broker themselves: refusals, approvals taken back, reviews of emergencies.
 approver_statements = Table(
     "approver_statements",
     METADATA,
-    Column(
-        "subject_digest", LargeBinary(32), primary_key=True
-    ),  # of the request, or of the approval taken back
+    Column("subject_digest", LargeBinary(32), primary_key=True),  # request, or approval taken back
     Column("kind", String(10), primary_key=True),  # refused, withdrawn, reviewed
     Column("kid", String(43), primary_key=True),
     Column("request_digest", LargeBinary(32), nullable=False, index=True),
@@ -267,6 +279,7 @@ ledger = Table(
     Column("space_id", LargeBinary(16), nullable=False),
     Column("requester", String(64), nullable=False),
     Column("request_id", LargeBinary(16), nullable=False),
+    Column("ladder_id", LargeBinary(16)),  # the first request of the ladder that this one goes on with
     Column("charged_at", BigInteger, nullable=False),
     Column("identifiers", BigInteger, nullable=False),
     Column("hits", BigInteger, nullable=False),

@@ -15,7 +15,7 @@ import typer
 from broker.gate.bundle import load
 from broker.gate.decide import decide_text
 from broker.gate.decision import Decision
-from clients.cli import run
+from clients.cli import policy_diff, policy_prove, run
 
 app = run.application("Try the written rules on a set of facts, or check a folder of rules.")
 
@@ -64,3 +64,7 @@ def _lines(decision: Decision) -> Iterator[str]:
     for note in decision.notes:
         yield f"  note: {note}"
     yield f"digest {decision.digest.hex()}"
+
+
+app.command("prove")(policy_prove.prove)
+app.command("diff")(policy_diff.diff)

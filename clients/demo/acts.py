@@ -10,7 +10,7 @@ from typing import Any
 from clients.demo import papers
 from clients.demo.asking import ask, check_hits, record, refused
 from clients.demo.data import ContributorFile
-from clients.demo.parties import BORDER, COMPANY, HELPLINE, NGO, PAYMENTS, POLICE, Party
+from clients.demo.parties import BORDER, COMPANY, HELPLINE, NGO, PAYMENTS, POLICE, SUPERVISOR, Party
 from clients.demo.processes import DemoFailed
 from clients.demo.story import REFUSED, Story, tell_together
 
@@ -133,7 +133,8 @@ def withdrawal(story: Story, series: list[str]) -> None:
             "Payments company",
             f"withdrew a series; {done['destruction_receipts']} holders signed that they erased it.",
         )
-    _, result = ask(story, POLICE, "CASE-2026-104-again", data.police, "hits")
+    # The fourth time that the unit finds some of them in a month: somebody has to approve it (L10a).
+    _, result = ask(story, POLICE, "CASE-2026-104-again", data.police, "hits", by=(SUPERVISOR,))
     expected = data.hits(data.company, data.payments, data.ngo)
     check_hits(result, expected)
     record(story, "CASE-2026-104-again", "hits", result, len(expected))

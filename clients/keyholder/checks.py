@@ -11,19 +11,19 @@
      9 papers     findings signed by a pinned legal desk, approvals by pinned persons, over this request
     10 decision   comes out the same under the rules this holder's own operator activated, and admits the series
     11 facts      are this holder's own knowledge (`own_knowledge`)
-    12 time       the rules would still admit the series by this holder's own clock
+    12 time       the rules would still admit the series by this holder's own clock and its own ledger
     13 crowd      below `sources`, enough of the contributors are ones whose shares this holder has
 
 Rule: each check returns frozen evidence, or raises; the next asks for it. Nothing here writes or reads a clock. What
 a second permit needs besides, before a payload is opened, is `opening_checks`'s.
 
-It cannot check the derived facts (the broker's ledger of other permits): for those each holder keeps a budget of its
-own (`clients.keyholder.evaluation`), and the recorded decision shows them to auditors.
+Of the derived facts (the broker's ledger of other permits) it knows what it evaluated itself (`own_ledger`); the
+recorded decision shows the rest to auditors. Besides each holder keeps a budget of its own (`evaluation`).
 """
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from broker.gate import decide
 from broker.gate.bundle import Bundle
@@ -58,12 +58,13 @@ from clients.keyholder.context import Caller, ConsistencyNeeded
 from clients.keyholder.held import HeldSeries
 from clients.keyholder.keys import HolderKeys
 from clients.keyholder.own_knowledge import OwnKnowledge, Papers
+from clients.keyholder.own_ledger import OwnLedger
 from clients.keyholder.store.permits import SeenCheckpoint
 
 _NAMES_NOBODY = (Tier.COUNT, Tier.HITS)
 RUN_OUT = (
-    "What the request rests on has run out since it was decided: a finding, an approval, its legal basis or a "
-    "retention. File a new request."
+    "What the request rests on has run out since it was decided: a finding, an approval, its legal basis, a "
+    "retention or a budget. File a new request."
 )
 
 
@@ -344,13 +345,26 @@ def check_facts(permit: CheckedPermit, own: OwnKnowledge, decision: CheckedDecis
 def check_time(
     own: OwnKnowledge, decision: CheckedDecision, bundle: Bundle, series_id: bytes, now: int
 ) -> CheckedDecision:
-    """12. At `now`, this holder's own time, the rules come to the same: the broker chose the decision's date.
+    """12. At `now`, this holder's own time, the rules come to the same: the broker chose the decision's date, and says
+    what its ledger has.
 
-    Else a decision dated back would revive a finding, an approval, an order or a retention that has run out."""
+    Else a decision dated back would revive a finding, an approval, an order or a retention that has run out, and a
+    broker that leaves something out of its ledger would give a budget twice."""
+
+    def comes_to(again: Decision) -> bool:
+        return again.tier is decision.decision.tier and series_id in again.admitted_series
+
     again = decide.decide_admission(bundle, own.at(decision.facts, now))
-    if again.tier is not decision.decision.tier or series_id not in again.admitted_series:
-        raise Expired(RUN_OUT)
-    return decision
+    if comes_to(again):
+        return decision
+    dated = replace(own, ledger=OwnLedger())
+    if comes_to(decide.decide_admission(bundle, dated.at(decision.facts, now))):
+        said = " ".join(again.reasons if again.outcome is Outcome.DENY else again.notes)
+        raise Refused(
+            f"This key holder evaluated more for the requester than the broker decided on. {said} Wait, file a smaller "
+            "request, or name other holders."
+        )
+    raise Expired(RUN_OUT)
 
 
 def check_crowd(

@@ -28,6 +28,7 @@ from clients.keyholder import checks, statements
 from clients.keyholder.context import Caller, KeyHolder
 from clients.keyholder.held import HeldSeries, held_contributors, held_series, own_view
 from clients.keyholder.own_knowledge import OwnKnowledge
+from clients.keyholder.own_ledger import OwnLedger, own_ledger
 from clients.keyholder.own_log import Evaluated
 from clients.keyholder.pinning import active_bundle, pinned_spaces
 from clients.keyholder.restoring import check_given_since
@@ -50,6 +51,7 @@ class Cleared:
     points: checks.CheckedPoints
     record: checks.CheckedRecord
     bundle: Bundle = field(repr=False)
+    ledger: OwnLedger
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,13 @@ def _clear(
     decision = checks.check_decision(permit, record, bundle)
     known = own_view(connection, permit.space, decision.facts.series)
     told = statements.told(connection, request.digest)
-    own = OwnKnowledge(permit.space, request, requester, papers, told, None, known)
+    ledger = own_ledger(connection, permit.terms, now)
+    own = OwnKnowledge(permit.space, request, requester, papers, told, None, known, ledger)
     decision = checks.check_facts(permit, own, decision)
     decision = checks.check_time(own, decision, bundle, series.series_id, now)
     crowd = held_contributors(connection, decision.decision.admitted_series)
     checks.check_crowd(decision, bundle, requester, crowd)
-    return Cleared("match", permit, series.series_id, held, asked, points, record, bundle)
+    return Cleared("match", permit, series.series_id, held, asked, points, record, bundle, ledger)
 
 
 def _charge(holder: KeyHolder, cleared: Cleared, consistency: Consistency | None, now: int) -> Charged:
@@ -149,6 +152,10 @@ def _use_permit(connection: Connection, cleared: Cleared, now: int) -> None:
             raise Conflict("This permit was used here with other terms. It is refused; tell an auditor.")
         return
     check_given_since(connection, terms)
+    if own_ledger(connection, terms, now) != cleared.ledger:
+        raise Conflict(
+            "Another request of this requester was evaluated here in the same moment. Send the call again."
+        )
     identifiers = sum(batch.identifiers for batch in terms.batches)
     since = now - BUDGET_SECONDS
     before = permits.charged_since(connection, terms.space_id, terms.requester, since)
@@ -157,7 +164,9 @@ def _use_permit(connection: Connection, cleared: Cleared, now: int) -> None:
             "This key holder's own budget for the requester is used up: too many identifiers in 30 days. "
             "Ask for fewer, ask later, or name other holders."
         )
-    charge = permits.UsedPermit(terms.permit_id, digest, terms.space_id, terms.requester, identifiers, now)
+    charge = permits.UsedPermit(
+        terms.permit_id, digest, terms.space_id, terms.requester, terms.tier, identifiers, now
+    )
     permits.charge_permit(connection, charge)
 
 

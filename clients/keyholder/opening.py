@@ -14,6 +14,7 @@ from clients.keyholder.evaluation import Cleared, answer_cleared
 from clients.keyholder.held import held_series, own_view
 from clients.keyholder.ladder_checks import CheckedLadder, OpenedRelease
 from clients.keyholder.own_knowledge import OwnKnowledge, Told
+from clients.keyholder.own_ledger import OwnLedger, own_ledger
 from clients.keyholder.pinning import active_bundle, member_by_id, pinned_roster, pinned_spaces
 from clients.keyholder.store.database import Connection
 
@@ -47,10 +48,11 @@ def _clear(holder: KeyHolder, connection: Connection, caller: Caller, call: Open
     keys = {each.series_id: members[each.contributor.agency_id] for each in known}
     release = opening_checks.check_answers(release, released, request, keys, call.releases)
     told = statements.told(connection, request.digest)
-    own = OwnKnowledge(permit.space, request, requester, papers, told, ladder.steps[0], known)
+    ledger = own_ledger(connection, permit.terms, now)
+    own = OwnKnowledge(permit.space, request, requester, papers, told, ladder.steps[0], known, ledger)
     release = opening_checks.check_release_facts(permit, own, release)
     opening_checks.check_release_time(own, release, bundle, series.series_id, now)
-    return Cleared("open", permit, series.series_id, held, asked, points, record, bundle)
+    return Cleared("open", permit, series.series_id, held, asked, points, record, bundle, ledger)
 
 
 def _check_sources(
@@ -76,6 +78,7 @@ def _check_sources(
         Told(),
         before,
         own_view(connection, space, opened.facts.admitted.series),
+        OwnLedger(),
     )
     rules = holder.shelf.get(opened.decision.bundle_digest)
     return ladder_checks.check_earlier_release(ladder, opened, own, rules)

@@ -3,7 +3,8 @@
 Rule (DESIGN 2.5): claims come from the signed request, findings, approvals and earlier steps from their signed
 documents, parties from the pinned roster, conditions from the accepted manifests, sizes from the request. A fact that
 is otherwise is untrue, and nothing is evaluated on it. Of approvals a broker may know fewer, and of refusals more,
-than this holder: that is only stricter. What the ledger says (`Derived`) is the broker's word, but for earlier steps.
+than this holder: that is only stricter. What the ledger says (`Derived`) is the broker's word, but for earlier steps,
+and where this holder's own ledger is stricter (`own_ledger`).
 """
 
 from collections.abc import Collection
@@ -23,6 +24,7 @@ from broker.protocol.errors import VerificationFailed
 from broker.protocol.messages.parties import Member, Space
 from broker.protocol.messages.requests import Finding, Request
 from broker.protocol.papers import Approved, EarlierStep
+from clients.keyholder.own_ledger import OwnLedger
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class OwnKnowledge:
     told: Told
     earlier: EarlierStep | None
     series: tuple[SeriesFacts, ...] = field(repr=False)
+    ledger: OwnLedger
 
     def people(self, at: int) -> People:
         """Who stands by the request at a time, as far as this holder knows."""
@@ -85,7 +88,8 @@ class OwnKnowledge:
             raise VerificationFailed(f"The broker decided on facts that are not so: {', '.join(untrue)}.")
 
     def at(self, facts: AdmitFacts, now: int) -> AdmitFacts:
-        """The same facts at this holder's own time: what ran out or was taken back since then counts no more."""
+        """The same facts at this holder's own time and by its own ledger: what ran out or was taken back since then
+        counts no more, and what it evaluated itself counts whatever the broker says."""
         known = self.people(now)
         people = People(
             approvers=tuple(sorted(set(facts.people.approvers) & set(known.approvers))),
@@ -93,7 +97,12 @@ class OwnKnowledge:
             refusers=tuple(sorted({*facts.people.refusers, *known.refusers})),
         )
         verified = verified_from([each.payload for each in self.papers.findings], now)
-        return facts.model_copy(update={"now": now, "verified": verified, "people": people})
+        derived = self.ledger.stricter(
+            facts.derived, self.space.count_budget_millis, self.space.count_epsilon_millis
+        )
+        return facts.model_copy(
+            update={"now": now, "verified": verified, "people": people, "derived": derived}
+        )
 
     def _people(self, claimed: People, at: int) -> People | None:
         """The broker's people, if each approver and reviewer is one that this holder saw sign; else none."""

@@ -9,6 +9,7 @@ What every answered request must be, `assert_answered_once` says; the rest is ju
 """
 
 import csv
+import itertools
 import json
 import signal
 import sqlite3
@@ -48,6 +49,10 @@ PATIENCE_SECONDS = 120.0
 KNOWN = {COMPANY: range(4), PAYMENTS: range(2, 6), NGO: range(5, 7)}
 """Which of `email(n)` each contributor holds; the police unit asks about the first ASKED of them."""
 ASKED = 12
+BLOCK = 100
+BLOCKS = 100
+"""The same again and again, from `email(BLOCK)`, `email(2 * BLOCK)` and so on: each request is about a block of its
+own, since an agency that finds the same targets again and again is refused (L10a)."""
 
 
 def email(number: int) -> str:
@@ -55,8 +60,8 @@ def email(number: int) -> str:
     return f"seller.{number}@example.org"
 
 
-EXPECTED = frozenset(email(number) for numbers in KNOWN.values() for number in numbers)
-"""The hits of a request: plain set intersection."""
+EXPECTED = frozenset(number for numbers in KNOWN.values() for number in numbers)
+"""The hits of a request, as places in its block: plain set intersection."""
 PAIRS = sum(len(numbers) for numbers in KNOWN.values())
 """The hits as the broker counts them: (identifier, deposit)."""
 
@@ -184,6 +189,8 @@ class World:
 
     processes: MortalProcesses
     places: Places
+    blocks: Iterator[int] = field(default_factory=itertools.count)
+    """Of addresses that nobody asked about yet."""
 
     @property
     def books(self) -> Books:
@@ -238,7 +245,8 @@ class World:
         """The police unit prepares a request about ASKED addresses, and the legal desk signs its finding."""
         folder = self.places.root / "papers"
         paper = papers.write(folder / f"{case}-claims.json", papers.claims(case, int(time.time())))
-        rows = read_file(self.emails(case, range(ASKED)), default_region=None)
+        first = next(self.blocks) * BLOCK
+        rows = read_file(self.emails(case, range(first, first + ASKED)), default_region=None)
         texts = [row.canonical.text for row in rows if not isinstance(row, RefusedRow)]
         assert len(texts) == ASKED
         unit = run.open_home(self.places.home(POLICE))
@@ -281,7 +289,9 @@ class World:
 
 def assert_answered_once(world: World, asked: Asked, answer: dict[str, Any]) -> None:
     """The hits are right; admission, tokens, release and disclosure are recorded once each, and charged once."""
-    assert frozenset(text.partition("|")[2] for text in answer["matched"]) == EXPECTED
+    found = {int(text.partition("|seller.")[2].partition("@")[0]) for text in answer["matched"]}
+    assert {number % BLOCK for number in found} == EXPECTED
+    assert len({number // BLOCK for number in found}) == 1
     permit = world.permit_id(asked)
     admitted = [
         record
@@ -324,7 +334,8 @@ def running_world(root: Path) -> Iterator[World]:
         world = World(processes, places)
 
         def deposit(party: Party) -> None:
-            file = world.emails(party.party_id, [*KNOWN[party], 1000 + len(party.name)])
+            held = [BLOCK * block + number for block in range(BLOCKS) for number in KNOWN[party]]
+            file = world.emails(party.party_id, [*held, BLOCK * BLOCKS + len(party.name)])
             world.run(party, *world.deposit(party, file, ["police"]))
 
         parties.side_by_side(deposit, KNOWN)

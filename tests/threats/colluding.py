@@ -20,6 +20,7 @@ from broker.protocol.messages.requests import (
     TokensAnswered,
     TokenSubmission,
 )
+from broker.protocol.messages.vocabulary import Tier
 from clients.request_folder import RequestFolder
 from clients.requester import PreparedRequest
 from clients.transport import Caller, ConsistencyNeeded
@@ -54,9 +55,9 @@ def file(world: World, prepared: PreparedRequest, findings: Sequence[str]) -> Pa
     return Papers(admission, prepared.request, tuple(findings), points_of(world, prepared))
 
 
-def admitted(world: World, identifiers: Sequence[str], **claims: Any) -> Papers:
+def admitted(world: World, identifiers: Sequence[str], tier: Tier = Tier.HITS, **claims: Any) -> Papers:
     """An honest request that the broker admits."""
-    prepared = world.prepare(identifiers, **claims)
+    prepared = world.prepare(identifiers, tier, **claims)
     return file(world, prepared, [world.finding(prepared)])
 
 

@@ -5,7 +5,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -21,6 +21,7 @@ from broker.store import deposits as deposit_rows
 from broker.store import ledger
 from clients.keyholder.held import held_series
 from clients.record_keys import finalize, kept_elements
+from clients.remote import RefusedByGate
 from clients.request_folder import RequestFolder
 from clients.request_values import PlannedBatch, Tokens
 from clients.series_folder import SeriesFolder
@@ -284,11 +285,16 @@ def test_a_count_of_one_contributor_behind_junk_is_noised_budgeted_and_found_by_
 ) -> None:
     """Real tokens for one deposit, junk for the others: the sum is over one contributor, and nobody can see it.
 
-    What remains: each count has noise of standard deviation sqrt(2a)/(1-a), a = exp(-epsilon), about 2.8 at 0.5; other
-    junk draws other noise, so m counts average it down to 2.8/sqrt(m), at ten counts about 0.9. More there are not: the
-    budget of 30 days pays for ten. And every index of such a request is false, so that a draw of one finds it."""
-    numbers = range(12)
-    counted = [count(climbed, numbers, salt=place) for place in range(3)]
+    The same list again with other junk elsewhere is refused (L15a). What remains: padded with ten numbers more that
+    nobody holds it is another list. Each count has noise of standard deviation sqrt(2a)/(1-a), a = exp(-epsilon), about
+    2.8 at 0.5; other padding draws other noise, so m counts average it down to 2.8/sqrt(m), at ten counts about 0.9.
+    More there are not: the budget of 30 days pays for ten. And every index of such a request is false, so that a draw
+    of one finds it."""
+    padded = [(*range(12), *range(500 + 10 * place, 510 + 10 * place)) for place in range(3)]
+    counted = [count(climbed, numbers, salt=place) for place, numbers in enumerate(padded)]
+    with pytest.raises(RefusedByGate) as refused:
+        count(climbed, padded[0], salt=5)
+    assert refused.value.rules == ("L15a",)
     again = [folder.tokens() for folder in counted]
     answers = [folder.answer() for folder in counted]
     assert all(answer is not None and answer.tier is Tier.COUNT for answer in answers)
@@ -317,8 +323,8 @@ def request_id_of(world: World, folder: RequestFolder) -> bytes:
     return folder.request(world.homes[POLICE].identity.signing_key).payload.request_id
 
 
-def count(climbed: Climbed, numbers: range, salt: int) -> RequestFolder:
-    """A count whose tokens are real for the first deposit, and junk for all others."""
+def count(climbed: Climbed, numbers: Iterable[int], salt: int) -> RequestFolder:
+    """A count whose tokens are real for one deposit, always the same, and junk for all others."""
     world = climbed.world
     prepared = world.prepare([phone(number) for number in numbers], Tier.COUNT)
     requester = world.requester()
@@ -327,9 +333,13 @@ def count(climbed: Climbed, numbers: range, salt: int) -> RequestFolder:
     folder = RequestFolder(world.homes[POLICE].vault, prepared.request_id)
     kept = folder.tokens()
     assert kept is not None
+    lists = kept.submission.lists
+    aimed_at = min(range(len(lists)), key=lambda place: lists[place].deposit_id)
     false = with_lists(
         kept.submission,
-        lambda place, real: real if place == 0 else [junk(place + 100 * salt, at) for at in range(len(real))],
+        lambda place, real: (
+            real if place == aimed_at else [junk(place + 40 * salt, at) for at in range(len(real))]
+        ),
     )
     folder.keep_tokens(Tokens(submission=false, orders=kept.orders))
     requester.submit(prepared.request_id)

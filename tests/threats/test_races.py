@@ -15,6 +15,7 @@ from broker.context import Broker
 from broker.gate.bundle import load
 from broker.protocol.leaves import parse_leaf
 from broker.protocol.messages.base import encode
+from broker.protocol.messages.vocabulary import Tier
 from broker.store import tables
 from broker.store.log import SqlLogStorage
 from broker.translog.verify import rederive
@@ -135,3 +136,53 @@ def test_one_set_of_tokens_sent_by_several_at_once_is_answered_once_and_alike(
     assert outcomes[0].startswith("answered")
     kinds = _kinds(story)
     assert [kinds.count(kind) for kind in ("TOKENS", "RELEASE", "RELEASED")] == [1, 1, 1]
+
+
+def test_of_several_counts_near_one_another_at_once_one_is_told(story: Story, race: Race) -> None:
+    calls = []
+    for number in range(RACERS):
+        request = story.request(50, Tier.COUNT)
+        tokens = story.tokens(story.file(request), [token(each) for each in range(number, 50)])
+        calls.append(SendTokens(story.caller("unit-1"), request.payload.request_id, encode(tokens)))
+    outcomes = race(story, calls)
+    assert sorted(each.split()[0] for each in outcomes) == ["answered"] + ["refused"] * (RACERS - 1)
+    assert outcomes.count("refused L15a") == RACERS - 1
+    kinds = _kinds(story)
+    assert [kinds.count(kind) for kind in ("TOKENS", "RELEASED", "FAILED")] == [RACERS, 1, RACERS - 1]
+    with story.broker.database.read() as connection:
+        assert sum(connection.execute(select(tables.ledger.c.epsilon_millis)).scalars()) == 500
+
+
+def test_of_several_asks_about_one_target_at_once_no_more_find_it_than_may(story: Story, race: Race) -> None:
+    most = story.broker.bundle.limits.target_asks
+    calls = []
+    for _ in range(most + 1):
+        request = story.request()
+        tokens = story.tokens(story.file(request), [token(1)])
+        calls.append(SendTokens(story.caller("unit-1"), request.payload.request_id, encode(tokens)))
+    outcomes = race(story, calls)
+    assert outcomes.count("refused L10a") == 1
+    assert sum(each.startswith("answered") for each in outcomes) == most
+
+
+def test_two_requests_never_share_the_last_unit_of_the_budget_for_counts(story: Story, race: Race) -> None:
+    with story.broker.database.write() as connection:
+        connection.execute(
+            insert(tables.ledger).values(
+                space_id=story.space.space_id,
+                requester="unit-1",
+                request_id=named("long ago", 16),
+                charged_at=story.now - 86_400,
+                identifiers=1,
+                hits=1,
+                epsilon_millis=story.count_budget_millis - 500,
+            )
+        )
+    requests = [story.request(50, Tier.COUNT) for _ in range(RACERS)]
+    calls = [FileRequest(story.caller("unit-1"), encode(story.submission(each))) for each in requests]
+    assert all(each.startswith("answered") for each in race(story, calls))
+    # The one that had the last unit is a count; the others were decided as hits.
+    with story.broker.database.read() as connection:
+        spent = list(connection.execute(select(tables.ledger.c.epsilon_millis)).scalars())
+    assert sum(spent) == story.count_budget_millis
+    assert spent.count(500) == 1

@@ -283,6 +283,24 @@ def released(world: World, request_id: bytes) -> tuple[ReleasedRecord, ...]:
     return opening.records
 
 
+def test_one_cases_ladder_is_one_ask_and_finds_its_hits_once(own_world: World) -> None:
+    found = used(own_world)
+    hits = own_world.ask([phone(7)])
+    once = used(own_world)
+    sources = own_world.climb(hits.request_id)
+    own_world.climb(sources.request_id)
+    assert used(own_world) == once
+    assert (once.identifiers_30d, once.hits_90d) == (found.identifiers_30d + 1, found.hits_90d + 2)
+    # A ladder of three steps weighs on its target as the ask with which it began.
+    for _ in range(own_world.bundle.limits.target_asks - 1):
+        assert own_world.ask([phone(7)]).hits == (phone(7),)
+    with pytest.raises(RefusedByGate) as caught:
+        own_world.ask([phone(7)])
+    assert caught.value.rules == ("L10a",)
+    # What was found before may be gone on with: its ladder is no ask of its own.
+    assert own_world.climb(hits.request_id).tier is Tier.SOURCES
+
+
 def newest_ask(world: World) -> ReleaseAsk:
     """What the NGO was asked last and has not answered."""
     return next(each for each in world.releasing("ngo-1").asks() if not each.answered)
@@ -292,6 +310,12 @@ def newest(world: World) -> bytes:
     """The request prepared last."""
     folders = (world.folder / "unit-1" / "requests").iterdir()
     return bytes.fromhex(max(folders, key=lambda folder: folder.stat().st_mtime_ns).name)
+
+
+def used(world: World) -> ledger.Usage:
+    """What the unit used up so far."""
+    with world.broker.database.read() as connection:
+        return ledger.usage(connection, world.space.space_id, "unit-1", NOW)
 
 
 def charged(connection: Any) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from broker.protocol.messages.vocabulary import Tier
 from clients.keyholder.store.tables import evaluations, forks, permits_used, seen_checkpoints
 
 
@@ -20,8 +21,17 @@ class UsedPermit:
     terms_digest: bytes
     space_id: bytes
     requester: str
+    tier: Tier
     identifiers: int
     charged_at: int
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Identifiers evaluated for matching, and how many of their requests were for a count."""
+
+    identifiers: int
+    counts: int
 
 
 @dataclass(frozen=True)
@@ -36,7 +46,7 @@ class SeenCheckpoint:
 def find_permit(connection: Connection, permit_id: bytes) -> UsedPermit | None:
     """What a permit was used for, if it was."""
     row = connection.execute(select(permits_used).where(permits_used.c.permit_id == permit_id)).one_or_none()
-    return None if row is None else UsedPermit(**row._mapping)
+    return None if row is None else UsedPermit(**{**row._mapping, "tier": Tier(row.tier)})
 
 
 def charge_permit(connection: Connection, used: UsedPermit) -> None:
@@ -52,6 +62,24 @@ def charged_since(connection: Connection, space_id: bytes, requester: str, since
         permits_used.c.charged_at > since,
     )
     return int(connection.execute(query).scalar_one())
+
+
+def evaluated_since(
+    connection: Connection, space_id: bytes, requester: str, since: int, besides: bytes
+) -> Evaluated:
+    """What was evaluated for matching for a requester in a space after `since`, but for one permit."""
+    query = select(
+        func.coalesce(func.sum(permits_used.c.identifiers), 0),
+        func.count().filter(permits_used.c.tier == Tier.COUNT),
+    ).where(
+        permits_used.c.space_id == space_id,
+        permits_used.c.requester == requester,
+        permits_used.c.charged_at > since,
+        permits_used.c.tier != Tier.PAYLOAD,
+        permits_used.c.permit_id != besides,
+    )
+    identifiers, counts = connection.execute(query).one()
+    return Evaluated(int(identifiers), int(counts))
 
 
 def points_evaluated(

@@ -92,6 +92,7 @@ permits_used = Table(
     Column("terms_digest", LargeBinary(32), nullable=False),
     Column("space_id", LargeBinary(16), nullable=False),
     Column("requester", String(64), nullable=False),
+    Column("tier", String(10), nullable=False),
     Column("identifiers", BigInteger, nullable=False),
     Column("charged_at", BigInteger, nullable=False),
     Index("ix_permits_used_requester", "space_id", "requester", "charged_at"),

@@ -164,5 +164,12 @@ def test_errors_have_the_exit_codes_of_every_command(
 def test_the_operator_purges_a_running_broker(home: Path, serving: "subprocess.Popen[str]") -> None:
     purged = _run("purge", home, "--json")
     assert purged.returncode == 0, purged.stderr
-    assert json.loads(purged.stdout) == {"deposits": 0, "series": 0, "records": 0, "matches": 0, "calls": 0}
+    assert json.loads(purged.stdout) == {
+        "deposits": 0,
+        "series": 0,
+        "records": 0,
+        "matches": 0,
+        "counted_sets": 0,
+        "calls": 0,
+    }
     assert "0 records are deleted" in _here("purge", home).stdout

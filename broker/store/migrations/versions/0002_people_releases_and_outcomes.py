@@ -99,14 +99,42 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("request_id", "number", name=op.f("pk_outcome_reports")),
     )
+    op.create_table(
+        "counted_sets",
+        sa.Column("request_id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("deposit_number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("space_id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("requester", sa.String(length=64), nullable=False),
+        sa.Column("counted_at", sa.BigInteger(), nullable=False),
+        sa.Column("salt", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("tokens", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("fingerprints", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("request_id", "deposit_number", name=op.f("pk_counted_sets")),
+    )
+    op.create_index("ix_counted_sets_counted_at", "counted_sets", ["counted_at"])
+    op.create_index("ix_matches_target", "matches", ["deposit_number", "token"])
+    with op.batch_alter_table("ledger", recreate="auto") as batch_op:
+        batch_op.add_column(sa.Column("ladder_id", sa.LargeBinary(length=16), nullable=True))
     if op.get_bind().dialect.name == "postgresql":
         # Statistics are samples: tokens that would outlive their rows.
-        for table, column in (("release_asks", "tokens"), ("released_records", "token"), ("released_records", "body")):
+        for table, column in (
+            ("release_asks", "tokens"),
+            ("released_records", "token"),
+            ("released_records", "body"),
+            ("counted_sets", "digest"),
+            ("counted_sets", "salt"),
+            ("counted_sets", "fingerprints"),
+        ):
             op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} SET STATISTICS 0")
 
 
 def downgrade() -> None:
     """Undo this version."""
+    with op.batch_alter_table("ledger") as batch_op:
+        batch_op.drop_column("ladder_id")
+    op.drop_index("ix_matches_target", "matches")
+    op.drop_table("counted_sets")
     op.drop_table("released_records")
     op.drop_table("release_asks")
     op.drop_table("approver_statements")

@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from broker.gate.bundle import Bundle, load
 from broker.gate.decide import decide_admission, decide_deposit, decide_release
-from broker.gate.facts import AdmitFacts, DepositFacts, ReleaseFacts
+from broker.gate.facts import AdmitFacts, DepositFacts, People, ReleaseFacts
 from broker.protocol.messages.vocabulary import (
     AgencyKind,
     Authority,
@@ -307,6 +309,51 @@ def test_the_gate_decides_again_on_the_result(
     bundle: Bundle, facts: ReleaseFacts, tier: Tier, rules: tuple[str, ...]
 ) -> None:
     assert decide_release(bundle, facts, tier).rules == rules
+
+
+@given(
+    asks=st.integers(0, 6),
+    nearest=st.none() | st.integers(0, 20),
+    approvers=st.integers(0, 2),
+    life=st.booleans(),
+    tier=st.sampled_from([Tier.COUNT, Tier.HITS]),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_was_asked_before_refuses_at_its_limits_and_nowhere_else(
+    bundle: Bundle, asks: int, nearest: int | None, approvers: int, life: bool, tier: Tier
+) -> None:
+    facts = release_facts(
+        tier=tier,
+        verified=verified(threat_to_life=life),
+        people=People(approvers=tuple(f"supervisor-{number}" for number in range(approvers))),
+    )
+    result = facts.result.model_copy(update={"target_asks": asks, "nearest_count": nearest})
+    decided = decide_release(bundle, facts.model_copy(update={"result": result}), tier)
+    too_often = tier is Tier.HITS and asks >= 3 and approvers == 0 and not life
+    too_near = tier is Tier.COUNT and nearest is not None and nearest < 10
+    expected = {"L10a": too_often, "L15a": too_near}
+    assert set(decided.rules) == {rule for rule, refuses in expected.items() if refuses} or (
+        decided.rules == ("G2",) and not too_often and not too_near
+    )
+
+
+@pytest.mark.parametrize(
+    ("tier", "enough"), [(Tier.HITS, 1), (Tier.COUNT, 1), (Tier.SOURCES, 3), (Tier.PAYLOAD, 3)]
+)
+def test_a_low_hit_rate_needs_one_approver_more_than_the_tier(
+    bundle: Bundle, tier: Tier, enough: int
+) -> None:
+    def refusing(approvers: int, **ledger: int) -> bool:
+        people = People(approvers=tuple(f"supervisor-{number}" for number in range(approvers)))
+        rules = decide_admission(
+            bundle, admit_facts(tier=tier, people=people, derived=derived(**ledger))
+        ).rules
+        return "L10" in rules
+
+    for approvers in range(4):
+        assert refusing(approvers, queries_90d=200, hits_90d=1) == (approvers < enough)
+        assert not refusing(approvers, queries_90d=200, hits_90d=2)
+        assert not refusing(approvers, queries_90d=199, hits_90d=1)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from broker.gate.facts import AdmitFacts
 from broker.protocol import group, oprf, quorum
 from broker.protocol.documents import sign, verify
 from broker.protocol.errors import (
@@ -19,6 +20,7 @@ from broker.protocol.errors import (
     VerificationFailed,
 )
 from broker.protocol.messages.evaluation import EvaluationStatement, answer_digest
+from broker.protocol.messages.vocabulary import Tier
 from clients.keyholder.context import open_key_holder
 from clients.keyholder.destroy import destroy_shares
 from clients.keyholder.evaluation import BUDGET_SECONDS, evaluate, holder_budget
@@ -267,19 +269,30 @@ def test_the_budget_is_the_rules_limit_times_t_over_n(world: World, deals: tuple
     budget = holder_budget(world.bundle, held)
     assert budget == world.bundle.limits.identifiers_30d * 2 // 3
     earlier = permits.UsedPermit(
-        os.urandom(16), bytes(32), world.space.payload.space_id, POLICE, budget - 2, NOW - BUDGET_SECONDS + 60
+        os.urandom(16),
+        bytes(32),
+        world.space.payload.space_id,
+        POLICE,
+        Tier.HITS,
+        budget - 2,
+        NOW - BUDGET_SECONDS + 60,
     )
     with world.holder.database.write() as connection:
         permits.charge_permit(connection, earlier)
-    filed = world.admit(deals)
+
+    def ledger(facts: AdmitFacts) -> AdmitFacts:
+        asked = {"queries_90d": budget, "hits_90d": budget}
+        return facts.model_copy(update={"derived": facts.derived.model_copy(update=asked)})
+
+    filed = world.admit(deals, change_facts=ledger)
     ask(world, filed, deals[0])  # the last two
-    late = world.admit(deals, inputs=(b"third",))
+    late = world.admit(deals, inputs=(b"third",), change_facts=ledger)
     call = late.call(world.holder, deals[0], consistency=world.log.consistency(1, 2))
     with refused(world, Refused, "budget"):
         evaluate(world.holder, world.caller(POLICE), call)
     ask(world, filed, deals[1])  # what was charged is still answered
     world.clock.now = NOW + 60
-    fresh = world.admit(deals, inputs=(b"third",))
+    fresh = world.admit(deals, inputs=(b"third",), change_facts=ledger)
     call = fresh.call(world.holder, deals[0], consistency=world.log.consistency(1, 3))
     evaluate(world.holder, world.caller(POLICE), call)
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from broker.protocol.errors import Conflict, Unavailable
+from broker.protocol.messages.vocabulary import Tier
 from clients.keyholder.store import permits
 from clients.keyholder.store.database import Connection, Database
 from clients.keyholder.store.permits import SeenCheckpoint, UsedPermit
 
-USED = UsedPermit(bytes(16), bytes(32), bytes(16), "unit-1", 5, 7)
+USED = UsedPermit(bytes(16), bytes(32), bytes(16), "unit-1", Tier.HITS, 5, 7)
 
 
 def test_a_second_process_is_refused(tmp_path: Path) -> None:
@@ -78,9 +79,15 @@ def test_charges_count_within_the_window_and_by_requester(tmp_path: Path) -> Non
     database = Database(tmp_path / "a.sqlite")
     with database.write() as connection:
         permits.charge_permit(connection, USED)
-        permits.charge_permit(connection, UsedPermit(b"b" * 16, bytes(32), bytes(16), "unit-1", 11, 100))
-        permits.charge_permit(connection, UsedPermit(b"c" * 16, bytes(32), bytes(16), "unit-2", 13, 100))
-        permits.charge_permit(connection, UsedPermit(b"d" * 16, bytes(32), b"x" * 16, "unit-1", 17, 100))
+        permits.charge_permit(
+            connection, UsedPermit(b"b" * 16, bytes(32), bytes(16), "unit-1", Tier.HITS, 11, 100)
+        )
+        permits.charge_permit(
+            connection, UsedPermit(b"c" * 16, bytes(32), bytes(16), "unit-2", Tier.HITS, 13, 100)
+        )
+        permits.charge_permit(
+            connection, UsedPermit(b"d" * 16, bytes(32), b"x" * 16, "unit-1", Tier.HITS, 17, 100)
+        )
     with database.read() as connection:
         assert permits.charged_since(connection, bytes(16), "unit-1", 0) == 16
         assert permits.charged_since(connection, bytes(16), "unit-1", 7) == 11
