@@ -201,11 +201,16 @@ def _hours(inside: Sequence[Entry]) -> Hours:
         for each in inside
         if each.kind == RecordKind.ADMITTED and each.about is not None
     }
-    taken = sorted(
+    taken = [
         (each.recorded_at - filed[each.about.request_digest]) / 3600
         for each in _closing(inside)
         if each.about is not None and each.about.request_digest in filed
-    )
+    ]
+    return hours_taken(taken)
+
+
+def hours_taken(taken: Sequence[float]) -> Hours:
+    """Median and quartiles of hours, where enough answers lie beyond each."""
     median = round(statistics.median(taken), 1) if len(taken) >= MEDIAN_OF else None
     if len(taken) < QUARTILES_OF:
         return Hours(None, median, None)

@@ -1,9 +1,11 @@
 """Which cells of a published list are withheld, so that nobody is pointed at and no withheld cell can be worked out.
 
-Rule: a cell below `LEAST` is withheld. As the sum of a list is published, or can be had elsewhere, what is withheld of
-one list must be at least two cells that come to at least `LEAST` together: otherwise the smallest cell that is still
-told is withheld besides, until that holds. The reader of the report then knows the sum of the withheld cells alone,
-which is a number that could have been published. A list whose sum is below `LEAST` is withheld whole, with its sum.
+Rule: a cell below `LEAST` is withheld. As the sum of a list is published, or can be had elsewhere, small cells are
+joined by larger ones, until one at least is among them and all that is withheld comes to `ENOUGH`: then each small cell
+could be any number from 1 to 4, and the rest would still be larger. The larger ones are taken by name and not by size,
+since a reader who knows that the smallest was taken can often tell both. A list whose sum is below `LEAST` is withheld
+whole, with its sum. `tests/unit/clients/auditing/test_small_cells.py` looks in every list of a size for a cell that a
+reader who knows this rule could work out.
 
 Withheld cells are not named, so nobody can tell them from empty ones: else five withheld cells beside a sum of twenty
 would be known to be four each.
@@ -16,6 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 LEAST = 5
+ENOUGH = 2 * LEAST - 1
+"""A small cell, at most LEAST - 1, and a larger one, at least LEAST: whatever each of them is."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,7 @@ def suppress(cells: Mapping[str, int]) -> Told:
     counted = {name: number for name, number in cells.items() if number}
     withheld = {name for name, number in counted.items() if number < LEAST}
     if withheld:
-        # Smallest first; of equal ones by name, so that the same list is always told the same way.
-        for name in sorted(counted.keys() - withheld, key=lambda each: (counted[each], each)):
+        for name in sorted(counted.keys() - withheld):
             if _safe([counted[each] for each in withheld]):
                 break
             withheld.add(name)
@@ -51,4 +54,4 @@ def nothing_of(cells: Mapping[str, int]) -> Told:
 
 
 def _safe(withheld: list[int]) -> bool:
-    return len(withheld) >= 2 and sum(withheld) >= LEAST
+    return max(withheld) >= LEAST and sum(withheld) >= ENOUGH
