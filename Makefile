@@ -25,8 +25,7 @@ demo: $(READY) ## the whole story, in separate processes on this machine
 	$(BIN)/narrowgate demo
 
 serve: $(READY) ## a broker for trying things out, in var/broker on port 8470
-	test -f var/broker/settings.toml || $(BIN)/narrowgate broker init var/broker --public-origin http://127.0.0.1:8470
-	$(BIN)/narrowgate broker serve var/broker --port 8470 --bundle policies --trial
+	sh deploy/trial-broker.sh $(BIN)/narrowgate var 8470
 
 test: $(READY) ## the tests that need nothing but this machine (under 5 minutes on two cores)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not all_only"
@@ -45,6 +44,7 @@ lint: $(READY) ## formatting, style, types, and which part may import which
 
 bench: $(READY) ## the figures, as ratios measured in one run each
 	$(BIN)/python -m benchmarks.masking
+	$(BIN)/python -m benchmarks.gate
 	$(BIN)/python -m benchmarks.exchange
 	$(BIN)/python -m benchmarks.ladder
 	$(BIN)/python -m benchmarks.postgresql

@@ -25,7 +25,7 @@ from broker.gate.facts import (
 from broker.protocol import papers
 from broker.protocol.documents import Signed, unverified_payload, verify
 from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted, VerificationFailed
-from broker.protocol.messages.base import decode
+from broker.protocol.messages.base import MAXIMUM_COUNT, decode
 from broker.protocol.messages.parties import Member, Space
 from broker.protocol.messages.requests import (
     Finding,
@@ -223,10 +223,12 @@ def _derived(connection: Connection, filed: Filed, now: int) -> Derived:
     space, requester = filed.space, filed.requester.agency_id
     used = ledger.usage(connection, space.space_id, requester, now)
     before = None if filed.earlier is None else filed.earlier.step
+    # A sum beyond what a fact can hold is told as the largest that it can, and of hits none: L10 refuses, recorded.
+    overflows = used.identifiers_90d > MAXIMUM_COUNT
     return Derived(
-        identifiers_30d=used.identifiers_30d,
-        queries_90d=used.identifiers_90d,  # L10's rate is hits to identifiers asked
-        hits_90d=used.hits_90d,
+        identifiers_30d=min(used.identifiers_30d, MAXIMUM_COUNT),
+        queries_90d=min(used.identifiers_90d, MAXIMUM_COUNT),  # L10's rate is hits to identifiers asked
+        hits_90d=0 if overflows else min(used.hits_90d, MAXIMUM_COUNT),
         count_budget_left_millis=max(0, space.count_budget_millis - used.epsilon_millis_30d),
         count_cost_millis=space.count_epsilon_millis,
         overdue_reviews=ledger.overdue_reviews(connection, space.space_id, requester, now),

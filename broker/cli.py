@@ -1,4 +1,4 @@
-"""`narrowgate broker ...`: make a broker, run it, and accept parties.
+"""`narrowgate broker ...`: make a broker, put rules in force, run it, and accept parties.
 
 Rule: a command parses, calls and prints; with --json there is JSON alone on standard output. Errors go up to the root
 of the command line, the one place that turns them into words and exit codes (0 done, 1 fault, 2 usage, 3 refused,
@@ -45,6 +45,9 @@ Json = Annotated[
     bool,
     typer.Option("--json", callback=_remember_json, help="Print JSON, and nothing else, on standard output."),
 ]
+Trial = Annotated[
+    bool, typer.Option("--trial", help="Run without witnesses; every receipt and permit says so.")
+]
 
 
 @app.command()
@@ -80,19 +83,17 @@ def init(
 @app.command()
 def serve(
     directory: Folder,
-    bundle: Annotated[Path, typer.Option(help="Folder of the written rules this broker decides by.")] = Path(
-        "policies"
-    ),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8470,
     host: Annotated[
         str, typer.Option(help="Address to listen on; put a TLS proxy before any other.")
     ] = "127.0.0.1",
-    trial: Annotated[
-        bool, typer.Option("--trial", help="Run without witnesses; every receipt and permit says so.")
-    ] = False,
+    trial: Trial = False,
     as_json: Json = False,
 ) -> None:
-    """Serve until stopped (SIGTERM stops cleanly). Prints one line when it is ready; logs go to standard error."""
+    """Serve by the rules in force until stopped (SIGTERM stops cleanly).
+
+    Prints one line when it is ready; logs go to standard error.
+    """
     # Imported on use: the web framework and the rules take a second that `--help` need not wait for.
     from broker.serving import serve as run
 
@@ -101,13 +102,86 @@ def serve(
 
     run(
         directory,
-        bundle,
         host=host,
         port=port,
         trial=trial,
         ready=ready,
         clock=clock,
         random_bytes=os.urandom,
+    )
+
+
+@app.command()
+def officer(
+    directory: Folder,
+    pin: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Pin the officer of this file: its signature counts here."),
+    ] = None,
+    unpin: Annotated[
+        str | None, typer.Option(metavar="ID", help="Let this officer's signature count no more.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show whose signatures put rules in force at this broker; pin an officer, or unpin one.
+
+    Check with the officer, by another way than the file came, that the key is the right one.
+    """
+    # Imported on use, here and below: the gate's libraries take a moment that `--help` need not wait for.
+    from broker.gate.officers import PinnedOfficers
+
+    officers = PinnedOfficers(directory)
+    for path in pin or ():
+        try:
+            document = path.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(
+                "The officer's file cannot be read as a signed document. Check its name."
+            ) from error
+        officers.pin(document)
+    if unpin is not None:
+        officers.unpin(unpin)
+    known = officers.all()
+    lines = [f"{kid}  {each.officer_id}, {each.name}, {each.office}" for kid, each in known.items()]
+    _show(
+        {"officers": [{"kid": kid, **each.model_dump(mode="json")} for kid, each in known.items()]},
+        "\n".join(lines) or "No officer is pinned here yet.",
+        as_json,
+    )
+
+
+@app.command()
+def activate(
+    directory: Folder,
+    bundle: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of the rules that two officers signed.")
+    ],
+    trial: Trial = False,
+    as_json: Json = False,
+) -> None:
+    """Put a bundle of rules in force, through the log, and keep a copy in the broker's folder.
+
+    Two officers who are pinned here must have signed it, and its time must have come. Stop the broker first, and start
+    it again afterwards. Rules that are in force already are put back into the folder, and nothing is recorded.
+    """
+    from broker import startup
+    from broker.gate.officers import PinnedOfficers
+    from broker.gate.shelf import BundleShelf
+
+    settings, keys = folder.read_settings(directory, trial=trial or None), folder.read_keys(directory)
+    shelf, officers = BundleShelf(directory), PinnedOfficers(directory)
+    done = startup.activate(settings, keys, shelf, officers, bundle, clock, os.urandom)
+    digest = done.bundle.digest.hex()
+    said = (
+        "was in force already"
+        if done.log_index is None
+        else f"is in force, entry {done.log_index} of the log"
+    )
+    _show(
+        {"bundle_digest": digest, "valid_from": done.valid_from, "log_index": done.log_index},
+        f"{digest} {said}. Start the broker now. Spaces whose roster names other rules wait for their founder: "
+        "narrowgate space change-rules",
+        as_json,
     )
 
 

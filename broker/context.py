@@ -1,4 +1,4 @@
-"""What every step of the broker is given: database, log, rule bundle, keys, settings, clock and randomness.
+"""What every step of the broker is given: database, log, rules and earlier rules, keys, settings, clock and randomness.
 
 Rule: one frozen value, built once at start (`broker.startup`) and passed to each function, so that no module reads a
 clock, a file or a global of its own (STYLE: time and randomness are arguments). It holds no state of a request.
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from broker.audit.log import AuditLog
 from broker.gate.bundle import Bundle
+from broker.gate.shelf import BundleShelf
 from broker.keys import BrokerKeys
 from broker.protocol.messages.base import RandomBytes
 from broker.settings import Settings
@@ -27,6 +28,8 @@ class Broker:
     database: Database
     audit: AuditLog
     bundle: Bundle
+    """What was in force when this broker started; `broker.rules` says whether it still is."""
+    shelf: BundleShelf
     keys: BrokerKeys
     settings: Settings
     clock: Clock

@@ -8,9 +8,11 @@ document is answered the same again. It takes no record: `broker.deposits` does.
 import json
 from dataclasses import asdict
 
+from broker import rules
 from broker.audit.log import Receipt
 from broker.audit.records import DepositDecided
 from broker.context import Broker
+from broker.gate.bundle import Bundle
 from broker.gate.decide import decide_deposit
 from broker.gate.decision import Decision
 from broker.gate.facts import DepositFacts, Party
@@ -43,13 +45,14 @@ def declare(broker: Broker, caller: Caller, document: str) -> Receipt:
             if known.declaration != document or known.contributor != caller.party_id:
                 raise Conflict("This deposit_id was declared before with other content. Draw a new one.")
             return broker.audit.receipt(connection, known.admitted_index)
-        refused = rows.refusal(connection, signed.digest, broker.bundle.digest)
+        bundle = rules.in_force(broker, connection)
+        refused = rows.refusal(connection, signed.digest, bundle.digest)
         if refused is not None:
             told = Told(**{name: tuple(texts) for name, texts in json.loads(refused.told).items()})
             refusal = GateRefusal(told, broker.audit.receipt(connection, refused.log_index))
         else:
             space, manifest = _check_declaration(connection, caller, signed.payload, now)
-            decision = _decide(broker, caller, signed, space, manifest, now)
+            decision = _decide(rules.agreed(broker, connection, space), caller, signed, space, manifest, now)
             receipt = _record_decision(broker, connection, signed, decision, now)
             if decision.outcome is Outcome.ALLOW:
                 return receipt
@@ -90,7 +93,7 @@ def _check_declaration(
 
 
 def _decide(
-    broker: Broker,
+    bundle: Bundle,
     caller: Caller,
     signed: Signed[DepositDeclaration],
     space: Space,
@@ -106,7 +109,7 @@ def _decide(
         records=signed.payload.records,
         declaration_digest=signed.digest,
     )
-    return decide_deposit(broker.bundle, facts)
+    return decide_deposit(bundle, facts)
 
 
 def _record_decision(
@@ -127,7 +130,7 @@ def _record_decision(
     if not allowed:
         told = json.dumps(asdict(Told.of(decision)), sort_keys=True)
         stored = rows.StoredRefusal(told, receipt.proof.index)
-        rows.add_refusal(connection, signed.digest, broker.bundle.digest, stored)
+        rows.add_refusal(connection, signed.digest, decision.bundle_digest, stored)
         return receipt
     rows.add(
         connection,

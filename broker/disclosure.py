@@ -10,8 +10,8 @@ stores nothing, and opens nothing.
 from dataclasses import dataclass, field
 
 from broker.audit.log import Receipt
-from broker.gate.decision import Decision
 from broker.gate.facts import AdmitFacts
+from broker.gate.ruling import Ruling
 from broker.matching.count import noise, sum_digest
 from broker.matching.evidence import Matches
 from broker.protocol.errors import Refused, Unavailable
@@ -27,11 +27,11 @@ MINIMUM_CONTRIBUTORS = 3
 
 @dataclass(frozen=True)
 class ReleaseDecision:
-    """Evidence that RELEASE stands in the log: its receipt, and the decision it records."""
+    """Evidence that RELEASE stands in the log: its receipt, and the decision it records, under one or two bundles."""
 
     receipt: Receipt
     record: ReleaseDecided = field(repr=False)
-    decision: Decision = field(repr=False)
+    ruling: Ruling = field(repr=False)
 
     @classmethod
     def by(cls, receipt: Receipt) -> "ReleaseDecision":
@@ -39,14 +39,14 @@ class ReleaseDecision:
         if receipt.kind is not RecordKind.RELEASE:
             raise Unavailable("The release's entry in the log is of another kind. Nothing was disclosed.")
         record = decode(ReleaseDecided, receipt.record)
-        return cls(receipt, record, decode(Decision, record.decision.encode()))
+        return cls(receipt, record, Ruling.read(record.decision, record.earlier_decision))
 
     @property
     def tier(self) -> Tier:
         """The tier it was decided at. Raises Unavailable when the decision names none."""
-        if self.decision.tier is None:
+        if self.ruling.tier is None:
             raise Unavailable("The release's decision names no tier. Nothing was disclosed.")
-        return self.decision.tier
+        return self.ruling.tier
 
 
 @dataclass(frozen=True)
@@ -63,20 +63,20 @@ class Release:
         named = (decided.record.permit_id, decided.record.token_root)
         if named != (tokens.admitted.terms.permit_id, tokens.root):
             raise Unavailable("The release and its entry in the log differ. Nothing was disclosed.")
-        if not decided.decision.allowed:
+        if not decided.ruling.allowed:
             raise Unavailable("The entry in the log is of a refusal. Nothing was disclosed.")
         return cls(matches, decided)
 
     @property
     def deposits(self) -> tuple[OpenDeposit, ...]:
         """The deposits searched that the decision lets leave, by deposit_id."""
-        admitted = set(self.decided.decision.admitted_series)
+        admitted = set(self.decided.ruling.admitted_series)
         return tuple(each for each in self.matches.deposits if each.series_id in admitted)
 
     @property
     def pairs(self) -> tuple[Match, ...]:
         """What was found in them."""
-        return self.matches.within(self.decided.decision.admitted_series)
+        return self.matches.within(self.decided.ruling.admitted_series)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def sources(release: Release, admitted: AdmitFacts, space: Space) -> tuple[Sourc
 
 
 def assemble(
-    release: Release, refused: Decision | None, count_key: bytes, now: int, found: "Found | None" = None
+    release: Release, refused: Ruling | None, count_key: bytes, now: int, found: "Found | None" = None
 ) -> Disclosure:
     """What the requester is told.
 
@@ -128,7 +128,7 @@ def assemble(
 
     Raises Refused when a count would be over fewer than three contributors by now."""
     tokens, decided = release.matches.recorded.tokens, release.decided
-    decisions = [decided.decision] if refused is None else [refused, decided.decision]
+    rulings = [decided.ruling] if refused is None else [refused, decided.ruling]
     told = Disclosure(
         request_id=decided.record.request_id,
         permit_id=tokens.admitted.terms.permit_id,
@@ -136,12 +136,11 @@ def assemble(
         asked_tier=tokens.admitted.facts.tier,
         tier=decided.tier,
         token_root=tokens.root,
-        outcome=decided.decision.outcome,
-        rules=tuple(rule for each in decisions for rule in each.rules),
-        reasons=tuple(reason for each in decisions for reason in each.reasons)
-        + tuple(decided.decision.notes),
-        law=tuple(law for each in decisions for law in each.law),
-        decision_digest=decided.decision.digest,
+        outcome=decided.ruling.outcome,
+        rules=tuple(rule for each in rulings for rule in each.rules),
+        reasons=tuple(reason for each in rulings for reason in each.reasons) + decided.ruling.notes,
+        law=tuple(law for each in rulings for law in each.law),
+        decision_digest=decided.ruling.digest,
         released_at=now,
         trial=decided.receipt.trial,
         proof=decided.receipt.proof,

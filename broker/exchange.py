@@ -15,14 +15,15 @@ time, so an interrupted call is sent again and goes on where it stopped.
 import hashlib
 from collections.abc import Sequence
 
-from broker import admission, asked_before, askings, openings, permits, releases
+from broker import admission, asked_before, askings, openings, permits, releases, rules
 from broker.admission import Candidate, Filed
 from broker.audit.records import Failed, Released, RequestRefused, TokensOfSeries, TokensReceived
 from broker.context import Broker
 from broker.disclosure import Release, ReleaseDecision, assemble
-from broker.gate.decide import decide_admission, decide_release
+from broker.gate.decide import decide_admission
 from broker.gate.decision import Decision
 from broker.gate.facts import ReleaseFacts, verified_from
+from broker.gate.ruling import Ruling
 from broker.matching.count import TOKEN_BYTES
 from broker.matching.evidence import Admitted, Matches, Recorded, TokenSet
 from broker.matching.find import find, recall
@@ -70,8 +71,8 @@ def file_request(broker: Broker, caller: Caller, submission: RequestSubmission) 
             ledger.lock(connection, filed.space.space_id, filed.requester.agency_id)
             found = admission.candidates(broker, connection, filed, now)
             facts = admission.facts(connection, filed, found, now)
-            # 3. The gate.
-            decision = decide_admission(broker.bundle, facts)
+            # 3. The gate, by the rules in force, if they are those that the space's members agreed to.
+            decision = decide_admission(rules.agreed(broker, connection, filed.space), facts)
             # 4. Entry, budget and answer together.
             if decision.allowed:
                 answer = _admit(broker, connection, filed, submission, found, decision, now)
@@ -211,21 +212,22 @@ def _decide_release(broker: Broker, connection: Connection, held: Held, recorded
     answers = releases.ask(broker, connection, held, matches, now)
     if isinstance(answers, Waiting):
         return answers
-    # 8. The gate, on the result.
+    # 8. The gate, on the result: by the rules in force and, if they changed since, those of the admission too.
     ledger.lock(connection, terms.space_id, terms.requester)
-    decision = _gate_release(broker, connection, held, matches, answers, now)
+    ruling = _gate_release(broker, connection, held, matches, answers, now)
     # 9. Entry, ledger and what matched, together; unmatched tokens are forgotten with this call.
     record = ReleaseDecided(
         permit_id=terms.permit_id,
         request_id=request_id,
         requester=terms.requester,
         token_root=recorded.tokens.root,
-        decision=decision.text,
-        opening=openings.terms_of(broker, held, matches, decision, now),
+        decision=ruling.decision.text,
+        earlier_decision=None if ruling.earlier is None else ruling.earlier.text,
+        opening=openings.terms_of(broker, held, matches, ruling, now),
     )
     receipt = broker.audit.append(connection, RecordKind.RELEASE, record, now)
     rows.advance(connection, request_id, rows.TOKENS, rows.RELEASING, receipt.proof.index)
-    counted = decision.allowed and decision.tier is Tier.COUNT
+    counted = ruling.allowed and ruling.tier is Tier.COUNT
     epsilon = held.admitted.facts.derived.count_cost_millis if counted else 0
     # A step that selects from earlier matches finds nothing new (L10).
     ledger.settle(
@@ -236,14 +238,14 @@ def _decide_release(broker: Broker, connection: Connection, held: Held, recorded
     )
     if counted:
         asked_before.keep_count(broker, connection, held, matches, now)
-    if decision.allowed:
-        match_rows.keep(connection, terms.permit_id, matches.within(decision.admitted_series))
+    if ruling.allowed:
+        match_rows.keep(connection, terms.permit_id, matches.within(ruling.admitted_series))
     return None
 
 
 def _gate_release(
     broker: Broker, connection: Connection, held: Held, matches: Matches, answers: Answers, now: int
-) -> Decision:
+) -> Ruling:
     terms, admitted = held.admitted.terms, held.admitted.facts
     # The result is about what was searched: series that were refused, or withdrawn since, have no say in it. Findings
     # and people count as they stand now, not as they stood at the admission.
@@ -261,15 +263,15 @@ def _gate_release(
         result=asked_before.result(broker, connection, held, matches, now),
         answers=answers.said,
     )
-    decision = decide_release(broker.bundle, facts, terms.tier)
-    if decision.allowed or decision.rules != (TOO_MANY_HITS,):
-        return decision
+    ruling = rules.rule(broker, connection, terms.bundle_digest, facts, terms.tier)
+    if ruling.allowed or set(ruling.rules) != {TOO_MANY_HITS}:
+        return ruling
     # What L16 alone refuses may leave as a count, if the budget for counts is not spent.
     spent = ledger.usage(connection, terms.space_id, terms.requester, now).epsilon_millis_30d
     if spent + admitted.derived.count_cost_millis > held.space.count_budget_millis:
-        return decision
-    counted = decide_release(broker.bundle, facts, Tier.COUNT)
-    return counted if counted.allowed else decision
+        return ruling
+    counted = rules.rule_again(broker, ruling, Tier.COUNT)
+    return counted if counted.allowed else ruling
 
 
 def _disclose(
@@ -280,16 +282,12 @@ def _disclose(
     if answer is not None:
         return answer  # an identical call was faster
     decided = ReleaseDecision.by(receipt)
-    if not decided.decision.allowed:
-        return _fail(broker, connection, held, decided, Told.of(decided.decision))
+    if not decided.ruling.allowed:
+        return _fail(broker, connection, held, decided, Told.of(decided.ruling))
     # 10. Assembled on the receipt, from what was kept when it was given.
     release = Release.of(recall(connection, recorded, now), decided)
-    facts, lowered = decided.decision.facts, decided.tier is not terms.tier
-    refused = (
-        decide_release(broker.bundle, facts, terms.tier)
-        if lowered and isinstance(facts, ReleaseFacts)
-        else None
-    )
+    lowered = decided.tier is not terms.tier
+    refused = rules.rule_again(broker, decided.ruling, terms.tier) if lowered else None
     found, records = openings.find(connection, held, release)
     try:
         assembled = assemble(release, refused, broker.keys.count_key, now, found)
@@ -311,7 +309,7 @@ def _disclose(
     entry = broker.audit.append(connection, RecordKind.RELEASED, record, now)
     rows.advance(connection, request_id, rows.RELEASING, rows.RELEASED, entry.proof.index)
     permits.keep_answer(connection, terms.permit_id, answer, release.matches)
-    if EMERGENCY in decided.decision.rules:
+    if decided.ruling.rests_on(EMERGENCY):
         review_days = broker.bundle.limits.emergency_review_days
         ledger.owe_review(connection, request_id, now + review_days * DAY_SECONDS)
     return answer

@@ -4,6 +4,8 @@
     operator.key     the operator's private key: move it to the operator  mode 0600
     settings.toml    what an operator chooses; no secret in it
     broker.sqlite3   the database, unless settings name another
+    officers/        whose signatures put rules in force: `broker.gate.officers`
+    bundles/         the rules in force, and earlier ones: `broker.gate.shelf`
 
 Rule: a file that exists is never written over, and a key file that others may read is refused. It opens no database.
 """

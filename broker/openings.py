@@ -9,7 +9,7 @@ import hashlib
 
 from broker.context import Broker
 from broker.disclosure import Found, Release, ReleaseDecision, sources
-from broker.gate.decision import Decision
+from broker.gate.ruling import Ruling
 from broker.matching.evidence import Matches
 from broker.permits import HOUR_SECONDS, Held, sealed_records, sheet
 from broker.protocol.documents import sign, verify
@@ -24,14 +24,12 @@ from broker.store import series as series_rows
 from broker.store.database import Connection
 
 
-def terms_of(
-    broker: Broker, held: Held, matches: Matches, decision: Decision, now: int
-) -> PermitTerms | None:
+def terms_of(broker: Broker, held: Held, matches: Matches, ruling: Ruling, now: int) -> PermitTerms | None:
     """What the second permit allows, None unless a payload leaves: the admitted series that hold a match, under fresh
     handles, in the order of the handles."""
-    if not decision.allowed or decision.tier is not Tier.PAYLOAD:
+    if not ruling.allowed or ruling.tier is not Tier.PAYLOAD:
         return None
-    first, leaving = held.admitted.terms, set(decision.admitted_series)
+    first, leaving = held.admitted.terms, set(ruling.admitted_series)
     found = {pair.deposit_number for pair in matches.pairs}
     named: dict[bytes, list[bytes]] = {}
     for deposit in matches.deposits:
@@ -59,8 +57,8 @@ def terms_of(
         tier=Tier.PAYLOAD,
         batches=first.batches,
         series=tuple(sorted(series, key=lambda each: each.handle)),
-        decision_digest=decision.digest,
-        bundle_digest=broker.bundle.digest,
+        decision_digest=ruling.digest,
+        bundle_digest=ruling.decision.bundle_digest,
         not_before_at=now,
         expires_at=now + broker.settings.permit_hours * HOUR_SECONDS,
         trial=broker.audit.trial,
@@ -105,7 +103,7 @@ def assemble_opening(
     terms = decided.record.opening
     if terms is None:
         return None
-    if terms.decision_digest != decided.decision.digest:
+    if terms.decision_digest != decided.ruling.digest:
         raise Unavailable("The second permit and its entry in the log differ. Nothing was disclosed.")
     permit = sign(Permit(terms=terms, proof=decided.receipt.proof), broker.keys.signing_key)
     return Opening(

@@ -94,7 +94,7 @@ def terms_of(
         batches=request.batches,
         series=tuple(sorted(series, key=lambda each: each.handle)),
         decision_digest=decision.digest,
-        bundle_digest=broker.bundle.digest,
+        bundle_digest=decision.bundle_digest,
         not_before_at=now,
         expires_at=now + broker.settings.permit_hours * HOUR_SECONDS,
         trial=broker.audit.trial,

@@ -7,6 +7,7 @@ members exactly as they are enrolled here, and this broker's own keys, so that p
 
 from dataclasses import dataclass
 
+from broker import rules
 from broker.audit.log import Receipt
 from broker.audit.records import EnrolmentAccepted, SpaceFounded
 from broker.context import Broker
@@ -127,6 +128,8 @@ def found_space(broker: Broker, caller: Caller, document: str) -> Receipt:
         if founder is None:
             raise NotPermitted("A space is founded by one of its members.")
         _check_this_broker(broker, space)
+        if space.bundle_digest != rules.in_force(broker, connection).digest:
+            raise Conflict("The space expects another rule bundle than the one in force at this broker.")
         _check_members(connection, space)
         _check_version(caller, space, newest)
         record = SpaceFounded(
@@ -235,8 +238,6 @@ def _check_this_broker(broker: Broker, space: Space) -> None:
         raise Conflict("The space pins other keys than this broker's. Ask the operator for its description.")
     if space.trial != broker.audit.trial:
         raise Conflict("This broker runs as a trial, without witnesses: the space must say so (trial).")
-    if space.bundle_digest != broker.bundle.digest:
-        raise Conflict("The space expects another rule bundle than the one this broker decides by.")
 
 
 def _check_members(connection: Connection, space: Space) -> None:

@@ -8,6 +8,7 @@ nothing is decided. Whether an answer suffices is the gate's.
 
 from dataclasses import dataclass
 
+from broker import rules
 from broker.audit.log import Receipt
 from broker.audit.records import ReleaseAnswered, ReleaseAsked, ReleaseShown
 from broker.context import Broker
@@ -134,7 +135,7 @@ def must_be_asked(series: SeriesFacts) -> bool:
 def _ask(
     broker: Broker, connection: Connection, held: Held, matches: Matches, now: int
 ) -> tuple[rows.StoredAsk, ...]:
-    until = now + broker.bundle.limits.contributor_answer_days * DAY_SECONDS
+    until = now + rules.in_force(broker, connection).limits.contributor_answer_days * DAY_SECONDS
     series = {each.series_id: each for each in held.admitted.facts.series if must_be_asked(each)}
     asks = []
     for deposit in matches.deposits:

@@ -20,7 +20,7 @@ import uvicorn
 from broker import folder, retention, startup
 from broker.api.app import create_app
 from broker.context import Broker, Clock
-from broker.gate.bundle import load as load_bundle
+from broker.gate.shelf import BundleShelf
 from broker.protocol.errors import Conflict
 from broker.protocol.messages.base import RandomBytes
 
@@ -94,7 +94,6 @@ def _stay(_signal: int, _frame: FrameType | None) -> None:
 
 def serve(
     directory: Path,
-    bundle: Path,
     *,
     host: str,
     port: int,
@@ -105,11 +104,11 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT. `ready` is called with the address once calls are queued for an answer.
 
-    Raises what `broker.startup.start` and `broker.folder` do, BadInput for a bundle, Conflict for a port in use."""
+    Raises what `broker.startup.start` and `broker.folder` do, or Conflict for a port in use."""
     configure_logs()
     settings = folder.read_settings(directory, trial=trial or None)
     keys = folder.read_keys(directory)
-    broker = startup.start(settings, keys, load_bundle(bundle), clock, random_bytes)
+    broker = startup.start(settings, keys, BundleShelf(directory), clock, random_bytes)
     purge = HourlyPurge(broker)
     purge.start()
     try:

@@ -106,10 +106,10 @@ class Auditor:
         return self._report(latest, verified=True, kinds=MappingProxyType(kinds), erased=erased)
 
     def decisions(self) -> Iterator[tuple[int, str]]:
-        """Index and decision text of every mirrored record that holds a decision. Raises VerificationFailed."""
+        """Index and text of every decision in the mirrored records; a release that was decided under two bundles of
+        rules has two, the one under the rules in force first. Raises VerificationFailed."""
         for index, logged in enumerate(self._mirror.records()):
-            text = _decision(logged.record)
-            if text is not None:
+            for text in recorded_decisions(logged.record):
                 yield index, text
 
     def entry(self, index: int) -> Entry:
@@ -295,13 +295,15 @@ def _check_admission(record: bytes) -> None:
         raise VerificationFailed("The permit names another decision than the one recorded.")
 
 
-def _decision(record: bytes | None) -> str | None:
-    """The decision text of a record, whatever its kind: an auditor needs no knowledge of the broker's own types."""
+def recorded_decisions(record: bytes | None) -> tuple[str, ...]:
+    """The decisions in a record, whatever its kind: an auditor needs no knowledge of the broker's own types."""
     if record is None:
-        return None
+        return ()
     try:
         members = json.loads(record)
     except ValueError:
-        return None
-    decision = members.get("decision") if isinstance(members, dict) else None
-    return decision if isinstance(decision, str) else None
+        return ()
+    if not isinstance(members, dict):
+        return ()
+    found = (members.get("decision"), members.get("earlier_decision"))
+    return tuple(text for text in found if isinstance(text, str))

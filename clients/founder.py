@@ -176,25 +176,45 @@ class Founder:
         space = self._home.space(space_id).payload
         return self._next_roster(space, space.members, self._new_salt(space))
 
+    def change_rules(self, space_id: bytes | None, bundle_digest: bytes) -> Signed[Space]:
+        """The next roster of a space, whose members agree to the rules now in force at its broker. Errors as `found`.
+
+        The broker refuses others, and then nothing is kept of the roster."""
+        space = self._home.space(space_id).payload
+        if space.bundle_digest == bundle_digest:
+            raise BadInput("The space's roster names these rules already.")
+        return self._next_roster(space, space.members, bundle_digest=bundle_digest)
+
     def _new_salt(self, space: Space) -> bytes:
         if self._home.founder_key(space.space_id) != self._home.identity.signing_key:
             raise NotPermitted("Only the space's founder makes rosters. Ask it to.")
         return self._random_bytes(SALT_BYTES)
 
     def _next_roster(
-        self, space: Space, members: tuple[Member, ...], new_salt: bytes | None = None
+        self,
+        space: Space,
+        members: tuple[Member, ...],
+        new_salt: bytes | None = None,
+        bundle_digest: bytes | None = None,
     ) -> Signed[Space]:
         # A roster whose publishing broke off goes first: the broker takes them one after another.
         self.publish(self._home.space(space.space_id))
         fields = {name: getattr(space, name) for name in Space.model_fields}
         fields |= {"members": members, "roster_version": space.roster_version + 1}
+        if bundle_digest is not None:
+            fields["bundle_digest"] = bundle_digest
         if new_salt is not None:
             fields["salt_id"] = tokens.salt_id(new_salt)
         following = _checked(fields)
         if new_salt is not None:
             # Before the roster that names it, which would else be one whose salt nobody has.
             self._home.keep_salt(following, new_salt)
-        document = documents.sign(following, self._home.signing_key).document
+        made = documents.sign(following, self._home.signing_key)
+        if bundle_digest is not None:
+            # Before it is pinned, else rules that are not in force would stand in the way of every later roster. Cut
+            # short, the same call makes the same document.
+            self.publish(made)
+        document = made.document
         # Only the founder's key makes a roster: under any other, pinning it fails.
         signed = self._home.pin_space(document, self._home.founder_key(space.space_id))
         self.publish(signed)

@@ -47,6 +47,7 @@ from broker.protocol.messages.vocabulary import (
 from broker.settings import Settings
 from broker.store import requests as request_rows
 from broker.store.database import Connection
+from tests import rules
 from tests.asgi import InMemoryClient
 from tests.databases import Databases, SqliteFiles
 
@@ -201,9 +202,7 @@ class Case:
 
     def start(self) -> Broker:
         """Start the broker on its folder; stop the one that runs before."""
-        return startup.start(
-            self.settings, self.keys, self.bundle, self.clock, seeded(f"broker of {self.name}")
-        )
+        return rules.start_broker(self.settings, self.keys, self.clock, seeded(f"broker of {self.name}"))
 
     def restart(self) -> None:
         """Stop and start, as after a crash: nothing but the database remains."""

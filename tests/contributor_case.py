@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker import startup
 from broker.api.app import create_app as broker_app
-from broker.context import BrokerKeys
+from broker.context import Broker, BrokerKeys
 from broker.gate.bundle import load as load_bundle
 from broker.protocol.documents import Signed, key_identifier, public_bytes
 from broker.protocol.messages.envelopes import Nothing
@@ -42,6 +42,7 @@ from clients.keyholder import pinning
 from clients.keyholder.api.app import create_app as holder_app
 from clients.keyholder.context import KeyHolder, open_key_holder
 from clients.transport import Answer, Caller, Unreachable
+from tests import rules
 from tests.asgi import InMemoryClient
 
 NOW = 1_790_000_000
@@ -114,7 +115,7 @@ class ContributorCase:
         self.now = NOW
         self.wire = Wire()
         self.operator = Ed25519PrivateKey.generate()
-        broker_keys = BrokerKeys(Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate(), bytes(32))
+        self.broker_keys = BrokerKeys(Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate(), bytes(32))
         self.settings = Settings(
             public_origin=BROKER,
             database_url=f"sqlite:///{folder / 'broker.sqlite3'}",
@@ -124,23 +125,33 @@ class ContributorCase:
             trial=True,
         )
         self.bundle = load_bundle(POLICIES)
-        self.broker = startup.start(self.settings, broker_keys, self.bundle, self.clock, os.urandom)
-        self.wire.apps[BROKER] = InMemoryClient(broker_app(self.broker))
+        self.broker = self.start_broker()
         self.holders = [self._holder(x) for x in (1, 2, 3)]
         self.company = self.agency("adverts-company", AgencyKind.COMPANY)
         self.partner = self.agency("payments-company", AgencyKind.COMPANY)
         self.desk = self.home("legal-desk", Role.LEGAL_DESK, None)
         self.description = BrokerDescription(
             origin=BROKER,
-            signing_key=broker_keys.signing_public,
+            signing_key=self.broker_keys.signing_public,
             log_origin=self.settings.log_origin,
-            log_key=broker_keys.log_public,
+            log_key=self.broker_keys.log_public,
             trial=True,
         )
 
     def clock(self) -> int:
         """The one clock of all parties."""
         return self.now
+
+    def start_broker(self) -> Broker:
+        """Start the broker by the rules in force, and let it answer."""
+        broker = rules.start_broker(self.settings, self.broker_keys, self.clock, os.urandom)
+        self.wire.apps[BROKER] = InMemoryClient(broker_app(broker))
+        return broker
+
+    def restart_broker(self) -> None:
+        """Stop the broker and start it again."""
+        startup.stop(self.broker)
+        self.broker = self.start_broker()
 
     def close(self) -> None:
         """Stop the services."""

@@ -6,7 +6,7 @@ that stands still until a test moves it. Tokens are drawn and not masked, since 
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker import declarations, deposits, exchange, registry, series, startup
 from broker.context import Broker, BrokerKeys, Clock
-from broker.gate.bundle import Bundle
+from broker.gate.bundle import Bundle, load
 from broker.protocol import group, sealing, shares, wrapping
 from broker.protocol.documents import Signed, key_identifier, public_bytes, sign, verify
 from broker.protocol.merkle import leaf_hash, root_of
@@ -37,6 +37,7 @@ from broker.protocol.messages.series import Acceptance, Conditions, SeriesManife
 from broker.protocol.messages.vocabulary import AgencyKind, Purpose, Role, Tier
 from broker.registry import Caller
 from broker.settings import Settings
+from tests import rules
 from tests.messages_examples import CLAIMS, CONDITIONS, NOW
 
 ORIGIN = "http://broker.example.org:8000"
@@ -93,6 +94,8 @@ class Story:
     requests_made: int = 0
     database_url: str = ""
     """A file in `directory` if it is none."""
+    first_rules: Path | None = None
+    """What is put in force first, if it is not the project's own."""
 
     def __post_init__(self) -> None:
         for party in (*COMPANIES, *POLICE, *HOLDERS):
@@ -107,11 +110,18 @@ class Story:
         """Start the broker, or start it again after `stop`."""
         random_bytes: RandomBytes = self.randomness
         url = self.database_url or f"sqlite:///{self.directory / 'broker.db'}"
-        self.broker: Broker = open_broker(url, self.bundle, lambda: self.now, random_bytes)
+        self.broker: Broker = open_broker(url, self.bundle, lambda: self.now, random_bytes, self.first_rules)
 
     def stop(self) -> None:
         """Stop the broker."""
         startup.stop(self.broker)
+
+    def change_rules(self, source: Path) -> None:
+        """The operator puts rules in force that officers signed, and starts the broker again."""
+        rules.activate_at_broker(self.broker, source)
+        self.stop()
+        self.bundle = load(source)
+        self.start()
 
     def caller(self, party: str) -> Caller:
         """Who signed a call, as the API says it."""
@@ -349,7 +359,9 @@ class Story:
         return verify(Disclosure, answer.document or "", self.broker.keys.signing_public).payload
 
 
-def open_broker(url: str, bundle: Bundle, clock: Clock, random_bytes: RandomBytes) -> Broker:
+def open_broker(
+    url: str, bundle: Bundle, clock: Clock, random_bytes: RandomBytes, first: Path | None = None
+) -> Broker:
     """The story's broker on that database; in PostgreSQL there may be several of it."""
     operator = public_bytes(key_of("operator"))
     settings = Settings(
@@ -361,7 +373,7 @@ def open_broker(url: str, bundle: Bundle, clock: Clock, random_bytes: RandomByte
         trial=True,
     )
     keys = BrokerKeys(key_of("broker"), key_of("log"), named("count key", 32))
-    return startup.start(settings, keys, bundle, clock, random_bytes)
+    return replace(rules.start_broker(settings, keys, clock, random_bytes, first), bundle=bundle)
 
 
 def _kind(agency: str) -> AgencyKind:

@@ -40,8 +40,9 @@ from broker.protocol.messages.vocabulary import AgencyKind, Purpose, RecordKind,
 from clients.keyholder.acceptance import accept_shares
 from clients.keyholder.context import Caller, KeyHolder, open_key_holder
 from clients.keyholder.keys import HolderKeys, Persona, create_keys
-from clients.keyholder.pinning import activate_bundle, pin_space
+from clients.keyholder.pinning import pin_space
 from clients.keyholder.prekeys import issue_pack
+from tests import rules
 from tests.keyholder_papers import (
     COMPANIES,
     HOLDER_IDS,
@@ -180,7 +181,7 @@ class World:
         holder = open_key_holder(self.directory / name, self.clock, lambda size: self.random_bytes(size))
         self.holders[name] = holder
         pin_space(holder.database, holder.keys, self.space.document, self.enrolment(), NOW)
-        activate_bundle(holder.database, holder.shelf, POLICIES, NOW)
+        rules.activate_at_holder(holder)
         return holder
 
     @property

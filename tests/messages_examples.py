@@ -2,6 +2,7 @@
 
 from broker.protocol.messages import (
     approvals,
+    bundles,
     deposits,
     draws,
     envelopes,
@@ -391,7 +392,13 @@ EXAMPLES: tuple[Message, ...] = (
         ),
     ),
     requests.ReleaseDecided(
-        permit_id=ID, request_id=ID, requester="unit-1", token_root=DIGEST, decision="{}", opening=TERMS
+        permit_id=ID,
+        request_id=ID,
+        requester="unit-1",
+        token_root=DIGEST,
+        decision="{}",
+        earlier_decision="{}",
+        opening=TERMS,
     ),
     requests.TokensAnswered(
         document=DOCUMENT,
@@ -527,6 +534,22 @@ EXAMPLES: tuple[Message, ...] = (
         restored_root=KEY,
         reason="The disk failed; the newest backup is of last night.",
         accepted_at=NOW,
+    ),
+    bundles.RuleOfficer(
+        officer_id="officer-1",
+        name="A. Jurist",
+        office="chief legal officer",
+        signing_key=KEY,
+        created_at=NOW,
+    ),
+    bundles.BundleApproval(
+        bundle_digest=DIGEST,
+        previous_digest=None,
+        valid_from=NOW,
+        officer_id="officer-1",
+        office="chief legal officer",
+        changes="The first rules.",
+        signed_at=NOW,
     ),
     envelopes.DocumentMessage(document=DOCUMENT),
     envelopes.DocumentsMessage(documents=(DOCUMENT,)),

@@ -164,6 +164,10 @@ HOLES: Mapping[str, tuple[Slip, ...]] = {
     "a_large_share_never_leaves_unseen": (
         ("L16", "context.limit.releasedPercentFrom", "context.limit.hitsIdentifiers"),
     ),
+    "two_counts_never_point_at_one": (("L15a", "context.limit.countDistanceIdentifiers", "5"),),
+    "nobody_is_looked_up_again_and_again_unseen": (
+        ("L10a", "context.limit.targetAsks", "context.limit.hitsIdentifiers"),
+    ),
     # deposits
     "withdrawn_consent_is_never_deposited": (("D5", 'resource.consent == "withdrawn" ||', ""),),
     "consent_is_never_presumed": (("D5", 'resource.consent != "given"', 'resource.consent == "withdrawn"'),),

@@ -53,7 +53,7 @@ from clients.replay import ReplayReport, replay_all
 from clients.request_values import Answer as Answered
 from clients.requester import PreparedRequest, Requester
 from clients.transport import Answer, Caller, Unreachable
-from tests import gate_world
+from tests import gate_world, rules
 from tests.asgi import Application, InMemoryClient
 from tests.broker_case import key_of, seeded
 
@@ -193,6 +193,7 @@ class World:
         self.wire = WorldTransport()
         self.randomness: dict[str, RandomBytes] = {}
         self.bundle = policies()
+        self.bundles = {self.bundle.digest: self.bundle}
         self.settings = Settings(
             public_origin=BROKER,
             database_url=database_url or f"sqlite:///{folder / 'broker.sqlite3'}",
@@ -202,9 +203,7 @@ class World:
             trial=True,
         )
         self.broker_keys = BrokerKeys(key_of("broker"), key_of("log"), self.random("count")(32))
-        self.broker = startup.start(
-            self.settings, self.broker_keys, self.bundle, self.clock, self.random("broker")
-        )
+        self.broker = rules.start_broker(self.settings, self.broker_keys, self.clock, self.random("broker"))
         self.run_broker(self.broker)
         self.holders = {x: self._start_holder(x) for x in HOLDERS}
         self.homes = {name: self._enrol(name) for name in _AGENCIES}
@@ -247,6 +246,17 @@ class World:
         """Let this broker answer at the broker's address."""
         application: Application = broker_app(broker)
         self.wire.apps[BROKER] = InMemoryClient(application)
+
+    def change_rules(self, source: Path) -> None:
+        """The broker's operator and all key holders' put rules in force; the broker starts again."""
+        rules.activate_at_broker(self.broker, source)
+        startup.stop(self.broker)
+        self.bundle = load_bundle(source)
+        self.bundles[self.bundle.digest] = self.bundle
+        self.broker = rules.start_broker(self.settings, self.broker_keys, self.clock, self.random("broker"))
+        self.run_broker(self.broker)
+        for holder in self.holders.values():
+            rules.activate_at_holder(holder, source)
 
     def _start_holder(self, x: int) -> KeyHolder:
         directory, name = self.folder / f"holder-{x}", f"holder-{x}"
@@ -374,7 +384,7 @@ class World:
             join(self.homes[name], self.caller(name), signed.document, founder.enrolment)
         for holder in self.holders.values():
             self.pin(holder, signed)
-            pinning.activate_bundle(holder.database, holder.shelf, POLICIES, NOW)
+            rules.activate_at_holder(holder)
         return signed
 
     # --- contributors ---
@@ -511,4 +521,4 @@ class World:
         """The auditor mirrors and verifies the log, and takes every decision again."""
         auditor = self.auditor()
         auditor.verify()
-        return replay_all({self.bundle.digest: self.bundle}, auditor.decisions())
+        return replay_all(self.bundles, auditor.decisions())

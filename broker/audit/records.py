@@ -9,6 +9,7 @@ lists these fields.
 from typing import Literal
 
 from broker.protocol.messages.base import Bytes32, Count, Id16, KeyIdentifier, Message, Seconds, Slug
+from broker.protocol.messages.bundles import BundleActivation
 from broker.protocol.messages.vocabulary import Role, Tier
 
 
@@ -34,12 +35,8 @@ class SpaceFounded(Message):
     bundle_digest: Bytes32
 
 
-class BundleActivated(Message):
-    """BUNDLE_ACTIVATED: the broker started with another rule bundle than before."""
-
-    v: Literal[1] = 1
-    bundle_digest: Bytes32
-    previous_digest: Bytes32 | None
+class BundleActivated(BundleActivation):
+    """BUNDLE_ACTIVATED: the operator put a bundle of rules in force that two pinned officers approved."""
 
 
 class SeriesOpened(Message):

@@ -9,7 +9,7 @@ not count, since they decide nothing. Reading is all this module does with files
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -25,7 +25,7 @@ from broker.protocol.errors import BadInput
 _SUFFIXES = (".cedar", ".cedarschema", ".toml")
 _SCHEMA = "schema.cedarschema"
 _TABLES = ("lanes.toml", "limits.toml", "regions.toml", "vocabulary.toml")
-_BESIDE = ("scenarios/", "invariants/", "forms/", "templates/")
+BESIDE = ("scenarios", "invariants", "forms", "templates")
 """Folders of a bundle that decide nothing."""
 _MAXIMUM_BYTES = 1024 * 1024
 
@@ -61,6 +61,11 @@ class Bundle:
     """Each rule as the engine's JSON, by id, for who takes rules apart."""
 
 
+def is_bundle(directory: Path) -> bool:
+    """Whether a folder is meant as a bundle: whether it is sound, `load` says."""
+    return (directory / _SCHEMA).is_file()
+
+
 def load(directory: Path) -> Bundle:
     """Load and check the bundle in `directory`. Raises BadInput saying which file or rule is wrong, and how."""
     files = _read(directory)
@@ -89,11 +94,25 @@ def load(directory: Path) -> Bundle:
     )
 
 
+def with_other_rules(bundle: Bundle, syntax: Mapping[str, Policy]) -> Bundle:
+    """`bundle` with its rules changed or some of them gone, to try out what they would come to.
+
+    Its digest is all zeros, as no bundle's is; what gateways need is told as it was."""
+    rules = {name: replace(bundle.rules[name], effect=policy["effect"]) for name, policy in syntax.items()}
+    return replace(
+        bundle,
+        digest=bytes(32),
+        rules=MappingProxyType(rules),
+        syntax=MappingProxyType(dict(syntax)),
+        policies=policy_set(syntax),
+    )
+
+
 def _read(directory: Path) -> dict[str, str]:
     files: dict[str, str] = {}
     for path in sorted(directory.rglob("*")) if directory.is_dir() else ():
         name = path.relative_to(directory).as_posix()
-        if path.suffix not in _SUFFIXES or name.startswith(_BESIDE) or not path.is_file():
+        if path.suffix not in _SUFFIXES or name.partition("/")[0] in BESIDE or not path.is_file():
             continue
         try:
             content = path.read_bytes()

@@ -15,7 +15,7 @@ from broker.gate.decision import Action, Decision, SeriesVerdict
 from broker.gate.facts import AdmitFacts, DepositFacts, Party, ReleaseFacts, SeriesFacts
 from broker.protocol.errors import BadInput, VerificationFailed
 from broker.protocol.messages.base import Message, decode, read
-from broker.protocol.messages.vocabulary import ContributorAnswer, Outcome, Tier
+from broker.protocol.messages.vocabulary import Outcome, Tier
 
 __all__ = [
     "COMPUTED",
@@ -59,14 +59,8 @@ class Case(Message):
 
 def decide_deposit(bundle: Bundle, facts: DepositFacts) -> Decision:
     """May this contributor make this deposit?"""
-    entities = question.entities(
-        facts.contributor,
-        facts.declaration_digest,
-        facts.contributor,
-        facts.identifier_type,
-        facts.conditions,
-    )
-    verdict = engine.ask(bundle, "deposit", entities, question.deposit_context(bundle, facts))
+    asked = question.about_deposit(bundle, facts)
+    verdict = engine.ask(bundle, asked.action, asked.entities, asked.context)
     outcome = Outcome.ALLOW if verdict.allowed else Outcome.DENY
     rules = verdict.rules or (GATEWAY,)
     return _decision(bundle, "deposit", facts, outcome, None, rules, _needs(bundle, verdict.missed), (), ())
@@ -75,12 +69,12 @@ def decide_deposit(bundle: Bundle, facts: DepositFacts) -> Decision:
 def decide_admission(bundle: Bundle, facts: AdmitFacts) -> Decision:
     """May this request be put to holders, and to which series?"""
     tier, notes = _count_or_hits(bundle, facts)
-    verdicts = _ask_each(bundle, "admit", facts, tier, facts.now)
+    verdicts = _ask_each(bundle, "admit", facts, tier)
     open_to = [one for one, said in zip(facts.series, verdicts, strict=True) if said.outcome is Outcome.ALLOW]
     few = tier in _NAMES_NOBODY and _too_few(bundle, facts.requester, open_to)
     if few:
         tier, notes = Tier.SOURCES, (*notes, COMPUTED[FEW_CONTRIBUTORS][0])
-        verdicts = _ask_each(bundle, "admit", facts, tier, facts.now)
+        verdicts = _ask_each(bundle, "admit", facts, tier)
     return _of_series(bundle, "admit", facts, tier, verdicts, notes, (FEW_CONTRIBUTORS,) if few else ())
 
 
@@ -89,7 +83,7 @@ def decide_release(bundle: Bundle, facts: ReleaseFacts, tier: Tier) -> Decision:
 
     `facts.admitted.series` are those that were searched. Below `sources` the result is one answer over all of them, so
     whatever refuses one of them refuses it; from `sources` on each is told apart, and leaves by itself or not."""
-    verdicts = _ask_each(bundle, "release", facts.admitted, tier, facts.now, facts)
+    verdicts = _ask_each(bundle, "release", facts.admitted, tier, facts)
     denied = {rule for one in verdicts if one.outcome is Outcome.DENY for rule in one.rules}
     refusing = denied if tier in _NAMES_NOBODY else set()
     if tier in _NAMES_NOBODY and _too_few(bundle, facts.admitted.requester, facts.admitted.series):
@@ -175,14 +169,9 @@ def _highest(bundle: Bundle, admitted: AdmitFacts) -> Tier:
 
 
 def _ask_each(
-    bundle: Bundle,
-    action: Action,
-    facts: AdmitFacts,
-    tier: Tier,
-    now: int,
-    released: ReleaseFacts | None = None,
+    bundle: Bundle, action: Action, facts: AdmitFacts, tier: Tier, released: ReleaseFacts | None = None
 ) -> tuple[SeriesVerdict, ...]:
-    return tuple(_ask(bundle, action, facts, series, tier, now, released) for series in facts.series)
+    return tuple(_ask(bundle, action, facts, series, tier, released) for series in facts.series)
 
 
 def _ask(
@@ -191,16 +180,10 @@ def _ask(
     facts: AdmitFacts,
     series: SeriesFacts,
     tier: Tier,
-    now: int,
     released: ReleaseFacts | None,
 ) -> SeriesVerdict:
-    entities = question.entities(
-        facts.requester, series.series_id, series.contributor, series.identifier_type, series.conditions
-    )
-    result = None if released is None else released.result
-    answer = ContributorAnswer.NOT_ASKED if released is None else released.answer_of(series.series_id)
-    context = question.matching_context(bundle, facts, series, tier, now, result, answer)
-    verdict = engine.ask(bundle, action, entities, context)
+    asked = question.about_series(bundle, action, facts, series, tier, released)
+    verdict = engine.ask(bundle, action, asked.entities, asked.context)
     lane = question.lane(bundle, facts.requester, series)
     outcome = Outcome.ALLOW if verdict.allowed else Outcome.DENY
     rules = verdict.rules if verdict.allowed or lane else tuple(sorted({*verdict.rules, LANE}))

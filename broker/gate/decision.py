@@ -5,7 +5,9 @@ same have the same digest. It explains and compares; it does not decide.
 """
 
 import hashlib
-from typing import Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Literal, Self
 
 from broker.gate.facts import AdmitFacts, DepositFacts, ReleaseFacts
 from broker.protocol.messages.base import Bytes32, Message, encode
@@ -40,10 +42,16 @@ class Decision(Message):
     series: tuple[SeriesVerdict, ...]
     notes: tuple[str, ...]
 
-    @property
+    @cached_property
     def text(self) -> str:
-        """Everything, as canonical JSON."""
+        """Everything, as canonical JSON. Written once: a decision is frozen, so its text cannot differ."""
         return encode(self).decode()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, with fields changed where `update` says so: another decision, of another text."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("text", None)
+        return copied
 
     @property
     def digest(self) -> bytes:

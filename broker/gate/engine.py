@@ -12,9 +12,9 @@ from typing import Any
 
 import cedarpy
 
-from broker.gate.bundle import Bundle
+from broker.gate.bundle import Bundle, policy_set
 from broker.gate.computed import ENGINE_ERROR as ENGINE_ERROR
-from broker.gate.question import NAMESPACE
+from broker.gate.question import NAMESPACE, Question
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,7 @@ def ask(
     bundle: Bundle, action: str, entities: Sequence[Mapping[str, Any]], context: Mapping[str, Any]
 ) -> Verdict:
     """One question: may the first entity do `action` to the second? Never raises; any doubt refuses."""
-    principal, resource = entities[0]["uid"], entities[1]["uid"]
-    request = {
-        "principal": dict(principal),
-        "action": {"type": f"{NAMESPACE}::Action", "id": action},
-        "resource": dict(resource),
-        "context": dict(context),
-    }
+    request = _request(action, entities, context)
     try:
         known = cedarpy.Entities.from_json_str(json.dumps(list(entities)), schema=bundle.schema)
         answer = cedarpy.is_authorized(request, bundle.policies, known, bundle.schema)
@@ -49,6 +43,62 @@ def ask(
         return Verdict(True, deciding, ())
     missed = () if deciding else _missed(bundle, request, known)
     return Verdict(False, deciding, missed)
+
+
+def holding(
+    bundle: Bundle, asked: Question, expressions: Sequence[Mapping[str, Any]]
+) -> tuple[bool | None, ...]:
+    """Whether each expression of a rule holds for a question; None where it could not be evaluated.
+
+    It explains a decision that `ask` took, and takes none: each is put to the engine as a policy of its own."""
+    request = _request(asked.action, asked.entities, asked.context)
+    policies = {str(place): _alone(each) for place, each in enumerate(expressions)}
+    negated = {f"not {place}": _alone({"!": {"arg": each}}) for place, each in enumerate(expressions)}
+    try:
+        known = cedarpy.Entities.from_json_str(json.dumps(list(asked.entities)), schema=bundle.schema)
+        answer = cedarpy.is_authorized(request, policy_set(policies | negated), known, bundle.schema)
+    except (ValueError, TypeError, RuntimeError):
+        return (None,) * len(expressions)
+    true = set(answer.diagnostics.reasons)
+    return tuple(
+        True if str(place) in true else False if f"not {place}" in true else None
+        for place in range(len(expressions))
+    )
+
+
+def erring(bundle: Bundle, asked: Question) -> tuple[str, ...]:
+    """The rules that could not be evaluated for a question; empty when the question itself was wrong."""
+    request = _request(asked.action, asked.entities, asked.context)
+    try:
+        known = cedarpy.Entities.from_json_str(json.dumps(list(asked.entities)), schema=bundle.schema)
+        answer = cedarpy.is_authorized(request, bundle.policies, known, bundle.schema)
+    except (ValueError, TypeError, RuntimeError):
+        return ()
+    said = " ".join(answer.diagnostics.errors)
+    return tuple(sorted(rule for rule in bundle.rules if f"`{rule}`" in said))
+
+
+def _request(
+    action: str, entities: Sequence[Mapping[str, Any]], context: Mapping[str, Any]
+) -> dict[str, Any]:
+    principal, resource = entities[0]["uid"], entities[1]["uid"]
+    return {
+        "principal": dict(principal),
+        "action": {"type": f"{NAMESPACE}::Action", "id": action},
+        "resource": dict(resource),
+        "context": dict(context),
+    }
+
+
+def _alone(expression: Mapping[str, Any]) -> dict[str, Any]:
+    anybody = {"op": "All"}
+    return {
+        "effect": "permit",
+        "principal": anybody,
+        "action": anybody,
+        "resource": anybody,
+        "conditions": [{"kind": "when", "body": expression}],
+    }
 
 
 def _forbidding(bundle: Bundle, deciding: Sequence[str]) -> list[str]:

@@ -15,11 +15,14 @@ import cedarpy
 
 from broker.gate.catalogue import Lanes
 from broker.gate.computed import COMPUTED
+from broker.gate.expressions import part_count
 from broker.protocol.errors import BadInput
 
 Policy = Mapping[str, Any]
 """One rule as the engine's JSON."""
 
+_MAXIMUM_BYTES = 32 * 1024
+_MAXIMUM_DEPTH = 32
 _RULE_ID = re.compile(r"[A-Z][A-Za-z0-9_-]{0,31}\Z")
 
 
@@ -33,8 +36,14 @@ def named_policies(
 
     Args:
         pattern, described: what an @id looks like, for the engine of regular expressions and for people."""
+    _check_size(name, text)
     try:
         parsed = json.loads(cedarpy.policies_to_json_str(text))
+        cedarpy.PolicySet.from_json_str(json.dumps(parsed))
+    except RecursionError:
+        raise BadInput(
+            f"{name} has a rule with more parts than anybody reads. Make several rules of it."
+        ) from None
     except ValueError as error:
         raise BadInput(f"{name} does not parse as Cedar. Look for a missing brace or semicolon.") from error
     if parsed.get("templates"):
@@ -60,6 +69,17 @@ def named_policies(
     return named
 
 
+def _check_size(name: str, text: str) -> None:
+    """The engine's parser recurses, and ends the whole program where rules nest deep enough; none are that long."""
+    if len(text) > _MAXIMUM_BYTES:
+        raise BadInput(f"{name} is longer than {_MAXIMUM_BYTES} letters. Divide it by subject.")
+    depth = 0
+    for letter in text:
+        depth += (letter in "([{") - (letter in ")]}")
+        if depth > _MAXIMUM_DEPTH:
+            raise BadInput(f"{name} nests brackets deeper than anybody reads. Make several rules of it.")
+
+
 def check_against_schema(name: str, text: str, schema: cedarpy.Schema) -> None:
     """Refuse a file whose rules do not fit the schema. Raises BadInput naming the rules."""
     checked = cedarpy.validate_policies(text, schema)
@@ -77,6 +97,7 @@ def check_annotations(identifier: str, policy: Policy) -> tuple[str, ...]:
     for needed in ("reason", "law"):
         if not (annotations.get(needed) or "").strip():
             raise BadInput(f"Rule {identifier} has no @{needed}: people must be told why, and by what law.")
+    _check_parts(identifier, policy)
     clauses = len(policy["conditions"])
     needs = tuple(annotations.get(f"needs_{number}") or "" for number in range(1, clauses + 1))
     if policy["effect"] == "permit" and not (needs and all(needs)):
@@ -84,6 +105,19 @@ def check_annotations(identifier: str, policy: Policy) -> tuple[str, ...]:
             f"Gateway {identifier} needs @needs_1 to @needs_{clauses or 1}: what each clause asks for."
         )
     return needs
+
+
+def _check_parts(identifier: str, policy: Policy) -> None:
+    known = {f"part_{number}" for number in range(1, part_count(policy) + 1)}
+    written = {name for name in policy["annotations"] if name.startswith("part_")}
+    if policy["effect"] == "permit" and written:
+        raise BadInput(
+            f"Gateway {identifier} has a @part: what its clauses ask for is said by @needs_1 and so on."
+        )
+    if not written <= known:
+        raise BadInput(
+            f"Rule {identifier} says in a @part what no part of its condition asks for. It has {len(known)} parts."
+        )
 
 
 def check_gateways(gateways: Iterable[str], lanes: Lanes) -> None:

@@ -4,10 +4,12 @@ Rule: facts keep their kind (claimed, verified, derived); a set becomes a sorted
 questions; nothing is left out that a rule could read. It decides nothing.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from broker.gate.bundle import Bundle
-from broker.gate.facts import AdmitFacts, DepositFacts, Party, Result, SeriesFacts, Verified
+from broker.gate.facts import AdmitFacts, DepositFacts, Party, ReleaseFacts, Result, SeriesFacts, Verified
 from broker.protocol.messages.requests import Claims, LegalBasis
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import Authority, ContributorAnswer, Tier
@@ -16,6 +18,58 @@ NAMESPACE = "Narrowgate"
 _TIERS = tuple(Tier)
 _INDEPENDENT = (Authority.COURT, Authority.JUDGE, Authority.INDEPENDENT_AUTHORITY)
 """Authorities whose order, or validation of one, is itself the prior independent review (CJEU C-746/18)."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question to the engine: may the first entity do `action` to the second?"""
+
+    action: str
+    entities: Sequence[Mapping[str, Any]]
+    context: Mapping[str, Any]
+
+    @property
+    def principal_role(self) -> str:
+        """Whose the principal's facts are, for people."""
+        return "contributor's" if self.action == "deposit" else "requester's"
+
+    def fact(self, path: Sequence[str]) -> Any:
+        """The fact of that name, such as ("context", "people", "approvers"); None where it was not given."""
+        principal, resource = self.entities[0]["attrs"], self.entities[1]["attrs"]
+        value: Any = {"principal": principal, "resource": resource, "context": self.context}
+        for name in path:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return value if path else None
+
+
+def about_deposit(bundle: Bundle, facts: DepositFacts) -> Question:
+    """May this contributor make this deposit?"""
+    both = entities(
+        facts.contributor,
+        facts.declaration_digest,
+        facts.contributor,
+        facts.identifier_type,
+        facts.conditions,
+    )
+    return Question("deposit", both, deposit_context(bundle, facts))
+
+
+def about_series(
+    bundle: Bundle,
+    action: str,
+    facts: AdmitFacts,
+    series: SeriesFacts,
+    tier: Tier,
+    released: ReleaseFacts | None,
+) -> Question:
+    """May this request be put to one series, or, where `released` is given, this result about it leave, at `tier`?"""
+    both = entities(
+        facts.requester, series.series_id, series.contributor, series.identifier_type, series.conditions
+    )
+    now, result, answer = facts.now, None, ContributorAnswer.NOT_ASKED
+    if released is not None:
+        now, result, answer = released.now, released.result, released.answer_of(series.series_id)
+    return Question(action, both, matching_context(bundle, facts, series, tier, now, result, answer))
 
 
 def entities(

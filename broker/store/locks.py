@@ -2,8 +2,8 @@
 
 Rule: a step that reads, decides and then writes locks what it read, so that of two brokers the second waits and then
 sees what the first left. A step locks in this order, so that no two wait for each other: enrolments or a requester's
-ledger, series, deposit, permit, and last the log's head, which orders all that is recorded. SQLite needs none of it:
-its one process lets writers in one after the other. It changes no row.
+ledger, series, deposit, permit, activations, and last the log's head, which orders all that is recorded. SQLite needs
+none of it: its one process lets writers in one after the other. It changes no row.
 """
 
 import hashlib
@@ -19,9 +19,15 @@ READING = "narrowgate_read"
 def lock(connection: Connection, subject: str, *names: bytes) -> None:
     """Let no other transaction take the lock of this name until this one ends; `subject` tells its uses apart."""
     if connection.dialect.name != "sqlite":
-        digest = hashlib.sha256(b"narrowgate/v1/" + subject.encode() + b"\x00" + b"\x00".join(names)).digest()
-        number = int.from_bytes(digest[:8], "big", signed=True)
+        number = _number(subject, names)
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+def share(connection: Connection, subject: str, *names: bytes) -> None:
+    """Let no other transaction `lock` this name until this one ends; others may share it."""
+    if connection.dialect.name != "sqlite":
+        number = _number(subject, names)
+        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:number)"), {"number": number})
 
 
 def to_change(connection: Connection, query: SelectT) -> SelectT:
@@ -36,3 +42,8 @@ def to_keep(connection: Connection, query: SelectT, table: Any) -> SelectT:
     """The query, keeping the rows of `table` as they are until this transaction ends, if it is a write."""
     reading = connection.get_execution_options().get(READING)
     return query if reading else query.with_for_update(read=True, of=table)
+
+
+def _number(subject: str, names: tuple[bytes, ...]) -> int:
+    digest = hashlib.sha256(b"narrowgate/v1/" + subject.encode() + b"\x00" + b"\x00".join(names)).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

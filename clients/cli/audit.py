@@ -27,7 +27,7 @@ def verify(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: run
 
     Reading the records is itself recorded. Two signed logs that do not fit each other are kept as evidence.
     """
-    auditor = _auditor(run.open_home(directory), space_id)
+    auditor = auditor_of(run.open_home(directory), space_id)
     try:
         with run.progress("Mirroring") as update:
             report = auditor.verify(update)
@@ -54,29 +54,36 @@ def replay(
     directory: run.HomeFolder,
     bundle: Annotated[
         list[Path],
-        typer.Option("--bundle", metavar="FOLDER", help="Your copy of the rules; repeat for older ones."),
+        typer.Option(
+            "--bundle",
+            metavar="FOLDER",
+            help="Your copy of the rules, or a folder of several, such as an operator's bundles/; may be repeated.",
+        ),
     ],
     space_id: run.SpaceId = None,
     as_json: run.Json = False,
 ) -> None:
-    """Decide every mirrored case again under your copy of the rules, and list what comes out otherwise."""
-    # Imported on use: deciding needs the extra [policy], verifying does not.
-    from broker.gate.bundle import load
-    from clients.replay import replay_all
+    """Decide every mirrored case again, each under your copy of the rules it names, and list what comes out otherwise.
 
-    bundles = {loaded.digest: loaded for loaded in map(load, bundle)}
-    report = replay_all(bundles, _auditor(run.open_home(directory), space_id).decisions())
+    What was decided under rules that you have no copy of is listed too: ask the broker's operator for them.
+    """
+    # Imported on use: deciding needs the extra [policy], verifying does not.
+    from clients.replay import load_all, replay_all
+
+    report = replay_all(load_all(bundle), auditor_of(run.open_home(directory), space_id).decisions())
     lines = [f"{report.same} of {report.decisions} decisions come out the same."]
     for each in report.different:
         lines.append(
             f"  entry {each.index}: recorded {each.recorded or 'unreadable'}, now "
             f"{each.replayed or 'not decided'} ({', '.join(each.rules)}). {each.reason}"
         )
+    lines += [f"  you have no copy of the rules {digest}" for digest in report.missing]
     run.show(
         {
             "decisions": report.decisions,
             "same": report.same,
             "different": [asdict(each) for each in report.different],
+            "missing": list(report.missing),
         },
         "\n".join(lines),
         as_json=as_json,
@@ -95,7 +102,7 @@ def show_entry(
     as_json: run.Json = False,
 ) -> None:
     """Show one mirrored entry with its record."""
-    entry = _auditor(run.open_home(directory), space_id).entry(index)
+    entry = auditor_of(run.open_home(directory), space_id).entry(index)
     facts: dict[str, Any] = {
         "index": entry.index,
         "kind": entry.content.kind,
@@ -104,9 +111,10 @@ def show_entry(
         "erased": entry.record is None,
         "record": None if entry.record is None else json.loads(entry.record),
     }
-    decision = (facts["record"] or {}).get("decision")
-    if isinstance(decision, str):
-        facts["record"]["decision"] = json.loads(decision)
+    for name in ("decision", "earlier_decision"):
+        decision = (facts["record"] or {}).get(name)
+        if isinstance(decision, str):
+            facts["record"][name] = json.loads(decision)
     words = f"Entry {entry.index}, {entry.content.kind}, at {entry.content.recorded_at} (Unix seconds)\n"
     words += "The record was erased." if entry.record is None else json.dumps(facts["record"], indent=2)
     run.show(facts, words, as_json=as_json)
@@ -120,7 +128,8 @@ app.command()(draw.draw)
 app.command("draw-check")(draw.draw_check)
 
 
-def _auditor(home: Home, space_id: str | None) -> Auditor:
+def auditor_of(home: Home, space_id: str | None) -> Auditor:
+    """The auditor of a home, for the one space it is in or the one named. Raises BadInput or NotFound."""
     space = home.space(run.space_id(space_id)).payload
     return Auditor(home, space, run.caller(home), run.clock)
 

@@ -45,7 +45,7 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType(
         "release": Subject("clients.cli.release", "Contributor: release your own records, or refuse."),
         "case": Subject("clients.cli.case", "For a court: one signed folder with all papers of a case."),
         "audit": Subject("clients.cli.audit", "Auditor: verify the log; decide past cases again."),
-        "policy": Subject("clients.cli.policy", "Try the written rules on a set of facts."),
+        "policy": Subject("clients.cli.policy", "Try the written rules; sign them as an officer."),
         "keyholder": Subject("clients.keyholder.cli", "Run a key holder."),
         "canonicalise": Subject(
             "clients.cli.canonicalise", "Write identifiers in the one form that is compared."

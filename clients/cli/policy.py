@@ -1,4 +1,4 @@
-"""`narrowgate policy`: try the written rules on facts, and check a bundle of them, without any network.
+"""`narrowgate policy`: try the written rules on facts, check a bundle of them, and sign it; without any network.
 
 Rule (POLICY 4): a decision names its outcome, the deciding rules, their reasons and law, the clauses that were missed,
 and its digest, which is the same on every machine. A refusal ends with exit code 3, as it would for the one refused.
@@ -15,9 +15,18 @@ import typer
 from broker.gate.bundle import load
 from broker.gate.decide import decide_text
 from broker.gate.decision import Decision
-from clients.cli import policy_diff, policy_prove, run
+from clients.cli import (
+    policy_coverage,
+    policy_diff,
+    policy_explain,
+    policy_prove,
+    policy_replay,
+    policy_trial,
+    rule_officer,
+    run,
+)
 
-app = run.application("Try the written rules on a set of facts, or check a folder of rules.")
+app = run.application("Try the written rules on facts, check a folder of rules, or sign it as an officer.")
 
 BundleFolder = Annotated[Path, typer.Option("--bundle", metavar="DIR", help="The folder with the rules.")]
 
@@ -54,6 +63,17 @@ def check(bundle: BundleFolder, as_json: run.Json = False) -> None:
     run.show({"digest": loaded.digest.hex(), "rules": rules}, "\n".join(lines), as_json=as_json)
 
 
+app.command("explain")(policy_explain.explain_decision)
+app.command("replay")(policy_replay.replay)
+app.command("coverage")(policy_coverage.coverage)
+app.command("prove")(policy_prove.prove)
+app.command("diff")(policy_diff.diff)
+app.command("test")(policy_trial.try_scenarios)
+app.command("boundaries")(policy_trial.make_boundaries)
+app.command()(rule_officer.officer)
+app.command()(rule_officer.sign)
+
+
 def _lines(decision: Decision) -> Iterator[str]:
     as_tier = f", decided as {decision.tier}" if decision.tier else ""
     yield f"{decision.outcome}{as_tier}"
@@ -64,7 +84,3 @@ def _lines(decision: Decision) -> Iterator[str]:
     for note in decision.notes:
         yield f"  note: {note}"
     yield f"digest {decision.digest.hex()}"
-
-
-app.command("prove")(policy_prove.prove)
-app.command("diff")(policy_diff.diff)

@@ -187,6 +187,27 @@ def rotate_salt(
     run.say(_ROTATED)
 
 
+@app.command("change-rules")
+def change_rules(
+    directory: run.HomeFolder,
+    bundle: Annotated[
+        Path,
+        typer.Option(metavar="FOLDER", help="The rules now in force at the broker, which all agreed on."),
+    ],
+    out: Out,
+    space_id: run.SpaceId = None,
+    as_json: run.Json = False,
+) -> None:
+    """Agree to the rules that were put in force: the next version of the roster, which names them.
+
+    Until then nothing new is asked or deposited in the space. Everybody pins the new file, key holders too.
+    """
+    home = run.open_home(directory)
+    signed = _founder(home).change_rules(run.space_id(space_id), _digest_of(bundle))
+    run.write_output(out, signed.document + "\n")
+    _show_founded(signed, out, directory, as_json=as_json)
+
+
 @app.command()
 def publish(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: run.Json = False) -> None:
     """Send a space you founded, and its wrapped salts, to the broker once more, if the first time broke off."""
@@ -281,6 +302,10 @@ def _bundle_digest(bundle: Path | None, broker: BrokerDescription) -> bytes:
                 "Name the folder of the rules with --bundle: the broker's description does not say."
             )
         return broker.bundle_digest
+    return _digest_of(bundle)
+
+
+def _digest_of(bundle: Path) -> bytes:
     try:
         from broker.gate.bundle import load
     except ModuleNotFoundError:

@@ -1,19 +1,29 @@
 """The demo's last acts: a dishonest broker meets the holders, and the auditor checks everything.
 
-Rule: the dishonest broker is the real program with one rule deleted from a copy of the policies, run on a copy of the
-broker's own folder, keys included; the holders are the same processes as before.
+Rule: the dishonest broker is the real program on a copy of the broker's own folder, keys included: its operator deleted
+a rule, pinned officers of its own who signed that, and took out of the program the check that the space's members
+agreed to the rules. The holders are the same processes as before.
 """
 
 import re
 import shutil
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
-from clients.demo import parties
+from clients.demo import parties, rules
 from clients.demo.asking import ask, record
 from clients.demo.parties import AUDITOR, POLICE
 from clients.demo.processes import DemoFailed
 from clients.demo.story import REFUSED, Story
 
+_ACCOMPLICES = ("accomplice-one", "accomplice-two")
+_PATCHED_PROGRAM = """
+import broker.rules
+from clients.cli.main import main
+broker.rules.agreed = lambda broker, connection, space: broker.bundle
+main()
+"""
 _DELETED_RULE = re.compile(r'^@id\("L06"\)\n.*?^\};\n', re.MULTILINE | re.DOTALL)
 
 
@@ -22,20 +32,26 @@ def dishonest_broker(story: Story) -> None:
     narrator, processes, places = story.narrator, story.processes, story.places
     narrator.act("Somebody runs the broker with the limit on batches deleted, on a copy of its data and keys")
     processes.stop("broker")
-    copy, rules = places.root / "broker-copy", places.root / "doctored-policies"
+    copy, doctored = places.root / "broker-copy", places.root / "doctored-policies"
     shutil.copytree(places.home("broker"), copy)
-    shutil.copytree(places.policies, rules)
-    if sum(_delete_rule(path) for path in rules.rglob("*.cedar")) != 1:
+    shutil.copytree(places.rules, doctored)
+    if sum(_delete_rule(path) for path in doctored.rglob("*.cedar")) != 1:
         raise DemoFailed("The rule to delete is not in the bundle.")
+    _activate_alone(story, copy, doctored)
     port = places.broker_origin.rpartition(":")[2]
-    arguments = ("broker", "serve", copy, "--port", port, "--bundle", rules, "--trial")
-    processes.serve("dishonest-broker", arguments, places.broker_origin)
+    arguments = ("broker", "serve", copy, "--port", port, "--trial")
+    processes.serve(
+        "dishonest-broker", arguments, places.broker_origin, (sys.executable, "-c", _PATCHED_PROGRAM)
+    )
     case = "CASE-2026-116-let-through"
     _, result = ask(story, POLICE, case, story.data.fishing, "hits", expect=(REFUSED,))
     processes.stop("dishonest-broker")
     parties.start_broker(processes, places)
+    narrator.says(
+        "Its operator", "had two friends sign the rules without the limit, and patched the program."
+    )
     narrator.says("The broker", "said ALLOW and signed a permit.")
-    narrator.says("Each holder", f"decided again under its own rules and refused: {result['reasons'][0]}")
+    narrator.says("Each holder", f"asked its own operator's rules and refused: {result['reasons'][0]}")
     record(story, case, "hits", result)
 
 
@@ -45,7 +61,7 @@ def audit(story: Story) -> None:
     narrator.act("The auditor verifies the log and takes every decision again")
     home = story.home(AUDITOR)
     verified = story.run(AUDITOR, "audit", "verify", home, "--json").json()
-    replay = ("audit", "replay", home, "--bundle", story.places.policies, "--json")
+    replay = ("audit", "replay", home, "--bundle", story.places.rules, "--json")
     replayed = story.run(AUDITOR, *replay).json()
     if not verified["verified"] or replayed["same"] != replayed["decisions"]:
         raise DemoFailed("The log does not verify, or a decision does not replay.")
@@ -66,6 +82,16 @@ def audit(story: Story) -> None:
         narrator.says(
             "Mind", "this is a trial: no witness cosigned the log, so the broker could show two of them."
         )
+
+
+def _activate_alone(story: Story, copy: Path, doctored: Path) -> None:
+    """The operator's own officers sign what no officer did whom the holders pinned."""
+    accomplices = [story.places.home(name) for name in _ACCOMPLICES]
+    rules.make_officers(story.processes, accomplices)
+    now = datetime.now(UTC).isoformat(timespec="seconds").removesuffix("+00:00")
+    for each in accomplices:
+        rules.sign(story.processes, each, doctored, now, "A limit less", story.places.rules)
+    rules.activate(story.processes, "broker", "dishonest-broker", copy, doctored, accomplices)
 
 
 def _delete_rule(path: Path) -> int:

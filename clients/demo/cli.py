@@ -102,13 +102,16 @@ def _tell(root: Path, seed: int, policies: Path, narrator: Narrator, *, kept: bo
 
 def _come_together(processes: Processes, places: parties.Places, narrator: Narrator) -> None:
     narrator.act(
-        "A broker, three key holders, six agencies, a legal desk, an auditor and six people who approve "
+        "A broker, three key holders, six agencies, a legal desk, an auditor, six people who approve and two officers "
         "come together"
     )
     parties.make_parties(processes, places)
     parties.found_space(processes, places)
     narrator.says(
         "The adverts company", "founded a space; everybody pinned it from a file, not from the broker."
+    )
+    narrator.says(
+        "Two officers", "signed the rules; broker and key holders put them in force, each by itself."
     )
     narrator.says("Any two", "of the three holders must agree before anything is evaluated.")
     narrator.says(

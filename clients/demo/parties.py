@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from clients.demo import rules
 from clients.demo.processes import Processes
 
 
@@ -69,10 +70,16 @@ class Places:
     broker_origin: str
     holder_origins: tuple[str, ...]
     policies: Path
+    """The rules as the project has them, which nobody signed."""
 
     def home(self, party: Party | str) -> Path:
         """A party's own folder."""
         return self.root / (party if isinstance(party, str) else party.party_id)
+
+    @property
+    def rules(self) -> Path:
+        """The rules as two officers signed them, and as handed to every operator."""
+        return self.root / "handed-over" / "policies"
 
     @property
     def space(self) -> Path:
@@ -88,14 +95,16 @@ class Places:
 def start_broker(processes: Processes, places: Places) -> None:
     """Start the broker on its folder. It is the same folder at each start."""
     port = places.broker_origin.rpartition(":")[2]
-    serve = ("broker", "serve", places.home("broker"), "--port", port)
-    processes.serve("broker", (*serve, "--bundle", places.policies, "--trial"), places.broker_origin)
+    serve = ("broker", "serve", places.home("broker"), "--port", port, "--trial")
+    processes.serve("broker", serve, places.broker_origin)
 
 
 def make_parties(processes: Processes, places: Places) -> None:
-    """Every party makes its keys; the broker starts; who calls it enrols, and the operator accepts them."""
+    """Every party makes its keys; the broker activates rules and starts; who calls it enrols and is accepted."""
     init = ("broker", "init", places.home("broker"), "--public-origin", places.broker_origin)
     processes.run("broker", init)
+    rules.make_signed(processes, places.policies, places.rules, _officers(places))
+    rules.activate(processes, "broker", "broker", places.home("broker"), places.rules, _officers(places))
     start_broker(processes, places)
     side_by_side(_make_holder(processes, places), range(HOLDER_COUNT))
     side_by_side(_make_party(processes, places), (*AGENCIES, AUDITOR, DESK, *PEOPLE))
@@ -103,7 +112,6 @@ def make_parties(processes: Processes, places: Places) -> None:
 
 def found_space(processes: Processes, places: Places) -> None:
     """The founding member writes the space document; everybody pins it from the file."""
-    places.space.parent.mkdir(parents=True, exist_ok=True)
     description = places.space.parent / "broker.json"
     described = processes.run("broker", ("broker", "describe", places.home("broker"), "--json"))
     description.write_text(json.dumps(described.json()))
@@ -117,7 +125,7 @@ def found_space(processes: Processes, places: Places) -> None:
     ]
     # The border police may ask about traffickers only; everybody else for what its kind may.
     mandate = ("--mandate", f"{BORDER.party_id}:investigate_trafficker")
-    rules = f"--threshold {THRESHOLD} --type phone --type email --size-class 512 --witnesses 0".split()
+    sizes = f"--threshold {THRESHOLD} --type phone --type email --size-class 512 --witnesses 0".split()
     founding = (
         "space",
         "found",
@@ -127,10 +135,10 @@ def found_space(processes: Processes, places: Places) -> None:
         "--broker-description",
         description,
     )
-    reviewers = ("--desk", desk, "--auditor", auditor, "--bundle", places.policies)
+    reviewers = ("--desk", desk, "--auditor", auditor, "--bundle", places.rules)
     processes.run(
         COMPANY.party_id,
-        (*founding, *members, *holders, *reviewers, *approvers, *mandate, *rules, "--out", places.space),
+        (*founding, *members, *holders, *reviewers, *approvers, *mandate, *sizes, "--out", places.space),
     )
     side_by_side(_join(processes, places), (*AGENCIES[1:], AUDITOR, DESK, *PEOPLE))
     side_by_side(_start_holder(processes, places), range(HOLDER_COUNT))
@@ -141,6 +149,10 @@ def side_by_side(step: Callable[[ItemT], None], items: Iterable[ItemT]) -> None:
     with ThreadPoolExecutor(max_workers=2) as pool:
         for done in [pool.submit(step, item) for item in items]:
             done.result()
+
+
+def _officers(places: Places) -> list[Path]:
+    return [places.home(officer) for officer in rules.OFFICERS]
 
 
 def _make_holder(processes: Processes, places: Places) -> Callable[[int], None]:
@@ -188,7 +200,7 @@ def _start_holder(processes: Processes, places: Places) -> Callable[[int], None]
         home, origin = places.home(HOLDERS[number]), places.holder_origins[number]
         role = f"holder-{number + 1}"
         processes.run(role, ("keyholder", "pin", home, "--space", places.space, "--founder", places.founder))
-        processes.run(role, ("keyholder", "activate", home, "--bundle", places.policies))
+        rules.activate(processes, "keyholder", role, home, places.rules, _officers(places))
         processes.serve(role, ("keyholder", "serve", home, "--port", origin.rpartition(":")[2]), origin)
 
     return step

@@ -74,10 +74,16 @@ class Processes:
             )
         return Finished(process.returncode, output, errors)
 
-    def serve(self, role: str, arguments: Sequence[str | Path], origin: str) -> None:
-        """Start a service and wait until it answers at `origin`."""
+    def serve(
+        self,
+        role: str,
+        arguments: Sequence[str | Path],
+        origin: str,
+        program: Sequence[str] | None = None,
+    ) -> None:
+        """Start a service and wait until it answers at `origin`; `program` is another than the project's own."""
         log = (self.log_directory / f"{role}.log").open("ab")
-        command = [*_program(), *(str(argument) for argument in arguments)]
+        command = [*(program or _program()), *(str(argument) for argument in arguments)]
         process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         log.close()
         self._note(role, process.pid)

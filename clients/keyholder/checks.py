@@ -9,9 +9,11 @@
      7 record     opens under this holder's key, is the one in the log, and has the permit's terms
      8 log        continues what this holder saw before
      9 papers     findings signed by a pinned legal desk, approvals by pinned persons, over this request
-    10 decision   comes out the same under the rules this holder's own operator activated, and admits the series
+    10 decision   comes out the same under its rules, which this holder's own operator once put in force, and admits the
+                  series
     11 facts      are this holder's own knowledge (`own_knowledge`)
-    12 time       the rules would still admit the series by this holder's own clock and its own ledger
+     12 time       these rules, and those in force here, would still admit the series by this holder's own clock and
+                   its own ledger
     13 crowd      below `sources`, enough of the contributors are ones whose shares this holder has
 
 Rule: each check returns frozen evidence, or raises; the next asks for it. Nothing here writes or reads a clock. What
@@ -36,6 +38,7 @@ from broker.protocol.errors import (
     BadInput,
     Conflict,
     Expired,
+    NarrowgateError,
     NotPermitted,
     Refused,
     VerificationFailed,
@@ -54,6 +57,7 @@ from broker.protocol.messages.requests import (
     batch_root,
 )
 from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
+from clients.keyholder.activation import RulesHere
 from clients.keyholder.context import Caller, ConsistencyNeeded
 from clients.keyholder.held import HeldSeries
 from clients.keyholder.keys import HolderKeys
@@ -65,6 +69,10 @@ _NAMES_NOBODY = (Tier.COUNT, Tier.HITS)
 RUN_OUT = (
     "What the request rests on has run out since it was decided: a finding, an approval, its legal basis, a "
     "retention or a budget. File a new request."
+)
+CHANGED_RULES = (
+    "The rules were changed since the request was decided, and those in force at this key holder do not allow it. File "
+    "a new request."
 )
 
 
@@ -303,7 +311,8 @@ def check_papers(
 
 
 def check_decision(permit: CheckedPermit, record: CheckedRecord, bundle: Bundle) -> CheckedDecision:
-    """10. The decision comes out the same under this holder's own rules, allows, and admits the permit's series."""
+    """10. The decision comes out the same under this holder's own copy of its rules, allows, and admits the permit's
+    series."""
     terms, decision = permit.terms, replay(permit, record, bundle)
     if not isinstance(decision.facts, AdmitFacts):
         raise VerificationFailed("The permit rests on a decision that is none about a request.")
@@ -318,9 +327,7 @@ def check_decision(permit: CheckedPermit, record: CheckedRecord, bundle: Bundle)
 
 
 def replay(permit: CheckedPermit, record: CheckedRecord, bundle: Bundle) -> Decision:
-    """The recorded decision, taken again under this holder's own rules."""
-    if permit.terms.bundle_digest != bundle.digest:
-        raise Conflict("The request was decided under other rules than are in force at this key holder.")
+    """The recorded decision, taken again under this holder's own copy of the rules that the permit names."""
     try:
         decision = decide.replay(bundle, record.decision)
     except BadInput:
@@ -343,37 +350,44 @@ def check_facts(permit: CheckedPermit, own: OwnKnowledge, decision: CheckedDecis
 
 
 def check_time(
-    own: OwnKnowledge, decision: CheckedDecision, bundle: Bundle, series_id: bytes, now: int
+    own: OwnKnowledge, decision: CheckedDecision, rules: RulesHere, series_id: bytes, now: int
 ) -> CheckedDecision:
-    """12. At `now`, this holder's own time, the rules come to the same: the broker chose the decision's date, and says
-    what its ledger has.
+    """12. At `now`, this holder's own time, the rules come to the same, and those in force here too: the broker chose
+    the decision's date and rules, and says what its ledger has.
 
     Else a decision dated back would revive a finding, an approval, an order or a retention that has run out, and a
     broker that leaves something out of its ledger would give a budget twice."""
+    dated = replace(own, ledger=OwnLedger())
 
     def comes_to(again: Decision) -> bool:
         return again.tier is decision.decision.tier and series_id in again.admitted_series
 
-    again = decide.decide_admission(bundle, own.at(decision.facts, now))
-    if comes_to(again):
-        return decision
-    dated = replace(own, ledger=OwnLedger())
-    if comes_to(decide.decide_admission(bundle, dated.at(decision.facts, now))):
-        said = " ".join(again.reasons if again.outcome is Outcome.DENY else again.notes)
-        raise Refused(
-            f"This key holder evaluated more for the requester than the broker decided on. {said} Wait, file a smaller "
-            "request, or name other holders."
-        )
-    raise Expired(RUN_OUT)
+    for bundle in rules.all:
+        again = decide.decide_admission(bundle, own.at(decision.facts, now))
+        if comes_to(again):
+            continue
+        if comes_to(decide.decide_admission(bundle, dated.at(decision.facts, now))):
+            said = " ".join(again.reasons if again.outcome is Outcome.DENY else again.notes)
+            raise Refused(
+                f"This key holder evaluated more for the requester than the broker decided on. {said} Wait, file a "
+                "smaller request, or name other holders."
+            )
+        raise no_more(decision.decision, bundle)
+    return decision
+
+
+def no_more(decision: Decision, bundle: Bundle) -> NarrowgateError:
+    """Why what was decided is not allowed any more: the rules changed, or else what it rests on ran out."""
+    return Expired(RUN_OUT) if bundle.digest == decision.bundle_digest else Refused(CHANGED_RULES)
 
 
 def check_crowd(
-    decision: CheckedDecision, bundle: Bundle, requester: Member, contributors: frozenset[str]
+    decision: CheckedDecision, rules: RulesHere, requester: Member, contributors: frozenset[str]
 ) -> CheckedDecision:
     """13. An answer that names nobody hides each contributor among others; `contributors` are those of the admitted
     series that this holder has shares of, so that a broker cannot make up the others."""
     others = contributors - {requester.agency_id}
-    if decision.decision.tier in _NAMES_NOBODY and len(others) < bundle.limits.count_contributors:
+    if decision.decision.tier in _NAMES_NOBODY and len(others) < rules.count_contributors:
         raise NotPermitted(
             "This key holder has shares of too few of the contributors that the broker says could answer, so its "
             "answer might single one out. Name other key holders."

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from broker.gate.officers import PinnedOfficers
 from broker.protocol import documents
 from broker.protocol.checkpoint import verifier_key
 from broker.protocol.errors import VerificationFailed
@@ -17,14 +18,13 @@ from clients.cli.run import (
     Json,
     application,
     clock,
-    identifier,
     passphrase,
     random_bytes,
     read_document,
     show,
     write_output,
 )
-from clients.keyholder import pinning
+from clients.keyholder import activation, pinning
 from clients.keyholder.context import KeyHolder, open_key_holder, open_unmarked
 from clients.keyholder.keys import ENROLMENT_FILE, Persona, create_keys
 from clients.keyholder.store import permits, pinned
@@ -113,30 +113,72 @@ def pin(
     )
 
 
+@app.command("officer")
+def officer(
+    directory: Folder,
+    pin_files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--pin", metavar="FILE", help="Pin the officer of this file: its signature counts here."
+        ),
+    ] = None,
+    unpin: Annotated[
+        str | None, typer.Option(metavar="ID", help="Let this officer's signature count no more.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show whose signatures put rules in force at this key holder; pin an officer, or unpin one.
+
+    Check with the officer, by another way than the file came, that the key is the right one.
+    """
+    officers = PinnedOfficers(directory)
+    for path in pin_files or ():
+        officers.pin(read_document(path, "the officer"))
+    if unpin is not None:
+        officers.unpin(unpin)
+    known = officers.all()
+    lines = [f"{kid}  {each.officer_id}, {each.name}, {each.office}" for kid, each in known.items()]
+    show(
+        {"officers": [{"kid": kid, **each.model_dump(mode="json")} for kid, each in known.items()]},
+        "\n".join(lines) or "No officer is pinned here yet.",
+        as_json=json,
+    )
+
+
 @app.command("activate")
 def activate(
     directory: Folder,
-    bundle: Annotated[Path, typer.Option(metavar="POLICIES", help="The folder of the rule bundle.")],
-    digest: Annotated[
-        str | None, typer.Option(metavar="HEX", help="Refuse unless the bundle has this digest.")
-    ] = None,
+    bundle: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of the rules that two officers signed.")
+    ],
     high_water: HighWaterFile = None,
     json: Json = False,
 ) -> None:
-    """Put a rule bundle in force here. What was decided under any other is refused from then on."""
-    wanted = None if digest is None else identifier(digest, 32, "--digest")
+    """Put a rule bundle in force here, whatever the broker did. Two officers pinned here must have signed it.
+
+    What was decided under earlier rules is answered only if these allow it too.
+    """
     holder = _open(directory, high_water)
     try:
-        active = pinning.activate_bundle(holder.database, holder.shelf, bundle, holder.clock(), wanted)
+        done = activation.activate(holder, bundle)
         with holder.database.read() as connection:
             spaces = [signed.payload for signed in pinning.pinned_spaces(connection)]
     finally:
         holder.close()
-    others = [space.name for space in spaces if space.bundle_digest != active.digest]
+    digest = done.bundle.digest
+    others = [space.name for space in spaces if space.bundle_digest != digest]
     warning = f"\nBut these spaces expect other rules: {', '.join(others)}." if others else ""
+    said = (
+        "Was in force already" if done.log_index is None else f"In force, entry {done.log_index} of the log"
+    )
     show(
-        {"bundle_digest": active.digest.hex(), "spaces_expecting_other_rules": others},
-        f"In force: {active.digest.hex()}.{warning}",
+        {
+            "bundle_digest": digest.hex(),
+            "valid_from": done.valid_from,
+            "log_index": done.log_index,
+            "spaces_expecting_other_rules": others,
+        },
+        f"{said}: {digest.hex()}.{warning}",
         as_json=json,
     )
 
@@ -253,7 +295,7 @@ def status(directory: Folder, high_water: HighWaterFile = None, json: Json = Fal
 def _status(holder: KeyHolder) -> dict[str, Any]:
     with holder.database.read() as connection:
         spaces = [signed.payload for signed in pinning.pinned_spaces(connection)]
-        activation = pinned.activation(connection)
+        current = pinned.activation(connection)
         accepted, held = rows.count(connection)
         return {
             "holder_id": holder.keys.holder_id,
@@ -264,7 +306,7 @@ def _status(holder: KeyHolder) -> dict[str, Any]:
                 {"space_id": each.space_id.hex(), "name": each.name, "roster_version": each.roster_version}
                 for each in spaces
             ],
-            "bundle_in_force": None if activation is None else activation.bundle_digest.hex(),
+            "bundle_in_force": None if current is None else current.bundle_digest.hex(),
             "series_accepted": accepted,
             "series_held": held,
             "evaluations": permits.count_evaluations(connection),

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from broker.gate.officers import PinnedOfficers
+from broker.gate.shelf import BundleShelf
 from broker.protocol.errors import NarrowgateError
 from broker.protocol.messages.base import RandomBytes
 from clients.keyholder.high_water import HighWater, beside
 from clients.keyholder.keys import HolderKeys, open_keys
 from clients.keyholder.own_log import OwnLog
-from clients.keyholder.pinning import BundleShelf
 from clients.keyholder.store.database import Database
 from clients.keyholder.store.log import SqlLogStorage
 
@@ -59,6 +60,7 @@ class KeyHolder:
     log: OwnLog
     high_water: HighWater = field(repr=False)
     shelf: BundleShelf = field(repr=False)
+    officers: PinnedOfficers = field(repr=False)
     clock: Clock = field(repr=False)
     random_bytes: RandomBytes = field(repr=False)
 
@@ -109,4 +111,5 @@ def open_unmarked(
     except BaseException:
         database.close()
         raise
-    return KeyHolder(keys, database, log, mark, BundleShelf(directory), clock, random_bytes)
+    shelf, officers = BundleShelf(directory), PinnedOfficers(directory)
+    return KeyHolder(keys, database, log, mark, shelf, officers, clock, random_bytes)

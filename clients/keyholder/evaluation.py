@@ -12,7 +12,6 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 
-from broker.gate.bundle import Bundle
 from broker.protocol import documents, quorum
 from broker.protocol.errors import Conflict, Refused
 from broker.protocol.messages.base import encode
@@ -25,12 +24,13 @@ from broker.protocol.messages.evaluation import (
 )
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.keyholder import checks, statements
+from clients.keyholder.activation import RulesHere, rules_for
 from clients.keyholder.context import Caller, KeyHolder
 from clients.keyholder.held import HeldSeries, held_contributors, held_series, own_view
 from clients.keyholder.own_knowledge import OwnKnowledge
 from clients.keyholder.own_ledger import OwnLedger, own_ledger
 from clients.keyholder.own_log import Evaluated
-from clients.keyholder.pinning import active_bundle, pinned_spaces
+from clients.keyholder.pinning import pinned_spaces
 from clients.keyholder.restoring import check_given_since
 from clients.keyholder.self_test import wire_chunk
 from clients.keyholder.store import permits
@@ -50,7 +50,7 @@ class Cleared:
     quorum: tuple[int, ...]
     points: checks.CheckedPoints
     record: checks.CheckedRecord
-    bundle: Bundle = field(repr=False)
+    rules: RulesHere = field(repr=False)
     ledger: OwnLedger
 
 
@@ -96,17 +96,17 @@ def _clear(
     points = checks.check_points(permit, series, call.points)
     record = checks.check_record(permit, holder.keys, call.sealed_record)
     papers = checks.check_papers(permit.space, request, call.findings, call.approvals)
-    bundle = active_bundle(connection, holder.shelf)
-    decision = checks.check_decision(permit, record, bundle)
+    rules = rules_for(connection, holder.shelf, permit.terms.bundle_digest)
+    decision = checks.check_decision(permit, record, rules.decided_under)
     known = own_view(connection, permit.space, decision.facts.series)
     told = statements.told(connection, request.digest)
     ledger = own_ledger(connection, permit.terms, now)
     own = OwnKnowledge(permit.space, request, requester, papers, told, None, known, ledger)
     decision = checks.check_facts(permit, own, decision)
-    decision = checks.check_time(own, decision, bundle, series.series_id, now)
+    decision = checks.check_time(own, decision, rules, series.series_id, now)
     crowd = held_contributors(connection, decision.decision.admitted_series)
-    checks.check_crowd(decision, bundle, requester, crowd)
-    return Cleared("match", permit, series.series_id, held, asked, points, record, bundle, ledger)
+    checks.check_crowd(decision, rules, requester, crowd)
+    return Cleared("match", permit, series.series_id, held, asked, points, record, rules, ledger)
 
 
 def _charge(holder: KeyHolder, cleared: Cleared, consistency: Consistency | None, now: int) -> Charged:
@@ -159,7 +159,7 @@ def _use_permit(connection: Connection, cleared: Cleared, now: int) -> None:
     identifiers = sum(batch.identifiers for batch in terms.batches)
     since = now - BUDGET_SECONDS
     before = permits.charged_since(connection, terms.space_id, terms.requester, since)
-    if before + identifiers > holder_budget(cleared.bundle, cleared.held):
+    if before + identifiers > holder_budget(cleared.rules, cleared.held):
         raise Refused(
             "This key holder's own budget for the requester is used up: too many identifiers in 30 days. "
             "Ask for fewer, ask later, or name other holders."
@@ -170,9 +170,9 @@ def _use_permit(connection: Connection, cleared: Cleared, now: int) -> None:
     permits.charge_permit(connection, charge)
 
 
-def holder_budget(bundle: Bundle, held: HeldSeries) -> int:
+def holder_budget(rules: RulesHere, held: HeldSeries) -> int:
     """Identifiers this holder answers one requester for in 30 days: the rules' limit times t/n, rounded down."""
-    return bundle.limits.identifiers_30d * held.manifest.threshold // len(held.manifest.holders)
+    return rules.identifiers_30d * held.manifest.threshold // len(held.manifest.holders)
 
 
 def _log_record(cleared: Cleared) -> Evaluated:

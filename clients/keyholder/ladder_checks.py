@@ -9,13 +9,13 @@ give it for a step that never was. So the record of the sources' own RELEASE is 
 papers that stood behind it (decision 0011). The letters go on in `opening_checks`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from broker.gate import decide
 from broker.gate.bundle import Bundle
-from broker.gate.decide import Decision
 from broker.gate.facts import ReleaseFacts
+from broker.gate.ruling import Ruling
 from broker.protocol import leaves, merkle, papers, receipts, wrapping
 from broker.protocol.documents import Signed
 from broker.protocol.errors import BadInput, VerificationFailed
@@ -48,9 +48,10 @@ class CheckedLadder:
 
 @dataclass(frozen=True)
 class OpenedRelease:
-    """The RELEASE record that the sources before rest on, and the facts they were decided on; not yet decided again."""
+    """What the record of the RELEASE that the sources before rest on says was decided, and on what facts; not yet
+    decided again. Where the rules had changed since that request's admission, it was decided under both."""
 
-    decision: Decision
+    ruling: Ruling
     facts: ReleaseFacts
 
 
@@ -112,40 +113,41 @@ def open_earlier_release(
     leaves.verify_record(told.proof.leaf, opened.record, opened.salt)
     try:
         record = decode(ReleaseDecided, opened.record)
-        decision = decode(Decision, record.decision.encode())
+        ruling = Ruling.read(record.decision, record.earlier_decision)
     except BadInput:
         # The broker wrote it, so it is not the caller's bad input.
         raise VerificationFailed("The record of an earlier release is none.") from None
-    if (record.request_id, record.requester, record.token_root, decision.digest) != (
+    if (record.request_id, record.requester, record.token_root, ruling.digest) != (
         told.request_id,
         told.requester,
         told.token_root,
         told.decision_digest,
     ):
         raise VerificationFailed("The record of an earlier release is of another disclosure.")
-    if decision.action != "release" or not isinstance(decision.facts, ReleaseFacts):
+    if ruling.decision.action != "release" or not isinstance(ruling.decision.facts, ReleaseFacts):
         raise VerificationFailed("An earlier disclosure rests on a decision that is none about a release.")
-    if (decision.outcome, decision.tier) != (Outcome.ALLOW, told.tier):
+    if (ruling.outcome, ruling.tier) != (Outcome.ALLOW, told.tier):
         raise VerificationFailed("An earlier disclosure told more than was decided. Tell an auditor.")
-    if not {source.series_id for source in told.sources} <= set(decision.admitted_series):
+    if not {source.series_id for source in told.sources} <= set(ruling.admitted_series):
         raise VerificationFailed("An earlier disclosure names a contributor that was not to be named.")
-    return OpenedRelease(decision, decision.facts)
+    return OpenedRelease(ruling, ruling.facts)
 
 
 def check_earlier_release(
-    ladder: CheckedLadder, opened: OpenedRelease, own: OwnKnowledge, bundle: Bundle
+    ladder: CheckedLadder, opened: OpenedRelease, own: OwnKnowledge, rules: Mapping[bytes, Bundle]
 ) -> OpenedRelease:
-    """d. The decision comes out the same under `bundle`, on facts that this holder knows, at the time it was recorded.
+    """d. Each decision comes out the same under its rules, on facts that this holder knows, when it was recorded.
 
     Args:
         own: what this holder knows of the earlier request.
-        bundle: the rules the decision names, which this holder's operator put in force once."""
-    facts, decided = opened.facts, opened.decision
+        rules: by digest, those that the decisions name, which this holder's operator put in force once."""
+    facts = opened.facts
     recorded_at = leaves.parse_leaf(ladder.steps[0].disclosure.payload.proof.leaf).recorded_at
     if facts.now != recorded_at or not 0 <= facts.now - facts.admitted.now <= MAXIMUM_PERMIT_SECONDS:
         raise VerificationFailed("An earlier release was decided at another time than it was recorded.")
-    if decide.decide_again(bundle, decided).digest != decided.digest:
-        raise VerificationFailed("The rules do not come to what the broker decided of an earlier step.")
+    for decided in opened.ruling.decisions:
+        if decide.decide_again(rules[decided.bundle_digest], decided).digest != decided.digest:
+            raise VerificationFailed("The rules do not come to what the broker decided of an earlier step.")
     own.check(facts.admitted, facts.now)
     return opened
 

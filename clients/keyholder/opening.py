@@ -8,6 +8,7 @@ and answered as any other (`evaluation.answer_cleared`).
 from broker.protocol.messages.evaluation import EarlierRelease, EvaluationAnswer, OpeningCall
 from broker.protocol.papers import check_own_cause
 from clients.keyholder import checks, ladder_checks, opening_checks, statements
+from clients.keyholder.activation import activated_once, rules_for
 from clients.keyholder.checks import CheckedPermit
 from clients.keyholder.context import Caller, KeyHolder
 from clients.keyholder.evaluation import Cleared, answer_cleared
@@ -15,7 +16,7 @@ from clients.keyholder.held import held_series, own_view
 from clients.keyholder.ladder_checks import CheckedLadder, OpenedRelease
 from clients.keyholder.own_knowledge import OwnKnowledge, Told
 from clients.keyholder.own_ledger import OwnLedger, own_ledger
-from clients.keyholder.pinning import active_bundle, member_by_id, pinned_roster, pinned_spaces
+from clients.keyholder.pinning import member_by_id, pinned_roster, pinned_spaces
 from clients.keyholder.store.database import Connection
 
 
@@ -41,8 +42,12 @@ def _clear(holder: KeyHolder, connection: Connection, caller: Caller, call: Open
     papers = checks.check_papers(permit.space, request, call.findings, call.approvals)
     check_own_cause(papers.approvals, ladder.steps[0])
     _check_sources(holder, connection, permit, ladder, call.earlier_release)
-    bundle = active_bundle(connection, holder.shelf)
-    release = opening_checks.check_release(permit, record, bundle)
+    rules = rules_for(connection, holder.shelf, permit.terms.bundle_digest)
+    release = opening_checks.check_release(permit, record, rules.decided_under)
+    if released.earlier_decision is not None:
+        earlier = opening_checks.read_earlier(release, released.earlier_decision)
+        earlier_rules = activated_once(connection, holder.shelf, earlier.bundle_digest)
+        release = opening_checks.check_earlier(permit, release, earlier, earlier_rules)
     known = own_view(connection, permit.space, release.facts.admitted.series)
     members = {member.agency_id: member.signing_key for member in permit.space.members}
     keys = {each.series_id: members[each.contributor.agency_id] for each in known}
@@ -51,8 +56,8 @@ def _clear(holder: KeyHolder, connection: Connection, caller: Caller, call: Open
     ledger = own_ledger(connection, permit.terms, now)
     own = OwnKnowledge(permit.space, request, requester, papers, told, ladder.steps[0], known, ledger)
     release = opening_checks.check_release_facts(permit, own, release)
-    opening_checks.check_release_time(own, release, bundle, series.series_id, now)
-    return Cleared("open", permit, series.series_id, held, asked, points, record, bundle, ledger)
+    opening_checks.check_release_time(own, release, rules, series.series_id, now)
+    return Cleared("open", permit, series.series_id, held, asked, points, record, rules, ledger)
 
 
 def _check_sources(
@@ -80,5 +85,6 @@ def _check_sources(
         own_view(connection, space, opened.facts.admitted.series),
         OwnLedger(),
     )
-    rules = holder.shelf.get(opened.decision.bundle_digest)
+    named = {each.bundle_digest for each in opened.ruling.decisions}
+    rules = {digest: activated_once(connection, holder.shelf, digest) for digest in named}
     return ladder_checks.check_earlier_release(ladder, opened, own, rules)

@@ -2,10 +2,11 @@
 
      a permit     is a second one, for the tier payload, and its entry is a RELEASE
      b to d       the way up: see `ladder_checks`
-     e decision   comes out the same under this holder's own rules, and lets each series of the permit leave
+     e decision   comes out the same under its rules, which this holder's own operator once put in force, and lets each
+                  series of the permit leave; the one under the earlier rules, where they changed, does so too
      f answers    a contributor that the broker says released its records did sign so
      g facts      are this holder's own knowledge, as of the release
-     h time       the rules would still let the series leave by this holder's own clock
+     h time       these rules, and those in force here, would still let the series leave by this holder's own clock
 
 Rule: as in `checks`, each returns frozen evidence or raises, and the next asks for it. The result's numbers are the
 broker's word; who must sign, and what must have gone before, are not.
@@ -18,17 +19,19 @@ from broker.gate import decide
 from broker.gate.bundle import Bundle
 from broker.gate.decide import Decision
 from broker.gate.facts import ReleaseFacts
+from broker.gate.ruling import check_same
 from broker.protocol.documents import Signed, verify
-from broker.protocol.errors import Expired, NotPermitted, Refused, VerificationFailed
+from broker.protocol.errors import BadInput, NotPermitted, Refused, VerificationFailed
 from broker.protocol.messages.base import decode
 from broker.protocol.messages.ladder import ContributorRelease
 from broker.protocol.messages.requests import ReleaseDecided, Request
 from broker.protocol.messages.vocabulary import ContributorAnswer, Outcome, RecordKind, Tier
+from clients.keyholder.activation import RulesHere
 from clients.keyholder.checks import (
-    RUN_OUT,
     CheckedPermit,
     CheckedRecord,
     check_terms,
+    no_more,
     open_record,
     replay,
 )
@@ -71,6 +74,27 @@ def check_release(permit: CheckedPermit, record: CheckedRecord, bundle: Bundle) 
     return CheckedRelease(decision, decision.facts)
 
 
+def read_earlier(release: CheckedRelease, text: str) -> Decision:
+    """e. The decision under the earlier rules is about the same release. Raises VerificationFailed."""
+    try:
+        return check_same(release.decision, decode(Decision, text.encode()))
+    except BadInput:
+        raise VerificationFailed("The recorded decision under the earlier rules is none.") from None
+
+
+def check_earlier(
+    permit: CheckedPermit, release: CheckedRelease, earlier: Decision, bundle: Bundle
+) -> CheckedRelease:
+    """e. The decision under the earlier rules comes out the same here, and lets every series of the permit leave."""
+    if decide.decide_again(bundle, earlier).text != earlier.text:
+        raise VerificationFailed("The recorded decision is not what the earlier rules come to on its facts.")
+    if not {series.series_id for series in permit.terms.series} <= set(earlier.admitted_series):
+        raise Refused(
+            "The earlier rules refuse this release, and yet the broker gave a permit. Tell an auditor."
+        )
+    return release
+
+
 def check_answers(
     release: CheckedRelease,
     record: ReleaseDecided,
@@ -108,7 +132,7 @@ def check_release_facts(permit: CheckedPermit, own: OwnKnowledge, release: Check
 
 
 def check_release_time(
-    own: OwnKnowledge, release: CheckedRelease, bundle: Bundle, series_id: bytes, now: int
+    own: OwnKnowledge, release: CheckedRelease, rules: RulesHere, series_id: bytes, now: int
 ) -> CheckedRelease:
     """h. At `now`, this holder's own time, the rules still let the series leave."""
     facts = release.facts
@@ -116,9 +140,8 @@ def check_release_time(
     # decided by itself, so the one that is asked will do.
     asked = tuple(each for each in facts.admitted.series if each.series_id == series_id)
     admitted = own.at(facts.admitted, now).model_copy(update={"now": facts.admitted.now, "series": asked})
-    again = decide.decide_release(
-        bundle, facts.model_copy(update={"now": now, "admitted": admitted}), Tier.PAYLOAD
-    )
-    if series_id not in again.admitted_series:
-        raise Expired(RUN_OUT)
+    facts = facts.model_copy(update={"now": now, "admitted": admitted})
+    for bundle in rules.all:
+        if series_id not in decide.decide_release(bundle, facts, Tier.PAYLOAD).admitted_series:
+            raise no_more(release.decision, bundle)
     return release

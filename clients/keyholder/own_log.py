@@ -1,4 +1,4 @@
-"""The holder's own log: every acceptance, evaluation, destruction and expiry, in the transaction that makes it so.
+"""The holder's own log: what it activates, accepts, evaluates and destroys, in the transaction that makes it so.
 
 Rule (AUDIT 1): a leaf is canonical JSON of version, kind, time and a salted digest; the record lies beside it. A
 checkpoint bears two signatures, of the log key and of the signing key: who pinned a space document has the second,
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from broker.protocol import checkpoint, leaves
 from broker.protocol.errors import BadInput, NarrowgateError, Unavailable, VerificationFailed
 from broker.protocol.messages.base import Bytes32, Count, Id16, Message, RandomBytes, Seconds, Slug, encode
+from broker.protocol.messages.bundles import BundleActivation
 from broker.protocol.messages.evaluation import Quorum
 from broker.protocol.messages.log import LeafPage
 from broker.protocol.messages.vocabulary import RecordKind
@@ -27,6 +28,10 @@ from clients.keyholder.store.log import SqlLogStorage, store_record
 
 PAGE_ENTRIES = 1000
 MAXIMUM_INDEX = 1_000_000_000
+
+
+class BundleActivated(BundleActivation):
+    """BUNDLE_ACTIVATED: this holder's operator put a bundle of rules in force that two pinned officers approved."""
 
 
 class SeriesAccepted(Message):

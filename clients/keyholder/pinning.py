@@ -1,18 +1,13 @@
-"""What the operator pins and activates by file: space documents with all keys in them, and rule bundles by digest.
+"""What the operator pins by file: space documents, with all keys in them.
 
 Rule (DESIGN 2.5): the broker's key, its log key and every agency's key come from a space document that the founder
-signed and a person handed over, never from the broker's word. A bundle is copied into the holder's own folder when it
-is activated, so that a decision can be made again when the source is gone.
+signed and a person handed over, never from the broker's word.
 
-It does not judge whether a space or a bundle is a good one; that is the operator's to do before.
+It does not judge whether a space is a good one; that is the operator's to do before. Rules are `activation`'s.
 """
 
-import shutil
 from functools import lru_cache
-from pathlib import Path
 
-from broker.gate import bundle as bundles
-from broker.gate.bundle import Bundle
 from broker.protocol.documents import Signed, key_identifier, unverified_kid, verify
 from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted, VerificationFailed
 from broker.protocol.messages.base import blob_from_text, read
@@ -20,48 +15,6 @@ from broker.protocol.messages.parties import Enrolment, Holder, Member, Space
 from clients.keyholder.keys import HolderKeys
 from clients.keyholder.store import pinned
 from clients.keyholder.store.database import Connection, Database
-
-BUNDLE_FOLDER = "bundles"
-
-
-class BundleShelf:
-    """The holder's own copies of rule bundles, DIR/bundles/<digest>."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory / BUNDLE_FOLDER
-        self._loaded: dict[bytes, Bundle] = {}
-
-    def keep(self, source: Path, wanted: bytes | None = None) -> Bundle:
-        """Load a bundle from where the operator has it, copy it, and load the copy.
-
-        Raises BadInput for a bundle that does not load, VerificationFailed if its digest is not the one wanted."""
-        bundle = bundles.load(source)
-        if wanted is not None and bundle.digest != wanted:
-            raise VerificationFailed(
-                "The bundle has another digest than the one to activate. Nothing was changed."
-            )
-        kept = self._directory / bundle.digest.hex()
-        if not kept.exists():
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            unfinished = self._directory / f".{bundle.digest.hex()}"
-            shutil.rmtree(unfinished, ignore_errors=True)
-            shutil.copytree(source, unfinished)
-            unfinished.replace(kept)
-        return self.get(bundle.digest)
-
-    def get(self, digest: bytes) -> Bundle:
-        """A kept bundle. Raises NotFound if there is none, VerificationFailed if its files were changed."""
-        if digest not in self._loaded:
-            kept = self._directory / digest.hex()
-            if not kept.exists():
-                raise NotFound("The rule bundle is not in this holder's folder. Activate it again.")
-            bundle = bundles.load(kept)
-            if bundle.digest != digest:
-                raise VerificationFailed(
-                    "This holder's copy of the rule bundle was changed. Activate it again."
-                )
-            self._loaded[digest] = bundle
-        return self._loaded[digest]
 
 
 def pin_space(
@@ -93,28 +46,6 @@ def pin_space(
             connection, pinned.PinnedSpace(space.space_id, space.roster_version, document, founder, now)
         )
     return signed
-
-
-def activate_bundle(
-    database: Database, shelf: BundleShelf, source: Path, now: int, wanted: bytes | None = None
-) -> Bundle:
-    """Put a bundle in force for this holder: it refuses what was decided under any other.
-
-    Errors as `BundleShelf.keep`."""
-    bundle = shelf.keep(source, wanted)
-    with database.write() as connection:
-        current = pinned.activation(connection)
-        if current is None or current.bundle_digest != bundle.digest:
-            pinned.activate(connection, bundle.digest, now)
-    return bundle
-
-
-def active_bundle(connection: Connection, shelf: BundleShelf) -> Bundle:
-    """The bundle in force. Raises Conflict if the operator activated none."""
-    current = pinned.activation(connection)
-    if current is None:
-        raise Conflict("This key holder has no rules in force yet. Its operator activates a bundle first.")
-    return shelf.get(current.bundle_digest)
 
 
 def pinned_spaces(connection: Connection) -> tuple[Signed[Space], ...]:

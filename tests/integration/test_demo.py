@@ -163,7 +163,7 @@ def test_every_party_ran_in_a_process_of_its_own(demo: DemoRun) -> None:
     pids = [one["pid"] for one in demo.report["processes"]]
     roles = {one["role"] for one in demo.report["processes"]}
     assert len(pids) == len(set(pids)) == len(roles) >= 18
-    people = {"police-supervisor", "prosecutor", "judge", "independent-reviewer"}
+    people = {"police-supervisor", "prosecutor", "judge", "independent-reviewer", "chief-legal-officer"}
     assert people | {"survivors-helpline", "border-police"} <= roles
 
 

@@ -18,12 +18,12 @@ from broker.translog.verify import rederive
 from clients.cli import main
 from clients.cli.run import ExitCode
 from clients.demo.processes import free_ports
+from tests import rules
 from tests.databases import Server
 from tests.integration.processes_world import one_transport
 
 pytestmark = pytest.mark.all_only
 
-POLICIES = Path(__file__).parents[2] / "policies"
 PROGRAM = [sys.executable, "-m", "clients.cli.main", "broker", "serve"]
 
 
@@ -32,7 +32,7 @@ def _here(*arguments: object) -> Result:
 
 
 def _command(folder: Path, port: int) -> list[str]:
-    return [*PROGRAM, str(folder), "--port", str(port), "--bundle", str(POLICIES), "--trial", "--json"]
+    return [*PROGRAM, str(folder), "--port", str(port), "--trial", "--json"]
 
 
 @contextmanager
@@ -69,6 +69,8 @@ def test_two_brokers_keep_one_log_and_one_goes_on_when_the_other_is_killed(url: 
         text = each.read_text().replace(_origin(ports[0]), _origin(ports[1]))
         (second / each.name).write_text(text)
         (second / each.name).chmod(0o600)
+    for folder in (first_folder, second):
+        rules.activate_in_folder(folder)
     with one_transport(), _serving(first_folder, ports[0]) as first, _serving(second, ports[1]):
         _enrol(tmp_path / "one", first_folder, ports[0])
         first.kill()

@@ -14,6 +14,7 @@ from broker.protocol.errors import Expired, VerificationFailed
 from broker.protocol.messages.evaluation import EvaluationAnswer
 from clients.keyholder.api.app import create_app as holder_app
 from clients.ladder import Ladder
+from clients.remote import RefusedByGate
 from clients.transport import Caller, RemoteUnauthenticated
 from tests import gate_world
 from tests.asgi import InMemoryClient
@@ -116,9 +117,9 @@ def test_a_broker_that_steps_back_between_the_tiers_revives_nothing(world: World
     facts = honest.facts.model_copy(update={"now": back, "admitted": admitted})
     over = climbing.recorded(world, honest, facts, expires_at=back + DAY_SECONDS)
     assert_all_refuse(climbing.ask_all(world, over), Expired, "time is over")
-    # With a longer time the facts are not so: on that day nobody had approved or found anything yet.
+    # With a longer time the rules refuse: on that day the tier before lay in the future (L05).
     longer = climbing.recorded(world, honest, facts, expires_at=back + 20 * DAY_SECONDS)
-    assert_all_refuse(climbing.ask_all(world, longer), VerificationFailed, "not so: verified, people")
+    assert_all_refuse(climbing.ask_all(world, longer), RefusedByGate, "The rules refuse this release")
 
 
 def test_an_admission_dated_after_its_release_is_no_fact(world: World, honest: Papers) -> None:

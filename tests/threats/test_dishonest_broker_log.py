@@ -22,6 +22,7 @@ from broker.translog import log as translog
 from clients.auditor import AuditFailed
 from clients.keyholder.store import permits
 from clients.remote import RefusedByGate
+from tests import rules
 from tests.broker_case import key_of
 from tests.keyholder_papers import BrokerLog
 from tests.threats import colluding
@@ -182,7 +183,7 @@ def test_a_broker_that_goes_on_from_an_older_copy_is_refused_and_found_by_the_au
     assert set(world.ask(ASKED).hits) == {phone(3), phone(7)}
     assert world.auditor().verify().verified
     settings = world.settings.model_copy(update={"database_url": f"sqlite:///{copy}"})
-    forked = startup.start(settings, world.broker_keys, world.bundle, world.clock, world.random("broker"))
+    forked = rules.start_broker(settings, world.broker_keys, world.clock, world.random("broker"))
     try:
         world.run_broker(forked)
         before = world.evaluations()

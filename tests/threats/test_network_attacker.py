@@ -16,7 +16,7 @@ from tests.world import BROKER, HOLDERS, Call, Passed, World, phone
 
 ASKED = [phone(3), phone(7), phone(500)]
 HITS = {phone(3), phone(7)}
-UNSIGNED = ("/v1/enrolments", "/v1/prekeys", "/v1/log/", "/v1/time", "/healthz")
+UNSIGNED = ("/v1/enrolments", "/v1/prekeys", "/v1/log/", "/checkpoint", "/tile/", "/v1/time", "/healthz")
 """What anybody may call."""
 
 

@@ -94,7 +94,9 @@ def answers_to(climbed: Climbed, name: str) -> dict[str, bytes]:
         "deposit_id": terms.series[0].deposits[0],
     }
     paths = {
-        route.path.format(**{key: value.hex() for key, value in values.items()})
+        route.path.replace("{path:path}", "entries/000.p/1").format(
+            **{key: value.hex() for key, value in values.items()}
+        )
         for module in _ROUTERS
         for route in module.router.routes
         if isinstance(route, APIRoute) and "GET" in (route.methods or ())

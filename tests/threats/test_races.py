@@ -5,6 +5,7 @@ the log is derived anew, without a gap or a double index.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,14 @@ from sqlalchemy import insert, select
 from broker import startup
 from broker.context import Broker
 from broker.gate.bundle import load
+from broker.protocol.errors import Unavailable
 from broker.protocol.leaves import parse_leaf
 from broker.protocol.messages.base import encode
 from broker.protocol.messages.vocabulary import Tier
 from broker.store import tables
 from broker.store.log import SqlLogStorage
 from broker.translog.verify import rederive
+from tests import rules
 from tests.exchange_story import COMPANIES, Story, named, open_broker, token
 from tests.races import POLICIES, Call, FileRequest, SendTokens, by_processes, by_threads
 
@@ -186,3 +189,29 @@ def test_two_requests_never_share_the_last_unit_of_the_budget_for_counts(story: 
         spent = list(connection.execute(select(tables.ledger.c.epsilon_millis)).scalars())
     assert sum(spent) == story.count_budget_millis
     assert spent.count(500) == 1
+
+
+def test_no_decision_under_old_rules_stands_in_the_log_after_their_successor(
+    story: Story, tmp_path: Path
+) -> None:
+    source = rules.changed_rules(tmp_path / "newer", lambda text: text + "# newer\n")
+    rules.sign_rules(source, story.now - 60, story.bundle.digest)
+    calls = [_filing(story) for _ in range(RACERS + 1)]
+
+    def decide(call: FileRequest) -> str:
+        try:
+            return "answered" if call.take(story.broker) else ""
+        except Unavailable:
+            return "unavailable"
+
+    with ThreadPoolExecutor(RACERS + 1) as pool:
+        deciding = [pool.submit(decide, call) for call in calls[:-1]]
+        activating = pool.submit(rules.activate_at_broker, story.broker, source)
+        said = [each.result() for each in deciding]
+        activating.result()
+    kinds = _kinds(story)
+    activated = len(kinds) - 1 - kinds[::-1].index("BUNDLE_ACTIVATED")
+    assert "ADMITTED" not in kinds[activated:]
+    assert said.count("answered") == kinds.count("ADMITTED")
+    assert set(said) <= {"answered", "unavailable"}
+    assert decide(calls[-1]) == "unavailable"

@@ -83,6 +83,13 @@ class Translator:
 
     def rule(self, policy: Policy) -> Reading:
         """One rule, scope and conditions. Raises BadInput for an operator that the prover cannot read."""
+        try:
+            return self._rule(policy)
+        except BadInput as error:
+            name = (policy.get("annotations") or {}).get("id", "without a name")
+            raise BadInput(f"Rule {name}: {error.detail}") from None
+
+    def _rule(self, policy: Policy) -> Reading:
         parts = [
             Evaluated(Truth(self._in_scope(policy[name], self._variables[name])), FALSE)
             for name in ("principal", "action", "resource")
@@ -167,7 +174,7 @@ class Translator:
         if operator == "has":
             return Evaluated(Truth(present), of.errs)
         if value is None:
-            raise BadInput(f"A rule reads {name}, a fact that no request has. Check it against the schema.")
+            raise BadInput(f"It reads {name}, a fact that no request has. Check it against the schema.")
         return Evaluated(value, some((of.errs, negation(present))))
 
     def _is(self, given: Mapping[str, Any]) -> Evaluated:
@@ -246,11 +253,9 @@ def _counted(number: z3.ArithRef, errs: z3.BoolRef) -> Evaluated:
 
 def _of_kind(kind: type[ValueT], value: Value) -> ValueT:
     if not isinstance(value, kind):
-        raise BadInput(
-            "A rule uses a fact as another type than it is of. Check the bundle against its schema."
-        )
+        raise BadInput("It uses a fact as another type than it is of. Check the bundle against its schema.")
     return value
 
 
 def _unreadable(operator: str) -> BadInput:
-    return BadInput(f"A rule uses {operator}, which the prover cannot read. Write the rule without it.")
+    return BadInput(f"It uses {operator}, which the prover cannot read. Write it without.")

@@ -206,4 +206,4 @@ def either(condition: z3.BoolRef, then: Value, otherwise: Value) -> Value:
         chosen = [(every((condition, member)), value) for member, value in then.members]
         rest = [(every((negation(condition), member)), value) for member, value in otherwise.members]
         return Many((*chosen, *rest))
-    raise BadInput("A rule chooses with `if` between records or entities, which the prover cannot read.")
+    raise BadInput("It chooses with `if` between records or entities, which the prover cannot read.")

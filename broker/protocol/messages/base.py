@@ -96,7 +96,8 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=4000)]
 Seconds = Annotated[int, Field(ge=0, le=253_402_300_799)]
 """Unix seconds, UTC, up to the year 9999."""
-Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+MAXIMUM_COUNT = 1_000_000_000
+Count = Annotated[int, Field(ge=0, le=MAXIMUM_COUNT)]
 KeyIdentifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
 """RFC 7638 thumbprint of an Ed25519 key, base64url."""
 Document = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")]

@@ -200,6 +200,9 @@ class ReleaseDecided(Message):
     requester: Slug
     token_root: Bytes32
     decision: str
+    """Under the rules in force."""
+    earlier_decision: str | None = None
+    """Under the rules of the admission, where those are others: only what both let leave leaves."""
     opening: PermitTerms | None = None
 
 

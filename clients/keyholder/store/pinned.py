@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, insert, select
 
-from clients.keyholder.store.tables import bundle_activations, pinned_spaces
+from clients.keyholder.store.tables import pinned_spaces, rule_activations
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,12 @@ class PinnedSpace:
 
 @dataclass(frozen=True)
 class Activation:
-    """The rule bundle that the operator last put in force."""
+    """A rule bundle that the operator put in force, and the place of its entry in the holder's own log."""
 
     bundle_digest: bytes
+    valid_from: int
     activated_at: int
+    log_index: int
 
 
 def spaces(connection: Connection) -> tuple[PinnedSpace, ...]:
@@ -78,13 +80,19 @@ def add_space(connection: Connection, pinned: PinnedSpace) -> None:
     connection.execute(insert(pinned_spaces).values(**vars(pinned)))
 
 
-def activate(connection: Connection, bundle_digest: bytes, now: int) -> None:
+def activate(connection: Connection, activation: Activation) -> None:
     """Put a bundle in force."""
-    connection.execute(insert(bundle_activations).values(bundle_digest=bundle_digest, activated_at=now))
+    connection.execute(insert(rule_activations).values(**vars(activation)))
 
 
 def activation(connection: Connection) -> Activation | None:
     """The bundle in force, if the operator activated one."""
-    query = select(bundle_activations).order_by(bundle_activations.c.activation.desc()).limit(1)
+    query = select(rule_activations).order_by(rule_activations.c.log_index.desc()).limit(1)
     row = connection.execute(query).one_or_none()
-    return None if row is None else Activation(row.bundle_digest, row.activated_at)
+    return None if row is None else Activation(**row._mapping)
+
+
+def was_activated(connection: Connection, bundle_digest: bytes) -> bool:
+    """Whether a bundle is in force, or was."""
+    query = select(rule_activations.c.log_index).where(rule_activations.c.bundle_digest == bundle_digest)
+    return connection.execute(query.limit(1)).one_or_none() is not None

@@ -32,12 +32,14 @@ pinned_spaces = Table(
     Column("pinned_at", BigInteger, nullable=False),
 )
 
-bundle_activations = Table(
-    "bundle_activations",
+# By officers' approvals; what earlier releases took without them lay in another table, and counts for nothing.
+rule_activations = Table(
+    "rule_activations",
     METADATA,
-    Column("activation", Integer, primary_key=True, autoincrement=True),
-    Column("bundle_digest", LargeBinary(32), nullable=False),
+    Column("bundle_digest", LargeBinary(32), nullable=False, index=True),
+    Column("valid_from", BigInteger, nullable=False),
     Column("activated_at", BigInteger, nullable=False),
+    Column("log_index", BigInteger, primary_key=True, autoincrement=False),  # of BUNDLE_ACTIVATED
 )
 
 # --- shares ---

@@ -20,7 +20,8 @@ from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.parties import Enrolment
 from broker.protocol.messages.vocabulary import AgencyKind, Role
 from clients.cli import main
-from tests.broker_case import NOW, POLICIES, key_of
+from tests import rules
+from tests.broker_case import NOW, key_of
 
 PROGRAM = [sys.executable, "-m", "clients.cli.main", "broker"]
 
@@ -52,9 +53,10 @@ def _describe(home: Path) -> Any:
 
 @pytest.fixture
 def serving(home: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A broker that serves in a process of its own."""
+    """A broker that serves in a process of its own, by rules that two officers signed."""
+    rules.activate_in_folder(home)
     port = _describe(home)["origin"].rpartition(":")[2]
-    arguments = [*PROGRAM, "serve", str(home), "--port", port, "--bundle", str(POLICIES), "--trial", "--json"]
+    arguments = [*PROGRAM, "serve", str(home), "--port", port, "--trial", "--json"]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     line = process.stdout.readline()
@@ -94,7 +96,7 @@ def test_a_broker_is_made_served_used_and_stopped_cleanly(
     accepted = _run("accept", home, kid, "--json")
     assert accepted.returncode == 0, accepted.stderr
     assert json.loads(accepted.stdout)["trial"]
-    second = _run("serve", home, "--port", "0", "--bundle", POLICIES, "--trial", "--json")
+    second = _run("serve", home, "--port", "0", "--trial", "--json")
     assert (second.returncode, json.loads(second.stdout)["problem"]) == (6, "conflict")
     serving.send_signal(signal.SIGTERM)
     output, errors = serving.communicate(timeout=20)
@@ -119,8 +121,6 @@ def test_a_killed_broker_starts_again_on_what_was_recorded(
         str(home),
         "--port",
         origin.rpartition(":")[2],
-        "--bundle",
-        str(POLICIES),
         "--trial",
     ]
     again = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -133,7 +133,7 @@ def test_a_killed_broker_starts_again_on_what_was_recorded(
 
 
 def test_without_trial_it_does_not_serve(home: Path) -> None:
-    refused = _run("serve", home, "--port", "0", "--bundle", POLICIES)
+    refused = _run("serve", home, "--port", "0")
     assert refused.returncode == 6
     assert "no witnesses yet" in refused.stderr
 

@@ -11,8 +11,7 @@ from broker import permits
 from broker.audit.log import Receipt
 from broker.disclosure import Found, Release, ReleaseDecision, assemble, sources
 from broker.gate.bundle import load
-from broker.gate.decide import decide_release
-from broker.gate.facts import ReleaseFacts
+from broker.gate.ruling import rule_release
 from broker.matching.evidence import Admitted, Matches, Recorded, TokenSet
 from broker.matching.find import find, recall
 from broker.protocol.errors import Refused, Unavailable
@@ -90,12 +89,18 @@ def test_a_deposit_that_ran_out_between_two_counts_of_one_set_changes_their_nois
     assert len(differences) > 1
 
 
+def with_decision(decided: ReleaseDecision, **changes: object) -> ReleaseDecision:
+    """The same release, as if it had been decided otherwise."""
+    changed = decided.ruling.decision.model_copy(update=changes)
+    return replace(decided, ruling=replace(decided.ruling, decision=changed))
+
+
 @pytest.mark.parametrize("tier", [Tier.SOURCES, Tier.PAYLOAD])
 def test_who_holds_a_match_is_found_before_a_tier_that_names_it_is_assembled(
     story: Story, tier: Tier
 ) -> None:
     matches, decided = open_release(story)
-    higher = replace(decided, decision=decided.decision.model_copy(update={"tier": tier}))
+    higher = with_decision(decided, tier=tier)
     with pytest.raises(Unavailable, match="Who holds the matches"):
         assemble(Release.of(matches, higher), None, COUNT_KEY, story.now)
 
@@ -118,20 +123,18 @@ def series_of(release: Release, contributor: str) -> bytes:
 
 def test_a_lowered_tier_tells_what_refused_the_higher_one(story: Story) -> None:
     matches, decided = open_release(story)
-    facts = decided.decision.facts
-    assert isinstance(facts, ReleaseFacts)
+    facts = decided.ruling.facts
     crowded = facts.model_copy(update={"result": facts.result.model_copy(update={"hits": 26})})
-    refused = decide_release(story.broker.bundle, crowded, Tier.HITS)
+    refused = rule_release(story.broker.bundle, None, crowded, Tier.HITS)
     told = assemble(Release.of(matches, decided), refused, COUNT_KEY, story.now)
-    assert told.rules == ("L16", *decided.decision.rules)
+    assert told.rules == ("L16", *decided.ruling.rules)
     assert len(told.rules) == len(told.reasons) == len(told.law)
 
 
 def test_a_decision_that_denies_releases_nothing(story: Story) -> None:
     matches, decided = open_release(story)
-    denied = decided.decision.model_copy(update={"outcome": Outcome.DENY})
     with pytest.raises(Unavailable):
-        Release.of(matches, replace(decided, decision=denied))
+        Release.of(matches, with_decision(decided, outcome=Outcome.DENY))
 
 
 def test_one_requests_release_does_not_release_anothers_matches(story: Story) -> None:

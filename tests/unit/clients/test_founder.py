@@ -11,7 +11,8 @@ from broker.protocol.messages.envelopes import DocumentsMessage, Nothing
 from broker.protocol.messages.parties import SaltWrap, Space
 from broker.protocol.messages.vocabulary import AgencyKind, Purpose
 from clients.founder import DEFAULT_MANDATES, join
-from tests.contributor_case import BROKER, ContributorCase
+from tests import rules
+from tests.contributor_case import BROKER, NOW, ContributorCase
 
 
 @pytest.fixture
@@ -131,3 +132,49 @@ def test_a_founder_who_is_no_member_is_refused_before_anything_is_sent(case: Con
 def test_a_space_under_other_rules_than_the_brokers_is_refused(case: ContributorCase) -> None:
     with pytest.raises(Conflict):
         case.founder(case.company).found(case.plan(bundle_digest=bytes(32)))
+
+
+def put_in_force(case: ContributorCase, folder: Path) -> bytes:
+    """The broker's operator puts changed rules in force and starts the broker again; their digest."""
+    source = rules.changed_rules(folder, lambda text: text + "# another digest\n")
+    rules.sign_rules(source, NOW - 60, case.bundle.digest)
+    digest = rules.activate_at_broker(case.broker, source).bundle.digest
+    case.restart_broker()
+    return digest
+
+
+def test_a_founder_agrees_to_rules_that_were_put_in_force(case: ContributorCase, tmp_path: Path) -> None:
+    first = case.found().payload
+    digest = put_in_force(case, tmp_path / "rules")
+    roster = case.founder(case.company).change_rules(None, digest).payload
+    assert (roster.roster_version, roster.bundle_digest) == (2, digest)
+    assert roster.model_copy(update={"roster_version": 1, "bundle_digest": first.bundle_digest}) == first
+    with pytest.raises(BadInput, match="already"):
+        case.founder(case.company).change_rules(None, digest)
+
+
+def test_rules_that_are_not_in_force_stand_in_the_way_of_no_later_roster(case: ContributorCase) -> None:
+    case.found()
+    with pytest.raises(Conflict, match="another rule bundle"):
+        case.founder(case.company).change_rules(None, bytes(32))
+    assert case.company.space().payload.roster_version == 1
+    assert case.founder(case.company).suspend_member(None, "payments-company").payload.roster_version == 2
+
+
+def test_a_change_of_rules_that_broke_off_is_finished_by_the_same_call(
+    case: ContributorCase, tmp_path: Path
+) -> None:
+    case.found()
+    digest = put_in_force(case, tmp_path / "rules")
+
+    def break_after_the_broker_took_it(number: int, moment: str) -> None:
+        if moment == "after" and case.wire.calls[number].endswith("/v1/spaces"):
+            raise RuntimeError("the line broke")
+
+    case.wire.cut = break_after_the_broker_took_it
+    with pytest.raises(RuntimeError):
+        case.founder(case.company).change_rules(None, digest)
+    case.wire.cut = None
+    assert case.company.space().payload.roster_version == 1
+    assert case.founder(case.company).change_rules(None, digest).payload.roster_version == 2
+    assert case.company.space().payload.bundle_digest == digest

@@ -20,7 +20,12 @@ from broker.store.database import Database
 NOW = 1_790_000_000
 KEY = Ed25519PrivateKey.from_private_bytes(bytes([7]) * 32)
 ORIGIN = "broker.example.org/log"
-RECORD = BundleActivated(bundle_digest=bytes(32), previous_digest=None)
+RECORD = BundleActivated(
+    bundle_digest=bytes(32),
+    previous_digest=None,
+    valid_from=NOW,
+    approvals=("one.officers.word", "the.other.ones"),
+)
 
 
 def _audit() -> AuditLog:

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from broker.protocol.errors import BadInput, NotFound, Unavailable
-from broker.store import calls, migrate
+from broker.store import activations, calls, migrate
 from broker.store.database import Database
 from broker.store.log import SqlLogStorage
 from broker.translog import log as translog
@@ -176,6 +176,24 @@ def test_one_nonce_at_two_brokers_counts_once(database: Database, second: Databa
     with ThreadPoolExecutor(4) as pool:
         counted = list(pool.map(use, range(4)))
     assert [sum(each) for each in zip(*counted, strict=True)] == [1] * 20
+
+
+def test_rules_are_put_in_force_once_no_decision_is_under_way_and_brokers_decide_side_by_side(
+    database: Database, second: Database
+) -> None:
+    def put_in_force() -> None:
+        with second.write() as connection:
+            activations.lock(connection)
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as deciding:
+            activations.hold(deciding)
+            with second.write() as also_deciding:
+                activations.hold(also_deciding)
+            waiting = pool.submit(put_in_force)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.5)
+        waiting.result(timeout=20)
 
 
 def test_a_row_that_another_broker_wrote_first_asks_for_a_repeat(database: Database) -> None:

@@ -198,7 +198,7 @@ def test_decisions_come_out_the_same_under_the_auditors_own_rules_and_a_changed_
     world.log.append(RecordKind.DEPOSIT_ADMITTED, json.dumps({"decision": text}).encode())
     replay = ("audit", "replay", "@auditor-1", "--bundle", str(POLICIES))
     _run(world, "audit", "verify", "@auditor-1")
-    assert _json(world, *replay) == {"decisions": 1, "same": 1, "different": []}
+    assert _json(world, *replay) == {"decisions": 1, "same": 1, "different": [], "missing": []}
     turned = '"ALLOW"' if '"outcome":"DENY"' in text else '"DENY"'
     told = text.replace('"outcome":"DENY"', f'"outcome":{turned}').replace(
         '"outcome":"ALLOW"', f'"outcome":{turned}'

@@ -44,7 +44,7 @@ def test_shares_that_fit_are_accepted_and_signed_for(world: World) -> None:
         key_digest=key_digest(deal.series_id, 2, 3, manifest.commitments_match, manifest.commitments_open),
         accepted_at=NOW,
     )
-    assert log_kinds(world) == ["SERIES_ACCEPTED"]
+    assert log_kinds(world) == ["BUNDLE_ACTIVATED", "SERIES_ACCEPTED"]
 
 
 def test_a_repeated_delivery_gets_the_same_acceptance_though_its_prekey_is_gone(world: World) -> None:
@@ -56,7 +56,7 @@ def test_a_repeated_delivery_gets_the_same_acceptance_though_its_prekey_is_gone(
         assert rows.find_prekey(connection, delivery.prekey_id) is None
     assert accept(world, deal, delivery) == first
     assert accept(world, deal) == first  # under a fresh prekey as well
-    assert log_kinds(world) == ["SERIES_ACCEPTED"]
+    assert log_kinds(world) == ["BUNDLE_ACTIVATED", "SERIES_ACCEPTED"]
 
 
 def test_a_share_dealt_under_another_manifest_is_refused(world: World) -> None:
@@ -132,7 +132,7 @@ def test_a_refused_share_leaves_its_prekey_and_no_entry(world: World) -> None:
         accept(world, deal, delivery)
     with world.holder.database.read() as connection:
         assert rows.find_prekey(connection, delivery.prekey_id) is not None
-    assert log_kinds(world) == []
+    assert log_kinds(world) == ["BUNDLE_ACTIVATED"]
 
 
 def test_an_unknown_or_expired_prekey_is_refused(world: World) -> None:

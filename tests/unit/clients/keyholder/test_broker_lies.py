@@ -159,7 +159,7 @@ def test_a_text_that_is_no_decision_is_refused(world: World, deals: tuple[Deal, 
 
 
 def test_a_decision_under_other_rules_is_refused(world: World, deals: tuple[Deal, ...]) -> None:
-    with refused(world, Conflict, "other rules"):
+    with refused(world, Conflict, "never put in force"):
         ask(world, world.admit(deals, change_terms={"bundle_digest": bytes(32)}), deals[0])
 
 

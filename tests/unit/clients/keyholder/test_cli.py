@@ -62,9 +62,9 @@ def test_pin_activate_and_status(stopped: World, tmp_path: Path) -> None:
     pinned = run("pin", folder, *files)
     assert (pinned["roster_version"], pinned["founder_kid"]) == (2, newer.kid)
     digest = stopped.bundle.digest.hex()
-    active = run("activate", folder, "--bundle", POLICIES, "--digest", digest)
-    assert active == {"bundle_digest": digest, "spaces_expecting_other_rules": []}
-    assert run("activate", folder, "--bundle", POLICIES, "--digest", "00" * 32, code=4)
+    active = run("activate", folder, "--bundle", POLICIES)
+    assert (active["bundle_digest"], active["log_index"]) == (digest, None)  # as it was before
+    assert active["spaces_expecting_other_rules"] == []
     found = run("status", folder)
     assert found["bundle_in_force"] == digest
     assert [space["roster_version"] for space in found["spaces"]] == [2]
@@ -146,18 +146,19 @@ def test_an_old_copy_serves_only_after_its_operator_said_that_entries_are_lost(
     shutil.copytree(tmp_path / "backup", folder)
 
     told = run("status", folder, code=4)
-    assert "had 2 entries and now has 1" in told["detail"]
+    assert "had 3 entries and now has 2" in told["detail"]
     reason = ("--reason", "The disk failed; the newest backup is of last night.")
-    assert run("accept-restore", folder, "--size", 2, *reason, code=6)["problem"] == "bad-input"
-    said = run("accept-restore", folder, "--size", 1, *reason, "--out", tmp_path / "restore.jws")
-    assert (said["marked_size"], said["restored_size"]) == (2, 1)
+    assert run("accept-restore", folder, "--size", 3, *reason, code=6)["problem"] == "bad-input"
+    said = run("accept-restore", folder, "--size", 2, *reason, "--out", tmp_path / "restore.jws")
+    assert (said["marked_size"], said["restored_size"]) == (3, 2)
     assert (tmp_path / "restore.jws").read_text().strip() == said["statement"]
-    assert run("status", folder)["log_entries"] == 2
-    assert run("accept-restore", folder, "--size", 2, *reason, code=6)["problem"] == "conflict"
+    assert run("status", folder)["log_entries"] == 3
+    assert run("accept-restore", folder, "--size", 3, *reason, code=6)["problem"] == "conflict"
 
 
 def test_the_mark_is_kept_where_the_operator_says(stopped: World, tmp_path: Path) -> None:
     folder = stopped.directory / HOLDER_IDS[0]
     elsewhere = tmp_path / "other-disk.mark"
-    assert run("status", folder, "--high-water", elsewhere)["log_entries"] == 0
-    assert elsewhere.exists()
+    (stopped.directory / f"{HOLDER_IDS[0]}.high-water").rename(elsewhere)
+    assert run("status", folder, code=4)["problem"] == "verification-failed"
+    assert run("status", folder, "--high-water", elsewhere)["log_entries"] == 1

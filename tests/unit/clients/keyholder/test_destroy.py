@@ -33,7 +33,7 @@ def test_the_shares_are_gone_from_every_file_and_a_receipt_says_so(world: World,
         assert not path.is_file() or sealed not in path.read_bytes()
     with world.holder.database.read() as connection:
         kinds = [parse_leaf(leaf).kind for leaf in world.holder.log.leaf_page(connection, 0, 10).leaves]
-    assert kinds == ["SERIES_ACCEPTED", "SHARE_DESTROYED"]
+    assert kinds == ["BUNDLE_ACTIVATED", "SERIES_ACCEPTED", "SHARE_DESTROYED"]
 
 
 def test_a_repeat_gets_the_same_receipt(world: World, deal: Deal) -> None:

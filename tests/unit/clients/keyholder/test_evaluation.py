@@ -21,6 +21,7 @@ from broker.protocol.errors import (
 )
 from broker.protocol.messages.evaluation import EvaluationStatement, answer_digest
 from broker.protocol.messages.vocabulary import Tier
+from clients.keyholder.activation import RulesHere
 from clients.keyholder.context import open_key_holder
 from clients.keyholder.destroy import destroy_shares
 from clients.keyholder.evaluation import BUDGET_SECONDS, evaluate, holder_budget
@@ -266,7 +267,7 @@ def test_a_record_sealed_for_another_permit_or_holder_does_not_open(
 def test_the_budget_is_the_rules_limit_times_t_over_n(world: World, deals: tuple[Deal, ...]) -> None:
     with world.holder.database.read() as connection:
         held = held_series(world.holder, connection, deals[0].series_id)
-    budget = holder_budget(world.bundle, held)
+    budget = holder_budget(RulesHere(world.bundle, world.bundle), held)
     assert budget == world.bundle.limits.identifiers_30d * 2 // 3
     earlier = permits.UsedPermit(
         os.urandom(16),

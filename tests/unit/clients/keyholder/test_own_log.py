@@ -24,15 +24,15 @@ def test_a_checkpoint_verifies_under_the_pinned_signing_key_and_under_the_log_ke
     for public in (keys.signing_public, public_bytes(keys.log_key)):
         key = checkpoint.VerifierKey(log.origin, checkpoint.ED25519, public)
         found = checkpoint.parse_and_verify(note.encode(), log.origin, key)
-        assert (found.size, found.root) == (3, root)
+        assert (found.size, found.root) == (4, root)
 
 
 def test_a_record_opens_its_leaf(world: World) -> None:
     deal = world.deal(COMPANIES[1])
     world.deliver(deal)
     with world.holder.database.read() as connection:
-        stored = record_at(connection, 0)
-        (leaf,) = world.holder.log.leaf_page(connection, 0, 1).leaves
+        stored = record_at(connection, 1)
+        (leaf,) = world.holder.log.leaf_page(connection, 1, 2).leaves
     assert stored is not None
     leaves.verify_record(leaf, *stored)
     record = decode(SeriesAccepted, stored[0])

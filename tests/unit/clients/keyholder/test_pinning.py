@@ -1,20 +1,15 @@
-"""Pinning: what a founder signed and a person handed over, and nothing else; bundles by digest, in an own copy."""
-
-import shutil
-from pathlib import Path
+"""Pinning: what a founder signed and a person handed over, and nothing else."""
 
 import pytest
 
 from broker.protocol.documents import public_bytes
 from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted, VerificationFailed
 from clients.keyholder.pinning import (
-    activate_bundle,
-    active_bundle,
     pin_space,
     pinned_space,
     pinned_spaces,
 )
-from tests.keyholder_world import COMPANIES, HOLDER_IDS, NOW, POLICE, POLICIES, World
+from tests.keyholder_world import COMPANIES, NOW, POLICE, World
 
 
 def pin(world: World, document: str, enrolment: str | None = None) -> None:
@@ -89,27 +84,3 @@ def test_a_new_roster_cannot_start_the_brokers_log_over(world: World) -> None:
 def test_an_unknown_space_is_not_found(world: World) -> None:
     with world.holder.database.read() as connection, pytest.raises(NotFound):
         pinned_space(connection, bytes(16))
-
-
-def test_the_bundle_in_force_is_the_holders_own_copy(world: World, tmp_path: Path) -> None:
-    source = tmp_path / "handed-over"
-    shutil.copytree(POLICIES, source)
-    bundle = activate_bundle(world.holder.database, world.holder.shelf, source, NOW)
-    shutil.rmtree(source)
-    fresh = type(world.holder.shelf)(world.directory / HOLDER_IDS[0])
-    with world.holder.database.read() as connection:
-        assert active_bundle(connection, fresh).digest == bundle.digest
-
-
-def test_a_bundle_of_another_digest_than_wanted_is_not_activated(world: World) -> None:
-    with pytest.raises(VerificationFailed, match="another digest"):
-        activate_bundle(world.holder.database, world.holder.shelf, POLICIES, NOW, bytes(32))
-
-
-def test_a_changed_copy_is_found(world: World) -> None:
-    kept = world.directory / HOLDER_IDS[0] / "bundles" / world.bundle.digest.hex()
-    changed = next(path for path in sorted(kept.rglob("*.cedar")))
-    changed.write_text(changed.read_text() + "\n// one comment more\n")
-    fresh = type(world.holder.shelf)(world.directory / HOLDER_IDS[0])
-    with world.holder.database.read() as connection, pytest.raises(VerificationFailed, match="changed"):
-        active_bundle(connection, fresh)

@@ -45,7 +45,7 @@ def unmarked(world: World) -> KeyHolder:
     return open_unmarked(folder_of(world), world.clock, world.random_bytes)
 
 
-def accept(world: World, size: int = 3, reason: str = REASON) -> RestoreAccepted:
+def accept(world: World, size: int = 4, reason: str = REASON) -> RestoreAccepted:
     holder = unmarked(world)
     try:
         signed = accept_restore(holder, size, reason)
@@ -70,7 +70,7 @@ def test_a_used_permit_is_not_usable_again_after_an_accepted_restore(
 ) -> None:
     world.clock.now = NOW + 3600
     said = accept(world)
-    assert (said.marked_size, said.restored_size, said.reason) == (4, 3, REASON)
+    assert (said.marked_size, said.restored_size, said.reason) == (5, 4, REASON)
     start(world)
     for deal in deals:
         with refused(world, Refused, "restored from a backup after the permit was given"):
@@ -85,7 +85,7 @@ def test_a_permit_that_the_copy_knows_is_answered_again(world: World, deals: tup
     ask(world, forgotten, deals[0])
     put_back(world, copy)
     world.clock.now = NOW + 3600
-    accept(world, size=4)
+    accept(world, size=5)
     start(world)
     ask(world, known, deals[0])
     ask(world, known, deals[1])
@@ -113,14 +113,14 @@ def test_the_statement_is_logged_and_the_log_goes_on_from_there(
 ) -> None:
     accept(world)
     holder = start(world)
-    assert head(holder).size == marked(world).size == 4
+    assert head(holder).size == marked(world).size == 5
     with holder.database.read() as connection:
-        (leaf,) = holder.log.leaf_page(connection, 3, 4).leaves
-        stored = record_at(connection, 3)
+        (leaf,) = holder.log.leaf_page(connection, 4, 5).leaves
+        stored = record_at(connection, 4)
     assert leaves.parse_leaf(leaf).kind == RecordKind.RESTORE_ACCEPTED
     assert stored is not None
     record = decode(LogRestored, stored[0])
-    assert (record.marked_size, record.restored_size) == (4, 3)
+    assert (record.marked_size, record.restored_size) == (5, 4)
     stop(world)
     start(world)
 
@@ -145,16 +145,16 @@ def test_a_lost_mark_is_accepted_the_same_way_and_said(world: World, deals: tupl
     stop(world)
     mark_of(world).unlink()
     said = accept(world)
-    assert (said.marked_size, said.marked_root, said.restored_size) == (None, None, 3)
+    assert (said.marked_size, said.marked_root, said.restored_size) == (None, None, 4)
     start(world)
 
 
 def test_who_accepts_has_looked(world: World, deals: tuple[Deal, ...], used: Filed) -> None:
-    with pytest.raises(BadInput, match="has 3 entries"):
-        accept(world, size=4)
+    with pytest.raises(BadInput, match="has 4 entries"):
+        accept(world, size=5)
     with pytest.raises(BadInput, match="Say why"):
         accept(world, reason=" ")
-    assert marked(world).size == 4, "nothing was accepted"
+    assert marked(world).size == 5, "nothing was accepted"
 
 
 def test_there_is_nothing_to_accept_where_nothing_is_missing(world: World, deals: tuple[Deal, ...]) -> None:

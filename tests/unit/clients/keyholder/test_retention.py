@@ -48,7 +48,7 @@ def test_expired_shares_are_gone_from_every_file_and_the_log_says_so(world: Worl
     _end(world, deal)
     assert retention.purge(world.holder).series == 1
     assert not _on_disk(world, sealed)
-    assert _kinds(world) == ["SERIES_ACCEPTED", "SHARE_EXPIRED"]
+    assert _kinds(world) == ["BUNDLE_ACTIVATED", "SERIES_ACCEPTED", "SHARE_EXPIRED"]
     with world.holder.database.read() as connection:
         assert held_contributors(connection, [deal.series_id]) == frozenset()
         with pytest.raises(Conflict, match="retention is over"):
@@ -58,7 +58,7 @@ def test_expired_shares_are_gone_from_every_file_and_the_log_says_so(world: Worl
 def test_a_repeat_erases_and_logs_nothing_more(world: World, deal: Deal) -> None:
     _end(world, deal)
     assert [retention.purge(world.holder).series for _ in range(2)] == [1, 0]
-    assert _kinds(world) == ["SERIES_ACCEPTED", "SHARE_EXPIRED"]
+    assert _kinds(world) == ["BUNDLE_ACTIVATED", "SERIES_ACCEPTED", "SHARE_EXPIRED"]
 
 
 def test_a_second_before_its_end_a_series_keeps_its_shares(world: World, deal: Deal) -> None:

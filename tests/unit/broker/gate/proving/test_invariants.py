@@ -162,7 +162,7 @@ def test_an_operator_that_the_prover_cannot_read_is_refused_and_not_passed_over(
         "context.claimed.facts.purpose)", 'context.claimed.facts.purpose) || principal.kind like "*"'
     )
     syntax = {**bundle.syntax, **lint.named_policies("L03", text)}
-    with pytest.raises(BadInput, match="like, which the prover cannot read"):
+    with pytest.raises(BadInput, match="Rule L03: It uses like, which the prover cannot read"):
         Prover(space, replace(bundle, syntax=syntax), {}).prove("no_rule_ever_errs", stopped_clock)
 
 

@@ -4,6 +4,7 @@ formulas is worth as much as this."""
 import json
 import random
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -72,10 +73,12 @@ def compare(
     bundle: Bundle, space: Space, case: Case, tier: Tier, rules: Rules, permits: cedarpy.PolicySet
 ) -> set[str]:
     """Every rule applies and errs in the formulas as it does in the engine. Returns those that applied or erred."""
+    action: Action = "deposit" if case.deposit else "admit" if case.admit else "release"
+    # Read first: a word that a rule writes out is then known, and is not one of the others.
+    readings = {name: space.verdicts[0].reading(action, policy) for name, policy in rules.items()}
     pinned = Pinned(space.facts)
     real = asked(bundle, pinned, space, case, tier)
     applied, erred = by_engine(bundle, real, permits, rules)
-    readings = {name: space.verdicts[0].reading(real[0], policy) for name, policy in rules.items()}
     assert {name for name, reading in readings.items() if pinned.holds(reading.holds)} == applied
     assert {name for name, reading in readings.items() if pinned.holds(reading.errs)} == erred
     return applied | {f"{name} errs" for name in erred}
@@ -221,6 +224,7 @@ def test_ten_thousand_random_requests_and_conditions_agree(bundle: Bundle, space
 def test_the_whole_decision_is_that_of_the_gate(bundle: Bundle, space: Space, number: int) -> None:
     """Tiers that change on the way, results above the tier admitted and series that hide one another included."""
     outcomes = set[tuple[str, bool]]()
+    decided = {action: space.verdicts[0].decided(action, bundle.syntax) for action in ACTIONS}
     for case, tier in (*cases(5, number), *boundary_cases(number)):
         pinned = Pinned(space.facts)
         whole = alike(case, tier)
@@ -228,7 +232,7 @@ def test_the_whole_decision_is_that_of_the_gate(bundle: Bundle, space: Space, nu
         if action != "deposit":
             pinned.put_whole(tier, len(first_facts(whole).series))
         decision = decide_case(bundle, whole)
-        assert pinned.holds(space.verdicts[0].decided(action, bundle.syntax)) is decision.allowed
+        assert pinned.holds(decided[action]) is decision.allowed
         if decision.allowed and action != "deposit":
             assert pinned.word(space.verdicts[0].asked[action].gates_tier) == decision.tier
         outcomes.add((action, decision.allowed))
@@ -262,11 +266,16 @@ def test_at_every_pair_of_tiers_the_gate_decides_as_the_model_does(bundle: Bundl
     """Requests that the model picks: allowed, and allowed by the rules alone."""
     verdicts, seen = space.verdicts[0], set[tuple[str, str, str, bool]]()
     asked_tier = term_of(space.facts.request.facts["tier"])
-    for action, asked_for, about in product(ACTIONS[1:], Tier, Tier):
+    contributors = space.facts.contributors.term
+    for action, asked_for, about, number in product(ACTIONS[1:], Tier, Tier, (1, 3)):
         allowed = verdicts.allowed(action, bundle.syntax)
         decided = verdicts.decided(action, bundle.syntax)
         word = space.vocabulary.word
-        tiers = (asked_tier == word(asked_for), verdicts.asked[action].gates_tier == word(about))
+        tiers = (
+            asked_tier == word(asked_for),
+            verdicts.asked[action].gates_tier == word(about),
+            contributors == number,
+        )
         for wanted, outcome in (((decided,), True), ((allowed, z3.Not(decided)), False)):
             found = space.find(*wanted, *tiers)
             if found is not None:
@@ -276,3 +285,20 @@ def test_at_every_pair_of_tiers_the_gate_decides_as_the_model_does(bundle: Bundl
     assert ("admit", "hits", "sources", True) in seen
     assert ("release", "sources", "payload", False) in seen
     assert len(seen) > 20
+
+
+def test_what_is_refused_below_does_not_become_a_request_for_sources(bundle: Bundle, space: Space) -> None:
+    """With a rule more that refuses hits, sources that the rules would allow are not asked about: nothing is left."""
+    text = """@id("L98") @reason("r") @law("l")
+    forbid (principal, action == Narrowgate::Action::"admit", resource) when { context.tier == "hits" };"""
+    rules = {**bundle.syntax, **lint.named_policies("more", text)}
+    verdicts = space.verdicts[0]
+    asked_hits = term_of(space.facts.request.facts["tier"]) == space.vocabulary.word(Tier.HITS)
+    escalated = verdicts.asked["admit"].gates_escalated
+    found = space.find(verdicts.allowed("admit", rules), asked_hits, escalated)
+    assert found is not None
+    stricter = replace(
+        bundle, syntax=rules, policies=policy_set(rules), rules={**bundle.rules, "L98": bundle.rules["L06"]}
+    )
+    assert not decide_case(stricter, case_of(space.facts, found, "admit")).allowed
+    assert space.find(verdicts.decided("admit", rules), asked_hits, escalated) is None

@@ -10,6 +10,7 @@ import pytest
 from broker.protocol.errors import BadInput
 from broker.protocol.messages import (
     approvals,
+    bundles,
     deposits,
     draws,
     envelopes,
@@ -27,14 +28,15 @@ from tests.messages_examples import EXAMPLES
 
 VECTORS = Path(__file__).parents[4] / "vectors" / "messages.json"
 MODULES: tuple[ModuleType, ...] = (
-    approvals, deposits, draws, envelopes, evaluation, ladder, log, outcomes, parties, requests, roots, series,
+    approvals, bundles, deposits, draws, envelopes, evaluation, ladder, log, outcomes, parties, requests, roots,
+    series,
 )  # fmt: skip
 PARTS_OF_OTHERS = {  # types that travel only inside others, and so are covered by them
     "Member", "Holder", "Reviewer", "Prekey", "Batch", "Claims", "LegalBasis", "PermitSeries", "SealedRecord",
     "TokenList", "Consistency", "Chunk", "LogProof", "LoggedRecord",
     "DrawnIndices", "OpenedIndex", "BatchPoints", "HolderElements", "EvaluatedSeries", "DrawEvidence",
     "OutcomeEntry", "Cell", "SeriesMonth", "Approver", "Selection", "LadderStep", "Source", "RecordReference",
-    "EarlierRelease", "ReleasedRecord", "ReleaseAsk", "Waiting", "Opening", "RootChange",
+    "EarlierRelease", "ReleasedRecord", "ReleaseAsk", "Waiting", "Opening", "RootChange", "BundleActivation",
 }  # fmt: skip
 
 
