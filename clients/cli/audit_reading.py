@@ -81,7 +81,7 @@ def anomalies(
     directory: run.HomeFolder,
     bundle: Annotated[
         list[Path] | None,
-        typer.Option("--bundle", metavar="FOLDER", help="Your copy of the rules; repeat for older ones."),
+        typer.Option("--bundle", metavar="FOLDER", help="Your copy of the rules, or a folder of several."),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 4 if anything was found, or not looked for.")
@@ -159,12 +159,12 @@ def _numbers(bundles: Sequence[Path]) -> dict[str, Numbers]:
     if not bundles:
         return {}
     # Imported on use: reading rules needs the extra [policy], reading the log does not.
-    from broker.gate.bundle import load
+    from clients.replay import load_all
 
     names = Numbers.__dataclass_fields__
     return {
-        loaded.digest.hex(): Numbers(**{name: getattr(loaded.limits, name) for name in names})
-        for loaded in map(load, bundles)
+        digest.hex(): Numbers(**{name: getattr(bundle.limits, name) for name in names})
+        for digest, bundle in load_all(bundles).items()
     }
 
 
