@@ -223,11 +223,12 @@ def _looked(looked: Looked, size: int) -> dict[str, Any]:
 
 
 def _words(looked: Looked, size: int) -> str:
-    lines = [f"{len(looked.findings)} anomalies in {size} entries."]
+    lines = [f"Anomalies found in {size} entries: {len(looked.findings)}."]
     for each in looked.findings:
         who = f", {each.party}" if each.party else ""
         lines.append(f"  {each.anomaly}{who}: {each.detail}")
-        lines.append(f"    entries {', '.join(map(str, each.entries))}. {each.meaning}")
+        entries = "entry" if len(each.entries) == 1 else "entries"
+        lines.append(f"    {entries} {', '.join(map(str, each.entries))}. {each.meaning}")
     for left in looked.left_out:
         lines.append(f"Not looked for: {', '.join(left.anomalies)}. {left.reason}")
     return "\n".join(lines)

@@ -78,7 +78,7 @@ def test_anomalies_are_findings_and_no_failure_unless_strict(world: World) -> No
     assert _json(world, "anomalies", *BUNDLE) == {"findings": [], "left_out": [], "size": 28}
     _run(world, "anomalies", *BUNDLE, "--strict")
     said = _run(world, "anomalies").stdout
-    assert "0 anomalies in 28 entries." in said
+    assert "Anomalies found in 28 entries: 0." in said
     assert "Not looked for: near-budget" in said
     assert "--bundle" in said
     _run(world, "anomalies", "--strict", expect=4)
