@@ -7,7 +7,13 @@ of record share one type, since their members of one name mean the same. Ids and
 It decides nothing again (`clients.replay`) and reads no file (`clients.auditing.mirrored`).
 """
 
-from pydantic import BaseModel, ConfigDict
+import sys
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+Repeated = Annotated[str, AfterValidator(sys.intern)]
+"""Text that thousands of entries share: kept once."""
 
 
 class Logged(BaseModel):
@@ -19,15 +25,15 @@ class Logged(BaseModel):
 class Agency(Logged):
     """A party in a decision's facts."""
 
-    agency_id: str
-    kind: str
+    agency_id: Repeated
+    kind: Repeated
 
 
 class Basis(Logged):
     """The instrument that a request stands on."""
 
-    instrument: str
-    article: str
+    instrument: Repeated
+    article: Repeated
     reference: str
 
 
@@ -107,13 +113,13 @@ class DepositFacts(Logged):
 class Decision(Logged):
     """A decision of the gate as it was recorded. `rules`, `reasons` and `law` run in parallel."""
 
-    bundle_digest: str
+    bundle_digest: Repeated
     facts: ReleaseFacts | RequestFacts | DepositFacts
     outcome: str
     tier: str | None
-    rules: tuple[str, ...]
-    reasons: tuple[str, ...]
-    law: tuple[str, ...]
+    rules: tuple[Repeated, ...]
+    reasons: tuple[Repeated, ...]
+    law: tuple[Repeated, ...]
 
     @property
     def request(self) -> RequestFacts | None:

@@ -45,7 +45,8 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry. `record` is None once erased; `about` are the facts of the request it belongs to, where known."""
+    """One entry. `record` is None once erased; the texts of decisions in it are left out, since `decisions` holds what
+    they say. `about` are the facts of the request it belongs to, where known."""
 
     index: int
     recorded_at: int
@@ -145,6 +146,9 @@ class _Requests:
             decisions = tuple(Decision.model_validate_json(text) for text in texts if text is not None)
         except ValidationError:
             raise _unreadable(logged.index) from None
+        if record is not None:
+            # Read above, and by far the longest member: a log of them would not fit into memory.
+            record = record.model_copy(update={"decision": None, "earlier_decision": None})
         about = self._about(record, decisions)
         depositor = self._depositor(record, decisions)
         return Entry(logged.index, content.recorded_at, content.kind, record, decisions, about, depositor)

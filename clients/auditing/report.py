@@ -91,8 +91,12 @@ def make(entries: Iterable[Entry], space: Space, size: int, root: bytes, since: 
         entries: the whole mirrored log, of `size` entries under `root`; consumed to its end.
 
     Raises BadInput for a period that is empty, or within the delay; or what taking the entries raises."""
-    everything = tuple(entries)
-    known_until = everything[-1].recorded_at - DELAY_DAYS * DAY_SECONDS if everything else 0
+    own, last, kept = space.space_id.hex(), 0, []
+    for entry in entries:
+        last = entry.recorded_at
+        if since <= entry.recorded_at < until and _space_of(entry) == own:
+            kept.append(entry)
+    known_until = max(0, last - DELAY_DAYS * DAY_SECONDS)
     # Whole days: the second at which the last entry was written is nobody's business.
     end = min(until, known_until - known_until % DAY_SECONDS)
     if since >= until:
@@ -102,8 +106,7 @@ def make(entries: Iterable[Entry], space: Space, size: int, root: bytes, since: 
             f"Nothing of the last {DELAY_DAYS} days before the mirror's last entry is reported, and the period begins "
             "within them. Choose an earlier one, or verify the log again later."
         )
-    own = space.space_id.hex()
-    inside = [each for each in everything if since <= each.recorded_at < end and _space_of(each) == own]
+    inside = [each for each in kept if each.recorded_at < end]
     return Report(
         space=space.name,
         log_origin=space.log_origin,

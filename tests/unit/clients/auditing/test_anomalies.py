@@ -12,8 +12,9 @@ from broker.protocol.messages.vocabulary import RecordKind
 from clients.auditing.findings import MEANING, Anomaly
 from clients.remote import RefusedByGate
 from tests import auditing_case as case
+from tests import rules
 from tests.auditing_case import DAY_SECONDS, Story
-from tests.world import POLICE, World, phone
+from tests.world import CONTRIBUTORS, POLICE, World, phone
 
 NOTHING = {"identifiers_30d": 0, "queries_90d": 0, "hits_90d": 0, "overdue_reviews": 0}
 
@@ -33,6 +34,28 @@ def test_an_honest_log_has_none(honest: World) -> None:
     assert looked.left_out == ()
     kinds = {each.kind for each in case.entries(honest)}
     assert {"RELEASE_ANSWERED", "EMERGENCY_REVIEWED", "RECORDS_WITHDRAWN", "REFUSED"} <= kinds
+
+
+def test_rules_that_changed_while_a_request_was_under_way_are_none(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("changed")
+    world = World(folder)
+    for name in CONTRIBUTORS:
+        world.deposit(name, range(3))
+    prepared = world.prepare([phone(1), phone(500)])
+    world.requester().file(prepared.request_id, [world.finding(prepared)])
+    world.requester().evaluate(prepared.request_id)
+    numbers = case.numbers_of(world)
+    source = rules.changed_rules(folder / "rules", lambda text: text + "# another digest\n")
+    world.change_rules(rules.sign_rules(source, world.now - 60, world.bundle.digest))
+    world.requester().submit(prepared.request_id)
+    (release,) = (each for each in case.entries(world) if each.kind == "RELEASE")
+    assert len(release.decisions) == 2
+    assert (release.outcome, release.tier, release.rules) == ("ALLOW", "hits", ("G2",))
+    assert case.looked(world, numbers | case.numbers_of(world)).findings == ()
+    assert case.looked(world, case.numbers_of(world)).left_out != ()
+    world.close()
 
 
 def test_without_the_rules_what_needs_them_is_named_as_left_out(honest: World) -> None:

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from broker.protocol.errors import BadInput
+from broker.protocol.messages.requests import AdmissionRecord
 from broker.protocol.messages.vocabulary import Purpose
 from clients.auditing.report import Hours, Report, hours_taken, make
 from clients.auditing.report_page import page
@@ -59,9 +60,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 def _claims(world: World) -> dict[str, object]:
-    claims: dict[str, object] = json.loads(
-        next(each for each in case.entries(world) if each.kind == "ADMITTED").record.decision  # type: ignore[union-attr,arg-type]
-    )["facts"]["claims"]
+    index = next(each.index for each in case.entries(world) if each.kind == "ADMITTED")
+    decision = case.record_at(world, AdmissionRecord, index).decision
+    claims: dict[str, object] = json.loads(decision)["facts"]["claims"]
     return claims | {"case_reference": "CANARY-CASE", "officer": "canary-officer"}
 
 
