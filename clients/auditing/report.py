@@ -20,6 +20,7 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.auditing import small_cells
 from clients.auditing.findings import DAY_SECONDS
+from clients.auditing.logged import Found
 from clients.auditing.mirrored import Entry
 from clients.auditing.small_cells import LEAST
 
@@ -28,6 +29,8 @@ MEDIAN_OF = 2 * LEAST
 QUARTILES_OF = 4 * LEAST
 """Answers below which a median, and quartiles, are not told: beyond each of them lie at least `LEAST` answers."""
 NOT_VERIFIED = "none verified"
+NEVER_ADMITTED = "others, under which nothing was admitted"
+"""An instrument is a word that people write; one that the rules know let something pass, and can be printed."""
 _DECIDED = {RecordKind.ADMITTED.value: "admitted", RecordKind.REFUSED.value: "refused"}
 _TAKEN_BACK = {
     RecordKind.SERIES_WITHDRAWN.value: "whole series withdrawn",
@@ -133,7 +136,7 @@ def _requests(inside: Sequence[Entry]) -> list[Listing]:
     listings = [
         _listing("outcomes", "Requests decided", outcomes),
         *_agencies(decided),
-        _listing("instruments", "By legal instrument, as verified", Counter(map(_instrument, decided))),
+        _listing("instruments", "By legal instrument, as verified", _instruments(decided)),
         _listing("tiers", "By tier asked for", Counter(each.about.tier for each in decided if each.about)),
     ]
     # Parts of a number that is withheld would add up to it.
@@ -165,9 +168,16 @@ def _agencies(decided: Sequence[Entry]) -> list[Listing]:
     return [_listing("agency_kinds", "By kind of agency that asked", kinds), by_agency]
 
 
-def _instrument(entry: Entry) -> str:
-    found = None if entry.about is None else entry.about.verified
-    return NOT_VERIFIED if found is None else found.basis.instrument
+def _instruments(decided: Sequence[Entry]) -> Counter[str]:
+    named = [(each.kind, each.about.verified) for each in decided if each.about is not None]
+    known = {found.basis.instrument for kind, found in named if found and kind == RecordKind.ADMITTED}
+
+    def name(found: Found | None) -> str:
+        if found is None:
+            return NOT_VERIFIED
+        return found.basis.instrument if found.basis.instrument in known else NEVER_ADMITTED
+
+    return Counter(name(found) for _, found in named)
 
 
 def _answers(inside: Sequence[Entry], admitted: Sequence[Entry]) -> Counter[str]:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from html.parser import HTMLParser
 
 import pytest
 
@@ -15,6 +16,7 @@ from clients.auditing.report_page import page
 from clients.auditing.report_text import comma_separated, day, markdown, members
 from clients.remote import RefusedByGate
 from tests import auditing_case as case
+from tests import gate_world
 from tests.auditing_case import DAY_SECONDS, Story
 from tests.world import CONTRIBUTORS, POLICE, World, phone
 
@@ -156,6 +158,46 @@ def test_every_format_says_the_same_numbers(world: World) -> None:
         assert ((listing.key, "others") in told) is listing.withheld
     assert told["deposits", "all"] == "withheld"
     assert members(made)["lists"]["outcomes"]["total"] == 30
+
+
+class Balance(HTMLParser):
+    """Which elements are open; fails on one that is closed out of turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_well_formed(world: World) -> None:
+    balance = Balance()
+    balance.feed(page(report(world)))
+    balance.close()
+    assert balance.open == []
+
+
+def test_an_instrument_that_the_rules_do_not_know_is_counted_and_not_named(world: World) -> None:
+    basis = gate_world.basis(instrument="canary_instrument")
+    before = numbers(report(world), "instruments")
+    begun, last = world.now, case.entries(world)[-1].recorded_at
+    try:
+        world.now = world.space.founded_at
+        for _ in range(9):
+            with pytest.raises(RefusedByGate):
+                world.ask([phone(3)], basis=basis)
+    finally:
+        world.now = max(begun, last)
+    # The clock was put back for them, so an entry of now comes last again.
+    Story(world, "unit-new", 2).refused(rules=["L06"])
+    made = report(world)
+    assert numbers(made, "instruments") == before | {"others, under which nothing was admitted": 9}
+    assert "canary" not in markdown(made)
 
 
 def test_the_page_needs_no_script_and_no_other_file_and_escapes_what_it_is_told(world: World) -> None:
