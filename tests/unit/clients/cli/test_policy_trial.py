@@ -76,7 +76,7 @@ def test_a_boundary_case_whose_story_is_gone_says_what_to_do(copy: Path) -> None
 def test_a_rule_that_no_case_shows_is_too_little_and_is_named_with_a_case_that_would(
     copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Of all mutants only those of one rule, since all of them take a minute.
+    # Of all mutants only two, since all of them take minutes.
     of_one = [
         mutant for mutant in rule_mutants(load(BUNDLE)) if mutant.name in ("L22, deleted", "D2, deleted")
     ]
@@ -99,7 +99,7 @@ def test_a_rule_that_no_case_shows_is_too_little_and_is_named_with_a_case_that_w
 
 @pytest.mark.all_only
 def test_the_scenarios_kill_at_least_95_of_100_mutants_that_differ() -> None:
-    """Takes about a minute on a core of its own."""
+    """Takes minutes: thousands of mutants, and the prover for those that live."""
     result = _policy("test", "--bundle", str(BUNDLE), "--mutation", "--json")
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)["mutation"]
