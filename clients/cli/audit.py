@@ -1,7 +1,8 @@
 """`narrowgate audit`: verify the broker's log, decide recorded cases again, and read single entries.
 
 Rule: a log that does not verify, and a decision that comes out otherwise, exit with 4. No command believes the
-broker: keys come from the pinned space document, rules from the auditor's own folder. Draws are in `clients.cli.draw`.
+broker: keys come from the pinned space document, rules from the auditor's own folder. Draws are in
+`clients.cli.draw`, what is read in the mirror in `clients.cli.audit_reading`.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.auditor import AuditFailed, Auditor, AuditReport
-from clients.cli import draw, receipt, run
+from clients.cli import audit_reading, draw, receipt, run
 from clients.home import Home
 
 app = run.application("Auditor: verify the broker's log, and decide past cases again.")
@@ -119,6 +120,9 @@ def show_entry(
     run.show(facts, words, as_json=as_json)
 
 
+app.command()(audit_reading.search)
+app.command()(audit_reading.anomalies)
+app.command("report")(audit_reading.report)
 app.command()(receipt.receipt)
 app.command()(draw.draw)
 app.command("draw-check")(draw.draw_check)

@@ -1,0 +1,148 @@
+"""What an auditor should look at first: the anomalies that are looked for, what each means, and one that was found.
+
+Rule: an anomaly is a reason to look and not a verdict; each names its entries, so that `audit show` and the parties'
+own files can be put beside it. The list is closed and in the order in which to look. Numbers that a check compares
+with are the rules' own, from the auditor's copy of the bundle that the decision names; without that copy the check is
+left out and said to be. Which checks there are is in `clients.auditing.anomalies`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from broker.protocol.messages.parties import Space
+from clients.auditing.mirrored import Entry
+
+DAY_SECONDS = 86_400
+
+
+class Anomaly(StrEnum):
+    """The anomalies by name, what weighs most first."""
+
+    DISCLOSED_UNDECIDED = "disclosed-undecided"
+    DISCLOSED_THOUGH_REFUSED = "disclosed-though-refused"
+    RELEASE_WITHOUT_ADMISSION = "release-without-admission"
+    RELEASE_WITHOUT_TOKENS = "release-without-tokens"
+    ADMITTED_TWICE = "admitted-twice"
+    TOKENS_TWICE = "tokens-twice"
+    RELEASE_TWICE = "release-twice"
+    CLOSED_TWICE = "closed-twice"
+    OPEN_RELEASE = "open-release"
+    OTHER_RULES = "other-rules"
+    LEDGER_KINDER = "ledger-kinder"
+    LEDGER_STRICTER = "ledger-stricter"
+    REVIEW_NOT_JUSTIFIED = "review-not-justified"
+    REVIEW_OVERDUE = "review-overdue"
+    NEAR_BUDGET = "near-budget"
+    LOW_HIT_RATE = "low-hit-rate"
+    MANY_REQUESTS = "many-requests"
+    FULL_BATCHES = "full-batches"
+    REFUSED_IN_A_ROW = "refused-in-a-row"
+    SILENT_CONTRIBUTOR = "silent-contributor"
+    ROOT_NUMBERS = "root-numbers"
+    CLOCK_BACK = "clock-back"
+    RECORDS_ERASED = "records-erased"
+
+
+MEANING: Mapping[Anomaly, str] = MappingProxyType(
+    {
+        Anomaly.DISCLOSED_UNDECIDED: "A disclosure names no decision to release that stands before it in the log.",
+        Anomaly.DISCLOSED_THOUGH_REFUSED: "The decision to release was a refusal, and a disclosure was signed on it.",
+        Anomaly.RELEASE_WITHOUT_ADMISSION: "A release was decided for a permit that the log never admitted.",
+        Anomaly.RELEASE_WITHOUT_TOKENS: "A release was decided for a permit under which no tokens were recorded.",
+        Anomaly.ADMITTED_TWICE: "One request, or one permit, was admitted more than once; a permit is for one use.",
+        Anomaly.TOKENS_TWICE: "Tokens were taken more than once under one permit; a permit is for one use.",
+        Anomaly.RELEASE_TWICE: "The release of one request, or permit, was decided more than once.",
+        Anomaly.CLOSED_TWICE: "One decision to release led to more than one disclosure or failure.",
+        Anomaly.OPEN_RELEASE: "A release was decided and neither a disclosure nor a failure followed: the broker was "
+        "interrupted, or told somebody something without saying so. Ask broker and requester.",
+        Anomaly.OTHER_RULES: "The decision was taken under other rules than the log says were in force.",
+        Anomaly.LEDGER_KINDER: "The broker decided on a ledger that is kinder to the agency than the log's own entries "
+        "add up to, so a limit could be passed unseen.",
+        Anomaly.LEDGER_STRICTER: "The broker decided on a ledger that is harder on the agency than the log's own "
+        "entries add up to.",
+        Anomaly.REVIEW_NOT_JUSTIFIED: "A judge or reviewer found that an emergency disclosure was not justified.",
+        Anomaly.REVIEW_OVERDUE: "An emergency disclosure should have been reviewed by now, and nobody did.",
+        Anomaly.NEAR_BUDGET: "The agency used more than four fifths of its identifiers for 30 days.",
+        Anomaly.LOW_HIT_RATE: "Hardly any of the agency's questions ever matched: guessing looks like this.",
+        Anomaly.MANY_REQUESTS: "Many requests of an agency within a day, hardly a match: trying out looks like this.",
+        Anomaly.FULL_BATCHES: "Many requests of an agency are as large as the rules let them be: lists look like this.",
+        Anomaly.REFUSED_IN_A_ROW: "The agency was refused again and again for asking about too many or too often.",
+        Anomaly.SILENT_CONTRIBUTOR: "A contributor was asked about its own records and said nothing, which refused. "
+        "Does it know that it is asked?",
+        Anomaly.ROOT_NUMBERS: "The changes of a deposit are not numbered one by one: one is missing, or came twice.",
+        Anomaly.CLOCK_BACK: "An entry's time is before that of the entry before it: the broker's clock was put back.",
+        Anomaly.RECORDS_ERASED: "Records were erased before they were mirrored. Who ordered it? What rests on them "
+        "cannot be checked.",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One anomaly that was found. `party` is whom it is about, `detail` the figures in words."""
+
+    anomaly: Anomaly
+    entries: tuple[int, ...]
+    detail: str
+    party: str | None = None
+
+    @property
+    def meaning(self) -> str:
+        """What it means, in plain words."""
+        return MEANING[self.anomaly]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A check that could not be made, and why."""
+
+    anomalies: tuple[Anomaly, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of one bundle that checks compare with; see its limits.toml for what each is."""
+
+    identifiers_30d: int
+    rate_queries: int
+    rate_percent: int
+    emergency_review_days: int
+    count_identifiers: int
+    hits_identifiers: int
+    sources_identifiers: int
+    payload_identifiers: int
+    lesser_offence_months: int
+    lesser_offence_identifiers: int
+
+
+@dataclass(frozen=True)
+class History:
+    """What the checks read: the whole log, the numbers of the bundles at hand by hexadecimal digest, and the space."""
+
+    entries: tuple[Entry, ...]
+    numbers: Mapping[str, Numbers]
+    space: Space
+
+    @property
+    def until(self) -> int:
+        """Up to when the mirror knows: the time of the last entry, 0 for an empty log."""
+        return self.entries[-1].recorded_at if self.entries else 0
+
+    def numbers_of(self, entry: Entry) -> Numbers | None:
+        """The numbers of the rules that an entry was decided under, None when that bundle is not at hand."""
+        return self.numbers.get(entry.bundle or "")
+
+    def unknown_rules(self, *anomalies: Anomaly) -> tuple[LeftOut, ...]:
+        """That checks were left out for decisions about requests under a bundle that is not at hand."""
+        missing = {
+            entry.bundle
+            for entry in self.entries
+            if entry.bundle is not None and entry.about is not None and entry.bundle not in self.numbers
+        }
+        return tuple(
+            LeftOut(anomalies, f"It needs the numbers of the bundle {digest}. Name it with --bundle.")
+            for digest in sorted(missing)
+        )

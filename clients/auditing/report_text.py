@@ -1,0 +1,134 @@
+"""The transparency report as JSON members, Markdown and CSV.
+
+Rule: the three say the same, in the words of `words_of`; a number that is withheld is said to be, and is never a blank
+or a nought. What is told is `clients.auditing.report`'s to say.
+"""
+
+import csv
+import datetime
+import io
+from typing import Any
+
+from clients.auditing.report import DELAY_DAYS, MEDIAN_OF, QUARTILES_OF, Hours, Listing, Report
+from clients.auditing.small_cells import LEAST
+
+WITHHELD = "withheld"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""With what a cell begins that a spreadsheet would run."""
+
+
+def day(seconds: int) -> str:
+    """The day of a time, UTC, as 2027-01-31."""
+    return f"{datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC):%Y-%m-%d}"
+
+
+def words_of(report: Report) -> list[str]:
+    """What a reader should know before the numbers, a paragraph each."""
+    cut = report.until < report.asked_until
+    asked = f" The report was asked for up to {day(report.asked_until)}." if cut else ""
+    return [
+        f"From {day(report.since)} up to, not including, {day(report.until)} (UTC).{asked} Nothing of the last "
+        f"{DELAY_DAYS} days before the log was mirrored is told, so that no report betrays a case under way.",
+        f"Counted from the {report.log_size} entries of the log {report.log_origin} that give the signed root "
+        f"{report.log_root.hex()}, by an auditor who verified them.",
+        f"Numbers below {LEAST} are withheld, and others where a withheld one could be worked out from them; what is "
+        "withheld is not named. Do not put reports about overlapping periods side by side in public.",
+    ]
+
+
+def hours_of(hours: Hours) -> list[tuple[str, str]]:
+    """The lines on the time from filing to answer: name, and hours or why there are none."""
+    return [
+        ("a quarter was answered within", _told(hours.lower_quartile, QUARTILES_OF)),
+        ("half was answered within", _told(hours.median, MEDIAN_OF)),
+        ("three quarters were answered within", _told(hours.upper_quartile, QUARTILES_OF)),
+    ]
+
+
+def total_of(listing: Listing) -> str | None:
+    """The sum of a list in words, None where its lines have none."""
+    if listing.note:
+        return None
+    return WITHHELD if listing.total is None else str(listing.total)
+
+
+def members(report: Report) -> dict[str, Any]:
+    """The report as JSON members."""
+    return {
+        "space": report.space,
+        "log_origin": report.log_origin,
+        "log_size": report.log_size,
+        "log_root": report.log_root.hex(),
+        "since": day(report.since),
+        "until": day(report.until),
+        "asked_until": day(report.asked_until),
+        "delay_days": DELAY_DAYS,
+        "least": LEAST,
+        "lists": {
+            each.key: {
+                "title": each.title,
+                "rows": [
+                    {"name": row.name, "number": row.number, "explanation": row.explanation}
+                    for row in each.rows
+                ],
+                "withheld": each.withheld,
+                "total": each.total,
+            }
+            for each in report.listings
+        },
+        "hours_to_answer": {
+            "lower_quartile": report.hours.lower_quartile,
+            "median": report.hours.median,
+            "upper_quartile": report.hours.upper_quartile,
+        },
+    }
+
+
+def markdown(report: Report) -> str:
+    """The report as Markdown."""
+    lines = [f"# Transparency report: {_cell(report.space)}", ""]
+    for words in words_of(report):
+        lines += [words, ""]
+    for listing in report.listings:
+        lines += [f"## {listing.title}", "", "| | number | |", "|---|---:|---|"]
+        lines += [f"| {_cell(row.name)} | {row.number} | {_cell(row.explanation)} |" for row in listing.rows]
+        if listing.withheld:
+            lines.append(f"| others | {WITHHELD} | |")
+        summed = total_of(listing)
+        lines += ["" if summed is None else f"| all | {summed} | |"]
+        lines += [listing.note, ""] if listing.note else [""]
+    lines += ["## Hours from filing to answer", "", "| | hours |", "|---|---:|"]
+    lines += [f"| {name} | {told} |" for name, told in hours_of(report.hours)]
+    return "\n".join(lines) + "\n"
+
+
+def comma_separated(report: Report) -> str:
+    """The report as CSV (RFC 4180): list, name, number, explanation; a withheld number is the word."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(("list", "name", "number", "explanation"))
+    for number, words in enumerate(words_of(report), start=1):
+        writer.writerow(("about", number, "", words))
+    for listing in report.listings:
+        for row in listing.rows:
+            writer.writerow((listing.key, _harmless(row.name), row.number, _harmless(row.explanation)))
+        if listing.withheld:
+            writer.writerow((listing.key, "others", WITHHELD, ""))
+        summed = total_of(listing)
+        if summed is not None:
+            writer.writerow((listing.key, "all", summed, ""))
+    for name, told in hours_of(report.hours):
+        writer.writerow(("hours_to_answer", name, told, ""))
+    return file.getvalue()
+
+
+def _told(hours: float | None, least: int) -> str:
+    return f"{WITHHELD}: fewer than {least} answers" if hours is None else f"{hours:.1f}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text

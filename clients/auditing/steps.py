@@ -1,0 +1,126 @@
+"""Are the entries of each request whole and in order: ADMITTED, TOKENS, RELEASE, then RELEASED or FAILED, once each?
+
+Rule (AUDIT 3, promise 1): no evaluation without ADMITTED, nothing assembled without RELEASE, and each RELEASE closed.
+Where an erased record could be the one that is missing, nothing is said: `clients.auditing.upkeep` says that it was
+erased. What the decisions say is `clients.replay`'s.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from broker.protocol.messages.vocabulary import Outcome, RecordKind
+from clients.auditing.findings import Anomaly, Finding, History
+from clients.auditing.mirrored import Entry
+
+_CLOSING = (RecordKind.RELEASED, RecordKind.FAILED)
+_TWICE = {
+    RecordKind.ADMITTED: Anomaly.ADMITTED_TWICE,
+    RecordKind.TOKENS: Anomaly.TOKENS_TWICE,
+    RecordKind.RELEASE: Anomaly.RELEASE_TWICE,
+}
+
+
+def look(history: History) -> Iterator[Finding]:
+    """What is missing, doubled or out of order."""
+    yield from _twice(history)
+    seen = _Seen()
+    for entry in history.entries:
+        if entry.record is None:
+            seen.erased.add(entry.kind)
+        else:
+            yield from seen.step(entry)
+    yield from seen.open_releases()
+
+
+@dataclass
+class _Seen:
+    """What came so far: permits admitted and used, releases, and how each was closed."""
+
+    admitted: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
+    releases: dict[int, Entry] = field(default_factory=dict)
+    closed: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    erased: set[str] = field(default_factory=set)
+
+    def step(self, entry: Entry) -> Iterator[Finding]:
+        """What is wrong with one entry after those before it."""
+        record = entry.record
+        if record is None:
+            return
+        if entry.kind == RecordKind.ADMITTED and record.terms is not None:
+            self.admitted.add(record.terms.permit_id)
+        elif entry.kind == RecordKind.TOKENS and record.permit_id is not None:
+            self.used.add(record.permit_id)
+        elif entry.kind == RecordKind.RELEASE:
+            yield from self._release(entry, record.permit_id or "")
+        elif entry.kind in _CLOSING and record.release_index is not None:
+            yield from self._closing(entry, record.release_index, record.permit_id or "")
+
+    def open_releases(self) -> Iterator[Finding]:
+        """Releases that nothing closed."""
+        if self.erased & set(_CLOSING):
+            return
+        for index, entry in self.releases.items():
+            if index not in self.closed:
+                yield Finding(
+                    Anomaly.OPEN_RELEASE, (index,), "Neither RELEASED nor FAILED followed.", entry.agency
+                )
+
+    def _release(self, entry: Entry, permit_id: str) -> Iterator[Finding]:
+        self.releases[entry.index] = entry
+        if permit_id not in self.admitted and RecordKind.ADMITTED not in self.erased:
+            yield _one(
+                Anomaly.RELEASE_WITHOUT_ADMISSION, entry, "No ADMITTED entry of its permit came before."
+            )
+        if permit_id not in self.used and RecordKind.TOKENS not in self.erased:
+            yield _one(Anomaly.RELEASE_WITHOUT_TOKENS, entry, "No TOKENS entry of its permit came before.")
+
+    def _closing(self, entry: Entry, release_index: int, permit_id: str) -> Iterator[Finding]:
+        release = self.releases.get(release_index)
+        if release is None or release.record is None or release.record.permit_id != permit_id:
+            if RecordKind.RELEASE not in self.erased:
+                detail = f"It names entry {release_index}, which is no RELEASE of its permit."
+                yield _one(Anomaly.DISCLOSED_UNDECIDED, entry, detail)
+            return
+        before = self.closed[release_index]
+        before.append(entry.index)
+        if len(before) == 2:
+            entries = (release_index, *before)
+            yield Finding(Anomaly.CLOSED_TWICE, entries, "One RELEASE was closed again.", entry.agency)
+        if entry.kind == RecordKind.RELEASED and release.outcome != Outcome.ALLOW:
+            entries = (release_index, entry.index)
+            detail = f"Refused by {', '.join(release.rules)}, and disclosed."
+            yield Finding(Anomaly.DISCLOSED_THOUGH_REFUSED, entries, detail, entry.agency)
+
+
+def _one(anomaly: Anomaly, entry: Entry, detail: str) -> Finding:
+    return Finding(anomaly, (entry.index,), detail, entry.agency)
+
+
+def _twice(history: History) -> Iterator[Finding]:
+    for kind, anomaly in _TWICE.items():
+        by_name: defaultdict[str, list[Entry]] = defaultdict(list)
+        for entry in history.entries:
+            if entry.kind == kind and entry.record is not None:
+                for name in _names(entry):
+                    by_name[name].append(entry)
+        # A request and its permit name the same entries: told once.
+        doubled = {
+            tuple(each.index for each in entries): entries[0].agency
+            for entries in by_name.values()
+            if len(entries) > 1
+        }
+        for indices, agency in doubled.items():
+            yield Finding(anomaly, indices, f"{len(indices)} {kind} entries.", agency)
+
+
+def _names(entry: Entry) -> list[str]:
+    """The request and the permit that an entry is about."""
+    record = entry.record
+    if record is None:
+        return []
+    named = [record.permit_id, record.request_id]
+    if record.terms is not None:
+        named += [record.terms.permit_id, record.terms.request_digest]
+    return [name for name in named if name is not None]

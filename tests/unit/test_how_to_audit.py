@@ -1,0 +1,131 @@
+"""The page for auditors, docs/how-to-audit.md, as written: its commands in order, and what it says they print.
+
+A block marked `sh` is run line by line where the page's files lie, against a broker with a log of its own; a block
+without a mark, right after it, is printed by it, line by line and in that order, among other lines. `...` stands for
+what is left out. The auditor's home is the one that the page makes.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from typer.testing import CliRunner
+
+from broker import exchange
+from broker.protocol.errors import Unavailable
+from broker.protocol.messages.vocabulary import AgencyKind, Purpose, Role
+from clients.cli import run
+from clients.cli.main import app
+from clients.home import Home
+from clients.remote import RefusedByGate
+from clients.transport import Unreachable
+from tests.world import CONTRIBUTORS, POLICIES, World, phone
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to-audit.md"
+AUDITOR = "auditor-1"
+SOME_WEEKS = 45 * 86_400
+
+
+class Step(NamedTuple):
+    """Commands, and lines that they print."""
+
+    commands: list[str]
+    printed: list[str]
+
+
+def steps() -> list[Step]:
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    found: list[Step] = []
+    for mark, text in blocks:
+        assert mark in ("sh", ""), f"a block is marked {mark}, so nobody would run it"
+        if mark == "sh":
+            found.append(Step(text.splitlines(), []))
+        else:
+            found[-1].printed.extend(text.splitlines())
+    return found
+
+
+def called(command: str) -> str:
+    """What a command of the page prints on standard output."""
+    program, *arguments = shlex.split(command)
+    assert program == "narrowgate"
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, f"{command}\n{result.output}\n{result.stderr}"
+    return result.stdout
+
+
+class PageWorld(World):
+    """A world whose auditor makes her home and enrols as the page says."""
+
+    def _home(self, name: str, role: Role, kind: AgencyKind | None = None, place: str = "NL") -> Home:
+        if name != AUDITOR:
+            return super()._home(name, role, kind, place)
+        init, enrol = steps()[0].commands
+        called(init)
+        called(enrol)
+        return Home.open(self.folder / "homes" / "auditor", self.random(name), None)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Eight requests were admitted, in one of which the broker was interrupted, and five were refused."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policies").symlink_to(POLICIES)
+    made: list[World] = []
+    monkeypatch.setattr(run, "clock", lambda: World.clock(made[0]))
+    monkeypatch.setattr(run, "new_transport", lambda: made[0].wire)
+    world = PageWorld.__new__(PageWorld)
+    made.append(world)
+    world.__init__(tmp_path)  # type: ignore[misc]
+    for name in CONTRIBUTORS:
+        world.deposit(name, range(10))
+    for number in range(7):
+        world.now += 3600
+        world.ask([phone(number), phone(100 + number)], case_reference=f"CASE-{number + 1}")
+    for _ in range(5):
+        with pytest.raises(RefusedByGate):
+            world.ask([phone(2)], answers={"purpose": Purpose.GENERAL_INTELLIGENCE})
+    _interrupted(world)
+    (tmp_path / "space.jws").write_text(world.signed_space.document)
+    (tmp_path / "founder-enrolment.jws").write_text(world.homes["company-1"].enrolment)
+    yield world
+    world.close()
+
+
+def _interrupted(world: World) -> None:
+    """The broker decides on a release, and cannot go on."""
+
+    def broken(*_: object) -> None:
+        raise Unavailable("The disk is full.")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(exchange, "assemble", broken)
+        with pytest.raises((Unavailable, Unreachable)):
+            world.ask([phone(9)], case_reference="CASE-8")
+
+
+def test_every_step_that_the_issue_asks_for_is_on_the_page() -> None:
+    names = [" ".join(shlex.split(line)[1:3]) for step in steps() for line in step.commands]
+    assert list(dict.fromkeys(names)) == [
+        *("agency init", "agency enrol", "space join", "audit verify", "audit replay"),
+        *("audit search", "audit anomalies", "audit show", "audit report"),
+    ]
+
+
+def test_the_page_does_what_it_says(world: World) -> None:
+    for step in steps()[1:]:
+        if "report" in step.commands[-1]:
+            world.now += SOME_WEEKS
+            with pytest.raises(RefusedByGate):
+                world.ask([phone(2)], answers={"purpose": Purpose.GENERAL_INTELLIGENCE})
+        printed = everything = "".join(map(called, step.commands)).splitlines()
+        for shown in step.printed:
+            pattern = ".*".join(map(re.escape, shown.split("...")))
+            place = next((at for at, line in enumerate(printed) if re.match(pattern, line)), None)
+            assert place is not None, f"not printed: {shown}\n" + "\n".join(everything)
+            printed = printed[place + 1 :]
+    assert (world.folder / "report.html").read_text().startswith("<!DOCTYPE html>")
+    assert (world.folder / "report.csv").read_text().startswith("list,name,number,explanation")
