@@ -103,6 +103,8 @@ def create(
         '# database_url = "postgresql+psycopg://broker@/narrowgate"'
         if database_url is None
         else f"database_url = {json.dumps(database_url)}",
+        '# witnesses = [{ key = "name+id+base64", url = "https://witness.example.org" }]',
+        "# witness_quorum = 1",
     ]
     (directory / SETTINGS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
