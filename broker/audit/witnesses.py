@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from typing import Any
 
 import structlog
 
@@ -96,7 +97,8 @@ class Witnesses:
         self._ask = ask
         self._clock = clock
         self._timeout_seconds = timeout_seconds
-        self.close = close
+        self._close = close
+        self._asking: list[threading.Thread] = []
         self._one_round = threading.Lock()
         self._latest: Witnessed | None = None
 
@@ -144,6 +146,13 @@ class Witnesses:
                 raise
             return self._latest.note
 
+    def close(self) -> None:
+        """Wait for calls that are on their way, at most one timeout, and give up what carries them."""
+        deadline = time.monotonic() + self._timeout_seconds
+        for thread in self._asking:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._close()
+
     def found_on(self, note: str) -> checkpoint.Checkpoint | None:
         """The checkpoint of a kept note once enough witnesses cosigned it, else None: it is to be cosigned yet."""
         try:
@@ -164,13 +173,19 @@ class Witnesses:
             answers: SimpleQueue[tuple[WitnessAt, str | Exception]] = SimpleQueue()
             for each in self._witnesses:
                 asking = (each, head, seen.get(str(each.key), 0), answers)
-                threading.Thread(target=self._ask_into, args=asking, name="witness", daemon=True).start()
+                self._start_thread(asking)
             cosigned, overtaken = self._collect(answers, deadline, patient)
             if len(cosigned) >= self._quorum:
                 return self._keep(head, cosigned)
             if not overtaken:
                 break
         raise Unavailable(_TOO_FEW)
+
+    def _start_thread(self, asking: tuple[Any, ...]) -> None:
+        self._asking = [each for each in self._asking if each.is_alive()]
+        thread = threading.Thread(target=self._ask_into, args=asking, name="witness", daemon=True)
+        thread.start()
+        self._asking.append(thread)
 
     def _collect(
         self, answers: "SimpleQueue[tuple[WitnessAt, str | Exception]]", deadline: float, patient: bool

@@ -50,15 +50,18 @@ class Case:
         migrate.upgrade(self.database)
         self.audit = AuditLog(ORIGIN, LOG_KEY, seeded("witness processes"), trial=False)
         command("witness", "add-log", self.folder, self.audit.verifier_key)
-        self.open: list[HttpCalls] = []
+        self.open: list[Witnesses] = []
         self.witnesses = self.broker()
         self.start()
 
     def broker(self, timeout_seconds: int = 2) -> Witnesses:
         named = [WitnessAt(self.key, f"http://127.0.0.1:{self.port}")]
         calls = HttpCalls(timeout_seconds)
-        self.open.append(calls)
-        return Witnesses(self.database, self.audit, named, 1, calls, lambda: NOW, timeout_seconds)
+        made = Witnesses(
+            self.database, self.audit, named, 1, calls, lambda: NOW, timeout_seconds, calls.close
+        )
+        self.open.append(made)
+        return made
 
     def start(self) -> None:
         words = [
@@ -103,8 +106,8 @@ def case(tmp_path: Path) -> Iterator[Case]:
     case = Case(tmp_path)
     yield case
     case.kill()
-    for calls in case.open:
-        calls.close()
+    for broker in case.open:
+        broker.close()
     case.database.close()
 
 

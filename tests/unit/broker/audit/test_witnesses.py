@@ -29,8 +29,8 @@ LOG_KEY = key_of("log")
 class Case:
     """A log, two witnesses, and what a test does to the calls between them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.database = Database(f"sqlite:///{folder / 'broker.sqlite3'}")
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self.database = Database(database_url)
         migrate.upgrade(self.database)
         self.audit = AuditLog(ORIGIN, LOG_KEY, seeded("witnesses"), trial=False)
         names = ("w1.example.org", "w2.example.org")
@@ -40,14 +40,17 @@ class Case:
         self.calls: list[tuple[str, int]] = []
         """Each call's witness and the status it was answered with."""
         self.before: Callable[[str], None] = lambda url: None
+        self.brokers: list[Witnesses] = []
         self.witnesses = self.broker(2)
 
     def broker(self, quorum: int, ask: Ask | None = None, timeout_seconds: int = 5) -> Witnesses:
         """The witnesses of one broker on this database."""
         named = [WitnessAt(case.verifier_key, url) for url, case in self.cases.items()]
-        return Witnesses(
+        made = Witnesses(
             self.database, self.audit, named, quorum, ask or self.ask, lambda: NOW, timeout_seconds
         )
+        self.brokers.append(made)
+        return made
 
     def ask(self, url: str, body: bytes) -> Answer:
         """Deliver a call."""
@@ -77,14 +80,16 @@ class Case:
         return receipts.verify_checkpoint(witnessed.note, ORIGIN, public_bytes(LOG_KEY), keys, quorum)
 
     def close(self) -> None:
+        for broker in self.brokers:
+            broker.close()
         self.database.close()
         for case in self.cases.values():
             case.stop()
 
 
 @pytest.fixture
-def case(tmp_path: Path) -> Iterator[Case]:
-    case = Case(tmp_path)
+def case(tmp_path: Path, database_url: str) -> Iterator[Case]:
+    case = Case(tmp_path, database_url)
     yield case
     case.close()
 
