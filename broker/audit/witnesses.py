@@ -119,11 +119,14 @@ class Witnesses:
         """A cosigned checkpoint of a log that holds the durable entry `index`; -1 for none.
 
         Raises Unavailable: nothing may leave."""
+        return self._cosign(index, 2 * self._timeout_seconds)
+
+    def _cosign(self, index: int, wait_seconds: int) -> Witnessed:
         self._audit.check_not_refused()
         if not self._quorum:
             head = self._head()
             return Witnessed(head.size, head.note)
-        if not self._one_round.acquire(timeout=2 * self._timeout_seconds):
+        if not self._one_round.acquire(timeout=wait_seconds):
             raise Unavailable(_TOO_FEW)
         try:
             if self._latest is None or self._latest.size <= index:
@@ -135,11 +138,11 @@ class Witnesses:
     def published(self) -> str:
         """The note that anybody may read: of the present log once it is cosigned, else the newest that was.
 
-        Raises Unavailable."""
+        It waits for no round of others, so that readers do not pile up. Raises Unavailable."""
         with self._database.read() as connection:
             size = self._audit.size(connection)
         try:
-            return self.cosign(size - 1).note
+            return self._cosign(size - 1, 0).note
         except Unavailable:
             self._audit.check_not_refused()
             if self._latest is None:

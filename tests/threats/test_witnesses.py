@@ -6,6 +6,7 @@ test may stop one or change its answers. A trial has none: tests/threats/test_di
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from broker.protocol.messages.base import decode, encode
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Admission, Disclosure, Permit, TokensAnswered
 from broker.protocol.messages.vocabulary import RecordKind, Tier
+from broker.serving import RegularCosigning
 from clients import permits
 from clients.keyholder import checks
 from clients.keyholder.pinning import pinned_spaces
@@ -365,6 +367,20 @@ def test_a_broker_whose_log_a_witness_saw_further_stops_serving_at_once_and_for_
             run(world, each)
     for path in ("/healthz", "/checkpoint"):
         assert world.wire.apps[BROKER].send("GET", f"{BROKER}{path}", {})[0] == 503
+
+
+def test_what_no_permit_rests_on_is_shown_to_the_witnesses_all_the_same(fresh_world: World) -> None:
+    """Else a withdrawal could be rolled back, and its records be there again."""
+    world = fresh_world
+    entries = len(world.log_kinds())
+    assert seen_size(world) < entries
+    regular = RegularCosigning(world.broker, seconds=0.05)
+    regular.start()
+    deadline = time.monotonic() + 20
+    while seen_size(world) < entries and time.monotonic() < deadline:
+        time.sleep(0.05)
+    regular.stop()
+    assert seen_size(world) == entries
 
 
 # --- starting ---
