@@ -129,6 +129,7 @@ def test_a_permit_and_a_disclosure_rest_on_two_cosignatures_and_the_auditor_sees
     assert not report.trial
 
 
+@pytest.mark.all_only
 def test_the_ladder_up_to_sources_is_climbed_under_witnesses(fresh_world: World) -> None:
     world = fresh_world
     prepared = world.prepare([phone(1)])
@@ -289,6 +290,7 @@ def test_a_rolled_back_database_refuses_to_start(fresh_world: World) -> None:
         start(world)
 
 
+@pytest.mark.all_only
 def test_an_empty_database_in_place_of_the_log_refuses_to_start(fresh_world: World) -> None:
     world = fresh_world
     assert world.ask(ASKED).hits
@@ -318,7 +320,7 @@ def forge(world: World, size: int) -> None:
     startup.stop(forger)
 
 
-@pytest.mark.parametrize("further", [0, 1, 9])
+@pytest.mark.parametrize("further", [1, pytest.param(9, marks=pytest.mark.all_only)])
 def test_a_restored_database_with_another_tail_refuses_to_start(fresh_world: World, further: int) -> None:
     world = fresh_world
     copy = old_copy(world)
@@ -369,6 +371,7 @@ def test_a_broker_whose_log_a_witness_saw_further_stops_serving_at_once_and_for_
         assert world.wire.apps[BROKER].send("GET", f"{BROKER}{path}", {})[0] == 503
 
 
+@pytest.mark.all_only
 def test_what_no_permit_rests_on_is_shown_to_the_witnesses_all_the_same(fresh_world: World) -> None:
     """Else a withdrawal could be rolled back, and its records be there again."""
     world = fresh_world
@@ -396,6 +399,7 @@ def test_without_enough_witnesses_that_answer_it_does_not_start(fresh_world: Wor
     world.broker = start(world)
 
 
+@pytest.mark.all_only
 def test_with_no_witness_configured_only_a_trial_starts(fresh_world: World) -> None:
     world = fresh_world
     startup.stop(world.broker)
@@ -413,6 +417,7 @@ def test_after_a_restart_the_witnesses_are_asked_from_the_size_they_saw(fresh_wo
     assert [each.answer.status for each in asked] == [200], "at once, without a 409"
 
 
+@pytest.mark.all_only
 def test_when_the_broker_asks_other_witnesses_the_founder_names_them_in_a_new_roster(
     fresh_world: World,
 ) -> None:
@@ -520,6 +525,7 @@ def test_the_auditor_refuses_a_checkpoint_without_the_quorum(world: World) -> No
         world.auditor().verify()
 
 
+@pytest.mark.all_only
 def test_requests_that_come_at_once_are_all_cosigned(fresh_world: World) -> None:
     world = fresh_world
     prepared = [prepare(world) for _ in range(6)]
