@@ -1,8 +1,10 @@
 """The whole life of a request, on one page: docs/life-of-a-request.md gives the reason for each step's place.
 
     file_request     1 papers   2 facts   3 gate.admit   4 ADMITTED or REFUSED, budget and permit
+                     [witnesses cosign the log before the permit leaves]
                      [the key holders decide again and evaluate, elsewhere]
     answer_tokens    5 permit   6 TOKENS   7 find, ask contributors   8 gate.release   9 RELEASE
+                     [witnesses cosign the log before anything is assembled]
                      10 assemble   11 RELEASED
                      [for payload: the key holders decide again and open, elsewhere]
 
