@@ -114,4 +114,4 @@ def test_without_trial_a_broker_puts_nothing_in_force(tmp_path: Path, rules: Pat
     broker = tmp_path / "broker"
     run("broker", "init", broker)
     told = run("broker", "activate", broker, "--bundle", rules, code=6)
-    assert "no witnesses yet" in told["detail"]
+    assert "No witness is configured" in told["detail"]
