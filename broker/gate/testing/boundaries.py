@@ -84,7 +84,11 @@ def named(base: str, change: Mapping[str, JsonValue]) -> str:
 
 def written(boundaries: Iterable[Boundary]) -> str:
     """The file's text: one line for each, so that a changed rule shows as changed lines."""
-    lines = [json.dumps(line.model_dump(mode="json", exclude_none=True)) for line in boundaries]
+    # Null is a value of a change, and of a deposit's tier: only what a line does not have is left out.
+    lines = [
+        json.dumps(line.model_dump(mode="json", exclude={"each"} if line.each is None else None))
+        for line in boundaries
+    ]
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
 

@@ -2,9 +2,10 @@
 
 Rule (issue 4): a mutant counts as different only where the prover finds a request on which the decisions differ, and a
 witness is one only if the gate itself decides it differently under the mutated bundle. It is told from the story that
-needs the fewest changes, and every change that is not needed is taken back.
+needs the shortest change, and every change that is not needed is taken back.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,8 @@ def told_from_a_story(
     facts = document(witness)
     bases = [story for story in stories if set(document(story.case)) == set(facts)]
     base, change = min(
-        ((story, difference(document(story.case), facts)) for story in bases), key=lambda found: len(found[1])
+        ((story, difference(document(story.case), facts)) for story in bases),
+        key=lambda found: len(json.dumps(found[1])),
     )
     needed = _needed(bundle, mutated, document(base.case), change)
     case = changed(document(base.case), needed)

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from broker.gate.bundle import load
 from broker.gate.testing import scoring
+from broker.gate.testing.boundaries import read_boundaries
 from broker.gate.testing.mutants.rules import rule_mutants
 from clients.cli.main import app
 from tests.gate_world import BUNDLE
@@ -65,7 +66,8 @@ def test_a_scenario_that_is_none_is_bad_input(copy: Path) -> None:
 
 
 def test_a_boundary_case_whose_story_is_gone_says_what_to_do(copy: Path) -> None:
-    (copy / "scenarios" / "ALLOW" / "five-hits-leave.json").unlink()
+    base = read_boundaries(copy)[0].base
+    (copy / "scenarios" / f"{base}.json").unlink()
     result = _policy("test", "--bundle", str(copy))
     assert result.exit_code == 6
     assert "narrowgate policy boundaries --write" in result.output
