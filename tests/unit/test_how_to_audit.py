@@ -58,7 +58,12 @@ def called(command: str) -> str:
 
 
 class PageWorld(World):
-    """A world whose auditor makes her home and enrols as the page says."""
+    """A world whose auditor makes her home and enrols as the page says, by commands that live in it."""
+
+    def __init__(self, folder: Path, patched: pytest.MonkeyPatch) -> None:
+        patched.setattr(run, "clock", self.clock)
+        patched.setattr(run, "new_transport", lambda: self.wire)
+        super().__init__(folder)
 
     def _home(self, name: str, role: Role, kind: AgencyKind | None = None, place: str = "NL") -> Home:
         if name != AUDITOR:
@@ -74,12 +79,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Eight requests were admitted, in one of which the broker was interrupted, and five were refused."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "policies").symlink_to(POLICIES)
-    made: list[World] = []
-    monkeypatch.setattr(run, "clock", lambda: World.clock(made[0]))
-    monkeypatch.setattr(run, "new_transport", lambda: made[0].wire)
-    world = PageWorld.__new__(PageWorld)
-    made.append(world)
-    world.__init__(tmp_path)  # type: ignore[misc]
+    world = PageWorld(tmp_path, monkeypatch)
     for name in CONTRIBUTORS:
         world.deposit(name, range(10))
     for number in range(7):

@@ -1,5 +1,6 @@
 """Nothing is found in an honest broker's log, and everything that is planted in one is found, by name and index."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,8 +9,11 @@ from broker import exchange
 from broker.audit.records import ApproverStated, RecordsRead, RecordsWithdrawn, ReleaseAsked
 from broker.gate.decide import decide_admission
 from broker.gate.facts import AdmitFacts
+from broker.protocol.messages.log import LoggedRecord
 from broker.protocol.messages.vocabulary import RecordKind
-from clients.auditing.findings import MEANING, Anomaly
+from clients.auditing.anomalies import look
+from clients.auditing.findings import MEANING, Anomaly, History
+from clients.mirror import Mirror
 from clients.remote import RefusedByGate
 from tests import auditing_case as case
 from tests import rules
@@ -17,6 +21,12 @@ from tests.auditing_case import DAY_SECONDS, Story
 from tests.world import CONTRIBUTORS, POLICE, World, phone
 
 NOTHING = {"identifiers_30d": 0, "queries_90d": 0, "hits_90d": 0, "overdue_reviews": 0}
+
+ERASABLE = (
+    *(RecordKind.ADMITTED, RecordKind.TOKENS, RecordKind.RELEASE, RecordKind.RELEASED, RecordKind.REFUSED),
+    *(RecordKind.RELEASE_ASKED, RecordKind.RELEASE_ANSWERED, RecordKind.EMERGENCY_REVIEWED),
+    *(RecordKind.BUNDLE_ACTIVATED, RecordKind.DEPOSIT_ADMITTED, RecordKind.RECORDS_WITHDRAWN),
+)
 
 
 def ledger(world: World, **facts: Any) -> dict[str, Any]:
@@ -69,6 +79,25 @@ def test_without_the_rules_what_needs_them_is_named_as_left_out(honest: World) -
         Anomaly.REVIEW_OVERDUE,
     }
     assert all(honest.bundle.digest.hex() in each.reason for each in looked.left_out)
+
+
+@pytest.mark.parametrize("kind", sorted({*ERASABLE}))
+def test_what_was_erased_is_named_and_no_other_anomaly_is_made_up_for_it(
+    honest: World, monkeypatch: pytest.MonkeyPatch, kind: RecordKind
+) -> None:
+    log, stored = case.mirror(honest), Mirror.records
+    kinds = {each.index: each.kind for each in log.entries()}
+    erased = tuple(index for index, name in kinds.items() if name == kind)
+    assert erased
+
+    def records(mirror: Mirror) -> Iterator[LoggedRecord]:
+        for logged in stored(mirror):
+            gone = {"record": None, "salt": None} if logged.index in erased else {}
+            yield logged.model_copy(update=gone)
+
+    monkeypatch.setattr(Mirror, "records", records)
+    looked = look(History(tuple(log.entries()), case.numbers_of(honest), honest.space))
+    assert [(each.anomaly, each.entries) for each in looked.findings] == [(Anomaly.RECORDS_ERASED, erased)]
 
 
 def test_every_anomaly_says_what_it_means() -> None:
@@ -215,6 +244,11 @@ def test_an_emergency_that_nobody_reviewed_in_time(planted: World) -> None:
         (finding,) = case.found(planted, Anomaly.REVIEW_OVERDUE, "unit-late")
         assert finding.entries == (release, released)
         assert "3 days" in finding.detail
+        # A broker that let the agency go on as if nothing were owed.
+        let = Story(planted, "unit-late", 2).admitted(derived=ledger(planted))
+        (finding,) = case.found(planted, Anomaly.LEDGER_KINDER, "unit-late")
+        assert finding.entries == (let,)
+        assert "overdue reviews: 0 in the decision, 1 by the log" in finding.detail
     finally:
         planted.now = max(begun, planted.now)
 

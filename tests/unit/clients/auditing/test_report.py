@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 
 import pytest
@@ -35,7 +36,7 @@ LEDGER = {
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Twenty-one answered requests, seven refused, two of a second unit that is small, and 40 quiet days after them."""
     world = World(tmp_path_factory.mktemp("reported"))
     for name in CONTRIBUTORS:
@@ -58,7 +59,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     world.now = begun + 40 * DAY_SECONDS
     Story(world, "unit-new").refused(rules=["L06"])
     world.auditor().verify()
-    return world
+    yield world
+    world.close()
 
 
 def _claims(world: World) -> dict[str, object]:
