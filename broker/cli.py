@@ -197,8 +197,9 @@ def accept(
     """Accept a party that enrolled. Compare the thumbprint with its owner by another way first."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{43}", kid):
         raise BadInput("A thumbprint has 43 letters, digits, - and _. See `narrowgate broker enrolments`.")
-    receipt = _operator(directory).accept(kid).model_dump(mode="json")
-    _show(receipt, "Accepted, and recorded in the log. This is a trial: no witness cosigned it.", as_json)
+    receipt = _operator(directory).accept(kid)
+    trial = " This is a trial: no witness cosigned it." if receipt.trial else ""
+    _show(receipt.model_dump(mode="json"), f"Accepted, and recorded in the log.{trial}", as_json)
 
 
 @app.command()

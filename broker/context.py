@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.audit.log import AuditLog
+from broker.audit.witnesses import Witnesses
 from broker.gate.bundle import Bundle
 from broker.gate.shelf import BundleShelf
 from broker.keys import BrokerKeys
@@ -27,6 +28,7 @@ class Broker:
 
     database: Database
     audit: AuditLog
+    witnesses: Witnesses
     bundle: Bundle
     """What was in force when this broker started; `broker.rules` says whether it still is."""
     shelf: BundleShelf

@@ -1,8 +1,10 @@
 """The whole life of a request, on one page: docs/life-of-a-request.md gives the reason for each step's place.
 
     file_request     1 papers   2 facts   3 gate.admit   4 ADMITTED or REFUSED, budget and permit
+                     [witnesses cosign the log before the permit leaves]
                      [the key holders decide again and evaluate, elsewhere]
     answer_tokens    5 permit   6 TOKENS   7 find, ask contributors   8 gate.release   9 RELEASE
+                     [witnesses cosign the log before anything is assembled]
                      10 assemble   11 RELEASED
                      [for payload: the key holders decide again and open, elsewhere]
 
@@ -14,9 +16,11 @@ time, so an interrupted call is sent again and goes on where it stopped.
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
-from broker import admission, asked_before, askings, openings, permits, releases, rules
+from broker import admission, asked_before, askings, openings, permits, releases, rules, witnessed_permits
 from broker.admission import Candidate, Filed
+from broker.audit.log import Witnessed
 from broker.audit.records import Failed, Released, RequestRefused, TokensOfSeries, TokensReceived
 from broker.context import Broker
 from broker.disclosure import Release, ReleaseDecision, assemble
@@ -80,7 +84,8 @@ def file_request(broker: Broker, caller: Caller, submission: RequestSubmission) 
                 answer = _refuse(broker, connection, filed, submission, decision, now)
     if isinstance(answer, GateRefusal):
         raise answer
-    return answer
+    # The entry is durable: witnesses cosign the log before the permit leaves.
+    return witnessed_permits.cosign_permit(broker, request.payload.request_id, answer)
 
 
 def answer_tokens(
@@ -107,9 +112,11 @@ def answer_tokens(
             waiting = _decide_release(broker, connection, held, answer)
         if waiting is not None:
             return TokensAnswered(waiting=waiting)
+        # RELEASE is durable: witnesses cosign the log before anything is assembled.
+        witnessed = witnessed_permits.cosign_release(broker, request_id)
         with broker.database.write() as connection:
-            # 10. and 11. Assembled on the receipt, read back from the log.
-            answer = _disclose(broker, connection, held, answer)
+            # 10. and 11. Assembled on the receipt, read back from the log under the cosigned checkpoint.
+            answer = _disclose(broker, connection, held, answer, witnessed)
     if isinstance(answer, GateRefusal):
         raise answer
     return answer
@@ -275,13 +282,14 @@ def _gate_release(
 
 
 def _disclose(
-    broker: Broker, connection: Connection, held: Held, recorded: Recorded
+    broker: Broker, connection: Connection, held: Held, recorded: Recorded, witnessed: Witnessed
 ) -> TokensAnswered | GateRefusal:
     now, request_id, terms = broker.clock(), held.request.request_id, held.admitted.terms
     answer, receipt = permits.release_of(broker, connection, request_id)
     if answer is not None:
         return answer  # an identical call was faster
-    decided = ReleaseDecision.by(receipt)
+    proof = broker.audit.under(connection, receipt.proof.index, witnessed)
+    decided = ReleaseDecision.by(replace(receipt, proof=proof))
     if not decided.ruling.allowed:
         return _fail(broker, connection, held, decided, Told.of(decided.ruling))
     # 10. Assembled on the receipt, from what was kept when it was given.

@@ -20,10 +20,11 @@ from urllib.parse import parse_qs, urlsplit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.keys import BrokerKeys
+from broker.protocol.checkpoint import verifier_key
 from broker.protocol.documents import key_identifier, public_bytes
 from broker.protocol.errors import BadInput, Conflict, NotPermitted
 from broker.protocol.messages.base import Bytes32, Message, Name, RandomBytes, decode, encode
-from broker.protocol.messages.parties import Origin
+from broker.protocol.messages.parties import Origin, WitnessKey
 from broker.settings import DATABASE_URL, SETTINGS_FILE, Settings, load
 
 KEYS_FILE = "keys.json"
@@ -60,8 +61,12 @@ class Description(Message):
     signing_key: Bytes32
     log_origin: Name
     log_key: Bytes32
-    trial: Literal[True] = True
-    """Witnesses come with a later release: until then every broker is a trial."""
+    log_verifier_key: str
+    """The log's key as one line, for witnesses (C2SP signed-note)."""
+    witnesses: tuple[WitnessKey, ...] = ()
+    """Who is asked to cosign the log. A founder gets the keys from the witnesses themselves, and compares."""
+    witness_quorum: int = 0
+    trial: bool
 
 
 def create(
@@ -98,6 +103,8 @@ def create(
         '# database_url = "postgresql+psycopg://broker@/narrowgate"'
         if database_url is None
         else f"database_url = {json.dumps(database_url)}",
+        '# witnesses = [{ key = "name+id+base64", url = "https://witness.example.org" }]',
+        "# witness_quorum = 1",
     ]
     (directory / SETTINGS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -130,11 +137,16 @@ def read_operator_key(directory: Path) -> Ed25519PrivateKey:
 def describe(directory: Path) -> Description:
     """The broker's public names and keys. Raises BadInput or NotPermitted."""
     settings, keys = read_settings(directory), read_keys(directory)
+    trial = settings.trial or not settings.witness_quorum
     return Description(
         origin=settings.public_origin,
         signing_key=keys.signing_public,
         log_origin=settings.log_origin,
         log_key=keys.log_public,
+        log_verifier_key=verifier_key(settings.log_origin, keys.log_public),
+        witnesses=() if trial else tuple(each.key for each in settings.witnesses),
+        witness_quorum=0 if trial else settings.witness_quorum,
+        trial=trial,
     )
 
 

@@ -237,7 +237,9 @@ def _check_this_broker(broker: Broker, space: Space) -> None:
     if space.broker_signing_key != broker.keys.signing_public or space.log_key != broker.keys.log_public:
         raise Conflict("The space pins other keys than this broker's. Ask the operator for its description.")
     if space.trial != broker.audit.trial:
-        raise Conflict("This broker runs as a trial, without witnesses: the space must say so (trial).")
+        raise Conflict("Broker and space must agree whether this is a trial, without witnesses.")
+    if not space.trial and (frozenset(space.witness_keys), space.witness_quorum) != broker.witnesses.asked:
+        raise Conflict("The space names other witnesses, or another number, than this broker asks.")
 
 
 def _check_members(connection: Connection, space: Space) -> None:

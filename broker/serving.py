@@ -2,7 +2,8 @@
 
 Rule: one process; no access log (a query or path could hold what somebody submitted); the libraries' own log lines
 are written by their constant text alone, without arguments or errors. A thread beside it deletes what has had its
-time: at start, then once an hour by the timer, while what is due goes by the broker's clock.
+time: at start, then once an hour by the timer, while what is due goes by the broker's clock. Another lets witnesses
+cosign what was recorded since, once a minute.
 """
 
 import logging
@@ -26,6 +27,7 @@ from broker.protocol.messages.base import RandomBytes
 
 GRACE_SECONDS = 10
 PURGE_SECONDS = 3600
+COSIGN_SECONDS = 60
 
 
 class _ConstantText(logging.Handler):
@@ -81,6 +83,33 @@ class HourlyPurge:
             self._stopped.wait(self._seconds)
 
 
+class RegularCosigning:
+    """Lets witnesses see, every minute, what no permit made them see: nothing older can be rolled back unseen."""
+
+    def __init__(self, broker: Broker, seconds: float = COSIGN_SECONDS) -> None:
+        self._broker = broker
+        self._seconds = seconds
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="cosigning", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first round is after one interval, since the start was one."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after the round that runs now."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._seconds):
+            try:
+                self._broker.witnesses.published()
+            except Exception as error:
+                # Whatever it is, the next minute tries again; the text of an error could hold a value.
+                structlog.get_logger("narrowgate.broker").warning("cosigning", failed=type(error).__name__)
+
+
 def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), backlog=128)
@@ -111,6 +140,8 @@ def serve(
     broker = startup.start(settings, keys, BundleShelf(directory), clock, random_bytes)
     purge = HourlyPurge(broker)
     purge.start()
+    cosigning = RegularCosigning(broker)
+    cosigning.start()
     try:
         listener = _listen(host, port)
         config = uvicorn.Config(
@@ -130,5 +161,6 @@ def serve(
         with listener:
             uvicorn.Server(config).run(sockets=[listener])
     finally:
+        cosigning.stop()
         purge.stop()
         startup.stop(broker)

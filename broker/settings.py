@@ -7,7 +7,7 @@ are in names. It does not open anything.
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,10 +17,20 @@ from pydantic_settings import (
 
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import explain
-from broker.protocol.messages.parties import Origin
+from broker.protocol.messages.parties import Origin, WitnessKey, read_witness_key
 
 SETTINGS_FILE = "settings.toml"
 DATABASE_URL = r"^(sqlite:///|postgresql\+psycopg://)[^\x00-\x1f]+$"
+
+
+class WitnessAddress(BaseModel):
+    """A witness: its key as one line, and where it is called."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    key: WitnessKey
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\x00-\x20?#]{1,300}[^\x00-\x20?#/]$")]
+    """Where `/add-checkpoint` is appended."""
 
 
 class Settings(BaseSettings):
@@ -41,7 +51,13 @@ class Settings(BaseSettings):
     operator_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     """The operator's raw public key, in hexadecimal."""
     trial: bool = False
-    """Without witnesses nothing but a trial may run; every receipt then says so."""
+    """Without witnesses nothing but a trial may run; every receipt then says so. In a trial no witness is asked."""
+    witnesses: Annotated[tuple[WitnessAddress, ...], Field(max_length=20)] = ()
+    """Who is asked to cosign the log."""
+    witness_quorum: Annotated[int, Field(ge=0, le=20)] = 0
+    """How many of them must have cosigned before a permit or a disclosure leaves."""
+    witness_timeout_seconds: Annotated[int, Field(ge=1, le=60)] = 5
+    """How long their cosignatures are waited for; then nothing leaves."""
     permit_hours: Annotated[int, Field(ge=1, le=720)] = 24
     """How long a permit may be used."""
     match_days: Annotated[int, Field(ge=1, le=3650)] = 30
@@ -58,6 +74,15 @@ class Settings(BaseSettings):
     """How many months are kept."""
     maximum_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     """Larger bodies are refused before they are read."""
+
+    @model_validator(mode="after")
+    def _witnesses_differ(self) -> "Settings":
+        keys = [read_witness_key(each.key) for each in self.witnesses]
+        if not len({key.name for key in keys}) == len({key.public_key for key in keys}) == len(keys):
+            raise ValueError("two witnesses have the same name or key")
+        if self.witness_quorum > len(keys):
+            raise ValueError("witness_quorum is more than there are witnesses")
+        return self
 
     @classmethod
     def settings_customise_sources(

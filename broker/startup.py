@@ -1,8 +1,8 @@
 """Start a broker: database, schema, log, rules; refuse to serve when anything is not as it should be.
 
-Rule (AUDIT 3): the log is derived again before anything is served, and only rules that it says are in force are served
-by. Putting them in force is `broker.activation`'s, a step of its own, which is done here too, without serving.
-Witnesses come with a later release, so for now only a trial that says so may start.
+Rule (AUDIT 3): the log is derived again before anything is served, every witness is shown it, and only rules that it
+says are in force are served by. Putting them in force is `broker.activation`'s, a step of its own, which is done here
+too, without serving. Without witnesses only a trial that says so may start.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,14 @@ from pathlib import Path
 from broker import activation
 from broker.activation import Activation
 from broker.audit.log import AuditLog
+from broker.audit.witness_calls import HttpCalls
+from broker.audit.witnesses import Answer, Ask, WitnessAt, Witnesses
 from broker.context import Broker, BrokerKeys, Clock
 from broker.gate.officers import PinnedOfficers
 from broker.gate.shelf import BundleShelf
-from broker.protocol.errors import NotPermitted
+from broker.protocol.errors import NotPermitted, Unavailable
 from broker.protocol.messages.base import RandomBytes
+from broker.protocol.messages.parties import read_witness_key
 from broker.settings import Settings
 from broker.store import migrate
 from broker.store.database import Database
@@ -32,12 +35,12 @@ class Opened:
 def open_checked(settings: Settings, keys: BrokerKeys, random_bytes: RandomBytes) -> Opened:
     """The broker's database, which the caller closes.
 
-    Raises NotPermitted (no trial), Conflict (another process owns the database, or a newer release wrote it) or
-    Unavailable (the log is damaged, or the database is not durable)."""
-    if not settings.trial:
+    Raises NotPermitted (neither witnesses nor a trial), Conflict (another process owns the database, or a newer release
+    wrote it) or Unavailable (the log is damaged, or the database is not durable)."""
+    if not settings.trial and not settings.witness_quorum:
         raise NotPermitted(
-            "This release has no witnesses yet, and a log without witnesses is only a trial. Start it with --trial; "
-            "every permit, receipt and disclosure then says so."
+            "No witness is configured, and a log without witnesses is only a trial. Name witnesses and witness_quorum "
+            "in settings.toml, or start with --trial: every permit, receipt and disclosure then says so."
         )
     database = Database(settings.database_url)
     try:
@@ -52,10 +55,15 @@ def open_checked(settings: Settings, keys: BrokerKeys, random_bytes: RandomBytes
 
 
 def start(
-    settings: Settings, keys: BrokerKeys, shelf: BundleShelf, clock: Clock, random_bytes: RandomBytes
+    settings: Settings,
+    keys: BrokerKeys,
+    shelf: BundleShelf,
+    clock: Clock,
+    random_bytes: RandomBytes,
+    ask: Ask | None = None,
 ) -> Broker:
     """A broker that is ready to serve. The caller closes it with `stop`. Errors as `open_checked` and `ready`."""
-    return ready(open_checked(settings, keys, random_bytes), settings, keys, shelf, clock, random_bytes)
+    return ready(open_checked(settings, keys, random_bytes), settings, keys, shelf, clock, random_bytes, ask)
 
 
 def ready(
@@ -65,17 +73,26 @@ def ready(
     shelf: BundleShelf,
     clock: Clock,
     random_bytes: RandomBytes,
+    ask: Ask | None = None,
 ) -> Broker:
     """A broker that serves by the rules in force; the database is closed if there is none.
 
-    Raises Conflict (no rules are in force), or NotFound or VerificationFailed (the shelf has no true copy of them)."""
+    `ask` carries calls to witnesses: over HTTP unless it is given.
+
+    Raises Unavailable (a witness saw another log, or too few answer), Conflict (no rules are in force), or NotFound or
+    VerificationFailed (the shelf has no true copy of them)."""
+    witnesses = _witnesses(opened, settings, clock, ask)
     try:
+        witnesses.start()
         with opened.database.read() as connection:
             bundle = activation.bundle_in_force(connection, opened.audit, shelf)
     except BaseException:
+        witnesses.close()
         opened.database.close()
         raise
-    return Broker(opened.database, opened.audit, bundle, shelf, keys, settings, clock, random_bytes)
+    return Broker(
+        opened.database, opened.audit, witnesses, bundle, shelf, keys, settings, clock, random_bytes
+    )
 
 
 def activate(
@@ -87,7 +104,9 @@ def activate(
     clock: Clock,
     random_bytes: RandomBytes,
 ) -> Activation:
-    """Put the bundle in `source` in force; nothing is served. Errors as `open_checked` and `activation.activate`."""
+    """Put the bundle in `source` in force; nothing is served. Errors as `open_checked` and `activation.activate`.
+
+    No witness is asked: the next start shows them the log with this entry."""
     opened = open_checked(settings, keys, random_bytes)
     try:
         return activation.activate(opened.database, opened.audit, shelf, officers, source, clock())
@@ -96,5 +115,21 @@ def activate(
 
 
 def stop(broker: Broker) -> None:
-    """Give the database up."""
+    """Give database and connections up."""
+    broker.witnesses.close()
     broker.database.close()
+
+
+def _witnesses(opened: Opened, settings: Settings, clock: Clock, ask: Ask | None) -> Witnesses:
+    database, audit, timeout = opened.database, opened.audit, settings.witness_timeout_seconds
+    if settings.trial:
+        return Witnesses(database, audit, (), 0, _nobody, clock, timeout)
+    named = [WitnessAt(read_witness_key(each.key), each.url) for each in settings.witnesses]
+    if ask is not None:
+        return Witnesses(database, audit, named, settings.witness_quorum, ask, clock, timeout)
+    calls = HttpCalls(timeout)
+    return Witnesses(database, audit, named, settings.witness_quorum, calls, clock, timeout, calls.close)
+
+
+def _nobody(_url: str, _body: bytes) -> Answer:
+    raise Unavailable("In a trial no witness is asked.")

@@ -29,6 +29,7 @@ from broker.protocol.messages.parties import (
     Reviewer,
     SaltWrap,
     Space,
+    WitnessKey,
 )
 from broker.protocol.messages.vocabulary import AgencyKind, Capacity, Purpose, RecordKind, Role
 from clients.agency import read_enrolment
@@ -63,7 +64,10 @@ class BrokerDescription(Message):
     signing_key: Bytes32
     log_origin: Name
     log_key: Bytes32
+    log_verifier_key: str = ""
     bundle_digest: Bytes32 | None = None
+    witnesses: tuple[WitnessKey, ...] = ()
+    witness_quorum: int = 0
     trial: bool
 
 
@@ -80,6 +84,7 @@ class PlannedApprover:
 class SpacePlan:
     """What a founder decides. Documents are enrolment files' texts; holders are in the order of their indices.
 
+    `witnesses` are keys as the witnesses themselves gave them to the founder, one line each; a trial has none.
     `mandates` are by agency_id and go before `DEFAULT_MANDATES`. Privacy losses are in thousandths.
     """
 
@@ -94,7 +99,8 @@ class SpacePlan:
     bundle_digest: bytes
     approvers: Sequence[PlannedApprover] = ()
     size_class: int = 2048
-    witnesses_needed: int = 1
+    witnesses: Sequence[str] = ()
+    witness_quorum: int = 1
     count_epsilon_millis: int = 500
     count_budget_millis: int = 5_000
     mandates: Mapping[str, Sequence[Purpose]] = field(default_factory=dict)
@@ -183,7 +189,15 @@ class Founder:
         space = self._home.space(space_id).payload
         if space.bundle_digest == bundle_digest:
             raise BadInput("The space's roster names these rules already.")
-        return self._next_roster(space, space.members, bundle_digest=bundle_digest)
+        return self._next_roster(space, space.members, agreed={"bundle_digest": bundle_digest})
+
+    def change_witnesses(
+        self, space_id: bytes | None, witnesses: Sequence[str], quorum: int
+    ) -> Signed[Space]:
+        """The next roster, with the witnesses that the broker now asks; a trial stays one. As `change_rules`."""
+        space = self._home.space(space_id).payload
+        named = {"witnesses": tuple(witnesses), "witness_quorum": quorum}
+        return self._next_roster(space, space.members, agreed=named)
 
     def _new_salt(self, space: Space) -> bytes:
         if self._home.founder_key(space.space_id) != self._home.identity.signing_key:
@@ -195,14 +209,12 @@ class Founder:
         space: Space,
         members: tuple[Member, ...],
         new_salt: bytes | None = None,
-        bundle_digest: bytes | None = None,
+        agreed: Mapping[str, object] = MappingProxyType({}),
     ) -> Signed[Space]:
         # A roster whose publishing broke off goes first: the broker takes them one after another.
         self.publish(self._home.space(space.space_id))
         fields = {name: getattr(space, name) for name in Space.model_fields}
-        fields |= {"members": members, "roster_version": space.roster_version + 1}
-        if bundle_digest is not None:
-            fields["bundle_digest"] = bundle_digest
+        fields |= {"members": members, "roster_version": space.roster_version + 1, **agreed}
         if new_salt is not None:
             fields["salt_id"] = tokens.salt_id(new_salt)
         following = _checked(fields)
@@ -210,9 +222,9 @@ class Founder:
             # Before the roster that names it, which would else be one whose salt nobody has.
             self._home.keep_salt(following, new_salt)
         made = documents.sign(following, self._home.signing_key)
-        if bundle_digest is not None:
-            # Before it is pinned, else rules that are not in force would stand in the way of every later roster. Cut
-            # short, the same call makes the same document.
+        if agreed:
+            # Before it is pinned, else rules that are not in force, or other witnesses than are asked, would stand in
+            # the way of every later roster. Cut short, the same call makes the same document.
             self.publish(made)
         document = made.document
         # Only the founder's key makes a roster: under any other, pinning it fails.
@@ -296,6 +308,11 @@ def _space(plan: SpacePlan, space_id: bytes, salt_id: bytes, now: int) -> Space:
         raise VerificationFailed(
             "The broker runs other rules than the bundle given here. Agree on one first."
         )
+    if not broker.trial and broker.witnesses and set(broker.witnesses) != set(plan.witnesses):
+        raise BadInput(
+            "The broker asks other witnesses than those named here. Agree with its operator, and get each key from the "
+            "witness itself."
+        )
     members = [read_enrolment(document, Role.AGENCY).payload for document in plan.members]
     unknown = set(plan.mandates) - {member.party_id for member in members}
     if unknown:
@@ -319,7 +336,8 @@ def _space(plan: SpacePlan, space_id: bytes, salt_id: bytes, now: int) -> Space:
             "size_class": plan.size_class,
             "salt_id": salt_id,
             "bundle_digest": plan.bundle_digest,
-            "witnesses_needed": 0 if broker.trial else plan.witnesses_needed,
+            "witnesses": () if broker.trial else tuple(plan.witnesses),
+            "witness_quorum": 0 if broker.trial else plan.witness_quorum,
             "trial": broker.trial,
             "count_epsilon_millis": plan.count_epsilon_millis,
             "count_budget_millis": plan.count_budget_millis,

@@ -4,8 +4,9 @@ Rule: both are signed by the broker and stand in its log; keys come from the pin
 A permit must allow exactly what was asked, and the keys of each series must be those that t holders accepted.
 Whoever goes on to ask key holders needs a `VerifiedAdmission`.
 
-Without witnesses a log proof shows what the log's key signed and no more; a space that asks for witnesses is refused,
-because this program cannot check their cosignatures.
+The checkpoint of each log proof must be cosigned by as many of the space's witnesses as it says: else the broker could
+show this requester another log than everybody else. In a trial nobody cosigns, and a proof shows no more than what the
+log's key signed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -174,11 +175,7 @@ def _check_content(disclosed: Disclosure) -> None:
 
 
 def check_entry(proof: LogProof, space: Space, kind: RecordKind) -> VerifiedEntry:
-    if space.witnesses_needed:
-        raise VerificationFailed(
-            "The space asks for witnesses on its log, and this program cannot check their cosignatures."
-        )
-    entry = receipts.verify_log_proof(proof, space.log_origin, space.log_key)
+    entry = receipts.verify_witnessed(proof, space)
     if entry.content.kind != kind:
         raise VerificationFailed("The log entry that the broker names is of another kind.")
     return entry

@@ -347,7 +347,6 @@ class Case:
             size_class=512,
             salt_id=tokens.salt_id(SALT),
             bundle_digest=self.bundle.digest,
-            witnesses_needed=0,
             trial=True,
             count_epsilon_millis=500,
             count_budget_millis=10_000,

@@ -1,5 +1,6 @@
 """One example of each wire type, of fixed values in reserved ranges: what the byte-exact vectors are made from."""
 
+from broker.protocol.checkpoint import ED25519_COSIGNATURE, verifier_key
 from broker.protocol.messages import (
     approvals,
     bundles,
@@ -154,8 +155,12 @@ SPACE = parties.Space(
     size_class=512,
     salt_id=DIGEST,
     bundle_digest=DIGEST,
-    witnesses_needed=0,
-    trial=True,
+    witnesses=(
+        verifier_key("w1.example.org", bytes([13]) * 32, ED25519_COSIGNATURE),
+        verifier_key("w2.example.org", bytes([14]) * 32, ED25519_COSIGNATURE),
+    ),
+    witness_quorum=1,
+    trial=False,
     count_epsilon_millis=500,
     count_budget_millis=10_000,
     founded_at=NOW,

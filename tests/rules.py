@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker import folder, startup
 from broker.activation import Activation, activate, in_force
+from broker.audit.witnesses import Ask
 from broker.context import Broker, BrokerKeys, Clock
 from broker.gate.activation import SIGNATURES_FOLDER
 from broker.gate.bundle import load
@@ -132,15 +133,22 @@ def activate_at_broker(broker: Broker, source: Path) -> Activation:
 
 
 def start_broker(
-    settings: Settings, keys: BrokerKeys, clock: Clock, random_bytes: RandomBytes, first: Path | None = None
+    settings: Settings,
+    keys: BrokerKeys,
+    clock: Clock,
+    random_bytes: RandomBytes,
+    first: Path | None = None,
+    ask: Ask | None = None,
 ) -> Broker:
-    """A broker by the rules in force; if none are, `first` or else the project's are put in force before."""
+    """A broker by the rules in force; if none are, `first` or else the project's are put in force before.
+
+    `ask` carries its calls to witnesses."""
     opened, shelf = startup.open_checked(settings, keys, random_bytes), shared_shelf()
     with opened.database.read() as connection:
         current = in_force(connection, opened.audit)
     if current is None:
         activate(opened.database, opened.audit, shelf, pinned_officers(), first or signed_policies(), clock())
-    return startup.ready(opened, settings, keys, shelf, clock, random_bytes)
+    return startup.ready(opened, settings, keys, shelf, clock, random_bytes, ask)
 
 
 def activate_at_holder(holder: KeyHolder, source: Path | None = None) -> None:

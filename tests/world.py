@@ -21,10 +21,13 @@ from sqlalchemy import update
 
 from broker import startup
 from broker.api.app import create_app as broker_app
+from broker.audit.witnesses import Answer as WitnessAnswer
 from broker.context import Broker, BrokerKeys
 from broker.gate.bundle import Bundle
 from broker.gate.bundle import load as load_bundle
+from broker.protocol.checkpoint import ED25519, VerifierKey
 from broker.protocol.documents import Signed, key_identifier, public_bytes
+from broker.protocol.errors import Unavailable
 from broker.protocol.leaves import parse_leaf
 from broker.protocol.messages.base import RandomBytes
 from broker.protocol.messages.envelopes import Nothing
@@ -33,7 +36,7 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Claims, Request
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import AgencyKind, Capacity, Role, Tier
-from broker.settings import Settings
+from broker.settings import Settings, WitnessAddress
 from broker.store import ledger, tables
 from clients.agency import enrol
 from clients.approver import ApprovingPerson
@@ -53,12 +56,16 @@ from clients.replay import ReplayReport, replay_all
 from clients.request_values import Answer as Answered
 from clients.requester import PreparedRequest, Requester
 from clients.transport import Answer, Caller, Unreachable
+from clients.witness.cosigning import pin_log
 from tests import gate_world, rules
 from tests.asgi import Application, InMemoryClient
 from tests.broker_case import key_of, seeded
+from tests.witness_case import WitnessCase
 
 NOW = gate_world.NOW
 BROKER = "http://broker.example.org:8470"
+LOG_ORIGIN = "broker.example.org/log"
+WITNESSES = {number: f"http://witness-{number}.example.org:8475" for number in (1, 2, 3)}
 HOLDERS = {x: f"http://holder-{x}.example.org:8480" for x in (1, 2, 3)}
 """Origins of the key holders, by their index in the roster."""
 POLICIES = Path(__file__).parent.parent / "policies"
@@ -186,24 +193,34 @@ OPEN: "list[World]" = []
 class World:
     """Everybody, in one folder. The space is founded, joined and pinned. Close it."""
 
-    def __init__(self, folder: Path, database_url: str | None = None) -> None:
-        """The broker's database is a file in `folder` unless a URL is given."""
+    def __init__(
+        self, folder: Path, database_url: str | None = None, witnesses: int = 0, quorum: int = 0
+    ) -> None:
+        """The broker's database is a file in `folder` unless a URL is given. Without a quorum it is a trial."""
         self.folder = folder
         self.now = NOW
         self.wire = WorldTransport()
         self.randomness: dict[str, RandomBytes] = {}
         self.bundle = policies()
+        self.witnesses = {number: self._start_witness(number) for number in range(1, witnesses + 1)}
         self.bundles = {self.bundle.digest: self.bundle}
         self.settings = Settings(
             public_origin=BROKER,
             database_url=database_url or f"sqlite:///{folder / 'broker.sqlite3'}",
-            log_origin="broker.example.org/log",
+            log_origin=LOG_ORIGIN,
             operator_kid=key_identifier(public_bytes(key_of("operator"))),
             operator_key=public_bytes(key_of("operator")).hex(),
-            trial=True,
+            trial=not quorum,
+            witnesses=tuple(
+                WitnessAddress(key=str(each.verifier_key), url=WITNESSES[number])
+                for number, each in self.witnesses.items()
+            ),
+            witness_quorum=quorum,
         )
         self.broker_keys = BrokerKeys(key_of("broker"), key_of("log"), self.random("count")(32))
-        self.broker = rules.start_broker(self.settings, self.broker_keys, self.clock, self.random("broker"))
+        self.broker = rules.start_broker(
+            self.settings, self.broker_keys, self.clock, self.random("broker"), ask=self.ask_witness
+        )
         self.run_broker(self.broker)
         self.holders = {x: self._start_holder(x) for x in HOLDERS}
         self.homes = {name: self._enrol(name) for name in _AGENCIES}
@@ -219,6 +236,8 @@ class World:
         """Stop the services."""
         OPEN.remove(self)
         startup.stop(self.broker)
+        for witness in self.witnesses.values():
+            witness.stop()
         for holder in self.holders.values():
             holder.close()
 
@@ -265,6 +284,20 @@ class World:
         holder = open_key_holder(directory, self.clock, self.random(name))
         self.wire.apps[HOLDERS[x]] = InMemoryClient(holder_app(holder))
         return holder
+
+    def _start_witness(self, number: int) -> WitnessCase:
+        case = WitnessCase(self.folder / f"witness-{number}", f"witness-{number}.example.org", self.now)
+        pin_log(case.witness, VerifierKey(LOG_ORIGIN, ED25519, public_bytes(key_of("log"))))
+        self.wire.apps[WITNESSES[number]] = case.client
+        return case
+
+    def ask_witness(self, url: str, body: bytes) -> WitnessAnswer:
+        """The broker's calls to witnesses go over the same wire as all others."""
+        try:
+            answer = self.wire.send("POST", url, {}, body)
+        except Unreachable as error:
+            raise Unavailable("could not be reached in time") from error
+        return WitnessAnswer(answer.status, answer.header("content-type") or "", answer.body)
 
     def take_down(self, *origins: str) -> None:
         """These services answer no more."""
@@ -363,8 +396,10 @@ class World:
                 signing_key=self.broker_keys.signing_public,
                 log_origin=self.settings.log_origin,
                 log_key=self.broker_keys.log_public,
-                trial=True,
+                trial=self.settings.trial,
             ),
+            witnesses=[each.key for each in self.settings.witnesses],
+            witness_quorum=self.settings.witness_quorum,
             members=[self.homes[name].enrolment for name in _AGENCIES],
             holders=[(self.folder / f"holder-{x}" / "enrolment.jws").read_text() for x in HOLDERS],
             desks=[self.homes["desk-1"].enrolment],

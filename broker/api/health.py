@@ -19,9 +19,10 @@ class Health(Message):
 
 @router.get("/healthz")
 def healthz(broker: BrokerInUse) -> Response:
-    """200 while the log can be read, 503 otherwise."""
+    """200 while the log can be read and is the one that witnesses saw, 503 otherwise."""
     with broker.database.read() as connection:
         broker.audit.size(connection)
+    broker.audit.check_not_refused()
     return reply(Health(status="ok"))
 
 

@@ -15,9 +15,8 @@ router = APIRouter()
 
 @router.get("/checkpoint")
 def checkpoint(broker: BrokerInUse) -> Response:
-    """The signed note of the newest checkpoint (C2SP tlog-checkpoint)."""
-    with broker.database.read() as connection:
-        note = broker.audit.checkpoint(connection)
+    """The signed note of the newest checkpoint, with the cosignatures of witnesses (C2SP tlog-checkpoint)."""
+    note = broker.witnesses.published()
     return Response(note, media_type="text/plain; charset=utf-8", headers=NEVER_CACHED)
 
 

@@ -52,6 +52,24 @@ class Receipt:
         return ReceiptMessage(proof=self.proof, trial=self.trial)
 
 
+@dataclass(frozen=True)
+class SignedHead:
+    """The log's own note of its present head, which no witness has seen yet."""
+
+    size: int
+    note: str
+
+
+@dataclass(frozen=True)
+class Witnessed:
+    """Evidence that as many witnesses as the broker needs cosigned the log of `size` entries; in a trial none does.
+
+    Made by `broker.audit.witnesses` alone."""
+
+    size: int
+    note: str
+
+
 class AuditLog:
     """The log of one broker."""
 
@@ -63,6 +81,23 @@ class AuditLog:
         self._log_key = log_key
         self._random_bytes = random_bytes
         self._checked = False
+        self._refused: str | None = None
+
+    def refuse(self, why: str) -> None:
+        """Append nothing from now on, whatever happens: the log is not the one it was. `why` is told to callers."""
+        self._refused = why
+
+    @property
+    def verifier_key(self) -> checkpoint.VerifierKey:
+        """The log's public key, under the log's name."""
+        return checkpoint.VerifierKey(
+            self.origin, checkpoint.ED25519, self._log_key.public_key().public_bytes_raw()
+        )
+
+    def check_not_refused(self) -> None:
+        """Raises Unavailable once `refuse` was called."""
+        if self._refused is not None:
+            raise Unavailable(self._refused)
 
     def start(self, connection: Connection) -> Head:
         """Derive the whole log again (AUDIT 3, promise 4). Returns its head.
@@ -85,6 +120,7 @@ class AuditLog:
             now: Unix seconds; data only, the order of the log is its index.
 
         Raises Unavailable whatever fails, so that the caller's transaction rolls back."""
+        self.check_not_refused()
         if not self._checked:
             self.start(connection)
         try:
@@ -114,9 +150,15 @@ class AuditLog:
         kind = RecordKind(content.kind)
         return Receipt(kind, content.recorded_at, proof, self.trial, stored[0].record, stored[0].salt)
 
-    def checkpoint(self, connection: Connection) -> str:
+    def checkpoint(self, connection: Connection) -> SignedHead:
         """The signed note of the present head (C2SP tlog-checkpoint)."""
-        return self._note(SqlLogStorage(connection).head())
+        head = SqlLogStorage(connection).head()
+        return SignedHead(head.size, self._note(head))
+
+    def under(self, connection: Connection, index: int, witnessed: Witnessed) -> LogProof:
+        """The proof of one leaf under a cosigned checkpoint. Raises BadInput when its tree is too small."""
+        proof = self.inclusion(connection, index, witnessed.size)
+        return proof.model_copy(update={"checkpoint": witnessed.note})
 
     def consistency(self, connection: Connection, old_size: int, new_size: int) -> ConsistencyPath:
         """The proof that the log of `new_size` continues that of `old_size`. Raises BadInput for other sizes."""

@@ -208,6 +208,14 @@ def parse_and_verify(
     return Checkpoint(origin, size, root, text, tuple(Cosignature(name, at) for name, at in cosigned.items()))
 
 
+def read_origin(note: bytes) -> str:
+    """Returns the first line of a note, of which nothing is believed yet. Raises VerificationFailed if it is no
+    well-formed note.
+    """
+    text, _ = _split_note(note)
+    return text.decode("utf-8").partition("\n")[0]
+
+
 def _check_keys(log_key: VerifierKey, witness_keys: Sequence[VerifierKey]) -> None:
     if log_key.algorithm != ED25519 or any(key.algorithm != ED25519_COSIGNATURE for key in witness_keys):
         raise BadInput("A log's key has algorithm byte 1, a witness's key algorithm byte 4.")

@@ -92,6 +92,12 @@ def add_permit(connection: Connection, stored: StoredPermit) -> None:
     connection.execute(insert(permits).values(**vars(stored)))
 
 
+def keep_cosigned(connection: Connection, request_id: bytes, permit: str, answer: bytes) -> None:
+    """Put the permit under a cosigned checkpoint, and the answer with it, in the place of those before."""
+    connection.execute(update(permits).where(permits.c.request_id == request_id).values(document=permit))
+    connection.execute(update(requests).where(requests.c.request_id == request_id).values(answer=answer))
+
+
 def advance(connection: Connection, request_id: bytes, before: str, after: str, log_index: int) -> None:
     """Move a request on by one step. Raises Conflict when it is not at the step before any more."""
     changed = connection.execute(

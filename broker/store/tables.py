@@ -1,7 +1,8 @@
 """The tables of the broker, in SQLAlchemy Core: one schema for SQLite and PostgreSQL.
 
 Rule: no column holds an identifier, a salt or a key of an agency. docs/data-model.md says of each table what it is
-for and when its rows go. Times are Unix seconds. Queries live beside, one module per subject.
+for and when its rows go. Times are Unix seconds. Queries live beside, one module per subject; tables of the log are in
+`log_tables`.
 """
 
 from sqlalchemy import (
@@ -11,7 +12,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     String,
     Table,
@@ -19,14 +19,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-METADATA = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from broker.store.log_tables import log_head as log_head
+from broker.store.log_tables import log_leaves as log_leaves
+from broker.store.log_tables import log_nodes as log_nodes
+from broker.store.log_tables import log_records as log_records
+from broker.store.log_tables import witness_sizes as witness_sizes
+from broker.store.metadata import METADATA as METADATA
 
 # SQLite gives out row numbers only for INTEGER PRIMARY KEY; PostgreSQL wants the wide type.
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
@@ -362,38 +360,4 @@ bundle_activations = Table(
     Column("bundle_digest", LargeBinary(32), nullable=False),
     Column("activated_at", BigInteger, nullable=False),
     Column("log_index", BigInteger, nullable=False),
-)
-
-# --- the log ---
-log_leaves = Table(
-    "log_leaves",
-    METADATA,
-    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
-    Column("leaf", LargeBinary, nullable=False),
-)
-
-log_nodes = Table(
-    "log_nodes",
-    METADATA,
-    Column("level", SmallInteger, primary_key=True, autoincrement=False),
-    Column("node_index", BigInteger, primary_key=True, autoincrement=False),
-    Column("hash", LargeBinary(32), nullable=False),
-    sqlite_with_rowid=False,
-)
-
-log_head = Table(
-    "log_head",
-    METADATA,
-    Column("only", SmallInteger, primary_key=True, autoincrement=False),
-    Column("size", BigInteger, nullable=False),
-    Column("root", LargeBinary(32), nullable=False),
-)
-
-# The record beside its leaf, for auditors; `record` and `salt` become NULL when it is erased.
-log_records = Table(
-    "log_records",
-    METADATA,
-    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
-    Column("record", LargeBinary),
-    Column("salt", LargeBinary(32)),
 )

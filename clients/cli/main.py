@@ -47,6 +47,7 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType(
         "audit": Subject("clients.cli.audit", "Auditor: verify the log; decide past cases again."),
         "policy": Subject("clients.cli.policy", "Try the written rules; sign them as an officer."),
         "keyholder": Subject("clients.keyholder.cli", "Run a key holder."),
+        "witness": Subject("clients.witness.cli", "Run a witness: cosign logs that only grow."),
         "canonicalise": Subject(
             "clients.cli.canonicalise", "Write identifiers in the one form that is compared."
         ),

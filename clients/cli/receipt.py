@@ -49,7 +49,7 @@ def receipt(
     as_json: run.Json = False,
 ) -> None:
     """Verify one receipt offline, with public keys alone, and say what it proves."""
-    witnesses = [_key(each) for each in witness_key or ()]
+    witnesses = [run.verifier_key(each) for each in witness_key or ()]
     wanted = len(witnesses) if quorum is None else quorum
     if not 0 <= wanted <= len(witnesses):
         raise BadInput("--quorum is at most the number of witness keys given.")
@@ -58,7 +58,7 @@ def receipt(
         read = tlog_proof.read(text.decode("utf-8"))
     except UnicodeDecodeError:
         raise BadInput("The receipt is not a text file. Check that it is the right one.") from None
-    entry = tlog_proof.verify(read, _key(log_key), witnesses, wanted)
+    entry = tlog_proof.verify(read, run.verifier_key(log_key), witnesses, wanted)
     told: dict[str, Any] = {
         "verified": True,
         "origin": entry.checkpoint.origin,
@@ -110,7 +110,10 @@ def receipts(
         "Whoever has the log's key verifies one by: narrowgate audit receipt FILE --log-key KEY",
         key,
     ]
-    run.show({"files": written, "log_key": key}, "\n".join(lines), as_json=as_json)
+    if space.witnesses:
+        lines += ["and these of its witnesses, each by --witness-key KEY:", *space.witnesses]
+    value = {"files": written, "log_key": key, "witness_keys": list(space.witnesses)}
+    run.show(value, "\n".join(lines), as_json=as_json)
 
 
 def _proofs(folder: RequestFolder, broker_key: bytes) -> dict[str, LogProof]:
@@ -124,10 +127,3 @@ def _proofs(folder: RequestFolder, broker_key: bytes) -> dict[str, LogProof]:
     if folder.state == "answered":
         proofs["released"] = documents.verify(Disclosure, folder.disclosure(), broker_key).payload.proof
     return proofs
-
-
-def _key(text: str) -> checkpoint.VerifierKey:
-    path = Path(text)
-    if len(text) < 255 and path.is_file():
-        text = run.read_input(path, "the key").decode("ascii", "replace").strip()
-    return checkpoint.parse_verifier_key(text)

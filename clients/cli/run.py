@@ -24,6 +24,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from broker.protocol.checkpoint import VerifierKey, parse_verifier_key
 from broker.protocol.documents import MAXIMUM_DOCUMENT_BYTES
 from broker.protocol.errors import BadInput, NarrowgateError
 from broker.protocol.messages.base import Message
@@ -280,6 +281,14 @@ def read_document(path: Path, what: str) -> str:
         raise BadInput(
             f"The file of {what} is not a signed document. Check that it is the right one."
         ) from None
+
+
+def verifier_key(text: str) -> VerifierKey:
+    """The key of a log or witness as one line, `name+id+base64`, or from a file with that line. Raises BadInput."""
+    path = Path(text)
+    if len(text) < 255 and path.is_file():
+        text = read_input(path, "the key").decode("ascii", "replace").strip()
+    return parse_verifier_key(text)
 
 
 def write_output(path: Path, text: str) -> None:

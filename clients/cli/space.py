@@ -19,6 +19,16 @@ from clients.home import Home
 
 app = run.application("Found a collaboration of agencies (a space), let members in, or join one.")
 
+Witness = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY",
+        help="A witness's key, name+id+base64, or a file with it, from the witness itself; repeat for more.",
+    ),
+]
+Quorum = Annotated[
+    int, typer.Option(help="How many witnesses must have cosigned the log; none only in a trial.")
+]
 Mandates = Annotated[
     list[str] | None,
     typer.Option(
@@ -74,7 +84,8 @@ def found(
     size_class: Annotated[
         int, typer.Option(help="Bytes of a sealed record: 512, 2048, 8192 or 32768.")
     ] = 2048,
-    witnesses: Annotated[int, typer.Option(help="Witnesses needed on the log; none only in a trial.")] = 1,
+    witness: Witness = None,
+    witnesses: Quorum = 1,
     epsilon_millis: Annotated[int, typer.Option(help="Privacy loss of one count, in thousandths.")] = 500,
     budget_millis: Annotated[int, typer.Option(help="Privacy loss a member may spend in 30 days.")] = 5_000,
     as_json: run.Json = False,
@@ -98,7 +109,8 @@ def found(
         identifier_types=identifier_type,
         bundle_digest=_bundle_digest(bundle, broker),
         size_class=size_class,
-        witnesses_needed=witnesses,
+        witnesses=[str(run.verifier_key(text)) for text in witness or ()],
+        witness_quorum=witnesses,
         count_epsilon_millis=epsilon_millis,
         count_budget_millis=budget_millis,
         mandates=dict(_mandate(text) for text in mandate or ()),
@@ -208,6 +220,25 @@ def change_rules(
     _show_founded(signed, out, directory, as_json=as_json)
 
 
+@app.command("change-witnesses")
+def change_witnesses(
+    directory: run.HomeFolder,
+    out: Out,
+    witness: Witness = None,
+    witnesses: Quorum = 1,
+    space_id: run.SpaceId = None,
+    as_json: run.Json = False,
+) -> None:
+    """Name the witnesses that the broker now asks: the next version of the roster. A trial stays a trial.
+
+    Until then no permit of the space counts. Everybody pins the new file, key holders too.
+    """
+    keys = [str(run.verifier_key(text)) for text in witness or ()]
+    signed = _founder(run.open_home(directory)).change_witnesses(run.space_id(space_id), keys, witnesses)
+    run.write_output(out, signed.document + "\n")
+    _show_founded(signed, out, directory, as_json=as_json)
+
+
 @app.command()
 def publish(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: run.Json = False) -> None:
     """Send a space you founded, and its wrapped salts, to the broker once more, if the first time broke off."""
@@ -262,6 +293,9 @@ def show_space(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json:
     lines += [f"  desk    {item.name} ({item.party_id})" for item in space.legal_desks]
     lines += [f"  {item.capacity}  {item.name} ({item.party_id})" for item in space.approvers]
     lines += [f"  auditor {item.name} ({item.party_id})" for item in space.auditors]
+    lines += [f"  witness {key}" for key in space.witnesses]
+    if space.witnesses:
+        lines.append(f"{space.witness_quorum} of {len(space.witnesses)} witnesses needed on the log")
     if space.trial:
         lines.append(
             "TRIAL: no witness cosigns the log, so the broker could show different logs to different people."

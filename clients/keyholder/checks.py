@@ -6,7 +6,8 @@
      4 series     named by the permit, held here under the same keys, retention not over
      5 quorum     exactly t holders, this one among them
      6 points     canonical, distinct, not the identity, as many and the ones the request's root binds
-     7 record     opens under this holder's key, is the one in the log, and has the permit's terms
+     7 record     opens under this holder's key, is the one in the log that enough witnesses cosigned, and has the
+                  permit's terms
      8 log        continues what this holder saw before
      9 papers     findings signed by a pinned legal desk, approvals by pinned persons, over this request
     10 decision   comes out the same under its rules, which this holder's own operator once put in force, and admits the
@@ -141,11 +142,6 @@ def check_permit(document: str, spaces: Sequence[Signed[Space]], now: int) -> Ch
             "The permit is for a space whose broker is another than the one that signed it."
         )
     _check_roster(terms, space)
-    if space.witnesses_needed:
-        # The space document carries no witness keys yet, so cosignatures could not be checked: refuse, not pass over.
-        raise NotPermitted(
-            "This key holder cannot check the witnesses that the space asks for, so it answers nothing."
-        )
     if not terms.not_before_at <= now < terms.expires_at:
         raise Expired("The permit's time is over or has not begun. File the request again.")
     if terms.expires_at - terms.not_before_at > MAXIMUM_PERMIT_SECONDS:
@@ -258,7 +254,7 @@ def open_record(
     info = wrapping.facts_info(permit.terms.permit_id, keys.holder_id)
     opened = decode(OpenedRecord, wrapping.unwrap(keys.wrapping.private, sealed, info))
     proof = permit.permit.proof
-    entry = receipts.verify_log_proof(proof, permit.space.log_origin, permit.space.log_key)
+    entry = receipts.verify_witnessed(proof, permit.space)
     if entry.content.kind != kind:
         raise VerificationFailed("The permit's log entry is of another kind than such a permit needs.")
     leaves.verify_record(proof.leaf, opened.record, opened.salt)

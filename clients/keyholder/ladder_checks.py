@@ -154,7 +154,7 @@ def check_earlier_release(
 
 def _check_disclosed(space: Space, step: EarlierStep, record: CheckedRecord) -> None:
     """The disclosure's own RELEASE stands in the same log, before the one this permit rests on."""
-    entry = receipts.verify_log_proof(step.disclosure.payload.proof, space.log_origin, space.log_key)
+    entry = receipts.verify_witnessed(step.disclosure.payload.proof, space)
     if entry.content.kind != RecordKind.RELEASE or entry.index >= record.entry.index:
         raise VerificationFailed("An earlier disclosure does not stand in the log before this release.")
 

@@ -37,6 +37,8 @@ from clients.keyholder import own_log as holder_records
 from clients.keyholder.api import app as holder_app
 from clients.keyholder.api.problems import STATUS as HOLDER_STATUS
 from clients.keyholder.store import tables as holder_tables
+from clients.witness import api as witness_app
+from clients.witness.store import tables as witness_tables
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -85,7 +87,11 @@ def names(cell: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("heading", "metadata"),
-    [("Broker: tables", broker_tables.METADATA), ("Key holder: tables", holder_tables.METADATA)],
+    [
+        ("Broker: tables", broker_tables.METADATA),
+        ("Key holder: tables", holder_tables.METADATA),
+        ("Witness: tables", witness_tables.METADATA),
+    ],
 )
 def test_every_table_and_column_is_documented_and_none_that_is_gone(heading: str, metadata: MetaData) -> None:
     documented = {name: names(row.cells[2]) for name, row in rows(section("data-model.md", heading)).items()}
@@ -93,7 +99,7 @@ def test_every_table_and_column_is_documented_and_none_that_is_gone(heading: str
     assert documented == stored
 
 
-@pytest.mark.parametrize("heading", ["Broker: tables", "Key holder: tables"])
+@pytest.mark.parametrize("heading", ["Broker: tables", "Key holder: tables", "Witness: tables"])
 def test_every_table_says_whose_data_it_is_and_when_its_rows_go(heading: str) -> None:
     for row in rows(section("data-model.md", heading)).values():
         assert [bool(cell) for cell in row.cells] == [True] * 5, row.name
@@ -283,12 +289,14 @@ def unstarted() -> Any:
     return SimpleNamespace(clock=lambda: 0)
 
 
-@pytest.mark.parametrize("service", ["Broker", "Key holder"])
+@pytest.mark.parametrize("service", ["Broker", "Key holder", "Witness"])
 def test_every_route_is_documented_with_its_query_and_none_that_is_gone(service: str) -> None:
     if service == "Broker":
         app = cast(FastAPI, broker_app.create_app(unstarted())._app)
-    else:
+    elif service == "Key holder":
         app = holder_app.create_app(unstarted())
+    else:
+        app = witness_app.create_app(unstarted())
     table = rows(section("routes.md", service))
     documented = {
         name: names(row.cells[2].partition("query")[2]) if "query" in row.cells[2] else []

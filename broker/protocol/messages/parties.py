@@ -6,8 +6,10 @@ word (DESIGN 2.5). A space document is signed by its founding member; each new r
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from broker.protocol.checkpoint import ED25519_COSIGNATURE, VerifierKey, parse_verifier_key
+from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import (
     Blob,
     Bytes32,
@@ -25,6 +27,25 @@ from broker.protocol.messages.vocabulary import AgencyKind, Capacity, Purpose, R
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]{1,255}$")]
 """Scheme, host and port of a service, without a path."""
 
+
+def read_witness_key(text: str) -> VerifierKey:
+    """A witness's key from its one-line form. Raises BadInput for another kind of key."""
+    key = parse_verifier_key(text)
+    if key.algorithm != ED25519_COSIGNATURE:
+        raise BadInput("This is not a witness's key: it is of another kind. Ask the witness for it.")
+    return key
+
+
+def _is_witness_key(text: str) -> str:
+    try:
+        read_witness_key(text)
+    except BadInput as error:
+        raise ValueError(error.detail) from None
+    return text
+
+
+WitnessKey = Annotated[str, StringConstraints(max_length=300), AfterValidator(_is_witness_key)]
+"""A witness's public key as one line, `name+id+base64` (C2SP signed-note)."""
 
 Contact = Annotated[str, StringConstraints(max_length=200)]
 
@@ -112,7 +133,9 @@ class Space(Message):
     size_class: Literal[512, 2048, 8192, 32768]
     salt_id: Bytes32
     bundle_digest: Bytes32
-    witnesses_needed: Annotated[int, Field(ge=0, le=20)] = 0
+    witnesses: Annotated[tuple[WitnessKey, ...], Field(max_length=20)] = ()
+    witness_quorum: Annotated[int, Field(ge=0, le=20)] = 0
+    """How many of the witnesses must have cosigned before a permit or disclosure counts."""
     trial: bool
     count_epsilon_millis: Annotated[int, Field(ge=1, le=10_000)]
     """Privacy loss of one noised count, in thousandths."""
@@ -151,9 +174,25 @@ class Space(Message):
                 raise ValueError("an approver belongs to an agency that is no member")
             if (approver.capacity is Capacity.SUPERVISOR) != (approver.agency_id is not None):
                 raise ValueError("a supervisor belongs to a member, and nobody else who approves does")
-        if (self.witnesses_needed == 0) != self.trial:
+        if not self.trial == (self.witness_quorum == 0) == (not self.witnesses):
             raise ValueError("a space without witnesses is a trial, and only such a space is")
+        self._check_witnesses(keys)
         return self
+
+    def _check_witnesses(self, other_keys: list[bytes]) -> None:
+        witnesses = self.witness_keys
+        if self.witness_quorum > len(witnesses):
+            raise ValueError("more witnesses are needed than there are")
+        names = {witness.name for witness in witnesses}
+        keys = {witness.public_key for witness in witnesses}
+        others = {*other_keys, self.broker_signing_key, self.log_key}
+        if not len(names) == len(keys) == len(witnesses) or keys & others or self.log_origin in names:
+            raise ValueError("a witness is somebody of its own: two share a name or key, or one is a party's")
+
+    @property
+    def witness_keys(self) -> tuple[VerifierKey, ...]:
+        """The witnesses' keys, under which cosignatures verify. Raises BadInput for what is no witness's key."""
+        return tuple(map(read_witness_key, self.witnesses))
 
 
 class SaltWrap(Message):

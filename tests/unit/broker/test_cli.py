@@ -135,7 +135,7 @@ def test_a_killed_broker_starts_again_on_what_was_recorded(
 def test_without_trial_it_does_not_serve(home: Path) -> None:
     refused = _run("serve", home, "--port", "0")
     assert refused.returncode == 6
-    assert "no witnesses yet" in refused.stderr
+    assert "No witness is configured" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from broker.protocol import tokens
+from broker.protocol.checkpoint import ED25519_COSIGNATURE, VerifierKey
 from broker.protocol.documents import key_identifier, public_bytes, sign
 from broker.protocol.messages.base import encode
 from broker.protocol.messages.envelopes import DocumentMessage, Nothing
@@ -13,6 +14,7 @@ from broker.protocol.messages.vocabulary import AgencyKind, Role
 from broker.protocol.receipts import verify_log_proof
 from tests.broker_case import SALT, SPACE_ID, Case, documents, key_of
 
+WITNESSES = (str(VerifierKey("w1.example.org", ED25519_COSIGNATURE, bytes(32))),)
 JSON = {"content-type": "application/json"}
 
 
@@ -122,7 +124,7 @@ def test_founding_the_same_space_again_is_answered_with_the_same_entry(ready: Ca
         ({"broker_origin": "http://other.example.org"}, "conflict"),
         ({"log_origin": "other.example.org/log"}, "conflict"),
         ({"bundle_digest": bytes([1]) * 32}, "conflict"),
-        ({"trial": False, "witnesses_needed": 1}, "conflict"),
+        ({"trial": False, "witnesses": WITNESSES, "witness_quorum": 1}, "conflict"),
         ({"roster_version": 2}, "conflict"),
     ],
 )

@@ -15,7 +15,7 @@ def _start(case: Case, **changes: object) -> None:
 
 
 def test_without_trial_it_refuses_and_says_why(case: Case) -> None:
-    with pytest.raises(NotPermitted, match="no witnesses yet"):
+    with pytest.raises(NotPermitted, match="No witness is configured"):
         _start(case, trial=False)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from broker.protocol import leaves
+from broker.protocol.checkpoint import ED25519_COSIGNATURE, VerifierKey
 from broker.protocol.errors import NotFound, Unavailable, VerificationFailed
 from broker.protocol.messages.base import encode, read
 from broker.protocol.messages.log import LeafPage, RecordPage
@@ -248,6 +249,8 @@ def test_who_is_no_auditor_gets_no_record(world: RequesterWorld) -> None:
 
 def test_a_space_with_witnesses_is_not_passed_off_as_witnessed(world: RequesterWorld) -> None:
     home = world.homes["auditor-1"]
-    space = world.space.model_copy(update={"witnesses_needed": 1, "trial": False})
+    witness = VerifierKey("w1.example.org", ED25519_COSIGNATURE, bytes(32))
+    changes = {"witnesses": (str(witness),), "witness_quorum": 1, "trial": False}
+    space = world.space.model_copy(update=changes)
     with pytest.raises(VerificationFailed, match="witnesses"):
-        Auditor(home, space, world.caller(home), world.clock)
+        Auditor(home, space, world.caller(home), world.clock).verify()

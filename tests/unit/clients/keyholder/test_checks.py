@@ -2,8 +2,9 @@
 
 import pytest
 
+from broker.protocol.checkpoint import ED25519_COSIGNATURE, VerifierKey
 from broker.protocol.documents import public_bytes
-from broker.protocol.errors import Conflict, NotPermitted, VerificationFailed
+from broker.protocol.errors import Conflict, VerificationFailed
 from broker.protocol.messages.evaluation import Consistency
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.keyholder.checks import LogForked
@@ -133,14 +134,13 @@ def test_a_proof_of_another_entry_is_refused(world: World, deals: tuple[Deal, ..
         ask(world, world.with_proof(filed, moved), deals[0])
 
 
-def test_a_space_that_asks_for_witnesses_is_not_answered_unwitnessed(
+def test_in_a_space_with_witnesses_a_permit_of_a_trial_is_not_answered(
     world: World, deals: tuple[Deal, ...]
 ) -> None:
-    witnessed = world.sign_space(roster_version=2, witnesses_needed=1, trial=False)
+    """That one without cosignatures is not either: tests/threats/test_witnesses.py."""
+    witness = str(VerifierKey("w1.example.org", ED25519_COSIGNATURE, bytes(32)))
+    witnessed = world.sign_space(roster_version=2, witnesses=(witness,), witness_quorum=1, trial=False)
     pin_space(world.holder.database, world.holder.keys, witnessed.document, world.enrolment(), NOW)
-    filed = world.admit(deals, change_terms={"roster_version": 2, "trial": False})
-    with pytest.raises(NotPermitted, match="witnesses"):
-        ask(world, filed, deals[0])
     pretended = world.admit(deals, change_terms={"roster_version": 2})
     with pytest.raises(Conflict, match="kind of the space"):
         ask(world, pretended, deals[0])

@@ -1,0 +1,132 @@
+"""`narrowgate witness ...`: make a witness, pin logs, serve, and look at what it cosigned.
+
+Rule: parse, call, print; this is where the clock and the system's randomness are bound. Everything needs the service
+stopped but `serve` itself, since one process owns the folder. Exit codes are those of `clients.cli.run`.
+"""
+
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from broker.protocol.errors import VerificationFailed
+from clients.cli.run import Json, application, clock, random_bytes, show, verifier_key
+from clients.witness.context import open_witness
+from clients.witness.cosigning import pin_log
+from clients.witness.keys import create_keys
+from clients.witness.store import logs
+
+app = application("Run a witness: it cosigns logs that only grow.")
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The witness's folder: key and database.")]
+
+
+@app.command("init")
+def initialise(
+    directory: Folder,
+    name: Annotated[str, typer.Option(help="Name in cosignatures, such as witness.example.org/w1.")],
+    json: Json = False,
+) -> None:
+    """Make a key. Hand the line that is printed to operators of logs and to founders of spaces."""
+    key = str(create_keys(directory, name, random_bytes).verifier_key)
+    words = f"Made. Hand this key to operators of logs and to founders of spaces:\n{key}"
+    show({"name": name, "verifier_key": key}, words, as_json=json)
+
+
+@app.command("add-log")
+def add_log(
+    directory: Folder,
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="The log's key, name+id+base64, or a file that holds it.")
+    ],
+    json: Json = False,
+) -> None:
+    """Pin a log, so that its checkpoints are cosigned. Compare the key with its owner by another way first."""
+    witness = open_witness(directory, clock)
+    try:
+        pinned = pin_log(witness, verifier_key(key))
+    finally:
+        witness.close()
+    show(
+        {"origin": pinned.name, "verifier_key": str(pinned)},
+        f"Pinned. Checkpoints of {pinned.name} are cosigned once the service runs.",
+        as_json=json,
+    )
+
+
+@app.command("serve")
+def serve(
+    directory: Folder,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")],
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; put a TLS proxy before any other.")
+    ] = "127.0.0.1",
+    json: Json = False,
+) -> None:
+    """Cosign until stopped. Prints no call and no address of a caller."""
+    # Imported on use: the web framework takes a second that the other commands need not wait for.
+    import uvicorn
+
+    from clients.witness.api import create_app
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    witness = open_witness(directory, clock)
+    show(
+        {"name": witness.keys.name, "host": host, "port": port},
+        f"{witness.keys.name} answers on {host}, port {port}, until it is stopped.",
+        as_json=json,
+    )
+    try:
+        uvicorn.run(
+            create_app(witness),
+            host=host,
+            port=port,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+        )
+    finally:
+        witness.close()
+
+
+@app.command("show")
+def show_logs(directory: Folder, json: Json = False) -> None:
+    """What is pinned and was cosigned last; and whether a log was found to have forked, with both notes."""
+    witness = open_witness(directory, clock)
+    try:
+        with witness.database.read() as connection:
+            found = [_log(connection, origin) for origin in logs.origins(connection)]
+    finally:
+        witness.close()
+    value = {"name": witness.keys.name, "verifier_key": str(witness.keys.verifier_key), "logs": found}
+    lines = [f"{witness.keys.name}: {witness.keys.verifier_key}"]
+    for each in found:
+        lines.append(f"{each['origin']}: {each['size']} entries cosigned, {len(each['forks'])} forks found")
+        for fork in each["forks"]:
+            lines += ["Two checkpoints of one size:", fork["seen_note"], fork["other_note"]]
+    show(value, "\n".join(lines), as_json=json)
+    if any(each["forks"] for each in found):
+        raise VerificationFailed(
+            "A log showed two roots at one size: it forked. Keep the folder; tell its users and an auditor."
+        )
+
+
+def _log(connection: Any, origin: str) -> dict[str, Any]:
+    newest = logs.newest(connection, origin)
+    return {
+        "origin": origin,
+        "keys": list(logs.keys_of(connection, origin)),
+        "size": 0 if newest is None else newest.size,
+        "root": None if newest is None else newest.root.hex(),
+        "cosigned_at": None if newest is None else newest.cosigned_at,
+        "forks": [
+            {
+                "size": fork.size,
+                "found_at": fork.found_at,
+                "seen_note": fork.seen_note,
+                "other_note": fork.other_note,
+            }
+            for fork in logs.forks_of(connection, origin)
+        ],
+    }

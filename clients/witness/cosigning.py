@@ -1,0 +1,96 @@
+"""The one thing a witness does: cosign a checkpoint that continues the newest one it cosigned (C2SP tlog-witness).
+
+    1 the call is well formed        4 the old size is not above the new      7 the proof verifies
+    2 the log is pinned              5 it is the size cosigned last           8 remembered, durably
+    3 a pinned key signed the note   6 one size has one root                  9 cosigned
+
+Rule: checks 5 to 8 are one transaction, and the cosignature leaves only once it is on the disk: two calls at once, or
+a crash, can never make this key cosign two histories. A second root at the size it cosigned is evidence that the log
+forked: both signed notes are kept. It judges no entry and sees none.
+"""
+
+from broker.protocol import checkpoint, witnessing
+from broker.protocol.checkpoint import Checkpoint, VerifierKey, parse_verifier_key
+from broker.protocol.errors import BadInput, NarrowgateError, NotFound, NotPermitted, VerificationFailed
+from broker.protocol.merkle import EMPTY_ROOT
+from broker.protocol.witnessing import AddCheckpoint
+from clients.witness.context import Witness
+from clients.witness.store import logs
+from clients.witness.store.logs import Cosigned, Fork
+
+
+class OtherSize(NarrowgateError):
+    """The witness cosigned another size than the call says, or another root at it. `size` is the one it cosigned."""
+
+    problem = "conflict"
+
+    def __init__(self, size: int) -> None:
+        super().__init__("The witness saw another checkpoint of this log last.")
+        self.size = size
+
+
+def pin_log(witness: Witness, key: VerifierKey) -> VerifierKey:
+    """Pin a log by its verifier key, on the operator's word. The key's name is the log's origin.
+
+    Raises BadInput for what is no log's key."""
+    if key.algorithm != checkpoint.ED25519:
+        raise BadInput("This is not a log's key: it is of another kind. Ask the log's operator for it.")
+    with witness.database.write() as connection:
+        logs.add_key(connection, key.name, str(key), witness.clock())
+    return key
+
+
+def add_checkpoint(witness: Witness, body: bytes) -> str:
+    """Cosign the checkpoint of a call, and return the signature line with its newline.
+
+    Raises BadInput (400), NotPermitted (403), NotFound (404), OtherSize (409), VerificationFailed (422) or
+    Unavailable (503)."""
+    # 1.
+    call = witnessing.read_call(body)
+    try:
+        origin = checkpoint.read_origin(call.note.encode())
+    except VerificationFailed as error:
+        raise BadInput(error.detail) from error
+    now = witness.clock()
+    forked: OtherSize | None = None
+    with witness.database.write() as connection:
+        # 2. and 3.
+        shown = _signed(call, origin, logs.keys_of(connection, origin))
+        # 4.
+        if call.old_size > shown.size:
+            raise BadInput("The old size is larger than the checkpoint's.")
+        newest = logs.newest(connection, origin)
+        if newest is not None and newest.size == shown.size and newest.root != shown.root:
+            # 6. before 5., because evidence is kept whatever old size the call names; committed, then refused.
+            logs.keep_fork(
+                connection, Fork(origin, shown.size, shown.root, newest.note, call.note, found_at=now)
+            )
+            forked = OtherSize(newest.size)
+        else:
+            _check_continues(call, shown, newest)
+            # 8.
+            logs.remember(connection, Cosigned(origin, shown.size, shown.root, call.note, cosigned_at=now))
+    if forked is not None:
+        raise forked
+    # 9.
+    return checkpoint.cosign(shown.text, now, witness.keys.private_key, witness.keys.name).decode()
+
+
+def _signed(call: AddCheckpoint, origin: str, keys: tuple[str, ...]) -> Checkpoint:
+    if not keys:
+        raise NotFound("This witness does not watch that log. Its operator pins logs by hand.")
+    for key in keys:
+        try:
+            return checkpoint.parse_and_verify(call.note.encode(), origin, parse_verifier_key(key))
+        except VerificationFailed:
+            continue
+    raise NotPermitted("No key that this witness pinned for the log signed the checkpoint.")
+
+
+def _check_continues(call: AddCheckpoint, shown: Checkpoint, newest: Cosigned | None) -> None:
+    # 5.
+    seen_size, seen_root = (0, EMPTY_ROOT) if newest is None else (newest.size, newest.root)
+    if call.old_size != seen_size:
+        raise OtherSize(seen_size)
+    # 7.
+    witnessing.check_continues(call, shown.size, shown.root, seen_root)
