@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from broker.protocol import checkpoint as notes
-from broker.protocol import leaves, merkle
+from broker.protocol import leaves, merkle, receipts
 from broker.protocol.errors import NotFound, VerificationFailed
 from broker.protocol.messages.log import LoggedRecord
 from broker.protocol.messages.parties import Space
@@ -107,8 +106,9 @@ class MirroredLog:
         note = self._mirror.checkpoint()
         if note is None:
             raise NotFound("Nothing is mirrored in this home yet. Use: narrowgate audit verify")
-        key = notes.VerifierKey(space.log_origin, notes.ED25519, space.log_key)
-        self.checkpoint = notes.parse_and_verify(note.encode(), space.log_origin, key)
+        self.checkpoint = receipts.verify_checkpoint(
+            note, space.log_origin, space.log_key, space.witness_keys, space.witness_quorum
+        )
 
     def entries(self) -> Iterator[Entry]:
         """Every entry up to the checkpoint, in the log's order.
