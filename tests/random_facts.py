@@ -69,7 +69,7 @@ _INSTRUMENTS = [
 ]
 _MAY_GO = ("verified", "prior_tier", "prior_decided_at")
 _MAY_COME = _MAY_GO[1:]
-SCENARIOS = sorted((BUNDLE / "scenarios").rglob("*.json"))
+SCENARIOS = sorted((BUNDLE / "scenarios").glob("*/*.json"))
 
 
 def random_case(dice: random.Random, changes: int | None = None) -> Case:

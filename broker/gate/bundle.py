@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -67,8 +68,15 @@ def is_bundle(directory: Path) -> bool:
 
 
 def load(directory: Path) -> Bundle:
-    """Load and check the bundle in `directory`. Raises BadInput saying which file or rule is wrong, and how."""
-    files = _read(directory)
+    """Load and check the bundle in `directory`. Raises BadInput saying which file or rule is wrong, and how.
+
+    The same contents are parsed once in a process: a bundle is a pure function of them, and never changes."""
+    return _parsed(tuple(sorted(_read(directory).items())))
+
+
+@lru_cache(maxsize=8)
+def _parsed(contents: tuple[tuple[str, str], ...]) -> Bundle:
+    files = dict(contents)
     try:
         schema = cedarpy.Schema.from_str(files[_SCHEMA])
     except ValueError as error:

@@ -25,6 +25,8 @@ from clients.request_folder import RequestFolder
 from clients.request_values import Plan, Tokens
 from tests.world import POLICE, World, email, phone
 
+pytestmark = pytest.mark.all_only
+
 ASKED = [phone(3), phone(7), phone(12), phone(500)]
 Submit = Callable[[TokenSubmission], TokenSubmission]
 

@@ -16,6 +16,8 @@ from clients.remote import RefusedByGate
 from tests.threats import colluding
 from tests.world import HOLDERS, World, phone
 
+pytestmark = pytest.mark.all_only
+
 FISHING = [phone(number) for number in range(100, 350)]
 """So many that the hit rate counts (limits.toml), and nobody holds one of them."""
 NOTHING: dict[str, Any] = {"identifiers_30d": 0, "queries_90d": 0, "hits_90d": 0}

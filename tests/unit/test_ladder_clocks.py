@@ -22,6 +22,8 @@ from tests import gate_world
 from tests.asgi import InMemoryClient
 from tests.world import BROKER, HOLDERS, World, phone
 
+pytestmark = pytest.mark.all_only
+
 PAYLOAD: dict[str, Any] = {"highest_tier": Tier.PAYLOAD, "payload_category": PayloadCategory.SUBSCRIBER}
 HOUR, DAY, YEAR = 3600, 86_400, 365 * 86_400
 STEPS = {"an hour on": HOUR, "an hour back": -HOUR, "a year on": YEAR, "a year back": -YEAR}

@@ -16,6 +16,8 @@ from clients.series_folder import SeriesFolder, under_older_salt
 from clients.transport import Unreachable
 from tests.world import BROKER, POLICE, Call, World, phone
 
+pytestmark = pytest.mark.all_only
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:

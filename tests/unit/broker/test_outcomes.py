@@ -28,6 +28,8 @@ from clients.request_values import Answer, HitToken
 from clients.series_folder import all_series
 from tests.world import BROKER, POLICE, World, phone
 
+pytestmark = pytest.mark.all_only
+
 USEFUL, FALSE_MATCH = MatchOutcome.USEFUL, MatchOutcome.FALSE_MATCH
 UNKNOWN = MatchOutcome.NOT_YET_KNOWN
 DAY_SECONDS = 86_400

@@ -20,6 +20,8 @@ from tests import rules
 from tests.auditing_case import DAY_SECONDS, Story
 from tests.world import CONTRIBUTORS, POLICE, World, phone
 
+pytestmark = pytest.mark.all_only
+
 NOTHING = {"identifiers_30d": 0, "queries_90d": 0, "hits_90d": 0, "overdue_reviews": 0}
 
 ERASABLE = (

@@ -13,6 +13,8 @@ from clients.cli import run
 from clients.cli.main import app
 from tests.world import POLICE, World, phone
 
+pytestmark = pytest.mark.all_only
+
 DAY = 86_400
 
 

@@ -18,6 +18,8 @@ from clients.request_folder import RequestFolder
 from tests import gate_world
 from tests.world import POLICE, World, phone
 
+pytestmark = pytest.mark.all_only
+
 PAYLOAD: dict[str, Any] = {"highest_tier": Tier.PAYLOAD, "payload_category": PayloadCategory.SUBSCRIBER}
 
 
