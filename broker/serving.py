@@ -53,61 +53,61 @@ def configure_logs() -> None:
     logging.root.handlers = [_ConstantText(level=logging.WARNING)]
 
 
-class HourlyPurge:
+class _Regularly:
+    """A step in a thread of its own, again after each interval, until `stop`."""
+
+    def __init__(
+        self, name: str, step: Callable[[Callable[[], bool]], None], seconds: float, at_once: bool
+    ) -> None:
+        """`step` is given whether to stop; with `at_once` the first does not wait for an interval."""
+        self._name = name
+        self._step = step
+        self._seconds = seconds
+        self._wait = 0 if at_once else seconds
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after what runs now: a transaction, or a round."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        wait = self._wait
+        while not self._stopped.wait(wait):
+            wait = self._seconds
+            try:
+                self._step(self._stopped.is_set)
+            except Exception as error:
+                # Whatever it is, the next time tries again; the text of an error could hold a value.
+                structlog.get_logger("narrowgate.broker").warning(self._name, failed=type(error).__name__)
+
+
+class HourlyPurge(_Regularly):
     """Purges at start, and again after each interval, until `stop`."""
 
     def __init__(self, broker: Broker, seconds: float = PURGE_SECONDS) -> None:
-        self._broker = broker
-        self._seconds = seconds
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="purge", daemon=True)
+        def step(stopped: Callable[[], bool]) -> None:
+            purged = retention.purge(broker, stopped)
+            structlog.get_logger("narrowgate.broker").info("purge", **purged.model_dump(mode="json"))
 
-    def start(self) -> None:
-        """Begin; the first purge is at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End, after the transaction that is open now."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        logger = structlog.get_logger("narrowgate.broker")
-        while not self._stopped.is_set():
-            try:
-                purged = retention.purge(self._broker, self._stopped.is_set)
-                logger.info("purge", **purged.model_dump(mode="json"))
-            except Exception as error:
-                # Whatever it is, the next hour tries again; the text of an error could hold a value.
-                logger.warning("purge", failed=type(error).__name__)
-            self._stopped.wait(self._seconds)
+        super().__init__("purge", step, seconds, at_once=True)
 
 
-class RegularCosigning:
-    """Lets witnesses see, every minute, what no permit made them see: nothing older can be rolled back unseen."""
+class RegularCosigning(_Regularly):
+    """Lets witnesses see, every minute, what no permit made them see: nothing older can be rolled back unseen.
+
+    The first round is after one interval, since the start was one."""
 
     def __init__(self, broker: Broker, seconds: float = COSIGN_SECONDS) -> None:
-        self._broker = broker
-        self._seconds = seconds
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="cosigning", daemon=True)
+        def step(_stopped: Callable[[], bool]) -> None:
+            broker.witnesses.published()
 
-    def start(self) -> None:
-        """Begin; the first round is after one interval, since the start was one."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End, after the round that runs now."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._seconds):
-            try:
-                self._broker.witnesses.published()
-            except Exception as error:
-                # Whatever it is, the next minute tries again; the text of an error could hold a value.
-                structlog.get_logger("narrowgate.broker").warning("cosigning", failed=type(error).__name__)
+        super().__init__("cosigning", step, seconds, at_once=False)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -30,7 +30,7 @@ def ask(
     bundle: Bundle, action: str, entities: Sequence[Mapping[str, Any]], context: Mapping[str, Any]
 ) -> Verdict:
     """One question: may the first entity do `action` to the second? Never raises; any doubt refuses."""
-    request = _request(action, entities, context)
+    request = request_of(action, entities, context)
     try:
         known = cedarpy.Entities.from_json_str(json.dumps(list(entities)), schema=bundle.schema)
         answer = cedarpy.is_authorized(request, bundle.policies, known, bundle.schema)
@@ -51,7 +51,7 @@ def holding(
     """Whether each expression of a rule holds for a question; None where it could not be evaluated.
 
     It explains a decision that `ask` took, and takes none: each is put to the engine as a policy of its own."""
-    request = _request(asked.action, asked.entities, asked.context)
+    request = request_of(asked.action, asked.entities, asked.context)
     policies = {str(place): _alone(each) for place, each in enumerate(expressions)}
     negated = {f"not {place}": _alone({"!": {"arg": each}}) for place, each in enumerate(expressions)}
     try:
@@ -68,7 +68,7 @@ def holding(
 
 def erring(bundle: Bundle, asked: Question) -> tuple[str, ...]:
     """The rules that could not be evaluated for a question; empty when the question itself was wrong."""
-    request = _request(asked.action, asked.entities, asked.context)
+    request = request_of(asked.action, asked.entities, asked.context)
     try:
         known = cedarpy.Entities.from_json_str(json.dumps(list(asked.entities)), schema=bundle.schema)
         answer = cedarpy.is_authorized(request, bundle.policies, known, bundle.schema)
@@ -78,9 +78,10 @@ def erring(bundle: Bundle, asked: Question) -> tuple[str, ...]:
     return tuple(sorted(rule for rule in bundle.rules if f"`{rule}`" in said))
 
 
-def _request(
+def request_of(
     action: str, entities: Sequence[Mapping[str, Any]], context: Mapping[str, Any]
 ) -> dict[str, Any]:
+    """A question as the engine takes it, about the first two of its entities."""
     principal, resource = entities[0]["uid"], entities[1]["uid"]
     return {
         "principal": dict(principal),

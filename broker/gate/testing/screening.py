@@ -8,35 +8,25 @@ change the decision, since the same questions would be asked in the same order a
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import cedarpy
 
-from broker.gate import question
 from broker.gate.bundle import Bundle, policy_set
 from broker.gate.decide import Case
-from broker.gate.facts import AdmitFacts, DepositFacts, ReleaseFacts
+from broker.gate.engine import request_of
+from broker.gate.facts import AdmitFacts, ReleaseFacts
+from broker.gate.question import Question, about_deposit, about_series
 from broker.gate.testing.mutants.rules import RuleMutant
 from broker.protocol.messages.vocabulary import NAMES_CONTRIBUTORS, Tier
 
 _ERRING = re.compile(r"policy `([^`]+)`")
 
 
-@dataclass(frozen=True)
-class Question:
-    """One question as the engine is asked it."""
-
-    action: str
-    entities: Sequence[Mapping[str, Any]]
-    context: Mapping[str, Any]
-
-
 def questions(bundle: Bundle, case: Case, decided_at: Tier | None) -> Iterator[Question]:
     """Every question that deciding the case asks, and perhaps some more. `decided_at` is the decision's tier."""
     if case.deposit is not None:
-        yield _of_deposit(bundle, case.deposit)
+        yield about_deposit(bundle, case.deposit)
     elif case.admit is not None and decided_at is not None:
         asked = case.admit.tier
         # What was asked for below `sources` and decided as sources was asked at the lower tiers first (L15, L21).
@@ -47,33 +37,12 @@ def questions(bundle: Bundle, case: Case, decided_at: Tier | None) -> Iterator[Q
         yield from _of_series(bundle, case.release.admitted, case.tier, case.release)
 
 
-def _of_deposit(bundle: Bundle, facts: DepositFacts) -> Question:
-    entities = question.entities(
-        facts.contributor,
-        facts.declaration_digest,
-        facts.contributor,
-        facts.identifier_type,
-        facts.conditions,
-    )
-    return Question("deposit", entities, question.deposit_context(bundle, facts))
-
-
 def _of_series(
     bundle: Bundle, facts: AdmitFacts, tier: Tier, released: ReleaseFacts | None
 ) -> Iterator[Question]:
+    action = "admit" if released is None else "release"
     for one in facts.series:
-        entities = question.entities(
-            facts.requester, one.series_id, one.contributor, one.identifier_type, one.conditions
-        )
-        if released is None:
-            context = question.matching_context(bundle, facts, one, tier, facts.now, None)
-            yield Question("admit", entities, context)
-        else:
-            answer = released.answer_of(one.series_id)
-            context = question.matching_context(
-                bundle, facts, one, tier, released.now, released.result, answer
-            )
-            yield Question("release", entities, context)
+        yield about_series(bundle, action, facts, one, tier, released)
 
 
 class Screen:
@@ -112,12 +81,7 @@ class Screen:
     def _ask(self, asked: Question) -> tuple[frozenset[str], frozenset[str]]:
         """The names in the set that hold, and those that err."""
         known = cedarpy.Entities.from_json_str(json.dumps(list(asked.entities)), schema=self._bundle.schema)
-        request = {
-            "principal": dict(asked.entities[0]["uid"]),
-            "action": {"type": f"{question.NAMESPACE}::Action", "id": asked.action},
-            "resource": dict(asked.entities[1]["uid"]),
-            "context": dict(asked.context),
-        }
+        request = request_of(asked.action, asked.entities, asked.context)
         answer = cedarpy.is_authorized(request, self._all, known, self._bundle.schema)
         erring = {match[1] for error in answer.diagnostics.errors if (match := _ERRING.search(error))}
         return frozenset(answer.diagnostics.reasons), frozenset(erring)
