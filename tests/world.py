@@ -57,6 +57,7 @@ from clients.request_values import Answer as Answered
 from clients.requester import PreparedRequest, Requester
 from clients.transport import Answer, Caller, Unreachable
 from clients.witness.cosigning import pin_log
+from clients.witness.keys import Algorithm
 from tests import gate_world, rules
 from tests.asgi import Application, InMemoryClient
 from tests.broker_case import key_of, seeded
@@ -194,13 +195,19 @@ class World:
     """Everybody, in one folder. The space is founded, joined and pinned. Close it."""
 
     def __init__(
-        self, folder: Path, database_url: str | None = None, witnesses: int = 0, quorum: int = 0
+        self,
+        folder: Path,
+        database_url: str | None = None,
+        witnesses: int = 0,
+        quorum: int = 0,
+        algorithm: Algorithm = Algorithm.ED25519,
     ) -> None:
         """The broker's database is a file in `folder` unless a URL is given. Without a quorum it is a trial."""
         self.folder = folder
         self.now = NOW
         self.wire = WorldTransport()
         self.randomness: dict[str, RandomBytes] = {}
+        self.algorithm = algorithm
         self.bundle = policies()
         self.witnesses = {number: self._start_witness(number) for number in range(1, witnesses + 1)}
         self.bundles = {self.bundle.digest: self.bundle}
@@ -286,7 +293,8 @@ class World:
         return holder
 
     def _start_witness(self, number: int) -> WitnessCase:
-        case = WitnessCase(self.folder / f"witness-{number}", f"witness-{number}.example.org", self.now)
+        name = f"witness-{number}.example.org"
+        case = WitnessCase(self.folder / f"witness-{number}", name, self.now, self.algorithm)
         pin_log(case.witness, VerifierKey(LOG_ORIGIN, ED25519, public_bytes(key_of("log"))))
         self.wire.apps[WITNESSES[number]] = case.client
         return case

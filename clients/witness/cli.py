@@ -14,7 +14,7 @@ from broker.protocol.errors import VerificationFailed
 from clients.cli.run import Json, application, clock, random_bytes, show, verifier_key
 from clients.witness.context import open_witness
 from clients.witness.cosigning import pin_log
-from clients.witness.keys import create_keys
+from clients.witness.keys import Algorithm, create_keys
 from clients.witness.store import logs
 
 app = application("Run a witness: it cosigns logs that only grow.")
@@ -26,12 +26,23 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The witness's folde
 def initialise(
     directory: Folder,
     name: Annotated[str, typer.Option(help="Name in cosignatures, such as witness.example.org/w1.")],
+    algorithm: Annotated[
+        Algorithm,
+        typer.Option(
+            help="Sign with Ed25519, with ML-DSA-44 (which quantum computers do not break), or both."
+        ),
+    ] = Algorithm.ED25519,
     json: Json = False,
 ) -> None:
-    """Make a key. Hand the line that is printed to operators of logs and to founders of spaces."""
-    key = str(create_keys(directory, name, random_bytes).verifier_key)
-    words = f"Made. Hand this key to operators of logs and to founders of spaces:\n{key}"
-    show({"name": name, "verifier_key": key}, words, as_json=json)
+    """Make a key, or one of each kind. Hand what is printed to operators of logs and to founders of spaces.
+
+    A log and a space name one key of a witness: with both, those choose."""
+    keys = [str(each) for each in create_keys(directory, name, random_bytes, algorithm).verifier_keys]
+    words = "Made. Hand this key to operators of logs and to founders of spaces:"
+    if len(keys) > 1:
+        words = "Made. Hand one of these keys, Ed25519 or ML-DSA-44, to operators of logs and to founders of spaces:"
+    value = {"name": name, "verifier_key": keys[0], "verifier_keys": keys}
+    show(value, "\n".join([words, *keys]), as_json=json)
 
 
 @app.command("add-log")
@@ -99,8 +110,14 @@ def show_logs(directory: Folder, json: Json = False) -> None:
             found = [_log(connection, origin) for origin in logs.origins(connection)]
     finally:
         witness.close()
-    value = {"name": witness.keys.name, "verifier_key": str(witness.keys.verifier_key), "logs": found}
-    lines = [f"{witness.keys.name}: {witness.keys.verifier_key}"]
+    keys = [str(each) for each in witness.keys.verifier_keys]
+    value = {
+        "name": witness.keys.name,
+        "verifier_key": keys[0],
+        "verifier_keys": keys,
+        "logs": found,
+    }
+    lines = [f"{witness.keys.name}: {key}" for key in keys]
     for each in found:
         lines.append(f"{each['origin']}: {each['size']} entries cosigned, {len(each['forks'])} forks found")
         for fork in each["forks"]:

@@ -41,7 +41,7 @@ def pin_log(witness: Witness, key: VerifierKey) -> VerifierKey:
 
 
 def add_checkpoint(witness: Witness, body: bytes) -> str:
-    """Cosign the checkpoint of a call, and return the signature line with its newline.
+    """Cosign the checkpoint of a call, and return a signature line of each of the witness's keys.
 
     Raises BadInput (400), NotPermitted (403), NotFound (404), OtherSize (409), VerificationFailed (422) or
     Unavailable (503)."""
@@ -73,7 +73,8 @@ def add_checkpoint(witness: Witness, body: bytes) -> str:
     if forked is not None:
         raise forked
     # 9.
-    return checkpoint.cosign(shown.text, now, witness.keys.private_key, witness.keys.name).decode()
+    lines = (checkpoint.cosign(shown.text, now, key, witness.keys.name) for key in witness.keys.private_keys)
+    return b"".join(lines).decode()
 
 
 def _signed(call: AddCheckpoint, origin: str, keys: tuple[str, ...]) -> Checkpoint:
