@@ -30,6 +30,7 @@ from broker.protocol.messages.log import ConsistencyPath, LeafPage, LoggedRecord
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import AdmissionRecord
 from broker.protocol.messages.vocabulary import RecordKind
+from clients.auditing.log_key_entries import ChangedLogKeys, kept_checkpoint
 from clients.home import Home
 from clients.mirror import PAGE_ENTRIES, Mirror
 from clients.transport import Caller, Clock
@@ -85,10 +86,12 @@ class Auditor:
     """
 
     def __init__(self, home: Home, space: Space, caller: Caller, clock: Clock) -> None:
+        self._home = home
         self._space = space
         self._caller = caller
         self._clock = clock
         self._mirror = Mirror(home.vault, space.space_id)
+        self._changed_keys = ChangedLogKeys()
 
     def verify(self, progress: Progress | None = None) -> AuditReport:
         """Mirror what is new and verify all of the log.
@@ -133,7 +136,7 @@ class Auditor:
 
     def _last(self) -> notes.Checkpoint | None:
         note = self._mirror.checkpoint()
-        return None if note is None else self._checkpoint(note)
+        return None if note is None else kept_checkpoint(self._home, self._space, note)
 
     # --- step 2 ---
 
@@ -218,6 +221,7 @@ class Auditor:
 
     def _check_records(self, latest: notes.Checkpoint, progress: Progress | None) -> int:
         erased = 0
+        self._changed_keys = ChangedLogKeys()
         known = zip(self._mirror.leaves(latest.size), self._mirror.records(), strict=False)
         for index, (leaf, logged) in enumerate(known):
             erased += self._check_record(latest, index, leaf, logged)
@@ -249,8 +253,11 @@ class Auditor:
             return 1
         try:
             leaves.verify_record(leaf, logged.record or b"", logged.salt or b"")
-            if leaves.parse_leaf(leaf).kind == RecordKind.ADMITTED:
+            kind = leaves.parse_leaf(leaf).kind
+            if kind == RecordKind.ADMITTED:
                 _check_admission(logged.record or b"")
+            if kind == RecordKind.LOG_KEY_ROTATED:
+                self._changed_keys.check(self._space.log_origin, index, logged.record or b"")
         except (VerificationFailed, BadInput) as error:
             raise self._bad_entry(latest, index, error.detail) from error
         return 0

@@ -12,6 +12,7 @@ It makes no call and draws no conclusion from a document beyond whose it is.
 """
 
 import hmac
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -33,6 +34,7 @@ from broker.protocol.messages.base import (
 )
 from broker.protocol.messages.parties import Contact, Enrolment, Member, Origin, Space
 from broker.protocol.messages.vocabulary import AgencyKind, Role
+from clients.log_key_change import NO_LOG_KEY_CHANGE, LogKeyChange, check_same_log
 from clients.vault import Vault, create_vault, open_vault
 
 SALT_BYTES = 32
@@ -141,11 +143,14 @@ class Home:
 
     # --- spaces ---
 
-    def pin_space(self, document: str, founder_key: bytes) -> Signed[Space]:
+    def pin_space(
+        self, document: str, founder_key: bytes, change: LogKeyChange = NO_LOG_KEY_CHANGE
+    ) -> Signed[Space]:
         """Verify a space document under its founder's raw key and keep it.
 
-        The founder of a space never changes, and a roster version never has two texts. Returns the evidence. Raises
-        VerificationFailed, BadInput, or Conflict for a second text of a known version.
+        The founder of a space never changes, a roster version never has two texts, and the log stays the same one, by
+        `change` perhaps under another key. Returns the evidence. Raises VerificationFailed, BadInput, or Conflict for a
+        second text of a known version, or for another log.
         """
         signed = documents.verify(Space, document, founder_key)
         space = signed.payload
@@ -158,6 +163,9 @@ class Home:
                 raise Conflict(
                     "This space was pinned under another founder. Ask both by another way who founded it."
                 )
+            before = self.space(space.space_id).payload
+            if before.roster_version < space.roster_version:
+                check_same_log(before, space, change)
         name = f"{folder}/roster-{space.roster_version:08d}.jws"
         if self.vault.exists(name) and self.vault.read_text(name) != document:
             raise Conflict(
@@ -193,6 +201,13 @@ class Home:
         if name not in rosters:
             raise NotFound("This home has not pinned that space, or not that version of its roster.")
         return documents.verify(Space, self.vault.read_text(f"{folder}/{name}"), self.founder_key(space_id))
+
+    def rosters(self, space_id: bytes) -> Iterator[Space]:
+        """Every pinned roster of a space, verified again, the newest first."""
+        folder = f"spaces/{space_id.hex()}"
+        for name in reversed([name for name in self.vault.names(folder) if name.startswith("roster-")]):
+            document = self.vault.read_text(f"{folder}/{name}")
+            yield documents.verify(Space, document, self.founder_key(space_id)).payload
 
     def founder_key(self, space_id: bytes) -> bytes:
         """The raw key under which a pinned space's rosters verify. Raises NotFound."""

@@ -42,7 +42,7 @@ from clients.agency import enrol
 from clients.approver import ApprovingPerson
 from clients.auditor import Auditor
 from clients.contributor import Contributor, DepositResult
-from clients.founder import BrokerDescription, Founder, PlannedApprover, SpacePlan, join
+from clients.founder import Founder, join
 from clients.home import Home, Persona
 from clients.keyholder import keys as holder_keys
 from clients.keyholder import pinning
@@ -55,6 +55,7 @@ from clients.releasing import Releasing
 from clients.replay import ReplayReport, replay_all
 from clients.request_values import Answer as Answered
 from clients.requester import PreparedRequest, Requester
+from clients.space_plan import BrokerDescription, PlannedApprover, SpacePlan
 from clients.transport import Answer, Caller, Unreachable
 from clients.witness.cosigning import pin_log
 from clients.witness.keys import Algorithm

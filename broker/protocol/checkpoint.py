@@ -144,14 +144,23 @@ def body(origin: str, size: int, root: bytes) -> bytes:
     return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n".encode()
 
 
-def sign(origin: str, size: int, root: bytes, private_key: Ed25519PrivateKey, key_name: str) -> bytes:
-    """Returns the checkpoint note, signed with the log's key. Raises BadInput as `body` does, or for the
-    key's name.
+def sign(
+    origin: str,
+    size: int,
+    root: bytes,
+    private_key: Ed25519PrivateKey | Sequence[Ed25519PrivateKey],
+    key_name: str,
+) -> bytes:
+    """Returns the checkpoint note, signed with the log's key, or with each of several in their order. Raises
+    BadInput as `body` does, or for the key's name.
     """
     text = body(origin, size, root)
-    key = VerifierKey(key_name, ED25519, private_key.public_key().public_bytes_raw())
     signing = Signing(text, origin, size, root, key_name)
-    return text + b"\n" + _signature_line(key, note_algorithms.signature(ED25519, private_key, signing))
+    lines = []
+    for each in (private_key,) if isinstance(private_key, Ed25519PrivateKey) else private_key:
+        key = VerifierKey(key_name, ED25519, note_algorithms.public_key_of(each))
+        lines.append(_signature_line(key, note_algorithms.signature(ED25519, each, signing)))
+    return text + b"\n" + b"".join(lines)
 
 
 def cosign(text: bytes, cosigned_at: int, private_key: PrivateKey, key_name: str) -> bytes:
@@ -225,6 +234,15 @@ def read_origin(note: bytes) -> str:
     """
     text, _ = _split_note(note)
     return text.decode("utf-8").partition("\n")[0]
+
+
+def read_unverified(note: bytes) -> tuple[int, tuple[str, ...]]:
+    """Returns the size and the signature lines of a note, of which nothing is believed yet. Raises
+    VerificationFailed if it is no well-formed checkpoint.
+    """
+    text, _ = _split_note(note)
+    _, size, _ = _parse_text(text)
+    return size, tuple(note.decode("utf-8").rpartition("\n\n")[2].splitlines())
 
 
 def line_of(key: VerifierKey, lines: Sequence[str]) -> str | None:

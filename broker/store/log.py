@@ -8,7 +8,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from sqlalchemy import Connection, TextClause, bindparam, insert, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    TextClause,
+    bindparam,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from broker.protocol.errors import Conflict
@@ -139,6 +150,22 @@ def _runs(keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
         else:
             runs.append((level, index, index))
     return runs
+
+
+def of_kind(connection: Connection, kind: str) -> tuple[int, ...]:
+    """Indices of the leaves of a kind, in order; every leaf is looked at, so it is for starts alone."""
+    # A leaf is canonical JSON, and a kind is a word of it between quotes, so nothing else in it can look like that.
+    position = func.instr if connection.dialect.name == "sqlite" else _position
+    wanted = position(log_leaves.c.leaf, f'"kind":"{kind}"'.encode()) > 0
+    return tuple(
+        connection.execute(
+            select(log_leaves.c.leaf_index).where(wanted).order_by(log_leaves.c.leaf_index)
+        ).scalars()
+    )
+
+
+def _position(column: ColumnElement[bytes], part: bytes) -> ColumnElement[int]:
+    return func.position(literal(part).op("IN")(column))
 
 
 def store_record(connection: Connection, index: int, record: bytes, salt: bytes) -> None:

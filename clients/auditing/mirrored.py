@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from broker.protocol import leaves, merkle, receipts
+from broker.protocol import leaves, merkle
 from broker.protocol.errors import NotFound, VerificationFailed
 from broker.protocol.messages.log import LoggedRecord
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
+from clients.auditing.log_key_entries import kept_checkpoint
 from clients.auditing.logged import Agency, Decision, DepositFacts, Record, RequestFacts
 from clients.home import Home
 from clients.mirror import Mirror
@@ -106,9 +107,7 @@ class MirroredLog:
         note = self._mirror.checkpoint()
         if note is None:
             raise NotFound("Nothing is mirrored in this home yet. Use: narrowgate audit verify")
-        self.checkpoint = receipts.verify_checkpoint(
-            note, space.log_origin, space.log_key, space.witness_keys, space.witness_quorum
-        )
+        self.checkpoint = kept_checkpoint(home, space, note)
 
     def entries(self) -> Iterator[Entry]:
         """Every entry up to the checkpoint, in the log's order.

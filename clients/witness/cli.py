@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from broker.protocol.errors import VerificationFailed
-from clients.cli.run import Json, application, clock, random_bytes, show, verifier_key
+from broker.protocol.log_keys import read_chain
+from clients.cli.run import Json, application, clock, random_bytes, read_input, show, verifier_key
 from clients.witness.context import open_witness
-from clients.witness.cosigning import pin_log
+from clients.witness.cosigning import follow_log, pin_log, replace_log_key
 from clients.witness.keys import Algorithm, create_keys
 from clients.witness.store import logs
 
@@ -51,17 +52,47 @@ def add_log(
     key: Annotated[
         str, typer.Argument(metavar="KEY", help="The log's key, name+id+base64, or a file that holds it.")
     ],
+    lost_key: Annotated[
+        bool,
+        typer.Option(
+            "--lost-key", help="The log's old key is lost: pin this one in its place, on your own word."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Pin a log, so that its checkpoints are cosigned. Compare the key with its owner by another way first."""
     witness = open_witness(directory, clock)
     try:
-        pinned = pin_log(witness, verifier_key(key))
+        pinned = (replace_log_key if lost_key else pin_log)(witness, verifier_key(key))
     finally:
         witness.close()
     show(
         {"origin": pinned.name, "verifier_key": str(pinned)},
         f"Pinned. Checkpoints of {pinned.name} are cosigned once the service runs.",
+        as_json=json,
+    )
+
+
+@app.command("follow-log")
+def follow(
+    directory: Folder,
+    log_keys: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file of log keys, from the log's operator.")
+    ],
+    json: Json = False,
+) -> None:
+    """Follow a log whose key was changed: from now on the new key alone counts here.
+
+    The change must be signed by the key that is pinned, and be in the log that this witness cosigned."""
+    chain = read_chain(read_input(log_keys, "the log keys"))
+    witness = open_witness(directory, clock)
+    try:
+        newest = follow_log(witness, chain).newest
+    finally:
+        witness.close()
+    show(
+        {"origin": newest.name, "verifier_key": str(newest)},
+        f"Followed. Of {newest.name} only this key counts here now:\n{newest}",
         as_json=json,
     )
 
