@@ -243,8 +243,8 @@ def rotate_log_key(
         value,
         f"The log's key is changed, from {value['from_size']} entries on. Start the broker now: it signs with "
         f"{'the new key alone' if lost else 'both keys'}.\nHand {file} to every witness (narrowgate witness "
-        "follow-log), to the founder of every space\n(narrowgate space change-log-key), and to whoever verifies receipts. "
-        "Then: narrowgate broker rotate-log-key DIR --finish",
+        "follow-log), to the founder of every space\n(narrowgate space change-log-key), and to whoever verifies "
+        "receipts. Then: narrowgate broker rotate-log-key DIR --finish",
         as_json,
     )
 

@@ -123,6 +123,8 @@ def follow(
     if chain.log_origin != pinned.name:
         raise VerificationFailed("The file of log keys is of another log. Check that it is the right file.")
     records = [decode(LogKeyRecord, link.record) for link in chain.links]
+    if any(before.new_key != after.old_key for before, after in itertools.pairwise(records)):
+        raise VerificationFailed(f"The changes in the file of log keys do not follow one another. {_ASK}")
     if pinned.public_key not in [each.old_key for each in records] + [records[-1].new_key]:
         raise VerificationFailed(
             "The file of log keys does not lead from the key that is pinned here. If a newer file does not either, "
@@ -136,9 +138,8 @@ def follow(
             "than the file came, whether it is true; then say so with --accept-lost-key."
         )
     changes = [*_earlier(chain.links[:at], pinned, quorums), *later]
-    for before, after in itertools.pairwise(changes):
-        if before.new != after.old or before.from_size >= after.from_size:
-            raise VerificationFailed(f"The changes in the file of log keys do not follow one another. {_ASK}")
+    if any(before.from_size >= after.from_size for before, after in itertools.pairwise(changes)):
+        raise VerificationFailed(f"The changes in the file of log keys do not follow one another. {_ASK}")
     return FollowedKeys(_periods(changes, pinned), any(change.lost for change in later))
 
 
@@ -151,8 +152,6 @@ def _earlier(
         try:
             change = check_link(link, pinned.name, quorums)
         except VerificationFailed:
-            break
-        if change.new != (found[0].old if found else pinned):
             break
         found.insert(0, change)
     return found

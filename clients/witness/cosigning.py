@@ -59,7 +59,8 @@ def follow_log(witness: Witness, chain: LogKeyChain) -> FollowedKeys:
         except VerificationFailed as error:
             raise VerificationFailed(
                 "This witness did not cosign the checkpoint in the file, so it cannot tell whether it is of the log "
-                "that it watches. Start the service, and ask the log's operator to make the file anew by the same command."
+                "that it watches. Start the service, and ask the log's operator to make the file anew by the same "
+                "command."
             ) from error
         logs.replace_keys(connection, chain.log_origin, str(followed.newest), witness.clock())
     return followed
