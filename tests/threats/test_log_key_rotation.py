@@ -38,7 +38,7 @@ from clients.witness.cosigning import follow_log
 from clients.witness.store.logs import keys_of, newest
 from tests import rules
 from tests.broker_case import key_of
-from tests.world import BROKER, LOG_ORIGIN, POLICE, World, phone
+from tests.world import BROKER, HOLDERS, LOG_ORIGIN, POLICE, World, phone
 
 pytestmark = pytest.mark.all_only
 
