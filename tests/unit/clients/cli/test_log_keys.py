@@ -27,6 +27,9 @@ OLD = checkpoint.verifier_key(LOG_ORIGIN, public_bytes(key_of("log")))
 NEW = checkpoint.verifier_key(LOG_ORIGIN, public_bytes(key_of("log 2")))
 
 
+pytestmark = pytest.mark.all_only
+
+
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Two witnesses; the log's key was changed, and the file of log keys lies there."""
@@ -38,6 +41,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         world.deposit(agency, range(3))
     (tmp_path / "before").mkdir()
     _receipts(world, world.ask([phone(1)]).request_id, "before")
+    _run(world, "audit", "verify", "@auditor-1")
     startup.stop(world.broker)
     world.broker_keys = replace(world.broker_keys, next_log_key=key_of("log 2"))
     arguments = (world.settings, world.broker_keys, "Planned.", world.clock, world.random("broker"))
@@ -63,7 +67,8 @@ def _run(world: World, *arguments: str, expect: int = 0) -> Result:
 
 
 def _json(world: World, *arguments: str) -> Any:
-    return json.loads(_run(world, *arguments, "--json").stdout)
+    # The broker runs in this process, and its log may stand before the answer.
+    return json.loads("{\n" + _run(world, *arguments, "--json").stdout.partition("{\n")[2])
 
 
 def _receipts(world: World, request_id: bytes, folder: str) -> None:
@@ -91,6 +96,9 @@ def test_everybody_follows_by_command(world: World) -> None:
         assert "--log-keys FILE" in told
         joined = _json(world, "space", "join", f"@{name}", *pinning, "--log-keys", "@log-keys.json")
         assert joined["roster_version"] == 2
+    assert _run(world, "audit", "anomalies", "@auditor-1").stdout, (
+        "what was mirrored under the old key is read on"
+    )
     for x in world.holders:
         world.holders[x].close()
         told = _run(world, "keyholder", "pin", f"@holder-{x}", *pinning, expect=6).stderr
@@ -103,7 +111,6 @@ def test_everybody_follows_by_command(world: World) -> None:
     world.broker_keys = replace(world.broker_keys, log_key=key_of("log 2"), next_log_key=None)
     _serve(world)
     assert _json(world, "audit", "verify", "@auditor-1")["verified"]
-    assert _run(world, "audit", "report", "@auditor-1").stdout
 
 
 def test_a_receipt_is_verified_offline_from_either_key_by_the_file(world: World) -> None:
