@@ -12,7 +12,8 @@ from broker.audit.witnesses import Ask
 from broker.context import Clock
 from broker.log_rotation import LostKey
 from broker.protocol.checkpoint import ED25519, parse_verifier_key, verifier_key
-from broker.protocol.errors import BadInput, Conflict
+from broker.protocol.documents import public_bytes
+from broker.protocol.errors import BadInput, Conflict, Unavailable
 from broker.protocol.messages.base import RandomBytes, decode
 from broker.protocol.messages.log_keys import LogKeyChain, LogKeyRecord
 from broker.settings import Settings
@@ -27,9 +28,21 @@ def change(
     lost: LostKey | None = None,
     ask: Ask | None = None,
 ) -> LogKeyChain:
-    """Change the log's key, and prove it in the file of log keys. Errors as `startup.rotate_log_key`."""
+    """Change the log's key, and prove it in the file of log keys. Errors as `startup.rotate_log_key`.
+
+    Where the old key is lost, Unavailable tells the new one, for the witnesses."""
     keys = folder.prepare_log_key(directory, random_bytes)
-    link = startup.rotate_log_key(settings, keys, reason, clock, random_bytes, ask, lost)
+    try:
+        link = startup.rotate_log_key(settings, keys, reason, clock, random_bytes, ask, lost)
+    except Unavailable as error:
+        if lost is None or keys.next_log_key is None:
+            raise
+        # Nothing the witnesses pinned signs it, so each has to be told first.
+        following = verifier_key(settings.log_origin, public_bytes(keys.next_log_key))
+        raise Unavailable(
+            f"{error.detail} The new key is\n{following}\nRead it out to each witness's operator, who pins it with: "
+            "narrowgate witness add-log DIR KEY --replace. Then repeat this command."
+        ) from error
     chain = folder.keep_log_key_link(directory, settings.log_origin, link)
     if lost is not None:
         # There is no old key that could sign beside the new one.

@@ -52,10 +52,10 @@ def add_log(
     key: Annotated[
         str, typer.Argument(metavar="KEY", help="The log's key, name+id+base64, or a file that holds it.")
     ],
-    lost_key: Annotated[
+    replace: Annotated[
         bool,
         typer.Option(
-            "--lost-key", help="The log's old key is lost: pin this one in its place, on your own word."
+            "--replace", help="The log's old key is lost: pin this one in its place, on your own word."
         ),
     ] = False,
     json: Json = False,
@@ -63,7 +63,7 @@ def add_log(
     """Pin a log, so that its checkpoints are cosigned. Compare the key with its owner by another way first."""
     witness = open_witness(directory, clock)
     try:
-        pinned = (replace_log_key if lost_key else pin_log)(witness, verifier_key(key))
+        pinned = (replace_log_key if replace else pin_log)(witness, verifier_key(key))
     finally:
         witness.close()
     show(

@@ -335,11 +335,12 @@ def losing(case: Case) -> LostKey:
 
 def test_after_a_loss_the_log_goes_on_once_witnesses_and_people_accept_it(case: Case) -> None:
     lost = losing(case)
-    with pytest.raises(Unavailable, match="Too few witnesses"):
+    with pytest.raises(Unavailable, match="Too few witnesses") as told:
         case.change(lost=lost)
     drawn = folder.read_keys(case.directory).next_log_key
     assert isinstance(drawn, Ed25519PrivateKey)
     new = VerifierKey(LOG, checkpoint.ED25519, public_bytes(drawn))
+    assert str(new) in told.value.detail, "for the witnesses' operators to pin"
     for each in case.witnesses.values():
         replace_log_key(each.witness, new)
     chain = case.change(lost=lost)

@@ -151,11 +151,11 @@ def test_a_file_that_is_none_or_another_logs_is_refused_with_what_to_do(world: W
 
 def test_a_witness_pins_a_key_in_place_of_a_lost_one_on_its_operators_word(world: World) -> None:
     world.witnesses[1].stop()
-    _run(world, "witness", "add-log", "@witness-1", NEW, "--lost-key")
+    _run(world, "witness", "add-log", "@witness-1", NEW, "--replace")
     (log,) = _json(world, "witness", "show", "@witness-1")["logs"]
     assert log["keys"] == [NEW]
     assert log["size"] > 0, "what was cosigned stays: the log has to go on from there"
     other = checkpoint.verifier_key("other.example.org/log", bytes(range(32)))
-    said = _run(world, "witness", "add-log", "@witness-1", other, "--lost-key", expect=6).stderr
+    said = _run(world, "witness", "add-log", "@witness-1", other, "--replace", expect=6).stderr
     assert "does not watch that log" in said
     world.witnesses[1].start()
