@@ -139,8 +139,8 @@ def test_a_file_that_is_none_or_another_logs_is_refused_with_what_to_do(world: W
     command = ("audit", "receipt", file, "--log-key", OLD, "--log-keys")
     assert "no file of log keys" in _run(world, *command, "@none.json", expect=6).stderr
     stranger = checkpoint.verifier_key(LOG_ORIGIN, bytes(range(32)))
-    command = ("audit", "receipt", file, "--log-key", stranger, "--log-keys", "@log-keys.json")
-    assert "keep both files" in _run(world, *command, expect=4).stderr
+    command = ("audit", "receipt", file, "--log-key", stranger, "--log-keys")
+    assert "keep both files" in _run(world, *command, "@log-keys.json", expect=4).stderr
     world.witnesses[1].stop()
     assert (
         "no file of log keys"
