@@ -100,6 +100,10 @@ def test_what_was_erased_is_named_and_no_other_anomaly_is_made_up_for_it(
     monkeypatch.setattr(Mirror, "records", records)
     looked = look(History(tuple(log.entries()), case.numbers_of(honest), honest.space))
     assert [(each.anomaly, each.entries) for each in looked.findings] == [(Anomaly.RECORDS_ERASED, erased)]
+    # One erased record must not blind a check in silence.
+    (left,) = looked.left_out
+    assert kind in left.reason
+    assert all(str(index) in left.reason for index in erased)
 
 
 def test_every_anomaly_says_what_it_means() -> None:
