@@ -20,6 +20,7 @@ _UNSEEN: Mapping[str, tuple[Anomaly, ...]] = MappingProxyType(
     {
         RecordKind.ADMITTED: (
             Anomaly.RELEASE_WITHOUT_ADMISSION,
+            Anomaly.OTHER_ADMISSION,
             Anomaly.ADMITTED_TWICE,
             Anomaly.OTHER_RULES,
             *_LEDGER,
@@ -35,6 +36,7 @@ _UNSEEN: Mapping[str, tuple[Anomaly, ...]] = MappingProxyType(
             Anomaly.DISCLOSED_THOUGH_REFUSED,
             Anomaly.RELEASE_WITHOUT_ADMISSION,
             Anomaly.RELEASE_WITHOUT_TOKENS,
+            Anomaly.OTHER_ADMISSION,
             Anomaly.RELEASE_TWICE,
             Anomaly.OPEN_RELEASE,
             Anomaly.OTHER_RULES,

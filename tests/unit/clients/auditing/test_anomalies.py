@@ -148,6 +148,31 @@ def test_a_release_without_what_must_come_before(planted: World) -> None:
         assert finding.entries == (release,)
 
 
+@pytest.mark.parametrize(
+    ("made_up", "members", "said"),
+    [
+        ({"tier": "sources"}, {}, "tier"),
+        ({"identifiers": 1}, {}, "identifiers"),
+        ({"request_digest": "00" * 32}, {}, "request_digest"),
+        ({}, {"tier": "payload"}, "a tier above the permit's"),
+    ],
+    ids=["tier", "identifiers", "request", "above"],
+)
+def test_a_release_on_other_facts_than_were_admitted(
+    planted: World, made_up: dict[str, Any], members: dict[str, Any], said: str
+) -> None:
+    story = Story(planted, f"unit-other-{said.split()[0]}-{len(members)}")
+    admitted = story.admitted(derived=ledger(planted))
+    story.tokens()
+    honest = story.release()
+    assert case.found(planted, Anomaly.OTHER_ADMISSION, story.agency) == []
+    release = story.release(made_up=made_up, **members)
+    (finding,) = case.found(planted, Anomaly.OTHER_ADMISSION, story.agency)
+    assert finding.entries == (admitted, release)
+    assert finding.detail == f"Different: {said}."
+    assert honest < release
+
+
 def test_a_disclosure_that_nothing_decided_and_one_that_was_refused(planted: World) -> None:
     story = Story(planted, "unit-told")
     story.admitted(derived=ledger(planted))
