@@ -165,7 +165,7 @@ class Story:
                 "admission_digest": hashlib.sha256(text.encode()).hexdigest(),
                 "admitted": json.loads(text)["facts"],
             }
-        decision = changed(json.dumps(told), self._facts | (made_up or {}), **members)
+        decision = changed(json.dumps(told), {**self._facts, **(made_up or {})}, **members)
         record = base.model_copy(update=self._named | {"decision": decision})
         return plant(self.world, RecordKind.RELEASE, record, at)
 

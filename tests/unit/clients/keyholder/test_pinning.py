@@ -1,5 +1,7 @@
 """Pinning: what a founder signed and a person handed over, and nothing else."""
 
+from typing import Any
+
 import pytest
 
 from broker.protocol.checkpoint import ED25519_COSIGNATURE, verifier_key
@@ -84,7 +86,7 @@ def test_a_new_roster_cannot_start_the_brokers_log_over(world: World) -> None:
 
 def test_a_new_roster_cannot_do_away_with_all_witnesses(world: World) -> None:
     witness = verifier_key("w1.example.org", bytes([9]) * 32, ED25519_COSIGNATURE)
-    witnessed = {"witnesses": (witness,), "witness_quorum": 1, "trial": False}
+    witnessed: dict[str, Any] = {"witnesses": (witness,), "witness_quorum": 1, "trial": False}
     pin(world, world.sign_space(roster_version=2, **witnessed).document)
     with pytest.raises(Conflict, match="makes a trial"):
         pin(world, world.sign_space(roster_version=3).document)
