@@ -81,7 +81,7 @@ def receipt(
     }
     lines = [
         f"Entry {entry.index} of the log {entry.checkpoint.origin} is {entry.content.kind}, recorded on "
-        f"{utc(entry.content.recorded_at)} by the broker's own clock, which nobody vouches for. The log had "
+        f"{utc(entry.content.recorded_at)} by the log's own clock, which nobody vouches for. The log had "
         f"{entry.checkpoint.size} entries when it signed this.",
         *([_DECIDED_ONLY] if entry.content.kind == RecordKind.RELEASE else []),
         _NAMES_NOBODY.format(digest=entry.content.digest.hex()),

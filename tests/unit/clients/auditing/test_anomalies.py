@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from broker import exchange
-from broker.audit.records import ApproverStated, RecordsRead, RecordsWithdrawn, ReleaseAsked
+from broker.audit.records import ApproverStated, RecordsRead, RecordsWithdrawn, ReleaseAsked, RequestRefused
 from broker.gate.decide import decide_admission
 from broker.gate.facts import AdmitFacts
 from broker.protocol.messages.log import LoggedRecord
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.auditing.anomalies import look
 from clients.auditing.findings import MEANING, Anomaly, History
+from clients.auditing.search import Wanted
 from clients.mirror import Mirror
 from clients.remote import RefusedByGate
 from tests import auditing_case as case
@@ -171,6 +172,17 @@ def test_a_release_on_other_facts_than_were_admitted(
     assert finding.entries == (admitted, release)
     assert finding.detail == f"Different: {said}."
     assert honest < release
+
+
+def test_a_refusal_made_up_before_it_does_not_hide_whose_request_was_admitted(planted: World) -> None:
+    story = Story(planted, "unit-hidden")
+    cover = case.record_at(planted, RequestRefused, Story(planted, "unit-cover").refused())
+    case.plant(planted, RecordKind.REFUSED, cover.model_copy(update={"request_digest": story.digest}))
+    own = [story.admitted(derived=ledger(planted)), story.tokens(), story.release()]
+    found = [each.index for each in case.entries(planted) if Wanted(agency="unit-hidden").fits(each)]
+    assert found == own
+    about = [each.about for each in case.entries(planted) if each.index in own]
+    assert {each.requester.agency_id for each in about if each is not None} == {"unit-hidden"}
 
 
 def test_a_disclosure_that_nothing_decided_and_one_that_was_refused(planted: World) -> None:

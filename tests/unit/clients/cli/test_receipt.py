@@ -52,7 +52,7 @@ def test_an_answered_requests_receipts_are_verified_by_a_stranger(world: World, 
         assert (proved["verified"], proved["kind"], proved["origin"]) == (True, kind, world.space.log_origin)
         words = _run(world, "audit", "receipt", file, "--log-key", told["log_key"]).stdout
         assert f"is {kind.value}, recorded on" in words
-        assert "broker's own clock, which nobody vouches for" in words
+        assert "log's own clock, which nobody vouches for" in words
         assert f"against the digest {proved['digest']}" in words
         assert ("not whether it was allowed" in words) is (name == "released")
         assert "could show another log" in words
