@@ -163,17 +163,30 @@ class Home:
                 raise Conflict(
                     "This space was pinned under another founder. Ask both by another way who founded it."
                 )
-            before = self.space(space.space_id).payload
-            if before.roster_version < space.roster_version:
-                check_same_log(before, space, change)
         name = f"{folder}/roster-{space.roster_version:08d}.jws"
         if self.vault.exists(name) and self.vault.read_text(name) != document:
             raise Conflict(
                 "This roster version is pinned with another text. Keep both files and ask the founder."
             )
+        self._check_succeeds(space, change)
         self.vault.write_message(f"{folder}/founder.json", _Founder(signing_key=founder_key))
         self.vault.write_text(name, document)
         return signed
+
+    def _check_succeeds(self, space: Space, change: LogKeyChange) -> None:
+        """That a roster may follow the newest one here. Raises Conflict, VerificationFailed or BadInput."""
+        try:
+            before = self.space(space.space_id).payload
+        except NotFound:
+            return
+        if before.roster_version < space.roster_version:
+            check_same_log(before, space, change)
+        # Else one signature of the founder's would do away with every witness.
+        if space.trial and not before.trial:
+            raise Conflict(
+                "This roster makes a trial of a space that has witnesses. Keep the file, and ask the founder; a trial "
+                "is a space of its own."
+            )
 
     def space_ids(self) -> tuple[bytes, ...]:
         """The spaces pinned here."""

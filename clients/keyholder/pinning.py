@@ -126,6 +126,11 @@ def _check_succeeds(known: pinned.PinnedSpace, space: Space, founder: bytes, cha
         )
     # Else a new roster would let the broker's log start over, unseen.
     check_same_log(before, space, change)
+    # Else one signature of the founder's would do away with every witness.
+    if space.trial and not before.trial:
+        raise Conflict(
+            "The new roster makes a trial of a space that has witnesses. Found a new space for a trial."
+        )
 
 
 @lru_cache(maxsize=64)
