@@ -10,7 +10,7 @@ from broker.protocol import merkle
 from broker.protocol.errors import BadInput, Conflict, VerificationFailed
 from broker.translog import log
 from broker.translog.memory import MemoryStorage
-from broker.translog.storage import EMPTY_HEAD, Head, StoredLeaf
+from broker.translog.storage import EMPTY_HEAD, Head
 
 SIZE = 67
 
@@ -66,7 +66,8 @@ def test_a_new_log_is_empty() -> None:
     storage = MemoryStorage()
     assert storage.head() == EMPTY_HEAD
     assert log.root_at(storage, 0) == merkle.EMPTY_ROOT
-    assert log.append(storage, []) == log.Appended(0, EMPTY_HEAD)
+    empty = log.Edge(EMPTY_HEAD, ())
+    assert log.append(storage, []) == log.Appended(0, empty, empty)
 
 
 def test_every_root_ever_held_can_be_given_again() -> None:
@@ -175,14 +176,19 @@ def test_a_log_with_a_damaged_edge_does_not_grow() -> None:
 
 def test_memory_keeps_the_rules_of_a_store() -> None:
     storage = grown(2)
+    old, new = storage.head(), Head(3, bytes(32))
     with pytest.raises(Conflict):
-        storage.set_head(EMPTY_HEAD, Head(3, bytes(32)))
+        storage.grow(EMPTY_HEAD, new, [b"again"], [(0, 2, bytes(32))])
     with pytest.raises(Conflict):
-        storage.append_leaves(1, [StoredLeaf(b"again", merkle.leaf_hash(b"again"))])
+        storage.grow(old, new, [b"again"], [(0, 2, bytes(32)), (1, 0, bytes(32))])
+    storage._leaves.append(b"surplus")
     with pytest.raises(Conflict):
-        storage.put_nodes([(1, 0, bytes(32))])
+        storage.grow(old, new, [b"again"], [(0, 2, bytes(32))])
+    assert storage.head() == old
+    assert list(storage.hashes(0, 0, 9)) == [merkle.leaf_hash(leaf(number)) for number in range(2)]
+    assert list(storage.hashes(1, 0, 9)) == [old.root]
     assert storage.get_nodes([(5, 0)]) == {}
-    assert list(storage.leaves(1, 9)) == [leaf(1)]
+    assert list(storage.leaves(1, 9)) == [leaf(1), b"surplus"]
 
 
 class CountingStorage(MemoryStorage):
