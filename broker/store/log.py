@@ -36,7 +36,7 @@ _ADD_NODE = "INSERT INTO log_nodes (level, node_index, hash) VALUES (?, ?, ?)"
 _ADD_RECORD = "INSERT INTO log_records (leaf_index, record, salt) VALUES (?, ?, ?)"
 # One statement, one round trip, while the head is locked.
 _GROW = (
-    "WITH added_leaves AS (INSERT INTO log_leaves (leaf_index, leaf)"
+    "WITH added_leaves AS (INSERT INTO log_leaves (leaf_index, leaf)"  # noqa: S608 - places for values only
     " SELECT * FROM unnest(CAST(? AS int8[]), CAST(? AS bytea[]))),"
     " added_nodes AS (INSERT INTO log_nodes (level, node_index, hash)"
     " SELECT * FROM unnest(CAST(? AS int2[]), CAST(? AS int8[]), CAST(? AS bytea[]))) " + _MOVE_HEAD
