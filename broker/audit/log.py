@@ -24,7 +24,7 @@ from broker.protocol.messages.log import (
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.protocol.tiles import Tile
 from broker.store.database import Connection
-from broker.store.log import SqlLogStorage, read_records, store_record
+from broker.store.log import SqlLogStorage, read_records
 from broker.translog import log as translog
 from broker.translog.storage import Head
 from broker.translog.tiles import read_tile
@@ -127,9 +127,8 @@ class AuditLog:
         try:
             salt = self._random_bytes(leaves.SALT_BYTES)
             leaf = leaves.compose(kind.value, now, encode(record), salt)
-            storage = SqlLogStorage(connection, lock=True)
+            storage = SqlLogStorage(connection, lock=True, beside=[(leaf.record, leaf.salt)])
             appended = translog.append(storage, [leaf.leaf], self._edge)
-            store_record(connection, appended.first_index, leaf.record, leaf.salt)
             # Proved to the head that ends with this entry. Whoever is given the proof has it after the commit: an entry
             # that comes after it in the same commit does not change it, and if the commit fails nobody has it.
             proof = LogProof(

@@ -34,12 +34,18 @@ _MOVE_HEAD = (
 _ADD_LEAF = "INSERT INTO log_leaves (leaf_index, leaf) VALUES (?, ?)"
 _ADD_NODE = "INSERT INTO log_nodes (level, node_index, hash) VALUES (?, ?, ?)"
 _ADD_RECORD = "INSERT INTO log_records (leaf_index, record, salt) VALUES (?, ?, ?)"
-# One statement, one round trip, while the head is locked.
+# One statement, one round trip, from the moment at which the head is locked.
 _GROW = (
-    "WITH added_leaves AS (INSERT INTO log_leaves (leaf_index, leaf)"  # noqa: S608 - places for values only
-    " SELECT * FROM unnest(CAST(? AS int8[]), CAST(? AS bytea[]))),"
+    f"WITH moved AS ({_MOVE_HEAD} RETURNING 1),"  # noqa: S608 - places for values only
+    " added_leaves AS (INSERT INTO log_leaves (leaf_index, leaf)"
+    " SELECT * FROM unnest(CAST(? AS int8[]), CAST(? AS bytea[])) WHERE EXISTS (SELECT 1 FROM moved)),"
     " added_nodes AS (INSERT INTO log_nodes (level, node_index, hash)"
-    " SELECT * FROM unnest(CAST(? AS int2[]), CAST(? AS int8[]), CAST(? AS bytea[]))) " + _MOVE_HEAD
+    " SELECT * FROM unnest(CAST(? AS int2[]), CAST(? AS int8[]), CAST(? AS bytea[]))"
+    " WHERE EXISTS (SELECT 1 FROM moved)),"
+    " added_records AS (INSERT INTO log_records (leaf_index, record, salt)"
+    " SELECT * FROM unnest(CAST(? AS int8[]), CAST(? AS bytea[]), CAST(? AS bytea[]))"
+    " WHERE EXISTS (SELECT 1 FROM moved))"
+    " SELECT 1 FROM moved"
 )
 _LEAVES = "SELECT leaf FROM log_leaves WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"
 _HASHES = (
@@ -59,11 +65,15 @@ class StoredRecord:
 class SqlLogStorage:
     """Implements `broker.translog.storage.LogStorage` on one connection.
 
-    With `lock` the head's row is locked until the transaction ends, where the database knows row locks."""
+    With `lock` the head's row is locked until the transaction ends, where the database knows row locks. `beside` are
+    the records and salts that `grow` lays beside its leaves, one for each or none."""
 
-    def __init__(self, connection: Connection, lock: bool = False) -> None:
+    def __init__(
+        self, connection: Connection, lock: bool = False, beside: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
         self._connection = connection
         self._lock = lock and connection.dialect.name != "sqlite"
+        self._beside = beside
 
     def head(self) -> Head:
         """See `LogStorage.head`."""
@@ -83,14 +93,17 @@ class SqlLogStorage:
             _run(self._connection, _FIRST_HEAD, (EMPTY_ROOT,))
         moved = (new.size, new.root, old.size, old.root, old.size)
         indexes = range(old.size, new.size)
+        records = [(index, *each) for index, each in zip(indexes, self._beside, strict=False)]
         try:
-            if self._connection.dialect.name != "sqlite":
-                columns = (list(indexes), list(leaves), *map(list, zip(*nodes, strict=True)))
-                _check_moved(_run(self._connection, _GROW, (*columns, *moved)))
-                return
-            _check_moved(_run(self._connection, _MOVE_HEAD, moved))
-            _run_many(self._connection, _ADD_LEAF, zip(indexes, leaves, strict=True))
-            _run_many(self._connection, _ADD_NODE, nodes)
+            if self._connection.dialect.name == "sqlite":
+                _check_moved(_run(self._connection, _MOVE_HEAD, moved).rowcount)
+                _run_many(self._connection, _ADD_LEAF, zip(indexes, leaves, strict=True))
+                _run_many(self._connection, _ADD_NODE, nodes)
+                _run_many(self._connection, _ADD_RECORD, records)
+            else:
+                columns = (indexes, leaves, *_columns(nodes), *_columns(records))
+                values = (*moved, *map(list, columns))
+                _check_moved(len(_run(self._connection, _GROW, values).fetchall()))
         except (sqlite3.IntegrityError, psycopg.IntegrityError) as error:
             raise Conflict("What the log holds is stored once and never changed.") from error
 
@@ -133,8 +146,12 @@ def _for_postgresql(statement: str) -> str:
     return statement.replace("?", "%b")
 
 
-def _check_moved(cursor: Any) -> None:
-    if cursor.rowcount != 1:
+def _columns(rows: Sequence[tuple[object, object, object]]) -> tuple[Sequence[object], ...]:
+    return tuple(zip(*rows, strict=True)) if rows else ((), (), ())
+
+
+def _check_moved(rows: int) -> None:
+    if rows != 1:
         raise Conflict("The log grew meanwhile, or its leaves are not those of its head: repeat the step.")
 
 
@@ -154,11 +171,6 @@ def _runs(keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
         else:
             runs.append((level, index, index))
     return runs
-
-
-def store_record(connection: Connection, index: int, record: bytes, salt: bytes) -> None:
-    """Lay a record beside its leaf."""
-    _run(connection, _ADD_RECORD, (index, record, salt))
 
 
 def read_records(connection: Connection, start: int, end: int) -> tuple[StoredRecord, ...]:

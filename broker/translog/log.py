@@ -8,7 +8,7 @@ removes a leaf. What a leaf means is `broker.protocol.leaves`; signing the head 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from broker.protocol.errors import BadInput, VerificationFailed
+from broker.protocol.errors import BadInput, Conflict, VerificationFailed
 from broker.protocol.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from broker.translog.storage import Head, LogStorage
 from broker.translog.subtrees import Range, fetch, hashes_of, split_point, subtrees_of
@@ -51,12 +51,20 @@ def append(storage: LogStorage, leaves: Sequence[bytes], known: Edge | None = No
     """Appends leaves in their order. Nothing is durable until the caller's transaction is.
 
     Args:
-        known: an edge that an earlier `append` returned; if it is that of the stored head, no node is read.
+        known: an edge that an earlier `append` returned. If it is that of the stored head, nothing is read.
 
     Raises Conflict if the head moved meanwhile: roll back and try again. Raises VerificationFailed if the
     stored nodes do not give the stored head: the store is damaged, and the process must stop serving.
     """
-    before = _edge(storage, known)
+    if known is not None and leaves:
+        try:
+            return _grow(storage, known, leaves)
+        except Conflict:
+            pass  # another head, most likely: what is wrong else is found below
+    return _grow(storage, _edge(storage), leaves)
+
+
+def _grow(storage: LogStorage, before: Edge, leaves: Sequence[bytes]) -> Appended:
     frontier = Frontier(before.head.size, before.hashes)
     nodes: list[tuple[int, int, bytes]] = []
     for leaf in leaves:
@@ -69,10 +77,8 @@ def append(storage: LogStorage, leaves: Sequence[bytes], known: Edge | None = No
     return Appended(before.head.size, before, after)
 
 
-def _edge(storage: LogStorage, known: Edge | None) -> Edge:
+def _edge(storage: LogStorage) -> Edge:
     head = storage.head()
-    if known is not None and known.head == head:
-        return known
     keys = subtrees_of(0, head.size)
     nodes = fetch(storage, keys)
     edge = Edge(head, tuple(nodes[key] for key in keys))

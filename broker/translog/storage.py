@@ -45,8 +45,9 @@ class LogStorage(Protocol):
         """Moves the head from `old` to `new`, stores the leaves between the two and the (level, index, hash)
         of each subtree that they complete. There is at least one leaf.
 
-        Raises Conflict, and the caller rolls back, unless the stored head is `old`, as many leaves are stored
-        as it says, and none of the nodes is: what is stored never changes.
+        Raises Conflict, having changed nothing, unless the stored head is `old` and as many leaves are stored as
+        it says. Raises Conflict, and the caller rolls back, if one of the nodes is stored already: what is stored
+        never changes.
         """
         ...
 

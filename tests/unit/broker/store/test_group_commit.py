@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,7 +96,7 @@ def _statements(database: Database) -> Iterator[list[str]]:
         event.remove(database.engine, "commit", on_commit)
 
 
-def _at_once(database: Database, steps: list[Step]) -> list[Future[None]]:
+def _at_once(database: Database, steps: Sequence[Step]) -> list[Future[None]]:
     """Take the steps so that they come in this order while the first of them is still under way. All have ended."""
     assert database._steps is not None
     queue, begun, go = database._steps._queue, threading.Event(), threading.Event()
