@@ -62,6 +62,7 @@ class Log:
     database: Database
     audit: AuditLog = field(default_factory=lambda: AuditLog(ORIGIN, KEY, secrets.token_bytes, trial=True))
     numbers: Iterator[int] = field(default_factory=itertools.count)
+    kept: translog.KeptEdge = field(default_factory=translog.KeptEdge)
 
     def insert_bare(self, connection: Connection, rows: int) -> None:
         """So many rows by the driver, in the way that is fastest for that number."""
@@ -77,9 +78,8 @@ class Log:
 
     def append_leaves(self, connection: Connection, rows: int) -> None:
         """Leaves, nodes and head, with one call."""
-        translog.append(
-            SqlLogStorage(connection, lock=True), [secrets.token_bytes(ROW_BYTES) for _ in range(rows)]
-        )
+        rows_of = [secrets.token_bytes(ROW_BYTES) for _ in range(rows)]
+        translog.append(SqlLogStorage(connection, lock=True), rows_of, self.kept)
 
     def append_entries(self, connection: Connection, rows: int) -> None:
         """What a step of a party does, so many times: salt, leaf, record, proof and signed checkpoint besides."""
@@ -203,27 +203,23 @@ def _parts() -> None:
         leaf = leaves.compose("BUNDLE_ACTIVATED", NOW, encode(RECORD), salt)
         grown = translog.append(memory, [b"leaf"] * 10_000).after
         with log.database.write() as connection:
-            edge = log.audit._edge
-
-            def append_known() -> None:
-                nonlocal edge
-                storage = SqlLogStorage(connection, lock=True, beside=[(leaf.record, salt)])
-                edge = translog.append(storage, [leaf.leaf], edge).after
-
+            storage = SqlLogStorage(connection, lock=True, beside=[(leaf.record, salt)])
             parts: tuple[tuple[str, Callable[[], object]], ...] = (
                 ("record as canonical JSON", lambda: encode(RECORD)),
                 (
                     "salt, digest and leaf",
                     lambda: leaves.compose("X", NOW, leaf.record, secrets.token_bytes(32)),
                 ),
-                ("leaf, nodes, head, record: hashes and rows", append_known),
+                (
+                    "leaf, nodes, head, record: hashes and rows",
+                    lambda: translog.append(storage, [leaf.leaf], log.kept),
+                ),
                 ("proof off the edge", lambda: grown.path_of_next),
                 ("checkpoint, signed", lambda: checkpoint.sign(ORIGIN, 9, bytes(32), KEY, ORIGIN)),
             )
             for name, part in parts:
                 print(f"  {name:<40} {_cpu_each(part) * 1e6:10.1f} microseconds")
         with log.database.write() as connection:
-            log.audit._edge = edge
             whole = _cpu_each(lambda: log.append_entries(connection, 1))
         print(f"  {'all of it, through the audit log':<40} {whole * 1e6:10.1f} microseconds")
 
@@ -252,11 +248,11 @@ def _proofs(folder: Path, largest: int) -> None:
 def _fill(url: str, size: int) -> None:
     database = Database(url)
     migrate.upgrade(database)
-    edge: translog.Edge | None = None
+    kept = translog.KeptEdge()
     for at in range(0, size, 10_000):
         with database.write() as connection:
             batch = [secrets.token_bytes(ROW_BYTES) for _ in range(min(10_000, size - at))]
-            edge = translog.append(SqlLogStorage(connection), batch, edge).after
+            translog.append(SqlLogStorage(connection), batch, kept)
     database.close()
 
 

@@ -81,7 +81,7 @@ class AuditLog:
         self._log_key = log_key
         self._random_bytes = random_bytes
         self._checked = False
-        self._edge: translog.Edge | None = None
+        self._kept = translog.KeptEdge()
         self._refused: str | None = None
 
     def refuse(self, why: str) -> None:
@@ -128,7 +128,7 @@ class AuditLog:
             salt = self._random_bytes(leaves.SALT_BYTES)
             leaf = leaves.compose(kind.value, now, encode(record), salt)
             storage = SqlLogStorage(connection, lock=True, beside=[(leaf.record, leaf.salt)])
-            appended = translog.append(storage, [leaf.leaf], self._edge)
+            appended = translog.append(storage, [leaf.leaf], self._kept)
             # Proved to the head that ends with this entry. Whoever is given the proof has it after the commit: an entry
             # that comes after it in the same commit does not change it, and if the commit fails nobody has it.
             proof = LogProof(
@@ -137,7 +137,6 @@ class AuditLog:
                 path=appended.before.path_of_next,
                 checkpoint=self._note(appended.head),
             )
-            self._edge = appended.after
         except NarrowgateError as error:
             # Whatever did not fit may have been read wrongly: derive the log anew before the next entry.
             self._checked = False

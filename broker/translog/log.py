@@ -8,7 +8,7 @@ removes a leaf. What a leaf means is `broker.protocol.leaves`; signing the head 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from broker.protocol.errors import BadInput, Conflict, VerificationFailed
+from broker.protocol.errors import BadInput, VerificationFailed
 from broker.protocol.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from broker.translog.storage import Head, LogStorage
 from broker.translog.subtrees import Range, fetch, hashes_of, split_point, subtrees_of
@@ -18,8 +18,7 @@ from broker.translog.subtrees import Range, fetch, hashes_of, split_point, subtr
 class Edge:
     """The right edge of a log at one head: the hashes of its complete subtrees, largest first.
 
-    Made by `append` alone. The head's root commits to the hashes, so an edge that was kept is that of any log
-    with this very head, whatever became of the transaction it came from; with any other head it is useless.
+    Made by `append` alone, which checked them against the head's root or grew them from such.
     """
 
     head: Head
@@ -31,6 +30,17 @@ class Edge:
         that is complete now stands to its left.
         """
         return self.hashes[::-1]
+
+
+@dataclass(slots=True)
+class KeptEdge:
+    """The edge that an `append` left, at hand for the next.
+
+    A root commits to the edge below it, so an edge is that of any log with its very head, whatever became of
+    the transaction that it came from, and with another head it is not used.
+    """
+
+    edge: Edge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +57,21 @@ class Appended:
         return self.after.head
 
 
-def append(storage: LogStorage, leaves: Sequence[bytes], known: Edge | None = None) -> Appended:
+def append(storage: LogStorage, leaves: Sequence[bytes], kept: KeptEdge | None = None) -> Appended:
     """Appends leaves in their order. Nothing is durable until the caller's transaction is.
 
     Args:
-        known: an edge that an earlier `append` returned. If it is that of the stored head, nothing is read.
+        kept: where the last append left its edge. If that is the stored head's, no node is read; this one
+            leaves its own there.
 
     Raises Conflict if the head moved meanwhile: roll back and try again. Raises VerificationFailed if the
     stored nodes do not give the stored head: the store is damaged, and the process must stop serving.
     """
-    if known is not None and leaves:
-        try:
-            return _grow(storage, known, leaves)
-        except Conflict:
-            pass  # another head, most likely: what is wrong else is found below
-    return _grow(storage, _edge(storage), leaves)
-
-
-def _grow(storage: LogStorage, before: Edge, leaves: Sequence[bytes]) -> Appended:
-    frontier = Frontier(before.head.size, before.hashes)
+    head = storage.head()
+    # Looked at only now that the head is locked: whoever held it until now left the edge that fits.
+    known = None if kept is None else kept.edge
+    before = known if known is not None and known.head == head else _read_edge(storage, head)
+    frontier = Frontier(head.size, before.hashes)
     nodes: list[tuple[int, int, bytes]] = []
     for leaf in leaves:
         index = frontier.size
@@ -73,12 +79,13 @@ def _grow(storage: LogStorage, before: Edge, leaves: Sequence[bytes]) -> Appende
             nodes.append((level, index >> level, each))
     after = Edge(Head(frontier.size, frontier.root()), frontier.hashes) if leaves else before
     if leaves:
-        storage.grow(before.head, after.head, leaves, nodes)
-    return Appended(before.head.size, before, after)
+        storage.grow(head, after.head, leaves, nodes)
+    if kept is not None:
+        kept.edge = after
+    return Appended(head.size, before, after)
 
 
-def _edge(storage: LogStorage) -> Edge:
-    head = storage.head()
+def _read_edge(storage: LogStorage, head: Head) -> Edge:
     keys = subtrees_of(0, head.size)
     nodes = fetch(storage, keys)
     edge = Edge(head, tuple(nodes[key] for key in keys))
