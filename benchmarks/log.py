@@ -2,26 +2,30 @@
 
 Run: python -m benchmarks.log [ROUNDS [LARGEST]]
 
-Bare is one row of 230 bytes by the driver itself, in a table of its own beside the log's. What is compared is taken in
-turns, since the disk and the machine are shared; figures of one run are comparable with one another only, and the last
-column is the ratio to the bare insert with as many rows in a commit. SQLite syncs its write-ahead log at each commit
-(synchronous=FULL), PostgreSQL runs with its defaults. `LARGEST` is the largest log that proofs are timed on.
+Bare is one row of 230 bytes in a table without anything else, by the driver itself; "the same rows" are the leaf's, its
+nodes' and the head's, by the driver too, with no hash computed. What is compared is taken in turns, since disk and
+processors are shared; figures of one run are comparable with one another only, and the last column is the ratio to the
+bare insert with as many rows in a commit. SQLite syncs its write-ahead log at each commit (synchronous=FULL),
+PostgreSQL runs with its defaults. Where the temporary folder is in memory (TMPDIR=/dev/shm) a sync costs nothing, and
+what is left is computing. `LARGEST` is the largest log that proofs are timed on.
 """
 
 import itertools
 import multiprocessing
 import resource
 import secrets
+import sqlite3
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import event
 
@@ -50,41 +54,105 @@ RECORD = BundleActivated(
 )
 CALLERS = (1, 8, 32)
 COMMITS_IN_A_ROUND = 60
+STEPS_OF_A_CALLER = 20
 PROOFS = 2_000
-Step = Callable[[Connection, int], None]
+Commit = Callable[[int], None]
+"""Writes so many rows in one commit."""
+
+
+class Bare:
+    """Tables of the driver's own, beside the log's database."""
+
+    def __init__(self, url: str) -> None:
+        self._is_sqlite = url.startswith("sqlite")
+        self._driver: Any
+        if self._is_sqlite:
+            self._driver = sqlite3.connect(f"{url.removeprefix('sqlite:///')}.bare", isolation_level=None)
+            for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+                self._driver.execute(f"PRAGMA {pragma}")
+        else:
+            self._driver = psycopg.connect(url.replace("+psycopg", ""))
+        content = "BLOB" if self._is_sqlite else "BYTEA"
+        for table in (
+            f"bare (number BIGINT PRIMARY KEY, content {content})",
+            f"bare_leaves (number BIGINT PRIMARY KEY, content {content})",
+            f"bare_nodes (level SMALLINT, number BIGINT, content {content}, PRIMARY KEY (level, number))"
+            + (" WITHOUT ROWID" if self._is_sqlite else ""),
+            f"bare_head (size BIGINT, root {content})",
+        ):
+            self._driver.execute(f"CREATE TABLE {table}")
+        self._driver.execute("INSERT INTO bare_head VALUES (0, NULL)")
+        self._driver.commit()
+        self._numbers, self._size = itertools.count(), 0
+
+    def insert(self, rows: int) -> None:
+        """Rows of 230 bytes."""
+        values = [(next(self._numbers), secrets.token_bytes(ROW_BYTES)) for _ in range(rows)]
+        self._commit([("bare", "int8[], bytea[]", values)], ())
+
+    def insert_the_same_rows(self, rows: int) -> None:
+        """What the log writes for so many leaves."""
+        places = range(self._size, self._size + rows)
+        leaves_of = [(place, secrets.token_bytes(ROW_BYTES)) for place in places]
+        nodes = [
+            (level, place >> level, secrets.token_bytes(merkle.HASH_BYTES))
+            for place in places
+            for level in range((place + 1 & -(place + 1)).bit_length())
+        ]
+        self._size += rows
+        tables: list[tuple[str, str, Sequence[Any]]] = [
+            ("bare_leaves", "int8[], bytea[]", leaves_of),
+            ("bare_nodes", "int2[], int8[], bytea[]", nodes),
+        ]
+        self._commit(tables, (self._size, secrets.token_bytes(merkle.HASH_BYTES)))
+
+    def close(self) -> None:
+        """Give the tables up."""
+        self._driver.close()
+
+    def _commit(self, tables: Sequence[tuple[str, str, Sequence[Any]]], head: tuple[object, ...]) -> None:
+        if self._is_sqlite:
+            self._driver.execute("BEGIN IMMEDIATE")
+        if head:
+            place = "?" if self._is_sqlite else "%b"
+            self._driver.execute(f"UPDATE bare_head SET size = {place}, root = {place}", head)
+        for table, types, rows in tables:
+            if self._is_sqlite:
+                self._driver.executemany(
+                    f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows
+                )
+            else:
+                columns = ", ".join(f"%b::{each}" for each in types.split(", "))
+                values = [list(column) for column in zip(*rows, strict=True)]
+                self._driver.execute(f"INSERT INTO {table} SELECT * FROM unnest({columns})", values)
+        self._driver.commit()
 
 
 @dataclass
 class Log:
-    """A database with a log and a table for bare rows."""
+    """A database with a log, and the bare tables beside it."""
 
     name: str
     database: Database
+    bare: Bare
     audit: AuditLog = field(default_factory=lambda: AuditLog(ORIGIN, KEY, secrets.token_bytes, trial=True))
-    numbers: Iterator[int] = field(default_factory=itertools.count)
     kept: translog.KeptEdge = field(default_factory=translog.KeptEdge)
 
-    def insert_bare(self, connection: Connection, rows: int) -> None:
-        """So many rows by the driver, in the way that is fastest for that number."""
-        driver: Any = connection.connection.driver_connection
-        values = [(next(self.numbers), secrets.token_bytes(ROW_BYTES)) for _ in range(rows)]
-        if self.database.is_sqlite:
-            driver.executemany("INSERT INTO bare VALUES (?, ?)", values)
-        elif rows == 1:
-            driver.execute("INSERT INTO bare VALUES (%b, %b)", values[0])
-        else:
-            columns = [list(column) for column in zip(*values, strict=True)]
-            driver.execute("INSERT INTO bare SELECT * FROM unnest(%b::int8[], %b::bytea[])", columns)
-
-    def append_leaves(self, connection: Connection, rows: int) -> None:
+    def append_leaves(self, rows: int) -> None:
         """Leaves, nodes and head, with one call."""
-        rows_of = [secrets.token_bytes(ROW_BYTES) for _ in range(rows)]
-        translog.append(SqlLogStorage(connection, lock=True), rows_of, self.kept)
+        added = [secrets.token_bytes(ROW_BYTES) for _ in range(rows)]
+        with self.database.write() as connection:
+            translog.append(SqlLogStorage(connection, lock=True), added, self.kept)
 
-    def append_entries(self, connection: Connection, rows: int) -> None:
+    def append_entries(self, rows: int) -> None:
         """What a step of a party does, so many times: salt, leaf, record, proof and signed checkpoint besides."""
-        for _ in range(rows):
-            self.audit.append(connection, RecordKind.BUNDLE_ACTIVATED, RECORD, NOW)
+        with self.database.write() as connection:
+            for _ in range(rows):
+                self.append_entry(connection)
+
+    def append_entry(self, connection: Connection) -> None:
+        """One entry."""
+        self.audit.append(connection, RecordKind.BUNDLE_ACTIVATED, RECORD, NOW)
 
 
 def main(rounds: int, largest: int) -> None:
@@ -107,13 +175,11 @@ def main(rounds: int, largest: int) -> None:
 
 @contextmanager
 def _log(name: str, databases: Databases, folder: Path) -> Iterator[Log]:
-    database = Database(databases.new(folder))
+    url = databases.new(folder)
+    database, bare = Database(url), Bare(url)
     migrate.upgrade(database)
-    with database.write() as connection:
-        connection.exec_driver_sql(
-            f"CREATE TABLE bare (number BIGINT PRIMARY KEY, content {'BLOB' if database.is_sqlite else 'BYTEA'})"
-        )
-    yield Log(name, database)
+    yield Log(name, database, bare)
+    bare.close()
     database.close()
 
 
@@ -122,60 +188,60 @@ def _log(name: str, databases: Databases, folder: Path) -> Iterator[Log]:
 
 def _one_writer(log: Log, many: int, rounds: int) -> None:
     print(f"{log.name}, one writer, rows of {ROW_BYTES} bytes:")
-    steps: tuple[tuple[str, Step], ...] = (
-        ("bare insert", log.insert_bare),
+    commits: tuple[tuple[str, Commit], ...] = (
+        ("bare insert", log.bare.insert),
+        ("the same rows, bare", log.bare.insert_the_same_rows),
         ("leaf, nodes and head", log.append_leaves),
         ("whole entry with receipt", log.append_entries),
     )
     for rows in (1, many):
-        spent = dict.fromkeys((name for name, _ in steps), 0.0)
+        spent = dict.fromkeys((name for name, _ in commits), 0.0)
         for _ in range(rounds):
-            for name, step in steps:
-                spent[name] += _time(_commits, log, step, rows)
+            for name, commit in commits:
+                spent[name] += _time(_repeat, commit, rows)
+        done = rounds * COMMITS_IN_A_ROUND * rows
         for name, seconds in spent.items():
-            done = rounds * COMMITS_IN_A_ROUND * rows
-            ratio = spent["bare insert"] / seconds
-            print(f"  {name + f', {rows} a commit':<40} {done / seconds:10,.0f} a second {ratio:7.2f}")
+            _print(f"{name}, {rows} a commit", done / seconds, spent["bare insert"] / seconds)
 
 
-def _commits(log: Log, step: Step, rows: int) -> None:
+def _repeat(commit: Commit, rows: int) -> None:
     for _ in range(COMMITS_IN_A_ROUND):
-        with log.database.write() as connection:
-            step(connection, rows)
+        commit(rows)
 
 
 # --- callers at once ---
 
 
 def _callers(log: Log, rounds: int) -> None:
-    print(f"{log.name}, callers at once, each step a transaction of its own to its caller:")
+    print(f"{log.name}, whole entries by callers at once, each in a `Database.write` of its own:")
+    spent, commits = dict.fromkeys(CALLERS, 0.0), dict.fromkeys(CALLERS, 0)
     bare = 0.0
-    for callers in CALLERS:
-        for name, step in (
-            ("bare insert", log.insert_bare),
-            ("whole entry with receipt", log.append_entries),
-        ):
-            with _counted_commits(log.database) as commits:
-                seconds = _time(_at_once, log, step, callers, rounds)
-            done = rounds * COMMITS_IN_A_ROUND // callers * callers
-            bare = bare or done / seconds
-            print(
-                f"  {name + f', {callers} callers':<40} {done / seconds:10,.0f} a second"
-                f" {done / seconds / bare:7.2f} {done / len(commits):10.1f} steps a commit"
-            )
+    for _ in range(rounds):
+        bare += _time(_repeat, log.bare.insert, 1)
+        for callers in CALLERS:
+            with _counted_commits(log.database) as counted:
+                spent[callers] += _time(_at_once, log, callers)
+            commits[callers] += len(counted)
+    for callers, seconds in spent.items():
+        done = rounds * callers * STEPS_OF_A_CALLER
+        rate, bare_rate = done / seconds, rounds * COMMITS_IN_A_ROUND / bare
+        _print(f"{callers} callers, {done / commits[callers]:.1f} steps a commit", rate, rate / bare_rate)
 
 
-def _at_once(log: Log, step: Step, callers: int, rounds: int) -> None:
+def _at_once(log: Log, callers: int) -> None:
     def call() -> None:
-        for _ in range(rounds * COMMITS_IN_A_ROUND // callers):
-            with log.database.write() as connection:
-                step(connection, 1)
+        for _ in range(STEPS_OF_A_CALLER):
+            log.append_entries(1)
 
     threads = [threading.Thread(target=call) for _ in range(callers)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def _print(name: str, rate: float, ratio: float) -> None:
+    print(f"  {name:<40} {rate:10,.0f} a second {ratio:7.2f}")
 
 
 @contextmanager
@@ -196,12 +262,11 @@ def _parts() -> None:
     """CPU time of each part of one entry, in a log of 10,000 entries, without the commit."""
     print("one entry, SQLite, CPU time without the commit:")
     with tempfile.TemporaryDirectory() as folder, _log("parts", SqliteFiles(), Path(folder)) as log:
-        salt, memory = secrets.token_bytes(32), MemoryStorage()
-        with log.database.write() as connection:
-            translog.append(SqlLogStorage(connection), [b"leaf"] * 10_000)
-            log.append_entries(connection, 1)
+        log.append_leaves(10_000)
+        log.append_entries(1)
+        salt = secrets.token_bytes(leaves.SALT_BYTES)
         leaf = leaves.compose("BUNDLE_ACTIVATED", NOW, encode(RECORD), salt)
-        grown = translog.append(memory, [b"leaf"] * 10_000).after
+        edge = translog.append(MemoryStorage(), [b"leaf"] * 10_000).after
         with log.database.write() as connection:
             storage = SqlLogStorage(connection, lock=True, beside=[(leaf.record, salt)])
             parts: tuple[tuple[str, Callable[[], object]], ...] = (
@@ -211,17 +276,15 @@ def _parts() -> None:
                     lambda: leaves.compose("X", NOW, leaf.record, secrets.token_bytes(32)),
                 ),
                 (
-                    "leaf, nodes, head, record: hashes and rows",
-                    lambda: translog.append(storage, [leaf.leaf], log.kept),
+                    "hashes; rows of leaf, nodes, head, record",
+                    lambda: translog.append(storage, [b"leaf"], log.kept),
                 ),
-                ("proof off the edge", lambda: grown.path_of_next),
+                ("proof off the edge", lambda: edge.path_of_next),
                 ("checkpoint, signed", lambda: checkpoint.sign(ORIGIN, 9, bytes(32), KEY, ORIGIN)),
+                ("all of it, through the audit log", lambda: log.append_entry(connection)),
             )
             for name, part in parts:
-                print(f"  {name:<40} {_cpu_each(part) * 1e6:10.1f} microseconds")
-        with log.database.write() as connection:
-            whole = _cpu_each(lambda: log.append_entries(connection, 1))
-        print(f"  {'all of it, through the audit log':<40} {whole * 1e6:10.1f} microseconds")
+                print(f"  {name:<41} {_cpu_each(part) * 1e6:9.1f} microseconds")
 
 
 def _cpu_each(part: Callable[[], object]) -> float:
