@@ -21,9 +21,22 @@ from sqlalchemy.engine import RootTransaction
 
 from broker.protocol.errors import Unavailable
 
+_NOT_TAKEN = "The step could not be recorded, so it was not taken."
+_NOT_KNOWN = (
+    "The database failed while the step was being recorded, so whether it was taken is known only after a restart. "
+    "Then repeat the very same call: it is answered as it stands."
+)
 MOST_STEPS = 64
 LONGEST_SECONDS = 0.05
 """Once its group is so old, whoever ends a step commits: the first of it waits for one more step, not for ever."""
+
+
+class _NotKnown(Exception):
+    """A commit did not return; `cause` says why."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__()
+        self.cause = cause
 
 
 @dataclass
@@ -146,11 +159,11 @@ class GroupCommit:
         failure = group.failure
         if failure is None or failure is own:
             return
-        if commits and not isinstance(failure, Exception):
-            raise failure
+        if isinstance(failure, _NotKnown):
+            raise Unavailable(_NOT_KNOWN) from failure.cause
         if isinstance(failure, Unavailable):
             raise Unavailable(failure.detail) from failure
-        raise Unavailable("The step could not be recorded, so it was not taken.") from failure
+        raise Unavailable(_NOT_TAKEN) from failure
 
     def _hand_on(self) -> bool:
         with self._monitor:
@@ -174,8 +187,9 @@ class GroupCommit:
             self._check()
             self._group.transaction.commit()
         except BaseException as error:
+            # Whatever it is: what a commit that did not return left behind is not known before the files are read anew.
             self._stop()
-            self._end(error)
+            self._end(error if isinstance(error, Unavailable) else _NotKnown(error))
         else:
             self._end(None)
 

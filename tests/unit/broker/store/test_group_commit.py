@@ -269,10 +269,28 @@ def test_a_failed_commit_fails_all_of_the_group_and_everything_after(database: D
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
     # The refused one too: it may have been refused for what another wrote.
     assert [type(each.exception()) for each in taken] == [Unavailable] * 4
+    assert all("only after a restart" in str(each.exception()) for each in taken)
     assert _notes(path) == []
     with pytest.raises(Unavailable), database.write():
         pass
     with pytest.raises(Unavailable), database.read():
+        pass
+
+
+def test_a_commit_that_the_database_refuses_stops_it(database: Database, path: Path) -> None:
+    with database.write() as connection:
+        connection.execute(
+            text("CREATE TABLE children (of INTEGER REFERENCES notes DEFERRABLE INITIALLY DEFERRED)")
+        )
+
+    def orphan(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO children VALUES (99)"))
+
+    taken = _at_once(database, [_note("one"), orphan, _note("two")])
+    # No table of the broker has such a constraint: what else a commit was refused for is not known.
+    assert [type(each.exception()) for each in taken] == [Unavailable] * 3
+    assert _notes(path) == []
+    with pytest.raises(Unavailable), database.write():
         pass
 
 
