@@ -97,15 +97,19 @@ class SqlLogStorage:
         try:
             if self._connection.dialect.name == "sqlite":
                 _check_moved(_run(self._connection, _MOVE_HEAD, moved).rowcount)
-                _run_many(self._connection, _ADD_LEAF, zip(indexes, leaves, strict=True))
-                _run_many(self._connection, _ADD_NODE, nodes)
-                _run_many(self._connection, _ADD_RECORD, records)
+                self._add(_ADD_LEAF, zip(indexes, leaves, strict=True))
+                self._add(_ADD_NODE, nodes)
+                self._add(_ADD_RECORD, records)
             else:
                 columns = (indexes, leaves, *_columns(nodes), *_columns(records))
                 values = (*moved, *map(list, columns))
                 _check_moved(len(_run(self._connection, _GROW, values).fetchall()))
         except (sqlite3.IntegrityError, psycopg.IntegrityError) as error:
             raise Conflict("What the log holds is stored once and never changed.") from error
+
+    def _add(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        driver: Any = self._connection.connection.driver_connection
+        driver.executemany(statement, rows)
 
     def leaves(self, start: int, end: int) -> Iterable[bytes]:
         """See `LogStorage.leaves`."""
@@ -134,11 +138,6 @@ def _run(connection: Connection, statement: str, values: Sequence[object] = ()) 
     if connection.dialect.name == "sqlite":
         return driver.execute(statement, values)
     return driver.execute(_for_postgresql(statement), values, binary=True)
-
-
-def _run_many(connection: Connection, statement: str, rows: Iterable[Sequence[object]]) -> None:
-    driver: Any = connection.connection.driver_connection
-    driver.executemany(statement, rows)
 
 
 @cache

@@ -87,3 +87,22 @@ def test_one_flipped_bit_in_any_stored_node_is_found(size: int, data: st.DataObj
     storage._nodes[(level, index)] = bytes(flipped)
     with pytest.raises(VerificationFailed, match=f"node {index} at level {level} "):
         verify.rederive(storage)
+
+
+def test_all_damage_is_told_each_node_once_where_it_begins() -> None:
+    storage = grown(9000)
+    sound = dict(storage._nodes)
+    for key in [(0, 5), (2, 1), (12, 1), (13, 0)]:
+        storage._nodes[key] = bytes(32)
+    del storage._nodes[(3, 7)]
+    storage._leaves.append(b"surplus")
+    assert list(verify.mismatches(storage, storage.head())) == [
+        "node 5 at level 0 does not fit the leaves",
+        "node 1 at level 2 does not fit the leaves",
+        "node 7 at level 3 is missing",
+        "node 1 at level 12 does not fit the leaves",
+        "leaf 9000 is stored beyond the head",
+    ]
+    storage._nodes = sound
+    storage._leaves = storage._leaves[:5000]
+    assert list(verify.mismatches(storage, storage.head())) == ["leaf 5000 is missing"]
