@@ -53,7 +53,8 @@ RECORD = BundleActivated(
     approvals=("one.officers.word", "another.officers.word"),
 )
 CALLERS = (1, 8, 32)
-COMMITS_IN_A_ROUND = 60
+COMMITS_IN_A_ROUND = {1: 60, 100: 12, 200: 6}
+"""By the number of rows in a commit."""
 STEPS_OF_A_CALLER = 20
 PROOFS = 2_000
 Commit = Callable[[int], None]
@@ -199,13 +200,13 @@ def _one_writer(log: Log, many: int, rounds: int) -> None:
         for _ in range(rounds):
             for name, commit in commits:
                 spent[name] += _time(_repeat, commit, rows)
-        done = rounds * COMMITS_IN_A_ROUND * rows
+        done = rounds * COMMITS_IN_A_ROUND[rows] * rows
         for name, seconds in spent.items():
             _print(f"{name}, {rows} a commit", done / seconds, spent["bare insert"] / seconds)
 
 
 def _repeat(commit: Commit, rows: int) -> None:
-    for _ in range(COMMITS_IN_A_ROUND):
+    for _ in range(COMMITS_IN_A_ROUND[rows]):
         commit(rows)
 
 
@@ -224,7 +225,7 @@ def _callers(log: Log, rounds: int) -> None:
             commits[callers] += len(counted)
     for callers, seconds in spent.items():
         done = rounds * callers * STEPS_OF_A_CALLER
-        rate, bare_rate = done / seconds, rounds * COMMITS_IN_A_ROUND / bare
+        rate, bare_rate = done / seconds, rounds * COMMITS_IN_A_ROUND[1] / bare
         _print(f"{callers} callers, {done / commits[callers]:.1f} steps a commit", rate, rate / bare_rate)
 
 
