@@ -12,7 +12,6 @@ what is left is computing. `LARGEST` is the largest log that proofs are timed on
 
 import itertools
 import multiprocessing
-import resource
 import secrets
 import sqlite3
 import sys
@@ -300,7 +299,9 @@ def _cpu_each(part: Callable[[], object]) -> float:
 
 def _proofs(folder: Path, largest: int) -> None:
     print("proofs from the SQLite store; sizes in hashes of 32 bytes, the longest; times of the median:")
-    print("      entries   inclusion    prove   verify   consistency    prove   verify   rederive   grew by")
+    print(
+        "      entries   inclusion    prove   verify   consistency    prove   verify   rederive         memory grew by"
+    )
     size = 1_000
     while size <= largest:
         url = f"sqlite:///{folder}/{size}.sqlite3"
@@ -364,22 +365,28 @@ class _Timed:
 
 
 def _rederived(url: str) -> str:
-    """Seconds and growth of memory, in a process of its own."""
+    """Seconds of wall and CPU, and growth of memory, in a process of its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        seconds, grown_kib = pool.apply(_rederive, (url,))
-    return f"{seconds:7.2f} s {grown_kib / 1024:6.1f} MiB"
+        wall, cpu, grown_kib = pool.apply(_rederive, (url,))
+    return f"{wall:6.2f} s wall {cpu:6.2f} s CPU {grown_kib / 1024:6.1f} MiB"
 
 
-def _rederive(url: str) -> tuple[float, int]:
+def _rederive(url: str) -> tuple[float, float, int]:
     database = Database(url)
     with database.read() as connection:
         storage = SqlLogStorage(connection)
         storage.head()
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        seconds = _time(rederive, storage)
-        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        before, cpu = _most_memory_kib(), time.process_time()
+        wall = _time(rederive, storage)
+        cpu, grown = time.process_time() - cpu, _most_memory_kib() - before
     database.close()
-    return seconds, grown
+    return wall, cpu, grown
+
+
+def _most_memory_kib() -> int:
+    """The most memory that this process had so far; of the program it was before `exec` Linux leaves that out here."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
 
 
 def _time(function: Callable[..., object], *arguments: object) -> float:
