@@ -208,3 +208,26 @@ def test_a_proof_costs_one_fetch_of_nodes() -> None:
     log.inclusion_proof(storage, 123, 999)
     log.consistency_proof(storage, 777, 1000)
     assert storage.fetches == 2
+
+
+def test_with_the_edge_at_hand_nothing_is_read_and_the_next_leafs_path_is_there() -> None:
+    storage, kept, leaves = CountingStorage(), log.KeptEdge(), list[bytes]()
+    for number in range(SIZE):
+        leaves.append(leaf(number))
+        appended = log.append(storage, leaves[-1:], kept)
+        assert appended.before.path_of_next == path_of(number, leaves)
+        assert appended.head == Head(number + 1, root_of(leaves))
+    assert storage.fetches == 1
+
+
+def test_an_edge_of_another_head_is_not_used() -> None:
+    storage, kept = CountingStorage(), log.KeptEdge()
+    log.append(storage, [leaf(0), leaf(1), leaf(2)], kept)
+    # Another log of the same size, as after a rollback and another writer's entry.
+    other = CountingStorage()
+    log.append(other, [b"another", b"another", b"another"])
+    other.fetches = 0
+    appended = log.append(other, [leaf(3)], kept)
+    assert other.fetches == 1
+    assert appended.head.root == root_of([b"another", b"another", b"another", leaf(3)])
+    assert log.append(storage, [leaf(3)], kept).head.root == root_of([leaf(number) for number in range(4)])
