@@ -11,6 +11,7 @@ itself an entry of the log; mirroring is not, and asks nobody who reads.
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -56,7 +57,8 @@ class Auditor:
 
     def mirror(self, progress: Progress | None = None) -> AuditReport:
         """Mirror what is new in the log and verify its leaves and root, but no record. Raises as `verify`."""
-        found = self._mirroring.update(progress)
+        with self._reported():
+            found = self._mirroring.update(progress)
         return self._mirroring.report(
             found.checkpoint, verified=True, kinds=MappingProxyType(dict(found.kinds))
         )
@@ -66,8 +68,9 @@ class Auditor:
 
         Raises AuditFailed with the report, Unreachable, or RemoteProblem (such as not being an auditor here).
         """
-        found = self._mirroring.update(progress)
-        erased = self._check_records(found.checkpoint, progress)
+        with self._reported():
+            found = self._mirroring.update(progress)
+            erased = self._check_records(found.checkpoint, progress)
         kinds = MappingProxyType(dict(found.kinds))
         return self._mirroring.report(found.checkpoint, verified=True, kinds=kinds, erased=erased)
 
@@ -82,6 +85,16 @@ class Auditor:
         """One mirrored entry. Raises NotFound."""
         content = leaves.parse_leaf(self._mirror.leaf_at(index))
         return Entry(index, content, self._mirror.record_at(index).record)
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Whatever does not verify is an AuditFailed with a report, even where there is little to report."""
+        try:
+            yield
+        except AuditFailed:
+            raise
+        except VerificationFailed as error:
+            raise AuditFailed(error.detail, self._mirroring.report(None, verified=False)) from error
 
     # --- records ---
 

@@ -12,7 +12,6 @@ stays here until the auditor deletes it.
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from broker.protocol.errors import NotFound, VerificationFailed
@@ -67,16 +66,22 @@ class Mirror:
 
     # --- leaves ---
 
-    def bundle_path(self, tile_index: int) -> Path:
-        """Where the bundle of that index lies, or would."""
-        return self._vault.path(self._bundle(tile_index))
-
     def bundle(self, tile_index: int) -> bytes:
         """A bundle's bytes, verified or not; none at all if it was not fetched."""
         try:
             return self._vault.read(self._bundle(tile_index))
         except NotFound:
             return b""
+
+    def bundle_leaves(self, tile_index: int, number: int) -> tuple[bytes, ...]:
+        """The first `number` leaves of a bundle. Raises VerificationFailed when it is damaged, or has fewer."""
+        try:
+            found = leaves_in(self.bundle(tile_index))[:number]
+        except VerificationFailed:
+            raise VerificationFailed(DAMAGED) from None
+        if len(found) < number:
+            raise VerificationFailed(DAMAGED)
+        return found
 
     def keep_bundle(self, tile_index: int, data: bytes) -> None:
         """Keep a bundle as it was served; a wider one takes the place of a partial one."""
@@ -98,11 +103,9 @@ class Mirror:
         at = start
         while at < end:
             tile_index, place = divmod(at, TILE_WIDTH)
-            found = leaves_in(self.bundle(tile_index))[place : place + end - at]
-            if not found or (at + len(found) < end and (at + len(found)) % TILE_WIDTH):
-                raise VerificationFailed(DAMAGED)
-            at += len(found)
-            yield from found
+            found = self.bundle_leaves(tile_index, min(TILE_WIDTH, place + end - at))
+            yield from found[place:]
+            at += len(found) - place
 
     def leaf_at(self, index: int) -> bytes:
         """One leaf. Raises NotFound."""

@@ -117,12 +117,9 @@ class Mirroring:
         answer = self._caller.get_public(f"{self._log.address}/checkpoint")
         try:
             note = answer.decode()
-            return note, self._log.verify_checkpoint(note)
         except UnicodeDecodeError:
-            detail = "What was served as the log's checkpoint is no text."
-        except VerificationFailed as error:
-            detail = error.detail
-        raise AuditFailed(detail, self.report(None, verified=False))
+            raise VerificationFailed("What was served as the log's checkpoint is no text.") from None
+        return note, self._log.verify_checkpoint(note)
 
     def _known(self, note: str | None) -> notes.Checkpoint | None:
         return None if note is None else self._log.verify_checkpoint(note)
