@@ -22,7 +22,6 @@ class _Emergency:
     disclosed_index: int | None = None
     disclosed_at: int = 0
     agency: str | None = None
-    reviewed: bool = False
 
     @property
     def entries(self) -> tuple[int, ...]:
@@ -40,6 +39,7 @@ class Reviews:
     def __init__(self, known: Known) -> None:
         self._known = known
         self._emergencies: dict[str, _Emergency] = {}
+        self._reviewed: set[str] = set()
         self._erased = False
 
     def see(self, entry: Entry, decided: Decided | None) -> Iterator[Finding]:
@@ -53,7 +53,10 @@ class Reviews:
         if entry.kind == RecordKind.RELEASE and EMERGENCY in entry.rules and entry.outcome == Outcome.ALLOW:
             numbers = self._known.numbers_of(entry)
             days = None if numbers is None else numbers.emergency_review_days
-            self._emergencies[request] = _Emergency(entry.index, days)
+            if found is None:
+                self._emergencies[request] = _Emergency(entry.index, days)
+            else:
+                found.release_index, found.review_days = entry.index, days
         elif entry.kind == RecordKind.RELEASED and found is not None:
             found.disclosed_index, found.disclosed_at, found.agency = (
                 entry.index,
@@ -61,8 +64,7 @@ class Reviews:
                 entry.agency,
             )
         elif entry.kind == RecordKind.EMERGENCY_REVIEWED:
-            if found is not None:
-                found.reviewed = True
+            self._reviewed.add(request)
             if not entry.record.justified:
                 indices = () if found is None else found.entries
                 detail = "Found not justified."
@@ -70,8 +72,10 @@ class Reviews:
 
     def finish(self, end: End) -> Iterator[Finding | LeftOut]:
         """Reviews that nobody made in time."""
-        for each in () if self._erased else self._emergencies.values():
-            if each.disclosed_index is None or each.review_days is None or each.reviewed:
+        for request, each in self._emergencies.items():
+            if each.disclosed_index is None or each.review_days is None:
+                continue
+            if request in self._reviewed or self._erased:
                 continue
             late = end.until - each.disclosed_at - each.review_days * DAY_SECONDS
             if late > 0:

@@ -101,7 +101,9 @@ class Ledger:
             queries_90d=sum(each.identifiers for each in longer),
             hits_90d=sum(each.hits for each in longer),
             epsilon_millis_30d=sum(each.epsilon_millis for each in shorter),
-            overdue_reviews=sum((each.review_due_at or now) < now for each in account.owing),
+            overdue_reviews=sum(
+                each.review_due_at is not None and each.review_due_at < now for each in account.owing
+            ),
             complete=self.complete,
         )
 

@@ -71,10 +71,13 @@ def search(
         tier=None if tier is None else tier.value,
     )
     log = _mirrored(directory, space_id)
-    found = list(find(log.entries(), wanted))
-    value = {"size": log.checkpoint.size, "entries": [_entry(each) for each in found]}
-    lines = [_line(each) for each in found]
-    run.show(value, "\n".join(lines) if lines else "No entry fits.", as_json=as_json)
+    # What is told of each is all that is kept, and told once the whole mirror was verified again.
+    if as_json:
+        told = [_entry(each) for each in find(log.entries(), wanted)]
+        run.print_json({"size": log.checkpoint.size, "entries": told})
+    else:
+        lines = [_line(each) for each in find(log.entries(), wanted)]
+        run.show({}, "\n".join(lines) if lines else "No entry fits.", as_json=False)
 
 
 def anomalies(
