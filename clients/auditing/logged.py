@@ -111,6 +111,7 @@ class ReleaseFacts:
     """Facts of the action `release`."""
 
     now: int
+    admission_digest: str
     admitted: RequestFacts
     result: Result
 
@@ -150,6 +151,7 @@ class Terms(Logged):
     permit_id: str
     request_digest: str
     tier: str
+    decision_digest: str
 
 
 class Record(Logged):
