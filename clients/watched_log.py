@@ -19,7 +19,7 @@ class WatchedLog:
 
     `address` is where it is read, as `https://broker.example.org`; `origin` its name in checkpoints; `key` its raw
     Ed25519 key. `quorum` of the witnesses must have cosigned a checkpoint before it counts; 0 is a log that nobody
-    witnesses. `folder` is where its mirror lies in a home, as `mirror/SPACE`."""
+    witnesses. `folder` is that of its mirror in a home, below `mirror/`."""
 
     address: str
     origin: str
@@ -46,5 +46,5 @@ def broker_log(space: Space) -> WatchedLog:
 
 
 def mirror_folder(space_id: bytes) -> str:
-    """Where the mirror of a space's broker's log lies in an auditor's home."""
-    return f"mirror/{space_id.hex()}"
+    """The folder of the mirror of a space's broker's log in an auditor's home, below `mirror/`."""
+    return space_id.hex()
