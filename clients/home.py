@@ -215,12 +215,12 @@ class Home:
             raise NotFound("This home has not pinned that space, or not that version of its roster.")
         return documents.verify(Space, self.vault.read_text(f"{folder}/{name}"), self.founder_key(space_id))
 
-    def rosters(self, space_id: bytes) -> Iterator[Space]:
-        """Every pinned roster of a space, verified again, the newest first."""
-        folder = f"spaces/{space_id.hex()}"
-        for name in reversed([name for name in self.vault.names(folder) if name.startswith("roster-")]):
-            document = self.vault.read_text(f"{folder}/{name}")
-            yield documents.verify(Space, document, self.founder_key(space_id)).payload
+    def rosters(self) -> Iterator[Signed[Space]]:
+        """Every pinned version of every pinned space, verified again as it is read."""
+        for space_id in self.space_ids():
+            for name in self.vault.names(f"spaces/{space_id.hex()}"):
+                if name.startswith("roster-"):
+                    yield self.space(space_id, int(name.removeprefix("roster-").removesuffix(".jws")))
 
     def founder_key(self, space_id: bytes) -> bytes:
         """The raw key under which a pinned space's rosters verify. Raises NotFound."""

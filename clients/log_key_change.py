@@ -7,9 +7,7 @@ second a founder and a broker could let a log start over; without the first each
 It pins nothing: that is `clients.home`'s and `clients.keyholder.pinning`'s.
 """
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from broker.protocol import log_keys
 from broker.protocol.checkpoint import ED25519, VerifierKey
@@ -17,8 +15,6 @@ from broker.protocol.errors import Conflict, VerificationFailed
 from broker.protocol.log_keys import FollowedKeys
 from broker.protocol.messages.log_keys import LogKeyChain
 from broker.protocol.messages.parties import Space
-
-Verified = TypeVar("Verified")
 
 
 @dataclass(frozen=True)
@@ -65,17 +61,3 @@ def follow(before: Space, space: Space, chain: LogKeyChain, *, accept_lost: bool
     Raises VerificationFailed or BadInput."""
     quorums = (log_keys.quorum_of(before), log_keys.quorum_of(space))
     return log_keys.follow(chain, verifier_key_of(before), quorums, accept_lost=accept_lost)
-
-
-def under_any(rosters: Iterable[Space], verify: Callable[[Space], Verified]) -> Verified:
-    """What `verify` finds under the first of these rosters, the newest first, that it verifies under.
-
-    For what was verified when it was kept, perhaps under a key that the log has no more; never for what comes from a
-    broker now. Raises what it raises under the newest."""
-    failed: VerificationFailed | None = None
-    for space in rosters:
-        try:
-            return verify(space)
-        except VerificationFailed as error:
-            failed = failed or error
-    raise failed or VerificationFailed("No roster of the space is pinned here.")

@@ -40,6 +40,7 @@ from broker.settings import Settings, WitnessAddress
 from broker.store import ledger, tables
 from clients.agency import enrol
 from clients.approver import ApprovingPerson
+from clients.auditing.log_key_entries import earlier_rosters
 from clients.auditor import Auditor
 from clients.contributor import Contributor, DepositResult
 from clients.founder import Founder, join
@@ -57,6 +58,7 @@ from clients.request_values import Answer as Answered
 from clients.requester import PreparedRequest, Requester
 from clients.space_plan import BrokerDescription, PlannedApprover, SpacePlan
 from clients.transport import Answer, Caller, Unreachable
+from clients.watched_log import broker_log
 from clients.witness.cosigning import pin_log
 from clients.witness.keys import Algorithm
 from tests import gate_world, rules
@@ -559,7 +561,13 @@ class World:
 
     def auditor(self) -> Auditor:
         """The acts of the auditor."""
-        return Auditor(self.homes["auditor-1"], self.space, self.caller("auditor-1"), self.clock)
+        home = self.homes["auditor-1"]
+        return Auditor(
+            home.vault,
+            broker_log(self.space, earlier_rosters(home, self.space)),
+            self.caller("auditor-1"),
+            self.clock,
+        )
 
     def replay(self) -> ReplayReport:
         """The auditor mirrors and verifies the log, and takes every decision again."""

@@ -37,6 +37,7 @@ MAX_SIGNATURE_LINES = 100
 
 _KEY_ID_BYTES = 4
 _SIGNATURE_PREFIX = "— "
+_KEY_NAME = re.compile(r"[^\s\x00-\x1f+]+")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -267,7 +268,7 @@ def _check_keys(log_key: VerifierKey, witness_keys: Sequence[VerifierKey]) -> No
 
 
 def _check_key_name(name: str) -> None:
-    if not name or any(character.isspace() or character < " " or character == "+" for character in name):
+    if not _KEY_NAME.fullmatch(name):
         raise BadInput("A key's name is not empty and holds no spaces and no plus sign.")
 
 

@@ -7,12 +7,10 @@ without the old key's signature says so, and is for people to accept.
 It follows no key: which one the log has now, the pinned roster says.
 """
 
-from broker.protocol import checkpoint as notes
-from broker.protocol import log_keys, receipts
+from broker.protocol import log_keys
 from broker.protocol.errors import VerificationFailed
 from broker.protocol.messages.parties import Space
 from clients.home import Home
-from clients.log_key_change import under_any
 
 
 class ChangedLogKeys:
@@ -32,14 +30,7 @@ class ChangedLogKeys:
         self._key = statement.new_key
 
 
-def kept_checkpoint(home: Home, space: Space, note: str) -> notes.Checkpoint:
-    """The mirror's last checkpoint, which verified when it was kept, perhaps under a key of an earlier roster.
-
-    Raises VerificationFailed as under the newest."""
-
-    def verify(roster: Space) -> notes.Checkpoint:
-        return receipts.verify_checkpoint(
-            note, roster.log_origin, roster.log_key, roster.witness_keys, roster.witness_quorum
-        )
-
-    return under_any((space, *home.rosters(space.space_id)), verify)
+def earlier_rosters(home: Home, space: Space) -> tuple[Space, ...]:
+    """The other pinned rosters of a space, the newest first: a mirror may have verified under one of them."""
+    found = [signed.payload for signed in home.rosters() if signed.payload.space_id == space.space_id]
+    return tuple(each for each in reversed(found) if each != space)
