@@ -158,6 +158,7 @@ class Record(Logged):
     earlier_decision: str | None = None
     bundle_digest: str | None = None
     release_index: int | None = None
+    leaf_index: int | None = None
     number: int | None = None
     until_at: int | None = None
     justified: bool | None = None

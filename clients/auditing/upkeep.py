@@ -25,10 +25,25 @@ def look(history: History) -> Iterator[Finding]:
         back = before.recorded_at - entry.recorded_at
         if back > CLOCK_TOLERANCE_SECONDS:
             yield Finding(Anomaly.CLOCK_BACK, (before.index, entry.index), f"By {back} seconds.")
-    erased = tuple(entry.index for entry in history.entries if entry.record is None)
-    if erased:
-        kinds = sorted({entry.kind for entry in history.entries if entry.record is None})
-        yield Finding(Anomaly.RECORDS_ERASED, erased, f"{len(erased)}, of the kinds {', '.join(kinds)}.")
+    yield from _erased(history)
+
+
+def _erased(history: History) -> Iterator[Finding]:
+    """Erased records, each with the entry that says on whose word, and those of which no entry says so."""
+    said = {
+        entry.record.leaf_index: entry.index
+        for entry in history.entries
+        if entry.kind == RecordKind.RECORD_ERASED and entry.record is not None
+    }
+    gone = [entry for entry in history.entries if entry.record is None]
+    ordered = [entry for entry in gone if entry.index in said]
+    for entry in ordered:
+        yield Finding(Anomaly.RECORDS_ERASED, (entry.index, said[entry.index]), f"Of the kind {entry.kind}.")
+    unrecorded = tuple(entry.index for entry in gone if entry.index not in said)
+    if unrecorded:
+        kinds = sorted({entry.kind for entry in gone if entry.index not in said})
+        detail = f"{len(unrecorded)}, of the kinds {', '.join(kinds)}."
+        yield Finding(Anomaly.ERASED_UNRECORDED, unrecorded, detail)
 
 
 def _root_numbers(history: History) -> Iterator[Finding]:
