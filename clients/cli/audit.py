@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.auditor import AuditFailed, Auditor, AuditReport
-from clients.cli import audit_reading, draw, receipt, run
+from clients.cli import audit_reading, draw, probe, receipt, run
 from clients.home import Home
 
 app = run.application("Auditor: verify the broker's log, and decide past cases again.")
@@ -126,6 +126,7 @@ app.command("report")(audit_reading.report)
 app.command()(receipt.receipt)
 app.command()(draw.draw)
 app.command("draw-check")(draw.draw_check)
+app.add_typer(probe.app, name="probe")
 
 
 def auditor_of(home: Home, space_id: str | None) -> Auditor:
