@@ -12,7 +12,7 @@ It writes no text: see `clients.auditing.report_text` and `clients.auditing.repo
 import itertools
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from broker.protocol.errors import BadInput
@@ -31,8 +31,9 @@ QUARTILES_OF = 4 * LEAST
 NOT_VERIFIED = "none verified"
 NEVER_ADMITTED = "others, under which nothing was admitted"
 """An instrument is a word that people write; one that the rules know let something pass, and can be printed."""
-_DECIDED = {RecordKind.ADMITTED.value: "admitted", RecordKind.REFUSED.value: "refused"}
-_TAKEN_BACK = {
+DECIDED = {RecordKind.ADMITTED.value: "admitted", RecordKind.REFUSED.value: "refused"}
+ANSWERS = ("disclosed", "refused on the result", "not answered in the period")
+TAKEN_BACK = {
     RecordKind.SERIES_WITHDRAWN.value: "whole series withdrawn",
     RecordKind.DEPOSIT_WITHDRAWN.value: "deposits withdrawn",
     RecordKind.RECORDS_WITHDRAWN.value: "some records withdrawn",
@@ -85,13 +86,27 @@ class Report:
     log_root: bytes
     listings: tuple[Listing, ...]
     hours: Hours
+    epsilon_millis: int | None = None
+    """Of a report with noise (`clients.auditing.noised`), in thousandths; None where the numbers are exact."""
 
 
-def make(entries: Iterable[Entry], space: Space, size: int, root: bytes, since: int, until: int) -> Report:
+Noised = tuple[int, Callable[[Sequence[Entry]], tuple[Listing, ...]]]
+
+
+def make(
+    entries: Iterable[Entry],
+    space: Space,
+    size: int,
+    root: bytes,
+    since: int,
+    until: int,
+    noised: Noised | None = None,
+) -> Report:
     """Count the entries of `space` from `since` up to, not including, `until`.
 
     Args:
         entries: the whole mirrored log, of `size` entries under `root`; consumed to its end.
+        noised: epsilon in thousandths, and what makes lists with noise of the period's entries; None for exact numbers.
 
     Raises BadInput for a period that is empty, or within the delay; or what taking the entries raises."""
     own, last, kept = space.space_id.hex(), 0, []
@@ -110,6 +125,7 @@ def make(entries: Iterable[Entry], space: Space, size: int, root: bytes, since: 
             "within them. Choose an earlier one, or verify the log again later."
         )
     inside = [each for each in kept if each.recorded_at < end]
+    listings = (*_requests(inside), *_deposits(inside)) if noised is None else noised[1](inside)
     return Report(
         space=space.name,
         log_origin=space.log_origin,
@@ -118,8 +134,10 @@ def make(entries: Iterable[Entry], space: Space, size: int, root: bytes, since: 
         asked_until=until,
         log_size=size,
         log_root=root,
-        listings=(*_requests(inside), *_deposits(inside)),
-        hours=_hours(inside),
+        listings=listings,
+        # No noise is made for a median.
+        hours=_hours(inside) if noised is None else Hours(None, None, None),
+        epsilon_millis=None if noised is None else noised[0],
     )
 
 
@@ -130,8 +148,8 @@ def _space_of(entry: Entry) -> str | None:
 
 
 def _requests(inside: Sequence[Entry]) -> list[Listing]:
-    decided = [each for each in inside if each.kind in _DECIDED and each.about is not None]
-    outcomes = Counter(_DECIDED[each.kind] for each in decided)
+    decided = [each for each in inside if each.kind in DECIDED and each.about is not None]
+    outcomes = Counter(DECIDED[each.kind] for each in decided)
     told = small_cells.suppress(outcomes).cells
     listings = [
         _listing("outcomes", "Requests decided", outcomes),
@@ -141,11 +159,11 @@ def _requests(inside: Sequence[Entry]) -> list[Listing]:
     ]
     # Parts of a number that is withheld would add up to it.
     if "admitted" in told:
-        admitted = [each for each in decided if _DECIDED[each.kind] == "admitted"]
+        admitted = [each for each in decided if DECIDED[each.kind] == "admitted"]
         listings.append(_rules("gateways", "Admitted, by the gateway that opened", admitted))
-        listings.append(_listing("answers", "What became of admitted requests", _answers(inside, admitted)))
+        listings.append(_listing("answers", "What became of admitted requests", answers(inside, admitted)))
     if "refused" in told:
-        refused = [each for each in decided if _DECIDED[each.kind] == "refused"]
+        refused = [each for each in decided if DECIDED[each.kind] == "refused"]
         listings.append(_rules("refusals", "Refused, by rule", refused))
     return listings
 
@@ -180,11 +198,12 @@ def _instruments(decided: Sequence[Entry]) -> Counter[str]:
     return Counter(name(found) for _, found in named)
 
 
-def _answers(inside: Sequence[Entry], admitted: Sequence[Entry]) -> Counter[str]:
+def answers(inside: Sequence[Entry], admitted: Sequence[Entry]) -> Counter[str]:
+    """What became of admitted requests in the period, in `ANSWERS`."""
     closed = {each.about.request_digest: each.kind for each in _closing(inside) if each.about is not None}
-    words = {RecordKind.RELEASED.value: "disclosed", RecordKind.FAILED.value: "refused on the result"}
+    words = {RecordKind.RELEASED.value: ANSWERS[0], RecordKind.FAILED.value: ANSWERS[1]}
     return Counter(
-        words.get(closed.get(each.about.request_digest, ""), "not answered in the period")
+        words.get(closed.get(each.about.request_digest, ""), ANSWERS[2])
         for each in admitted
         if each.about is not None
     )
@@ -235,7 +254,7 @@ def _deposits(inside: Sequence[Entry]) -> list[Listing]:
     admitted = [each for each in inside if each.kind == RecordKind.DEPOSIT_ADMITTED]
     refused = sum(each.kind == RecordKind.DEPOSIT_REFUSED for each in inside)
     kinds = Counter(each.depositor.kind for each in admitted if each.depositor is not None)
-    taken_back = Counter(_TAKEN_BACK[each.kind] for each in inside if each.kind in _TAKEN_BACK)
+    taken_back = Counter(TAKEN_BACK[each.kind] for each in inside if each.kind in TAKEN_BACK)
     return [
         _listing("deposits", "Deposits admitted, by kind of contributor", kinds),
         _listing("deposits_refused", "Deposits refused", Counter({"refused": refused})),

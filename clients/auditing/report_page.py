@@ -33,7 +33,7 @@ def page(report: Report) -> str:
     sections = "\n".join(map(_section, report.listings))
     hours = "\n".join(
         f'<tr><th scope="row">{escape(name)}</th><td class="number">{escape(told)}</td></tr>'
-        for name, told in hours_of(report.hours)
+        for name, told in hours_of(report)
     )
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -45,7 +45,7 @@ def page(report: Report) -> str:
 
 
 def _section(listing: Listing) -> str:
-    longest = max((row.number for row in listing.rows), default=1)
+    longest = max(1, *(row.number for row in listing.rows), 1)
     rows = [
         f'<tr><th scope="row">{escape(row.name)}{_why(row.explanation)}</th><td class="number">{row.number}</td>'
         f'<td class="bar"><div style="width:{100 * row.number / longest:.1f}%"></div></td></tr>'
