@@ -12,7 +12,7 @@ It writes no text: see `clients.auditing.report_text` and `clients.auditing.repo
 import itertools
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from broker.protocol.errors import BadInput
@@ -43,7 +43,7 @@ TAKEN_BACK = {
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a list. `explanation` is a rule's reason and law, or an agency's kind."""
+    """One line of a list. `explanation` is a rule's reason and law, or an agency's name and kind."""
 
     name: str
     number: int
@@ -125,7 +125,7 @@ def make(
             "within them. Choose an earlier one, or verify the log again later."
         )
     inside = [each for each in kept if each.recorded_at < end]
-    listings = (*_requests(inside), *_deposits(inside)) if noised is None else noised[1](inside)
+    listings = (*_requests(inside, space), *_deposits(inside)) if noised is None else noised[1](inside)
     return Report(
         space=space.name,
         log_origin=space.log_origin,
@@ -147,13 +147,13 @@ def _space_of(entry: Entry) -> str | None:
     return None if entry.record is None else entry.record.space_id
 
 
-def _requests(inside: Sequence[Entry]) -> list[Listing]:
+def _requests(inside: Sequence[Entry], space: Space) -> list[Listing]:
     decided = [each for each in inside if each.kind in DECIDED and each.about is not None]
     outcomes = Counter(DECIDED[each.kind] for each in decided)
     told = small_cells.suppress(outcomes).cells
     listings = [
         _listing("outcomes", "Requests decided", outcomes),
-        *_agencies(decided),
+        *_agencies(decided, {each.agency_id: each.name for each in space.members}),
         _listing("instruments", "By legal instrument, as verified", _instruments(decided)),
         _listing("tiers", "By tier asked for", Counter(each.about.tier for each in decided if each.about)),
     ]
@@ -168,7 +168,7 @@ def _requests(inside: Sequence[Entry]) -> list[Listing]:
     return listings
 
 
-def _agencies(decided: Sequence[Entry]) -> list[Listing]:
+def _agencies(decided: Sequence[Entry], names: Mapping[str, str]) -> list[Listing]:
     """By kind, and within each kind that is told by agency, so that a kind's sum gives no agency of it away."""
     asking = [each.about.requester for each in decided if each.about is not None]
     kinds = Counter(each.kind for each in asking)
@@ -180,7 +180,10 @@ def _agencies(decided: Sequence[Entry]) -> list[Listing]:
         told = (
             small_cells.suppress(agencies) if kind in told_kinds.cells else small_cells.nothing_of(agencies)
         )
-        rows += [Row(name, number, kind) for name, number in told.cells.items()]
+        rows += [
+            Row(name, number, f"{names[name]}, {kind}" if name in names else kind)
+            for name, number in told.cells.items()
+        ]
         withheld = withheld or told.withheld
     by_agency = Listing("agencies", "By agency that asked", tuple(rows), withheld, told_kinds.total)
     return [_listing("agency_kinds", "By kind of agency that asked", kinds), by_agency]

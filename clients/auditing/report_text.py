@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 from clients.auditing.report import DELAY_DAYS, MEDIAN_OF, QUARTILES_OF, Listing, Report
+from clients.auditing.report_words import LEADS, date_in_words, period_in_words
 from clients.auditing.small_cells import LEAST
 
 WITHHELD = "withheld"
@@ -26,20 +27,21 @@ def day(seconds: int) -> str:
 def words_of(report: Report) -> list[str]:
     """What a reader should know before the numbers, a paragraph each."""
     cut = report.until < report.asked_until
-    asked = f" The report was asked for up to {day(report.asked_until)}." if cut else ""
+    asked = f" It was asked for up to {date_in_words(report.asked_until - 1)}." if cut else ""
     return [
-        f"From {day(report.since)} up to, not including, {day(report.until)} (UTC).{asked} Nothing of the last "
-        f"{DELAY_DAYS} days before the log was mirrored is told, so that no report betrays a case under way.",
-        f"Counted from the {report.log_size} entries of the log {report.log_origin} that give the signed root "
-        f"{report.log_root.hex()}, by an auditor who verified them.",
+        f"From {period_in_words(report)}, both days included (UTC).{asked} The last {DELAY_DAYS} days before the log "
+        "was copied are left out, so that no report betrays a case under way.",
         _exact() if report.epsilon_millis is None else _noised(report.epsilon_millis),
+        f"Counted from the {report.log_size:,} entries of the log {report.log_origin}, by an auditor who checked that "
+        f"they are whole and in order. Who has the log can check it too: its signed root is {report.log_root.hex()}.",
     ]
 
 
 def _exact() -> str:
     return (
-        f"Numbers below {LEAST} are withheld, and others where a withheld one could be worked out from them; what is "
-        "withheld is not named. Do not put reports about overlapping periods side by side in public."
+        f"Numbers below {LEAST} are withheld, because who knows of two or three cases by another way would learn the "
+        "rest; and some larger ones, where a withheld one could be worked out from a sum. What is withheld is not "
+        'named and stands as "others". Reports about overlapping periods must not be put side by side in public.'
     )
 
 
@@ -48,10 +50,10 @@ def _noised(epsilon_millis: int) -> str:
     return (
         f"The numbers have chance added to them (differential privacy, epsilon {epsilon:g}): with any one request, "
         f"deposit or act of taking back left out of the log, this same report would be at most {math.exp(epsilon):.1f} "
-        "times as likely, or as unlikely. So nobody can tell from it whether that one is in the log, whatever else "
-        "they know. It hides one request, not how much an agency asks over all. Small numbers are therefore not "
-        "withheld, and a number smaller than its list's margin says little. The chance was drawn once for these "
-        "months; the exact numbers of the same months must not be published beside it."
+        "times as likely, or as unlikely. That bounds what it gives away of any one of them, whatever else a reader "
+        "knows; the nearer to 1, the less. It hides one request, not how much an agency asks over all. Small numbers "
+        "are therefore not withheld, and a number smaller than its list's margin says little. The chance was drawn once "
+        "for these months; the exact numbers of the same months must not be published beside it."
     )
 
 
@@ -114,7 +116,9 @@ def markdown(report: Report) -> str:
     for words in words_of(report):
         lines += [words, ""]
     for listing in report.listings:
-        lines += [f"## {listing.title}", "", "| | number | |", "|---|---:|---|"]
+        lines += [f"## {listing.title}", ""]
+        lines += [LEADS[listing.key], ""] if listing.key in LEADS else []
+        lines += ["| | number | |", "|---|---:|---|"]
         lines += [f"| {_cell(row.name)} | {row.number} | {_cell(row.explanation)} |" for row in listing.rows]
         if listing.withheld:
             lines.append(f"| others | {WITHHELD} | |")
