@@ -52,8 +52,8 @@ def _noised(epsilon_millis: int) -> str:
         f"deposit or act of taking back left out of the log, this same report would be at most {math.exp(epsilon):.1f} "
         "times as likely, or as unlikely. That bounds what it gives away of any one of them, whatever else a reader "
         "knows; the nearer to 1, the less. It hides one request, not how much an agency asks over all. Small numbers "
-        "are therefore not withheld, and a number smaller than its list's margin says little. The chance was drawn once "
-        "for these months; the exact numbers of the same months must not be published beside it."
+        "are therefore not withheld, and a number smaller than its list's margin says little. The chance was drawn "
+        "once for these months; the exact numbers of the same months must not be published beside it."
     )
 
 
