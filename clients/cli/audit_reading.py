@@ -27,6 +27,7 @@ from clients.auditing.search import Wanted
 from clients.auditing.search import search as find
 from clients.cli import run
 from clients.published import Published
+from clients.remote import visible
 
 _Day = Annotated[str | None, typer.Option("--since", metavar="DATE", help="From this day on, as 2027-01-31.")]
 _Until = Annotated[
@@ -151,7 +152,7 @@ def report(
     space = home.space(run.space_id(space_id)).payload
     checkpoint, period = log.checkpoint, (_seconds(since, "--since"), _seconds(until, "--until"))
     if epsilon is None:
-        made = make(log.entries(), space, checkpoint.size, checkpoint.root, *period)
+        made = make(log.entries(), space, checkpoint.size, checkpoint.root, *period, run.clock())
     else:
         noise = Noise(_millis(epsilon), None if bundle is None else _known(bundle))
         published = Published(home, space.space_id)
@@ -162,6 +163,7 @@ def report(
             checkpoint.size,
             checkpoint.root,
             *period,
+            run.clock(),
             noised=(noise.epsilon_millis, lambda inside: listings(inside, space, noise)),
         )
         if kept is None:
@@ -177,7 +179,8 @@ def report(
         }
         text = writers[chosen](made)
     if out is None:
-        typer.echo(text, nl=False)
+        # A spreadsheet's lines end in a carriage return, which is layout; whatever else a record could hold is not.
+        typer.echo("\r\n".join(map(visible, text.split("\r\n"))), nl=False)
         return
     run.write_output(out, text)
     words = f"Written: {out}, from {value['since']} up to, not including, {value['until']}."

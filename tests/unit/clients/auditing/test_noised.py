@@ -7,7 +7,6 @@ compared with that law in closed form; draws are only looked at to see that they
 import builtins
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from clients.auditing.noised import RULES_OF_A_REQUEST, KnownRules, Noise, listi
 from clients.auditing.report import ANSWERS, DECIDED, TAKEN_BACK, Report, make
 from clients.auditing.report_page import page
 from clients.auditing.report_text import comma_separated, markdown, members
+from clients.cli import run
 from clients.cli.audit_reading import _known
 from clients.cli.main import app
 from clients.published import Published
@@ -61,6 +61,7 @@ def reported(world: World, epsilon_millis: int = 1000, known: KnownRules | None 
         log.checkpoint.root,
         since,
         until,
+        world.now,
         noised=(epsilon_millis, lambda inside: listings(inside, world.space, noise)),
     )
 
@@ -235,7 +236,9 @@ def test_a_report_that_was_drawn_is_the_same_ever_after_and_its_days_are_not_tol
     assert kept
 
 
-def test_the_command_writes_the_same_report_twice(world: World, tmp_path: Path) -> None:
+def test_the_command_writes_the_same_report_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "clock", world.clock)
+
     def called(*words: str) -> tuple[int, str]:
         home = str(world.folder / "auditor-1")
         done = CliRunner().invoke(app, ["audit", "report", home, "--since", SINCE, "--until", UNTIL, *words])
