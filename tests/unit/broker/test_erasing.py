@@ -25,6 +25,8 @@ from tests.exchange_story import COMPANIES, Story, token
 from tests.threats.test_canary import spellings
 from tests.unit.broker.test_exchange import kinds, size
 
+pytestmark = pytest.mark.all_only
+
 POLICIES = Path(__file__).parents[3] / "policies"
 CASE = "CANARY-CASE-OF-ERASURE"
 COURT = (ErasureGround.COURT_ORDER, "Court of Example, letter 7", "It was unlawfully obtained.")
