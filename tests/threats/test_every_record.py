@@ -116,6 +116,7 @@ def _secrets(everything: _Everything) -> dict[str, list[bytes]]:
         "identifier": [each.encode() for each in written],
         "payload": [b"canary-payload", PIN.encode(), LOCAL_REFERENCE.encode()],
         "reason": [each.encode() for each in REASONS.values()],
+        "address of a party": [b"@example.org"],
     }
 
 
