@@ -18,7 +18,6 @@ from typing import Any
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import AgencyKind, RecordKind, Tier
-from clients.auditing.mirrored import Entry
 from clients.auditing.report import (
     ANSWERS,
     DECIDED,
@@ -26,6 +25,7 @@ from clients.auditing.report import (
     TAKEN_BACK,
     Listing,
     Row,
+    Told,
     answers,
 )
 
@@ -99,7 +99,7 @@ def mechanism(cells: int, bound: int, epsilon_millis: int) -> Mechanism:
     return Mechanism(made, told, math.ceil(away))
 
 
-def listings(inside: Sequence[Entry], space: Space, noise: Noise) -> tuple[Listing, ...]:
+def listings(inside: Sequence[Told], space: Space, noise: Noise) -> tuple[Listing, ...]:
     """The lists of a report about the entries of its period, drawn anew at each call.
 
     Raises BadInput for an epsilon out of bounds, or without OpenDP."""
@@ -138,7 +138,7 @@ def _draw(question: _Question, epsilon_millis: int) -> list[Listing]:
     ]
 
 
-def _requests(inside: Sequence[Entry], space: Space, known: KnownRules | None) -> list[_Question]:
+def _requests(inside: Sequence[Told], space: Space, known: KnownRules | None) -> list[_Question]:
     decided = [each for each in inside if each.kind in DECIDED and each.about is not None]
     admitted = [each for each in decided if each.kind == RecordKind.ADMITTED]
     asking = [each.about for each in decided if each.about is not None]
@@ -169,7 +169,7 @@ def _requests(inside: Sequence[Entry], space: Space, known: KnownRules | None) -
     return [*questions, _Question(RULES_OF_A_REQUEST, by_rule)]
 
 
-def _by_rule(key: str, title: str, known: Mapping[str, str], decided: Sequence[Entry]) -> _List:
+def _by_rule(key: str, title: str, known: Mapping[str, str], decided: Sequence[Told]) -> _List:
     cells = dict.fromkeys((*sorted(known), NOT_KNOWN), 0)
     for each in decided:
         for rule in each.rules[:RULES_OF_A_REQUEST]:
@@ -187,7 +187,7 @@ def _one(key: str, title: str, lines: Iterable[str], found: Iterable[str]) -> _Q
     return _Question(1, (_List(key, title, cells, {}),))
 
 
-def _deposits(inside: Sequence[Entry]) -> _Question:
+def _deposits(inside: Sequence[Told]) -> _Question:
     admitted = [each for each in inside if each.kind == RecordKind.DEPOSIT_ADMITTED]
     kinds = Counter(each.depositor.kind for each in admitted if each.depositor is not None)
     refused = sum(each.kind == RecordKind.DEPOSIT_REFUSED for each in inside)
@@ -197,7 +197,7 @@ def _deposits(inside: Sequence[Entry]) -> _Question:
     return _Question(1, (by_kind, _List("deposits_refused", "Deposits refused", {"refused": refused}, {})))
 
 
-def _acts(inside: Sequence[Entry]) -> _Question:
+def _acts(inside: Sequence[Told]) -> _Question:
     counted = Counter(TAKEN_BACK[each.kind] for each in inside if each.kind in TAKEN_BACK)
     cells = {name: counted[name] for name in TAKEN_BACK.values()}
     return _Question(1, (_List("withdrawals", "What contributors took back or replaced", cells, {}),))

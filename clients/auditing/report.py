@@ -21,7 +21,7 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.auditing import small_cells
 from clients.auditing.findings import DAY_SECONDS
-from clients.auditing.logged import Found
+from clients.auditing.logged import Agency, Found, RequestFacts
 from clients.auditing.mirrored import Entry
 from clients.auditing.small_cells import LEAST
 
@@ -91,9 +91,6 @@ class Report:
     """Of a report with noise (`clients.auditing.noised`), in thousandths; None where the numbers are exact."""
 
 
-Noised = tuple[int, Callable[[Sequence[Entry]], tuple[Listing, ...]]]
-
-
 def make(
     entries: Iterable[Entry],
     space: Space,
@@ -102,7 +99,7 @@ def make(
     since: int,
     until: int,
     now: int,
-    noised: Noised | None = None,
+    noised: "Noised | None" = None,
 ) -> Report:
     """Count the entries of `space` from `since` up to, not including, `until`.
 
@@ -112,11 +109,11 @@ def make(
         noised: epsilon in thousandths, and what makes lists with noise of the period's entries; None for exact numbers.
 
     Raises BadInput for a period that is empty, or within the delay; or what taking the entries raises."""
-    own, last, kept = space.space_id.hex(), 0, []
+    own, last, kept = space.space_id.hex(), 0, list[Told]()
     for entry in entries:
         last = entry.recorded_at
         if since <= entry.recorded_at < until and _space_of(entry) == own:
-            kept.append(entry)
+            kept.append(kept_of(entry))
     known_until = max(0, min(last, now) - DELAY_DAYS * DAY_SECONDS)
     # Whole days: the second at which the last entry was written is nobody's business.
     end = min(until, known_until - known_until % DAY_SECONDS)
@@ -144,13 +141,40 @@ def make(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is kept of an entry of the period: a hundredth of the whole, so that a report of any log fits.
+
+    `ruled` are the rules that decided, each with its reason and law."""
+
+    kind: str
+    recorded_at: int
+    about: RequestFacts | None
+    depositor: Agency | None
+    rules: tuple[str, ...]
+    ruled: tuple[tuple[str, str, str], ...]
+
+
+Noised = tuple[int, Callable[[Sequence[Told]], tuple[Listing, ...]]]
+
+
+def kept_of(entry: Entry) -> Told:
+    """What a report keeps of an entry."""
+    ruled = tuple(
+        rule
+        for decision in entry.decisions
+        for rule in zip(decision.rules, decision.reasons, decision.law, strict=False)
+    )
+    return Told(entry.kind, entry.recorded_at, entry.about, entry.depositor, entry.rules, ruled)
+
+
 def _space_of(entry: Entry) -> str | None:
     if entry.about is not None:
         return entry.about.space_id
     return None if entry.record is None else entry.record.space_id
 
 
-def _requests(inside: Sequence[Entry], space: Space) -> list[Listing]:
+def _requests(inside: Sequence[Told], space: Space) -> list[Listing]:
     decided = [each for each in inside if each.kind in DECIDED and each.about is not None]
     outcomes = Counter(DECIDED[each.kind] for each in decided)
     told = small_cells.suppress(outcomes).cells
@@ -171,7 +195,7 @@ def _requests(inside: Sequence[Entry], space: Space) -> list[Listing]:
     return listings
 
 
-def _agencies(decided: Sequence[Entry], names: Mapping[str, str]) -> list[Listing]:
+def _agencies(decided: Sequence[Told], names: Mapping[str, str]) -> list[Listing]:
     """By kind, and within each kind that is told by agency, so that a kind's sum gives no agency of it away."""
     asking = [each.about.requester for each in decided if each.about is not None]
     kinds = Counter(each.kind for each in asking)
@@ -192,7 +216,7 @@ def _agencies(decided: Sequence[Entry], names: Mapping[str, str]) -> list[Listin
     return [_listing("agency_kinds", "By kind of agency that asked", kinds), by_agency]
 
 
-def _instruments(decided: Sequence[Entry]) -> Counter[str]:
+def _instruments(decided: Sequence[Told]) -> Counter[str]:
     named = [(each.kind, each.about.verified) for each in decided if each.about is not None]
     known = {found.basis.instrument for kind, found in named if found and kind == RecordKind.ADMITTED}
 
@@ -204,7 +228,7 @@ def _instruments(decided: Sequence[Entry]) -> Counter[str]:
     return Counter(name(found) for _, found in named)
 
 
-def answers(inside: Sequence[Entry], admitted: Sequence[Entry]) -> Counter[str]:
+def answers(inside: Sequence[Told], admitted: Sequence[Told]) -> Counter[str]:
     """What became of admitted requests in the period, in `ANSWERS`."""
     closed = {each.about.request_digest: each.kind for each in _closing(inside) if each.about is not None}
     words = {RecordKind.RELEASED.value: ANSWERS[0], RecordKind.FAILED.value: ANSWERS[1]}
@@ -215,16 +239,15 @@ def answers(inside: Sequence[Entry], admitted: Sequence[Entry]) -> Counter[str]:
     )
 
 
-def _closing(inside: Sequence[Entry]) -> list[Entry]:
+def _closing(inside: Sequence[Told]) -> list[Told]:
     return [each for each in inside if each.kind in (RecordKind.RELEASED, RecordKind.FAILED)]
 
 
-def _rules(key: str, title: str, decided: Sequence[Entry]) -> Listing:
+def _rules(key: str, title: str, decided: Sequence[Told]) -> Listing:
     """How often each rule decided, with its reason and law in the words of the rules that were in force last."""
     words: dict[str, str] = {}
-    for decision in itertools.chain.from_iterable(each.decisions for each in decided):
-        for rule, reason, law in zip(decision.rules, decision.reasons, decision.law, strict=False):
-            words[rule] = f"{reason} ({law})"
+    for rule, reason, law in itertools.chain.from_iterable(each.ruled for each in decided):
+        words[rule] = f"{reason} ({law})"
     counts = Counter(rule for each in decided for rule in each.rules)
     told = small_cells.suppress(counts)
     rows = tuple(Row(name, number, words.get(name, "")) for name, number in told.cells.items())
@@ -232,7 +255,7 @@ def _rules(key: str, title: str, decided: Sequence[Entry]) -> Listing:
     return Listing(key, title, rows, told.withheld, None, note)
 
 
-def _hours(inside: Sequence[Entry]) -> Hours:
+def _hours(inside: Sequence[Told]) -> Hours:
     """Of the answers given in the period to requests filed in it."""
     filed = {
         each.about.request_digest: each.recorded_at
@@ -256,7 +279,7 @@ def hours_taken(taken: Sequence[float]) -> Hours:
     return Hours(round(lower, 1), median, round(upper, 1))
 
 
-def _deposits(inside: Sequence[Entry]) -> list[Listing]:
+def _deposits(inside: Sequence[Told]) -> list[Listing]:
     admitted = [each for each in inside if each.kind == RecordKind.DEPOSIT_ADMITTED]
     refused = sum(each.kind == RecordKind.DEPOSIT_REFUSED for each in inside)
     kinds = Counter(each.depositor.kind for each in admitted if each.depositor is not None)

@@ -263,7 +263,7 @@ def test_each_record_of_the_broker_can_be_erased_and_its_bytes_are_gone_from_the
             assert word.encode() not in disk, name
     # 3. The broker starts again on it, and the auditor's mirror of before still verifies with it.
     report = world.auditor().verify()
-    assert report.entries >= len(after)
+    assert (report.size or 0) >= len(after)
 
 
 def test_each_record_of_a_key_holder_can_be_erased_and_its_bytes_are_gone_from_the_file(world: World) -> None:
