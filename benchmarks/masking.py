@@ -25,7 +25,7 @@ from pathlib import Path
 
 from broker.protocol import group, oprf, sealing, tokens
 from broker.protocol.libsodium import sodium
-from clients.masking import MaskedRecord, MaskingKeys, Signal, mask_records
+from clients.masking import MaskedRecord, MaskingKeys, mask_records
 
 AIM = 0.70
 RECORDS = 1_500
@@ -37,6 +37,7 @@ WORKERS = 2
 SIZE_CLASS = 512
 PLAINTEXT_BYTES = 200
 STRIDE = 64
+Signal = tuple[str, bytes]
 SOURCE = Path(__file__).with_name("masking_loop.c")
 FLAGS = ("-O3", "-shared", "-fPIC")
 
@@ -92,9 +93,8 @@ def in_python(
 ) -> list[MaskedRecord]:
     """The product's own function over these signals, here and now."""
     masked = mask_records(
-        some,
+        ((tokens.salted_hash(SALT, canonical), plaintext) for canonical, plaintext in some),
         KEYS,
-        salt=SALT,
         series_id=SERIES_ID,
         space_id=SPACE_ID,
         deposit_id=DEPOSIT_ID,

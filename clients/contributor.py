@@ -8,12 +8,12 @@ withdrawal goes to the broker first, whose records go at once, then to the holde
 It reads no file of signals and canonicalises nothing: it is given canonical texts and plaintexts.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from broker.protocol import documents
+from broker.protocol import documents, tokens
 from broker.protocol.documents import Signed
-from broker.protocol.errors import Conflict, NotFound, Unavailable, VerificationFailed
+from broker.protocol.errors import BadInput, Conflict, NotFound, Unavailable, VerificationFailed
 from broker.protocol.messages.base import RandomBytes
 from broker.protocol.messages.envelopes import DocumentMessage, DocumentsMessage, Nothing
 from broker.protocol.messages.parties import Holder, Space
@@ -25,10 +25,11 @@ from broker.protocol.messages.series import (
     Withdrawal,
 )
 from broker.protocol.messages.vocabulary import RecordKind
+from clients import masking_runs
 from clients.dealing import Dealer, draw_series
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
-from clients.masked_deposit import checked, mask_deposit
+from clients.masked_deposit import Row, checked, mask_deposit
 from clients.recorded import post_recorded
 from clients.series_folder import SeriesFolder, SeriesState, all_series, quarter_of
 from clients.transport import Caller, Clock
@@ -124,6 +125,7 @@ class Contributor:
         kept = series.keep("closing", documents.sign(statement, self._home.signing_key).document)
         # The statement says that k is gone, so it goes before anybody reads the statement.
         series.erase_keys()
+        masking_runs.erase_unfinished(self._home, series_id)
         for item in all_deposits(self._home, series_id):
             item.forget_leaves()
         url = f"{space.broker_origin}/v1/series/{series_id.hex()}/close"
@@ -149,6 +151,7 @@ class Contributor:
             series.move_to(SeriesState.WITHDRAWN, self._clock())
         # 2. Here: k and whatever was not yet sent.
         series.erase_keys()
+        masking_runs.erase_unfinished(self._home, series_id)
         for item in all_deposits(self._home, series_id):
             item.move_to("withdrawn", self._clock())
         # 3. The holders: their shares go, and each signs that they did.
@@ -189,21 +192,45 @@ class Contributor:
         *,
         references: Mapping[str, str] | None = None,
     ) -> DepositResult:
-        """Mask records locally and bring them to the broker, up to and including the test that they are found.
+        """Deposit so many records as fit in memory: `deposit_rows` of what is given.
 
         Args:
             series_id: an open series of the records' type.
             records: (canonical text, plaintext) of each identifier, once each. A plaintext fits the size class.
-            progress: told (done, total) as records are masked and sent.
             references: what the contributor calls a record, by canonical text; kept here, sealed, and sent nowhere.
 
-        The same records again change nothing: a deposit that broke off goes on, one that serves is returned. Raises
-        RefusedByGate, BadInput (nothing to deposit, an identifier twice or of another type), RemoteProblem.
+        Errors as `deposit_rows`, and BadInput for an identifier of another type.
+        """
+        manifest, called = SeriesFolder(self._home, series_id).manifest.payload, references or {}
+        salt = self._home.salt_of(manifest.space_id, manifest.salt_id)
+        rows = []
+        for text, plaintext in records:
+            if not text.startswith(f"{manifest.identifier_type}/"):
+                raise BadInput(
+                    "The series is for another type of identifier. Deposit each type under its own series."
+                )
+            rows.append(Row(tokens.salted_hash(salt, text), plaintext, called.get(text)))
+        rows.sort()
+        return self.deposit_rows(series_id, lambda: iter(rows), progress)
+
+    def deposit_rows(
+        self, series_id: bytes, rows: Callable[[], Iterator[Row]], progress: Progress | None = None
+    ) -> DepositResult:
+        """Mask records locally and bring them to the broker, up to and including the test that they are found.
+
+        Args:
+            series_id: an open series of the records' type.
+            rows: gives the records at each call, in order of the hashes under the series' salt, once each. They are
+                read twice and never held together.
+            progress: told (done, total) as records are masked and sent.
+
+        The same records again change nothing: one that broke off in masking or sending goes on, one that serves is
+        returned. Raises RefusedByGate, BadInput (nothing to deposit, an identifier twice), RemoteProblem.
         """
         series = SeriesFolder(self._home, series_id)
         if series.state is not SeriesState.OPEN:
             raise Conflict("The series is not open: it takes no deposit. See: narrowgate deposit list")
-        given = checked(records, references, series)
+        given = checked(rows, series.keys())
         for known in all_deposits(self._home, series_id):
             if known.entry.input_digest == given.digest and known.entry.stage in ("masked", "serving"):
                 return self._finish(known, series, progress)

@@ -4,7 +4,7 @@ Rule: a deposit is kept, records and signed declaration both, before the broker 
 killed goes on under the same id with the same bytes. The masked records go once the deposit serves. No identifier is
 kept: `input_digest`, keyed with k, only tells whether the same file is deposited again.
 
-    deposits/DEPOSIT/{records,leaves,references,declaration.jws,deposit.json,self-test.jws,withdrawal.jws}
+    deposits/DEPOSIT/{records,leaves,index,references,declaration.jws,deposit.json,self-test.jws,withdrawal.jws}
     deposits/DEPOSIT/{changing,change-NUMBER.jws}
 """
 
@@ -23,6 +23,7 @@ from broker.protocol.messages.roots import (
     RecordWithdrawalSubmission,
     RootChange,
 )
+from clients.deposit_index import index_name
 from clients.home import Home
 from clients.local_references import references_name
 from clients.masked_records import MaskedRecords
@@ -48,11 +49,13 @@ class DepositEntry(Message):
 
 
 class PendingChange(Message):
-    """A signed change of the root with what it is about, until it took effect; `references` by token in hexadecimal."""
+    """A signed change of the root with what it is about, until it took effect; by token in hexadecimal, the new
+    `references`, and the digests of the new `contents` for the index."""
 
     v: Literal[1] = 1
     submission: RecordWithdrawalSubmission | RecordReplacementSubmission
     references: dict[str, str] = Field(default_factory=dict)
+    contents: dict[str, str] = Field(default_factory=dict)
 
 
 class DepositFolder:
@@ -105,8 +108,9 @@ class DepositFolder:
             self.vault.erase(references_name(self.deposit_id))
 
     def forget_leaves(self) -> None:
-        """Erase the list of records, and a change not yet made: no record can be named from now on."""
+        """Erase the list of records, the index, and a change not yet made: no record can be named from now on."""
         self.vault.erase(leaves_name(self.deposit_id))
+        self.vault.erase(index_name(self.deposit_id))
         self.vault.erase(f"{self._folder}/changing")
 
     def keep(self, name: str, document: str) -> str:

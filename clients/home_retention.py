@@ -4,6 +4,7 @@ Rule: a time limit is kept by the machine (as `broker.retention` does at the bro
 before anything else; nothing is sent. Manifests, declarations and statements stay, which name nobody.
 """
 
+from clients import masking_runs
 from clients.deposit_folder import all_deposits
 from clients.home import Home
 from clients.series_folder import SeriesState, all_series
@@ -19,6 +20,7 @@ def forget_expired(home: Home, now: int) -> tuple[bytes, ...]:
         if not over or series.state in (SeriesState.WITHDRAWN, SeriesState.EXPIRED):
             continue
         series.erase_keys()
+        masking_runs.erase_unfinished(home, series.series_id)
         for deposit in all_deposits(home, series.series_id):
             if deposit.entry.stage in ("masked", "serving"):
                 deposit.move_to("expired", now)

@@ -52,17 +52,27 @@ def find(deposit: "DepositFolder", token: bytes) -> str | None:
     return None
 
 
-def keep(vault: Vault, deposit_id: bytes, references: Iterable[tuple[bytes, str]]) -> None:
-    """Write the references of a deposit's records, (token, reference) each, in any order.
+def width_for(length: int) -> int:
+    """The width of a file's rows whose longest reference takes so many bytes as UTF-8."""
+    return next((width for width in _WIDTHS if width >= min(length, MAXIMUM_BYTES) + 2), _WIDTHS[-1])
 
-    Memory: the list of them, sorted."""
-    ordered = sorted(references)
-    width = _width_for(max((len(_cut(text)) for _, text in ordered), default=0))
-    name = references_name(deposit_id)
-    with vault.writing(name) as file:
+
+def sealed_row(vault: Vault, deposit_id: bytes, token: bytes, text: str, width: int) -> bytes:
+    """One row of a deposit's file."""
+    return _sealed(vault, references_name(deposit_id), token, text, width)
+
+
+def row_bytes(width: int) -> int:
+    """The size of a row of that width."""
+    return TOKEN_BYTES + Vault.SEAL_OVERHEAD_BYTES + width
+
+
+def write(vault: Vault, deposit_id: bytes, width: int, rows: Iterable[bytes]) -> None:
+    """Write a deposit's file from its `sealed_row`s, in order of the tokens."""
+    with vault.writing(references_name(deposit_id)) as file:
         file.write(struct.pack(">H", width))
-        for token, text in ordered:
-            file.write(_sealed(vault, name, token, text, width))
+        for row in rows:
+            file.write(row)
 
 
 def change(
@@ -81,7 +91,7 @@ def change(
     with vault.path(name).open("rb") as old:
         width, rows = _measure(old)
         longest = max((len(_cut(text)) for text in changed.values()), default=0)
-        wider = max(width, _width_for(longest))
+        wider = max(width, width_for(longest))
         with vault.writing(name) as file:
             file.write(struct.pack(">H", wider))
             for row in _rows(old, rows, width):
@@ -99,18 +109,14 @@ def _measure(file: BinaryIO) -> tuple[int, int]:
     header = file.read(_HEADER_BYTES)
     size = file.seek(0, 2) - _HEADER_BYTES
     width = struct.unpack(">H", header)[0] if len(header) == _HEADER_BYTES else 0
-    if width not in _WIDTHS or size % _row_bytes(width):
+    if width not in _WIDTHS or size % row_bytes(width):
         raise VerificationFailed("The home's list of a deposit's references is damaged. Restore a backup.")
-    return width, size // _row_bytes(width)
-
-
-def _row_bytes(width: int) -> int:
-    return TOKEN_BYTES + Vault.SEAL_OVERHEAD_BYTES + width
+    return width, size // row_bytes(width)
 
 
 def _row(file: BinaryIO, number: int, width: int) -> bytes:
-    file.seek(_HEADER_BYTES + number * _row_bytes(width))
-    return file.read(_row_bytes(width))
+    file.seek(_HEADER_BYTES + number * row_bytes(width))
+    return file.read(row_bytes(width))
 
 
 def _rows(file: BinaryIO, number: int, width: int) -> Iterator[bytes]:
@@ -124,10 +130,6 @@ def _cut(text: str) -> bytes:
         return data
     # A character may be cut in two, and is then left out.
     return data[: MAXIMUM_BYTES - len(_CUT)].decode("utf-8", errors="ignore").encode() + _CUT.encode()
-
-
-def _width_for(length: int) -> int:
-    return next((width for width in _WIDTHS if width >= length + 2), _WIDTHS[-1])
 
 
 def _sealed(vault: Vault, name: str, token: bytes, text: str, width: int) -> bytes:

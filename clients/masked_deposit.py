@@ -1,7 +1,8 @@
-"""Mask a deposit: from canonical texts and plaintexts to records, list of leaves, references and signed declaration.
+"""Mask a deposit: from salted hashes and plaintexts to records, leaves, index, references and signed declaration.
 
-Rule (DESIGN 2.3): masking is local, without a network, under the salt that the series names. Everything is kept in the
-home before the deposit is there, and the deposit is there before the broker hears of it. No identifier is kept.
+Rule (DESIGN 2.3): masking is local, without a network, under the salt that the series names. It goes on where it broke
+off (`clients.masking_runs`). Everything is kept in the home before the deposit is there, and the deposit is there
+before the broker hears of it. No identifier is kept. Memory is constant: the input is a stream, read twice.
 
 What brings it to the broker is `clients.upload`.
 """
@@ -9,9 +10,10 @@ What brings it to the broker is `clients.upload`.
 import hashlib
 import hmac
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from broker.protocol import documents
 from broker.protocol.errors import BadInput
@@ -19,24 +21,35 @@ from broker.protocol.messages.base import RandomBytes
 from broker.protocol.messages.deposits import DepositDeclaration, Record
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import PayloadCategory
-from clients import local_references, masked_records, record_leaves
+from clients import local_references, masking_runs, record_leaves
 from clients.deposit_folder import DepositEntry, DepositFolder, records_name
+from clients.deposit_index import KEY_BYTES, IndexRow, content_digest
 from clients.home import Home
 from clients.masking import MaskingKeys, mask_records, self_test_record
+from clients.masking_runs import MaskingPlan, MaskingRuns
 from clients.series_folder import SeriesFolder
 from clients.upload import Progress
 
 _LABEL = b"narrowgate/v1/input\x00"
 
 
+class Row(NamedTuple):
+    """One identifier to deposit: its salted hash, what its record holds, and what it is called here, if anything."""
+
+    salted_hash: bytes
+    plaintext: bytes
+    reference: str | None = None
+
+
 @dataclass(frozen=True)
 class DepositInput:
-    """What is to be deposited under one series: (canonical text, plaintext) sorted, and what it is called here.
+    """What is to be deposited under one series, in order of the salted hashes. `digest` tells the same input again."""
 
-    `digest` tells the same input again."""
-
-    rows: Sequence[tuple[str, bytes]] = field(repr=False)
-    references: Mapping[str, str] = field(repr=False)
+    rows: Callable[[], Iterator[Row]] = field(repr=False)
+    """The same rows at every call."""
+    identifiers: int
+    longest_reference: int
+    """In bytes; 0 where none is given."""
     digest: bytes
 
 
@@ -51,12 +64,19 @@ class _OfDeposit(TypedDict):
     random_bytes: RandomBytes
 
 
-def checked(
-    records: Iterable[tuple[str, bytes]], references: Mapping[str, str] | None, series: SeriesFolder
-) -> DepositInput:
-    """The records of one deposit, sorted. Raises BadInput: none, an identifier twice, or one of another type."""
-    rows = _checked_rows(records, series.manifest.payload.identifier_type)
-    return DepositInput(rows, references or {}, input_digest(series.keys(), _LABEL, rows))
+def checked(rows: Callable[[], Iterator[Row]], keys: MaskingKeys) -> DepositInput:
+    """The input of one deposit, read through once. Raises BadInput: nothing in it, or an identifier twice."""
+    digest = _InputDigest(keys, _LABEL)
+    number, longest, before = 0, 0, b""
+    for row in rows():
+        if row.salted_hash == before:
+            raise BadInput("An identifier is given twice. Group its signals into one record first.")
+        number, before = number + 1, row.salted_hash
+        longest = max(longest, len((row.reference or "").encode("utf-8", errors="replace")))
+        digest.add(row.salted_hash, row.plaintext)
+    if not number:
+        raise BadInput("There is nothing to deposit.")
+    return DepositInput(rows, number, longest, digest.value())
 
 
 def mask_deposit(
@@ -70,34 +90,42 @@ def mask_deposit(
     threads: int,
     progress: Progress | None = None,
 ) -> DepositFolder:
-    """Mask a deposit and keep it. Nothing is sent.
+    """Mask a deposit and keep it, or go on with one that broke off. Nothing is sent.
 
-    Raises BadInput for a plaintext too long for the space's size class, NotFound once the keys are erased."""
-    manifest, keys, deposit_id = series.manifest.payload, series.keys(), random_bytes(32)
+    Another masking that broke off under the same series is given up. Raises BadInput for a plaintext too long for the
+    space's size class, NotFound once the keys are erased."""
+    manifest, keys = series.manifest.payload, series.keys()
+    runs = _begun(home, space, series, given, now, random_bytes)
+    plan = runs.plan
     of_deposit: _OfDeposit = {
         "series_id": series.series_id,
         "space_id": space.space_id,
-        "deposit_id": deposit_id,
-        "size_class": space.size_class,
+        "deposit_id": plan.deposit_id,
+        "size_class": plan.size_class,
         "with_payload": manifest.conditions.payload_category is not PayloadCategory.NONE,
         "random_bytes": random_bytes,
     }
     test_record = self_test_record(keys, **of_deposit)
-    salt = home.salt_of(space.space_id, manifest.salt_id)
-    masked = mask_records(given.rows, keys, salt=salt, threads=threads, **of_deposit)
-    called: list[tuple[bytes, str]] = []
-    noted = _noted(masked, given, called)
-    written = masked_records.write_sorted(
-        home.vault,
-        records_name(deposit_id),
-        itertools.chain((test_record,), _counted(noted, len(given.rows), progress)),
-        space.size_class,
+    done, needed = runs.done, -(-plan.identifiers // plan.run_records)
+    pending: deque[Row] = deque()
+    rows = itertools.islice(given.rows(), done * plan.run_records, None)
+    masked = _counted(
+        mask_records(_noted(rows, pending), keys, threads=threads, **of_deposit),
+        done * plan.run_records,
+        plan.identifiers,
+        progress,
     )
-    record_leaves.keep(home.vault, deposit_id, written)
-    if called:
-        local_references.keep(home.vault, deposit_id, called)
+    for number in range(done, needed):
+        run = list(itertools.islice(masked, plan.run_records))
+        of_run = [pending.popleft() for _ in run]
+        extra = [test_record] if number == 0 else []
+        runs.keep(number, (*run, *extra), _references(home, plan, of_run, run), _index(of_run, run))
+    # Its end: whatever masked is told that nothing more comes.
+    next(masked, None)
+    written = runs.merge(records_name(plan.deposit_id), needed)
+    record_leaves.keep(home.vault, plan.deposit_id, written)
     declaration = DepositDeclaration(
-        deposit_id=deposit_id,
+        deposit_id=plan.deposit_id,
         series_id=series.series_id,
         space_id=space.space_id,
         contributor=manifest.contributor,
@@ -111,53 +139,92 @@ def mask_deposit(
         declared_at=now,
     )
     entry = DepositEntry(
-        deposit_id=deposit_id,
+        deposit_id=plan.deposit_id,
         series_id=series.series_id,
         identifier_type=manifest.identifier_type,
         input_digest=given.digest,
-        identifiers=len(given.rows),
+        identifiers=plan.identifiers,
         stage="masked",
         changed_at=now,
     )
-    return DepositFolder.create(home, documents.sign(declaration, home.signing_key), entry)
+    deposit = DepositFolder.create(home, documents.sign(declaration, home.signing_key), entry)
+    runs.erase()
+    return deposit
 
 
-def input_digest(keys: MaskingKeys, label: bytes, rows: Iterable[tuple[str, bytes]]) -> bytes:
-    """Tells the same sorted input again, for one purpose. 32 bytes.
-
-    Keyed, since a digest of identifiers alone could be guessed through."""
-    digest = hmac.new(keys.k_match, label, hashlib.sha256)
-    for canonical, plaintext in rows:
-        name = canonical.encode("utf-8")
-        digest.update(len(name).to_bytes(4, "big") + name + len(plaintext).to_bytes(4, "big") + plaintext)
-    return digest.digest()
+def input_digest(keys: MaskingKeys, label: bytes, rows: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Tells the same sorted input, of salted hashes and plaintexts, again for one purpose. 32 bytes."""
+    digest = _InputDigest(keys, label)
+    for salted_hash, plaintext in rows:
+        digest.add(salted_hash, plaintext)
+    return digest.value()
 
 
-def _checked_rows(records: Iterable[tuple[str, bytes]], identifier_type: str) -> list[tuple[str, bytes]]:
-    rows = sorted(records)
-    if not rows:
-        raise BadInput("There is nothing to deposit.")
-    if not all(canonical.startswith(f"{identifier_type}/") for canonical, _ in rows):
-        raise BadInput(
-            "The series is for another type of identifier. Deposit each type under its own series."
-        )
-    if any(first[0] == second[0] for first, second in itertools.pairwise(rows)):
-        raise BadInput("An identifier is given twice. Group its signals into one record first.")
-    return rows
+class _InputDigest:
+    """Keyed, since a digest of identifiers alone could be guessed through by whoever has the salt."""
+
+    def __init__(self, keys: MaskingKeys, label: bytes) -> None:
+        self._digest = hmac.new(keys.k_match, label, hashlib.sha256)
+
+    def add(self, salted_hash: bytes, plaintext: bytes) -> None:
+        """The next row, in order."""
+        self._digest.update(salted_hash + len(plaintext).to_bytes(4, "big") + plaintext)
+
+    def value(self) -> bytes:
+        """The digest of what was added. 32 bytes."""
+        return self._digest.digest()
 
 
-def _counted(masked: Iterable[Record], total: int, progress: Progress | None) -> Iterator[Record]:
-    for done, record in enumerate(masked, start=1):
+def _begun(
+    home: Home, space: Space, series: SeriesFolder, given: DepositInput, now: int, random_bytes: RandomBytes
+) -> MaskingRuns:
+    for runs in masking_runs.unfinished(home, series.series_id):
+        declared = home.vault.exists(f"deposits/{runs.plan.deposit_id.hex()}/deposit.json")
+        same = (runs.plan.input_digest, runs.plan.size_class) == (given.digest, space.size_class)
+        if same and not declared:
+            return runs
+        runs.erase()
+    plan = MaskingPlan(
+        deposit_id=random_bytes(32),
+        series_id=series.series_id,
+        input_digest=given.digest,
+        identifiers=given.identifiers,
+        size_class=space.size_class,
+        run_records=masking_runs.run_records(space.size_class),
+        reference_width=local_references.width_for(given.longest_reference) if given.longest_reference else 0,
+        begun_at=now,
+    )
+    return MaskingRuns.begin(home, plan)
+
+
+def _noted(rows: Iterable[Row], pending: deque[Row]) -> Iterator[tuple[bytes, bytes]]:
+    """What is masked of each row, which is noted until its record comes."""
+    for row in rows:
+        pending.append(row)
+        yield row.salted_hash, row.plaintext
+
+
+def _counted(
+    masked: Iterable[Record], before: int, total: int, progress: Progress | None
+) -> Iterator[Record]:
+    for done, record in enumerate(masked, start=before + 1):
         yield record
         if progress is not None and (done % 1000 == 0 or done == total):
             progress(done, total)
 
 
-def _noted(
-    masked: Iterable[Record], given: DepositInput, called: list[tuple[bytes, str]]
-) -> Iterator[Record]:
-    """The records, each with its token noted beside what its contributor calls it."""
-    for record, (canonical, _) in zip(masked, given.rows, strict=True):
-        if canonical in given.references:
-            called.append((record.token, given.references[canonical]))
-        yield record
+def _references(
+    home: Home, plan: MaskingPlan, rows: Iterable[Row], records: Iterable[Record]
+) -> Iterator[bytes]:
+    for row, record in zip(rows, records, strict=True):
+        if row.reference is not None and plan.reference_width:
+            yield local_references.sealed_row(
+                home.vault, plan.deposit_id, record.token, row.reference, plan.reference_width
+            )
+
+
+def _index(rows: Iterable[Row], records: Iterable[Record]) -> list[IndexRow]:
+    return [
+        IndexRow(row.salted_hash[:KEY_BYTES], record.token, content_digest(row.plaintext))
+        for row, record in zip(rows, records, strict=True)
+    ]

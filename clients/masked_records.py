@@ -1,25 +1,25 @@
 """A deposit's masked records in one file of the home: sorted by token, so that row order links no two deposits.
 
 Rule (DESIGN 2.3): records are sorted over the whole deposit before batching; the root is RFC 6962 over
-`sealing.record_leaf` in that order. A record's size is fixed, so a batch is found by its number alone, and an upload
-that was killed goes on with the same bytes. Memory is bounded by the tokens (about 100 bytes a record), not by the
-sealed records.
+`sealing.record_leaf` in that order. A record's size is fixed, so any run of them is found by its place alone, and an
+upload that was killed goes on with the same bytes. Memory is constant, whatever the number of records: they come as
+runs that are sorted each, and are merged as they are written.
 
-It masks nothing: `clients.masking` does.
+It masks nothing: `clients.masking` does; and it keeps no runs: `clients.masking_runs` does.
 """
 
-import struct
-import tempfile
+import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from pathlib import Path
 
 from broker.protocol import merkle, sealing
 from broker.protocol.errors import BadInput
-from broker.protocol.messages.deposits import TOKEN_BYTES, Record, encode_batch, record_bytes
+from broker.protocol.messages.deposits import TOKEN_BYTES, decode_batch, record_bytes
 from clients.vault import Vault
 
 BATCH_BYTES = 4 * 1024 * 1024
+_READ_BYTES = 32 * 1024
 
 
 @dataclass(frozen=True)
@@ -31,57 +31,64 @@ class MaskedRecords:
     records: int
     root: bytes
 
-    @property
-    def batches(self) -> int:
-        """How many batches the file makes."""
-        return -(-self.records // per_batch(self.size_class))
+
+def per_batch(size_class: int, batch_bytes: int | None = None) -> int:
+    """Records in a batch of so many bytes, 4 MiB where none is named; at least one."""
+    return max(1, (BATCH_BYTES if batch_bytes is None else batch_bytes) // record_bytes(size_class))
 
 
-def per_batch(size_class: int) -> int:
-    """Records in a batch of at most 4 MiB."""
-    return max(1, BATCH_BYTES // record_bytes(size_class))
+def merged_rows(runs: Iterable[Path], row_bytes: int) -> Iterator[bytes]:
+    """The rows of files whose rows have one size, begin with a token, and are sorted in each; all of them in order.
+
+    Memory: 32 KiB, or one row, for each file, of which none stays open."""
+    return heapq.merge(*(_rows(run, row_bytes) for run in runs))
 
 
-def write_sorted(vault: Vault, name: str, records: Iterable[Record], size_class: int) -> MaskedRecords:
-    """Sort records by token into a file of the home, durably.
+def write_merged(vault: Vault, name: str, runs: Iterable[Path], size_class: int) -> MaskedRecords:
+    """Merge sorted runs of records, as on the wire, into a file of the home, durably.
 
     Raises BadInput when two bear one token: that is one identifier given twice.
     """
-    size = record_bytes(size_class)
-    # The unsorted copy holds nothing that the sorted one does not; it has no name and goes with the process.
-    with tempfile.TemporaryFile(dir=vault.directory) as unsorted:
-        places: list[tuple[bytes, int]] = []
-        for place, record in enumerate(records):
-            unsorted.write(encode_batch((record,)))
-            places.append((record.token, place))
-        places.sort()
-        if any(places[i][0] == places[i + 1][0] for i in range(len(places) - 1)):
-            raise BadInput("An identifier is in the deposit twice. Group its signals into one record first.")
-        with vault.writing(name) as file:
-            leaves = (_copied(unsorted, file, place * size, size) for _, place in places)
-            root = merkle.root_of(leaves)
-    return MaskedRecords(name, size_class, len(places), root)
+    frontier = merkle.Frontier()
+    before = b""
+    with vault.writing(name) as file:
+        for row in merged_rows(runs, record_bytes(size_class)):
+            if row[:TOKEN_BYTES] == before:
+                raise BadInput(
+                    "An identifier is in the deposit twice. Group its signals into one record first."
+                )
+            before = row[:TOKEN_BYTES]
+            file.write(row)
+            ((token, version, sealed),) = decode_batch(row, size_class)
+            frontier.append(merkle.leaf_hash(sealing.record_leaf(token, sealed, version)))
+    return MaskedRecords(name, size_class, frontier.size, frontier.root())
 
 
-def batch(vault: Vault, masked: MaskedRecords, number: int) -> bytes:
-    """The bytes of one batch, from 0; the same at every call."""
-    length = per_batch(masked.size_class) * record_bytes(masked.size_class)
+def batch(vault: Vault, masked: MaskedRecords, first: int, count: int) -> bytes:
+    """The bytes of `count` records from record `first` on, from 0; fewer at the end."""
+    size = record_bytes(masked.size_class)
     with vault.path(masked.name).open("rb") as file:
-        file.seek(number * length)
-        return file.read(length)
+        file.seek(first * size)
+        return file.read(count * size)
 
 
-def remaining(vault: Vault, masked: MaskedRecords, next_batch: int) -> Iterator[tuple[int, bytes]]:
-    """The batches from `next_batch` on, with their numbers."""
-    for number in range(next_batch, masked.batches):
-        yield number, batch(vault, masked, number)
+def remaining(vault: Vault, masked: MaskedRecords, first: int = 0) -> Iterator[bytes]:
+    """The records from `first` on, in batches of at most 4 MiB."""
+    step = per_batch(masked.size_class)
+    for at in range(first, masked.records, step):
+        yield batch(vault, masked, at, step)
 
 
-def _copied(source: BinaryIO, target: BinaryIO, start: int, size: int) -> bytes:
-    """Copy one record and return its leaf's hash."""
-    source.seek(start)
-    data = source.read(size)
-    target.write(data)
-    token, sealed = data[:TOKEN_BYTES], data[TOKEN_BYTES + 4 :]
-    (version,) = struct.unpack_from(">I", data, TOKEN_BYTES)
-    return merkle.leaf_hash(sealing.record_leaf(token, sealed, version))
+def _rows(path: Path, row_bytes: int) -> Iterator[bytes]:
+    step = max(1, _READ_BYTES // row_bytes) * row_bytes
+    at = 0
+    while True:
+        # Opened for each block: a deposit may have more runs than a process may have open files.
+        with path.open("rb") as file:
+            file.seek(at)
+            data = file.read(step)
+        if not data:
+            return
+        for start in range(0, len(data), row_bytes):
+            yield data[start : start + row_bytes]
+        at += len(data)

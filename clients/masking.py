@@ -1,4 +1,4 @@
-"""From identifiers to records, in bulk, on the contributor's own machine and without a network (DESIGN 2.3).
+"""From salted hashes of identifiers to records, in bulk, on the contributor's machine, without a network (DESIGN 2.3).
 
 Rule: memory is constant whatever the number of records. Signals are taken as they come, in chunks, and a few chunks
 are in work at a time; records come out in the same order, which the caller must destroy by sorting on the token before
@@ -33,8 +33,8 @@ _CHUNKS_AT_ONCE = 16  # up to so many, starting processes takes longer than it s
 MaskedRecord = Record
 """What masking gives is what goes on the wire: token, record_version, sealed."""
 
-Signal = tuple[str, bytes]
-"""An identifier's canonical form and the plaintext of its record."""
+Signal = tuple[bytes, bytes]
+"""An identifier's salted hash (DESIGN 2.1) and the plaintext of its record."""
 
 _Chunk = tuple[int, list[Signal], bytes]
 """A run of signals: the number of its first, from 1; the signals; a nonce for each."""
@@ -53,7 +53,6 @@ class _Deposit:
     """Everything that is the same for all records of one deposit."""
 
     keys: MaskingKeys
-    salt: bytes = field(repr=False)
     series_id: bytes
     space_id: bytes
     deposit_id: bytes
@@ -64,9 +63,8 @@ class _Deposit:
         """Masks and seals a run of signals, the first of which has that number in the whole, from 1."""
         draw = io.BytesIO(nonces).read
         records = []
-        for number, (canonical, plaintext) in enumerate(signals, first):
+        for number, (h, plaintext) in enumerate(signals, first):
             try:
-                h = tokens.salted_hash(self.salt, canonical)
                 records.append(self.mask_hash(h, plaintext, draw))
             except BadInput as error:
                 raise BadInput(f"Record {number}: {error.detail}") from None
@@ -94,7 +92,6 @@ def mask_records(
     signals: Iterable[Signal],
     keys: MaskingKeys,
     *,
-    salt: bytes,
     series_id: bytes,
     space_id: bytes,
     deposit_id: bytes,
@@ -103,7 +100,7 @@ def mask_records(
     random_bytes: Callable[[int], bytes],
     threads: int,
 ) -> Iterator[MaskedRecord]:
-    """Masks each `(canonical form, plaintext)`, in order.
+    """Masks each `(salted hash, plaintext)`, in order.
 
     Args:
         with_payload: False for a deposit of payload category none; k_open is then not used.
@@ -113,7 +110,7 @@ def mask_records(
     Raises BadInput, naming the record's number and never its content, for a plaintext too long for the class; the
     records of earlier chunks have been given out by then.
     """
-    deposit = _Deposit(keys, salt, series_id, space_id, deposit_id, size_class, with_payload)
+    deposit = _Deposit(keys, series_id, space_id, deposit_id, size_class, with_payload)
     chunks = _chunks(signals, random_bytes)
     first = list(itertools.islice(chunks, _CHUNKS_AT_ONCE + 1)) if threads > 1 else []
     everything = itertools.chain(first, chunks)
@@ -135,21 +132,9 @@ def self_test_record(
     random_bytes: Callable[[int], bytes],
 ) -> MaskedRecord:
     """The record of the series' public self-test element, to be put among the deposit's others. Raises BadInput."""
-    deposit = _Deposit(keys, b"", series_id, space_id, deposit_id, size_class, with_payload)
+    deposit = _Deposit(keys, series_id, space_id, deposit_id, size_class, with_payload)
     plaintext = tokens.self_test_plaintext(series_id)
     return deposit.mask_hash(tokens.self_test_input(series_id), plaintext, random_bytes)
-
-
-def sorted_by_token(records: Iterable[MaskedRecord]) -> list[MaskedRecord]:
-    """All records in the order in which a deposit sends them. In memory: about 1.1 GB a million at 512 B each, so a
-    larger deposit is sorted on disk by its caller.
-
-    Raises BadInput if two records have one token: the identifier came twice and its signals belong in one record.
-    """
-    ordered = sorted(records, key=lambda record: record.token)
-    if any(a.token == b.token for a, b in itertools.pairwise(ordered)):
-        raise BadInput("An identifier came twice. Gather the signals of each identifier in one record.")
-    return ordered
 
 
 def _in_processes(deposit: _Deposit, chunks: Iterable[_Chunk], processes: int) -> Iterator[MaskedRecord]:

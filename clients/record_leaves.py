@@ -2,15 +2,16 @@
 
 Rule (decisions 0006, 0008): who takes some records back, or replaces them, signs the root over all that are there then,
 so it needs the leaves of the rest, and has them from nobody but itself. 52 bytes a record, in order of the tokens, as
-declared; no record and no identifier. They go when no record can be named any more: with the deposit, and with the keys
-of its series.
+declared; no record and no identifier. They are read from beginning to end, once for a question, in constant memory.
+They go when no record can be named any more: with the deposit, and with the keys of its series.
 """
 
 import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from broker.protocol import merkle, sealing
-from broker.protocol.errors import VerificationFailed
+from broker.protocol.errors import NotFound, VerificationFailed
 from broker.protocol.messages.deposits import TOKEN_BYTES, Record, decode_batch
 from clients import masked_records
 from clients.masked_records import MaskedRecords
@@ -18,9 +19,15 @@ from clients.vault import Vault
 
 _VERSION_BYTES = 4
 _ROW_BYTES = TOKEN_BYTES + _VERSION_BYTES + merkle.HASH_BYTES
+_READ_ROWS = 16_384
 
-Leaves = dict[bytes, bytes]
-"""By token, in order: u32 record version || leaf hash. About 175 bytes of memory a record."""
+
+@dataclass(frozen=True)
+class Tree:
+    """A tree over leaves: how many, and its RFC 6962 root."""
+
+    records: int
+    root: bytes
 
 
 def leaves_name(deposit_id: bytes) -> str:
@@ -30,60 +37,84 @@ def leaves_name(deposit_id: bytes) -> str:
 
 def keep(vault: Vault, deposit_id: bytes, masked: MaskedRecords) -> None:
     """Write the leaves of records that were just masked."""
-    _write(vault, deposit_id, _leaves(vault, masked))
+    with vault.writing(leaves_name(deposit_id)) as file:
+        for data in masked_records.remaining(vault, masked):
+            for record in decode_batch(data, masked.size_class):
+                file.write(_row(record))
 
 
-def load(vault: Vault, deposit_id: bytes, *roots: bytes) -> Leaves:
-    """The leaves as they were kept.
+def versions(vault: Vault, deposit_id: bytes, tokens: Collection[bytes], *roots: bytes) -> dict[bytes, int]:
+    """The version of the record of each of these tokens that is among the leaves.
 
     Raises NotFound when they are gone, VerificationFailed when they give none of the roots."""
-    data = vault.read(leaves_name(deposit_id))
-    found = {
-        data[at : at + TOKEN_BYTES]: data[at + TOKEN_BYTES : at + _ROW_BYTES]
-        for at in range(0, len(data), _ROW_BYTES)
-    }
-    if len(data) % _ROW_BYTES or root_over(found) not in roots:
-        raise VerificationFailed("The home's list of a deposit's records is damaged. Withdraw it whole.")
+    found = {}
+    for row in _checked(vault, deposit_id, roots):
+        if row[:TOKEN_BYTES] in tokens:
+            found[row[:TOKEN_BYTES]] = int.from_bytes(row[TOKEN_BYTES : TOKEN_BYTES + _VERSION_BYTES], "big")
     return found
 
 
-def replace(vault: Vault, deposit_id: bytes, leaves: Mapping[bytes, bytes]) -> None:
-    """Write the leaves that there are now."""
-    _write(vault, deposit_id, leaves.items())
+def changed(
+    vault: Vault,
+    deposit_id: bytes,
+    *roots: bytes,
+    gone: Collection[bytes] = (),
+    new: Iterable[Record] = (),
+) -> Tree:
+    """The tree once the records of some tokens are gone and others have taken the place of the old ones. Errors as
+    `versions`."""
+    frontier = merkle.Frontier()
+    for row in _changed(_checked(vault, deposit_id, roots), gone, _by_token(new)):
+        frontier.append(row[TOKEN_BYTES + _VERSION_BYTES :])
+    return Tree(frontier.size, frontier.root())
 
 
-def root_over(leaves: Mapping[bytes, bytes]) -> bytes:
-    """The RFC 6962 root over the leaves."""
-    return merkle.root_of(each[_VERSION_BYTES:] for each in leaves.values())
+def change(
+    vault: Vault,
+    deposit_id: bytes,
+    *roots: bytes,
+    gone: Collection[bytes] = (),
+    new: Iterable[Record] = (),
+) -> None:
+    """Write the leaves as `changed` counts them. Again, it changes nothing. Errors as `versions`."""
+    with vault.writing(leaves_name(deposit_id)) as file:
+        for row in _changed(_checked(vault, deposit_id, roots), gone, _by_token(new)):
+            file.write(row)
 
 
-def version_of(leaves: Mapping[bytes, bytes], token: bytes) -> int:
-    """The version of the record of a token that is among them."""
-    return int.from_bytes(leaves[token][:_VERSION_BYTES], "big")
+def _by_token(records: Iterable[Record]) -> dict[bytes, bytes]:
+    return {record.token: _row(record) for record in records}
 
 
-def without(leaves: Mapping[bytes, bytes], tokens: Collection[bytes]) -> Leaves:
-    """The leaves of all other tokens, in the same order."""
-    return {token: leaf for token, leaf in leaves.items() if token not in tokens}
+def _changed(rows: Iterable[bytes], gone: Collection[bytes], new: Mapping[bytes, bytes]) -> Iterator[bytes]:
+    for row in rows:
+        token = row[:TOKEN_BYTES]
+        if token not in gone:
+            yield new.get(token, row)
 
 
-def with_new(leaves: Mapping[bytes, bytes], records: Iterable[Record]) -> Leaves:
-    """The leaves once these records, whose tokens are among them, have taken the place of the old ones."""
-    return {**leaves, **dict(map(_leaf, records))}
+def _checked(vault: Vault, deposit_id: bytes, roots: Collection[bytes]) -> Iterator[bytes]:
+    """The rows as they were kept. Raises at the end, so nothing may be concluded before it is reached."""
+    damaged = VerificationFailed(
+        "The home's list of a deposit's records is damaged. Withdraw the deposit whole."
+    )
+    frontier = merkle.Frontier()
+    try:
+        with vault.path(leaves_name(deposit_id)).open("rb") as file:
+            while data := file.read(_ROW_BYTES * _READ_ROWS):
+                if len(data) % _ROW_BYTES:
+                    raise damaged
+                for at in range(0, len(data), _ROW_BYTES):
+                    row = data[at : at + _ROW_BYTES]
+                    frontier.append(row[TOKEN_BYTES + _VERSION_BYTES :])
+                    yield row
+    except FileNotFoundError:
+        raise NotFound("The home has no list of this deposit's records any more.") from None
+    if frontier.root() not in roots:
+        raise damaged
 
 
-def _leaf(record: Record) -> tuple[bytes, bytes]:
+def _row(record: Record) -> bytes:
     token, version, sealed = record
     leaf = merkle.leaf_hash(sealing.record_leaf(token, sealed, version))
-    return token, struct.pack(">I", version) + leaf
-
-
-def _leaves(vault: Vault, masked: MaskedRecords) -> Iterator[tuple[bytes, bytes]]:
-    for _, data in masked_records.remaining(vault, masked, 0):
-        yield from map(_leaf, decode_batch(data, masked.size_class))
-
-
-def _write(vault: Vault, deposit_id: bytes, leaves: Iterable[tuple[bytes, bytes]]) -> None:
-    with vault.writing(leaves_name(deposit_id)) as file:
-        for token, leaf in leaves:
-            file.write(token + leaf)
+    return token + struct.pack(">I", version) + leaf

@@ -7,7 +7,7 @@ record is either the newest or fails under the newest root. k is needed, so this
 It adds no identifier to a deposit and takes none away. A deposit without payload has no content to replace.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from broker.protocol import sealing, tokens
@@ -18,11 +18,10 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.roots import MAXIMUM_REPLACED_BYTES, MAXIMUM_WITHDRAWN
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import PayloadCategory
-from clients import record_leaves
 from clients.deposit_folder import DepositFolder, all_deposits
+from clients.deposit_index import content_digest
 from clients.home import Home
-from clients.masked_deposit import input_digest
-from clients.record_leaves import Leaves
+from clients.masked_deposit import Row, input_digest
 from clients.root_changes import RootChanges
 from clients.series_folder import SeriesFolder, SeriesState
 from clients.transport import Caller, Clock
@@ -66,7 +65,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """A deposit that may hold some of them, and what is needed to seal in it."""
 
     deposit: DepositFolder
@@ -93,7 +92,7 @@ class Replacing:
         wanted: set[str] = set()
         for place in self._places(space, given.identifier_type):
             conditions = place.series.manifest.payload.conditions
-            records = sorted(given.records(conditions))
+            records = given.records(conditions)
             if not records:
                 raise BadInput("There is no identifier whose record to replace.")
             wanted |= {text for text, _ in records}
@@ -107,7 +106,7 @@ class Replacing:
                 done += found.replaced
         return Result(tuple(done), tuple(closed), tuple(without_payload), len(wanted - held))
 
-    def _places(self, space: Space, identifier_type: str) -> Iterator[_Place]:
+    def _places(self, space: Space, identifier_type: str) -> Iterator[Place]:
         for deposit in all_deposits(self._home):
             series = SeriesFolder(self._home, deposit.declaration.payload.series_id)
             manifest = series.manifest.payload
@@ -117,76 +116,87 @@ class Replacing:
             if deposit.entry.stage == "masked":
                 raise Conflict("A deposit is not finished. Finish it first: narrowgate deposit resume")
             if deposit.entry.stage == "serving":
-                yield _Place(deposit, series, space)
+                yield Place(deposit, series, space)
 
     def _replace_in(
         self,
-        place: _Place,
+        place: Place,
         records: Sequence[tuple[str, bytes]],
         references: Mapping[str, str],
         reason: str,
     ) -> "_Found":
-        deposit, series = place.deposit, place.series
+        manifest = place.series.manifest.payload
+        # The salt of the series, which need not be the space's any more.
+        salt = self._home.salt_of(manifest.space_id, manifest.salt_id)
+        texts = {tokens.salted_hash(salt, text): text for text, _ in records}
+        contents = dict(records)
+        rows = [Row(h, contents[text], references.get(text)) for h, text in sorted(texts.items())]
+        found = self.replace_rows(place, rows, reason)
+        held = frozenset(texts[h] for h in found.held)
+        deposit_id, series_id = place.deposit.deposit_id, place.series.series_id
+        done = [Replaced(deposit_id, series_id, len(held), found.repeated)] if held else []
+        return _Found(held, tuple(done))
+
+    def replace_rows(self, place: Place, rows: Sequence[Row], reason: str) -> "ReplacedRows":
+        """Replace the records of those of the rows, in order of their salted hashes, that one deposit holds. The
+        same rows again change nothing. Errors as `replace`."""
+        deposit, keys = place.deposit, place.series.keys()
         changes = RootChanges(self._home, place.space, deposit, self._caller, self._clock, self._random_bytes)
         # 1. A statement that was kept and perhaps not sent is finished first: the next one follows it.
         changes.finish()
-        # 2. Which of them are in this deposit, and sealed anew?
-        leaves, digest = changes.leaves(), input_digest(series.keys(), _LABEL, records)
+        # 2. Which of them are in this deposit, and in which version?
+        declared = deposit.declaration.payload
+        named = (place.series.series_id, declared.space_id, declared.deposit_id)
+        outputs = [tokens.mask(keys.k_match, keys.k_open, row.salted_hash) for row in rows]
+        derived = [tokens.derive(each.y_match, *named) for each in outputs]
+        versions = changes.versions(set(derived))
+        held = [at for at, token in enumerate(derived) if token in versions]
+        digest = input_digest(keys, _LABEL, [(row.salted_hash, row.plaintext) for row in rows])
         repeated = deposit.entry.replaced_digest == digest
-        called: dict[bytes, str] = {}
-        texts, new = set[str](), list[Record]()
-        for text, record in self._sealed(place, records, leaves):
-            texts.add(text)
-            new.append(record)
-            if text in references:
-                called[record.token] = references[text]
-        # 3. So many a statement.
-        if new and not repeated:
-            self._send(changes, sorted(new), called, leaves, reason, deposit.declaration.payload.size_class)
+        # 3. Sealed anew, so many a statement.
+        if held and not repeated:
+            step = min(MAXIMUM_WITHDRAWN, MAXIMUM_REPLACED_BYTES // record_bytes(declared.size_class))
+            by_token = sorted(held, key=lambda at: derived[at])
+            for start in range(0, len(by_token), step):
+                chunk = by_token[start : start + step]
+                new = [
+                    self._sealed(
+                        place, outputs[at], derived[at], rows[at].plaintext, versions[derived[at]] + 1
+                    )
+                    for at in chunk
+                ]
+                called = {
+                    derived[at]: reference for at in chunk if (reference := rows[at].reference) is not None
+                }
+                contents = {derived[at]: content_digest(rows[at].plaintext) for at in chunk}
+                changes.replace(new, called, contents, reason)
             deposit.note_replacement(digest)
-        found = [Replaced(deposit.deposit_id, series.series_id, len(new), repeated)] if new else []
-        return _Found(frozenset(texts), tuple(found))
-
-    def _send(
-        self,
-        changes: RootChanges,
-        new: Sequence[Record],
-        called: Mapping[bytes, str],
-        leaves: Leaves,
-        reason: str,
-        size_class: int,
-    ) -> None:
-        step = min(MAXIMUM_WITHDRAWN, MAXIMUM_REPLACED_BYTES // record_bytes(size_class))
-        for at in range(0, len(new), step):
-            chunk = new[at : at + step]
-            names = {record.token: called[record.token] for record in chunk if record.token in called}
-            leaves = changes.replace(chunk, names, leaves, reason)
+        return ReplacedRows(frozenset(rows[at].salted_hash for at in held), repeated)
 
     def _sealed(
-        self, place: _Place, records: Iterable[tuple[str, bytes]], leaves: Leaves
-    ) -> Iterator[tuple[str, Record]]:
-        """Those of the records that the deposit holds, each in its next version."""
-        manifest, declared = place.series.manifest.payload, place.deposit.declaration.payload
+        self, place: Place, outputs: tokens.Outputs, token: bytes, plaintext: bytes, version: int
+    ) -> Record:
+        declared = place.deposit.declaration.payload
         named = (place.series.series_id, declared.space_id, declared.deposit_id)
-        keys = place.series.keys()
-        salt = self._home.salt_of(manifest.space_id, manifest.salt_id)
-        for text, plaintext in records:
-            outputs = tokens.mask(keys.k_match, keys.k_open, tokens.salted_hash(salt, text))
-            token = tokens.derive(outputs.y_match, *named)
-            if token not in leaves:
-                continue
-            version = record_leaves.version_of(leaves, token) + 1
-            sealed = sealing.seal(
-                tokens.seal_key(outputs.y_match, outputs.y_open, *named),
-                plaintext,
-                space_id=declared.space_id,
-                deposit_id=declared.deposit_id,
-                token=token,
-                record_version=version,
-                size_class=declared.size_class,
-                random_bytes=self._random_bytes,
-            )
-            yield text, Record(token, version, sealed)
+        sealed = sealing.seal(
+            tokens.seal_key(outputs.y_match, outputs.y_open, *named),
+            plaintext,
+            space_id=declared.space_id,
+            deposit_id=declared.deposit_id,
+            token=token,
+            record_version=version,
+            size_class=declared.size_class,
+            random_bytes=self._random_bytes,
+        )
+        return Record(token, version, sealed)
+
+
+@dataclass(frozen=True)
+class ReplacedRows:
+    """Which of the rows a deposit holds, by salted hash, and whether the same rows were replaced before this call."""
+
+    held: frozenset[bytes] = field(repr=False)
+    repeated: bool
 
 
 @dataclass(frozen=True)

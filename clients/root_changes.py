@@ -7,7 +7,7 @@ from what this home remembers, never from what the broker says.
 Which records change, and how, is `clients.taking_back` and `clients.replacing`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from broker.protocol import documents
@@ -23,10 +23,9 @@ from broker.protocol.messages.roots import (
     withdrawn_digest,
 )
 from broker.protocol.messages.vocabulary import RecordKind
-from clients import local_references, record_leaves
+from clients import deposit_index, local_references, record_leaves
 from clients.deposit_folder import DepositFolder, PendingChange
 from clients.home import Home
-from clients.record_leaves import Leaves
 from clients.recorded import post_recorded
 from clients.transport import Caller, Clock
 
@@ -58,20 +57,24 @@ class RootChanges:
         self._clock = clock
         self._random_bytes = random_bytes
 
-    def leaves(self) -> Leaves:
-        """The leaves of all records as they are at the broker, once nothing is pending. Errors as `record_leaves`."""
-        return record_leaves.load(self._home.vault, self._deposit.deposit_id, self._deposit.last_change()[1])
+    def versions(self, tokens: Collection[bytes]) -> dict[bytes, int]:
+        """The version of each record of these tokens that is at the broker, once nothing is pending. Errors as
+        `record_leaves`."""
+        root = self._deposit.last_change()[1]
+        return record_leaves.versions(self._home.vault, self._deposit.deposit_id, tokens, root)
 
-    def withdraw(self, gone: Sequence[bytes], leaves: Leaves, reason: str) -> Leaves:
-        """Take back the records of these tokens, sorted. Returns the leaves that remain."""
-        left, nonce, data = record_leaves.without(leaves, set(gone)), self._random_bytes(32), b"".join(gone)
+    def withdraw(self, gone: Sequence[bytes], reason: str) -> None:
+        """Take back the records of these tokens, sorted."""
+        (before, root), vault = self._deposit.last_change(), self._home.vault
+        left = record_leaves.changed(vault, self._deposit.deposit_id, root, gone=set(gone))
+        nonce, data = self._random_bytes(32), b"".join(gone)
         statement = RecordWithdrawal(
             deposit_id=self._deposit.deposit_id,
-            number=self._deposit.last_change()[0] + 1,
+            number=before + 1,
             tokens_digest=withdrawn_digest(nonce, data),
             records_withdrawn=len(gone),
-            records=len(left),
-            root=record_leaves.root_over(left),
+            records=left.records,
+            root=left.root,
             reason=reason,
             withdrawn_at=self._clock(),
         )
@@ -79,29 +82,34 @@ class RootChanges:
         submission = RecordWithdrawalSubmission(document=document, nonce=nonce, tokens=data)
         self._deposit.keep_pending(PendingChange(submission=submission))
         self.finish()
-        return left
 
     def replace(
-        self, new: Sequence[Record], references: Mapping[bytes, str], leaves: Leaves, reason: str
-    ) -> Leaves:
-        """Put these records, sorted, in the place of the old ones. Returns the leaves as they are then."""
-        then, nonce, data = record_leaves.with_new(leaves, new), self._random_bytes(32), encode_batch(new)
+        self,
+        new: Sequence[Record],
+        references: Mapping[bytes, str],
+        contents: Mapping[bytes, bytes],
+        reason: str,
+    ) -> None:
+        """Put these records, sorted, in the place of the old ones. `contents` are the digests of what they hold."""
+        before, root = self._deposit.last_change()
+        then = record_leaves.changed(self._home.vault, self._deposit.deposit_id, root, new=new)
+        nonce, data = self._random_bytes(32), encode_batch(new)
         statement = RecordReplacement(
             deposit_id=self._deposit.deposit_id,
-            number=self._deposit.last_change()[0] + 1,
+            number=before + 1,
             records_digest=replaced_digest(nonce, data),
             records_replaced=len(new),
-            records=len(then),
-            root=record_leaves.root_over(then),
+            records=then.records,
+            root=then.root,
             reason=reason,
             replaced_at=self._clock(),
         )
         document = documents.sign(statement, self._home.signing_key).document
         submission = RecordReplacementSubmission(document=document, nonce=nonce, records=data)
         called = {token.hex(): text for token, text in references.items()}
-        self._deposit.keep_pending(PendingChange(submission=submission, references=called))
+        digests = {token.hex(): digest.hex() for token, digest in contents.items()}
+        self._deposit.keep_pending(PendingChange(submission=submission, references=called, contents=digests))
         self.finish()
-        return then
 
     def finish(self) -> Finished:
         """Send the statement that is kept, if one is, and note that it took effect.
@@ -112,37 +120,36 @@ class RootChanges:
             return Finished()
         if isinstance(pending.submission, RecordWithdrawalSubmission):
             return Finished(withdrawn=self._finish_withdrawal(pending.submission))
-        return Finished(replaced=self._finish_replacement(pending.submission, pending.references))
+        return Finished(replaced=self._finish_replacement(pending, pending.submission))
 
     def _finish_withdrawal(self, submission: RecordWithdrawalSubmission) -> int:
         signed = documents.verify(RecordWithdrawal, submission.document, self._home.identity.signing_key)
         self._post("withdraw-records", submission, RecordKind.RECORDS_WITHDRAWN)
         data = submission.tokens
         gone = {data[at : at + TOKEN_BYTES] for at in range(0, len(data), TOKEN_BYTES)}
-        self._note(record_leaves.without(self._leaves_or_new(signed.payload.root), gone))
-        local_references.change(self._home.vault, self._deposit.deposit_id, gone=gone)
+        vault, deposit_id = self._home.vault, self._deposit.deposit_id
+        record_leaves.change(vault, deposit_id, *self._roots(signed.payload.root), gone=gone)
+        deposit_index.change(vault, deposit_id, gone=gone)
+        local_references.change(vault, deposit_id, gone=gone)
         self._deposit.finish_pending(signed.payload, signed.document)
         return len(gone)
 
-    def _finish_replacement(
-        self, submission: RecordReplacementSubmission, references: Mapping[str, str]
-    ) -> int:
+    def _finish_replacement(self, pending: PendingChange, submission: RecordReplacementSubmission) -> int:
         signed = documents.verify(RecordReplacement, submission.document, self._home.identity.signing_key)
         self._post("replace-records", submission, RecordKind.RECORDS_REPLACED)
         new = tuple(decode_batch(submission.records, self._deposit.declaration.payload.size_class))
-        self._note(record_leaves.with_new(self._leaves_or_new(signed.payload.root), new))
-        called = {bytes.fromhex(token): text for token, text in references.items()}
-        local_references.change(self._home.vault, self._deposit.deposit_id, new=called)
+        vault, deposit_id = self._home.vault, self._deposit.deposit_id
+        record_leaves.change(vault, deposit_id, *self._roots(signed.payload.root), new=new)
+        contents = {bytes.fromhex(token): bytes.fromhex(each) for token, each in pending.contents.items()}
+        deposit_index.change(vault, deposit_id, new=contents)
+        called = {bytes.fromhex(token): text for token, text in pending.references.items()}
+        local_references.change(vault, deposit_id, new=called)
         self._deposit.finish_pending(signed.payload, signed.document)
         return len(new)
 
-    def _leaves_or_new(self, new_root: bytes) -> Leaves:
+    def _roots(self, new_root: bytes) -> tuple[bytes, bytes]:
         # The leaves may be the new ones already: a crash can stand between any two of these steps.
-        roots = (self._deposit.last_change()[1], new_root)
-        return record_leaves.load(self._home.vault, self._deposit.deposit_id, *roots)
-
-    def _note(self, leaves: Leaves) -> None:
-        record_leaves.replace(self._home.vault, self._deposit.deposit_id, leaves)
+        return self._deposit.last_change()[1], new_root
 
     def _post(
         self, step: str, body: RecordWithdrawalSubmission | RecordReplacementSubmission, kind: RecordKind

@@ -109,13 +109,13 @@ class TakingBack:
         # 1. A statement that was kept and perhaps not sent is finished first: the next one follows it.
         before = changes.finish().withdrawn
         # 2. Which of them are in this deposit?
-        leaves = changes.leaves()
-        held = sorted(set(self._tokens(deposit, series, space, texts)) & set(leaves))
+        held = sorted(changes.versions(set(self._tokens(deposit, series, space, texts))))
         # 3. So many a statement.
         for at in range(0, len(held), MAXIMUM_WITHDRAWN):
-            leaves = changes.withdraw(held[at : at + MAXIMUM_WITHDRAWN], leaves, reason)
+            changes.withdraw(held[at : at + MAXIMUM_WITHDRAWN], reason)
         if held or before:
-            yield TakenBack(deposit.deposit_id, series.series_id, len(held) + before, len(leaves) - 1)
+            left = deposit.entry.identifiers
+            yield TakenBack(deposit.deposit_id, series.series_id, len(held) + before, left)
 
     def _tokens(
         self, deposit: DepositFolder, series: SeriesFolder, space: Space, texts: Iterable[str]

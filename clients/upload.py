@@ -1,9 +1,9 @@
 """Bring a masked deposit to the broker: declare, send, complete, test, serve; each step goes on where it broke off.
 
-Rule (DESIGN 2.3): the broker's gate decides on the signed declaration before a record is sent; batches are numbered,
-and the same number has the same bytes at every attempt. The deposit serves only after its public test record was found
-under the token that a quorum of holders evaluated, and opened with the key derived from their answers: so holders,
-broker and contributor agree before anybody's identifier depends on it.
+Rule (DESIGN 2.3): the broker's gate decides on the signed declaration before a record is sent; the broker says how many
+records it has, and the next batch begins there, so that none is stored twice and none is left out. The deposit serves
+only after its public test record was found under the token that a quorum of holders evaluated, and opened with the key
+derived from their answers: so holders, broker and contributor agree before anybody's identifier depends on it.
 
 Where it stands the broker says; what to send lies in the home. It masks nothing.
 """
@@ -23,10 +23,14 @@ from clients.deposit_folder import DepositFolder
 from clients.home import Home
 from clients.recorded import post_recorded
 from clients.series_folder import SeriesFolder
-from clients.transport import Caller, Clock
+from clients.transport import Caller, Clock, Unreachable
 
 Progress = Callable[[int, int], None]
 """Told how many records are done, and of how many."""
+
+_SMALLEST_BATCH_BYTES = 64 * 1024
+_FRUITLESS_ATTEMPTS = 4
+"""Each of which is as many calls as a Caller makes of one, with its pauses between."""
 
 
 class Upload:
@@ -72,7 +76,7 @@ class Upload:
                 "The broker does not take this deposit any more: it is withdrawn, or its retention is over."
             )
         if state.state == "admitted":
-            self._send(state.next_batch, progress)
+            self._send(state, progress)
             post_recorded(
                 self._caller, f"{self._path}/complete", Nothing(), self._space, RecordKind.DEPOSIT_COMPLETED
             )
@@ -95,13 +99,38 @@ class Upload:
             self._deposit.move_to("refused", self._clock())
             raise
 
-    def _send(self, next_batch: int, progress: Progress | None) -> None:
-        masked = self._deposit.masked
-        for number, data in masked_records.remaining(self._home.vault, masked, next_batch):
-            url = f"{self._space.broker_origin}{self._path}/batches/{number}"
-            state = self._caller.post(url, data, DepositState)
-            if progress is not None:
-                progress(state.records_stored, masked.records)
+    def _send(self, state: DepositState, progress: Progress | None) -> None:
+        """Send what the broker has not got, from the record where it stands.
+
+        On a line that is cut again and again a batch of 4 MiB may never get through: each time it does not, it is asked
+        what did arrive, and half as many records are tried; after a success twice as many. Raises Unreachable when
+        several attempts in a row brought nothing."""
+        masked, failures, batch_bytes = self._deposit.masked, 0, masked_records.BATCH_BYTES
+        while state.records_stored < masked.records:
+            count = masked_records.per_batch(masked.size_class, batch_bytes)
+            data = masked_records.batch(self._home.vault, masked, state.records_stored, count)
+            url = f"{self._space.broker_origin}{self._path}/batches/{state.next_batch}"
+            before = state.records_stored
+            try:
+                state = self._caller.post(url, data, DepositState)
+                batch_bytes = min(masked_records.BATCH_BYTES, 2 * batch_bytes)
+            except (Unreachable, Conflict):
+                # Conflict: an attempt whose answer was lost arrives late, as the batch of this number.
+                failures += 1
+                if failures == _FRUITLESS_ATTEMPTS:
+                    raise
+                batch_bytes = max(_SMALLEST_BATCH_BYTES, batch_bytes // 2)
+                state = self._arrived(state)
+            if state.records_stored > before:
+                failures = 0
+                if progress is not None:
+                    progress(state.records_stored, masked.records)
+
+    def _arrived(self, before: DepositState) -> DepositState:
+        try:
+            return self._state() or before
+        except Unreachable:
+            return before
 
     def _serve(self) -> None:
         declared, series_id = self._deposit.declaration.payload, self._series.series_id

@@ -105,6 +105,18 @@ def template(identity: Identity | None, now: int) -> dict[str, Any]:
 
 def read_conditions(path: Path) -> Conditions:
     """Read a filled-in file of conditions. Raises BadInput naming the field and what it asks, never the answer."""
+    answers = read_answers(path)
+    for name, answer in answers.items():
+        if isinstance(answer, dict):
+            raise BadInput(
+                f"{name}: these conditions take an answer from a column of a file, and there is none here. Use: "
+                "narrowgate deposit add"
+            )
+    return conditions_from(answers)
+
+
+def read_answers(path: Path) -> dict[str, Any]:
+    """The answers of a filled-in file, by field, as they stand. Raises BadInput for one that is not filled in."""
     try:
         page = json.loads(run.read_input(path, "the conditions"))
     except ValueError as error:
@@ -120,9 +132,15 @@ def read_conditions(path: Path) -> Conditions:
     unfilled = [name for name in REMARKS if UNFILLED in _parts(answers.get(name))]
     if unfilled:
         raise BadInput(f"Not answered yet: {', '.join(unfilled)}. {REMARKS[unfilled[0]]}")
-    if isinstance(answers.get("retain_until"), str):
-        answers["retain_until"] = _end_of_day(answers["retain_until"])
-    return read(Conditions, json.dumps(answers).encode("utf-8"))
+    return answers
+
+
+def conditions_from(answers: Mapping[str, Any]) -> Conditions:
+    """The conditions that all answers make. Raises BadInput naming the field."""
+    known = dict(answers)
+    if isinstance(known.get("retain_until"), str):
+        known["retain_until"] = _end_of_day(known["retain_until"])
+    return read(Conditions, json.dumps(known).encode("utf-8"))
 
 
 def _parts(answer: object) -> list[object]:

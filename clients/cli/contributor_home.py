@@ -6,11 +6,15 @@ from clients.cli import run
 from clients.home import Home
 from clients.home_retention import forget_expired
 from clients.series_folder import SeriesFolder, SeriesState, all_series, quarter_of, under_older_salt
+from clients.working_folder import sweep
 
 
 def open_contributor_home(directory: Path) -> Home:
-    """Open the home folder, and erase the keys and lists of series past their retention. Errors as `run.open_home`."""
+    """Open the home folder, and erase what a killed command left, and keys and lists of series past their retention.
+
+    Errors as `run.open_home`."""
     home = run.open_home(directory)
+    sweep(home)
     for series_id in forget_expired(home, run.clock()):
         run.say(
             f"The retention of series {series_id.hex()} is over: its keys and local references are erased here."

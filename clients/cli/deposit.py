@@ -7,23 +7,20 @@ from typing import Annotated
 
 import typer
 
-from broker.protocol.errors import BadInput, NotFound
-from broker.protocol.messages.parties import Space
+from broker.protocol.errors import BadInput
 from clients.cli import deposit_changes, run, statistics
 from clients.cli.conditions import read_conditions, template
 from clients.cli.contributor_home import open_contributor_home, say_earlier_quarters, say_older_salt
-from clients.cli.signals_file import SignalsFile, read_signals, report_refused
+from clients.cli.deposit_file import DepositFile, read_deposit_file
+from clients.cli.deposit_series import Chosen, ConditionsFile, DefaultRegion, SeriesNames, SourceName
 from clients.contributor import Contributor, DepositResult
 from clients.deposit_folder import all_deposits
 from clients.home import Home
+from clients.readers.grouping import Grouping
 from clients.series_folder import SeriesFolder, all_series
+from clients.working_folder import working_folder
 
 app = run.application("Share what you know, masked, under your own conditions; list it; take it back.")
-
-ConditionsFile = Annotated[
-    Path | None,
-    typer.Option("--conditions", metavar="FILE", help="Under what you share: see `deposit conditions`."),
-]
 
 
 @app.command("conditions")
@@ -73,40 +70,42 @@ def add(
     directory: run.HomeFolder,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Your signals: CSV, TSV or NDJSON.")],
     conditions: ConditionsFile = None,
-    series: Annotated[
-        list[str] | None, typer.Option("--series", metavar="ID", help="Deposit under these series instead.")
-    ] = None,
-    default_region: Annotated[
-        str | None,
-        typer.Option("--default-region", help="Country of phone numbers without a prefix, such as GB."),
-    ] = None,
+    series: SeriesNames = None,
+    default_region: DefaultRegion = None,
+    source: SourceName = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only read and report; send nothing.")] = False,
     space_id: run.SpaceId = None,
     as_json: run.Json = False,
 ) -> None:
     """Deposit a file: every identifier in it, masked on this computer before anything is sent.
 
-    Rows that cannot be used are reported by line and reason; the rest goes in. The same file again changes nothing, and
-    a deposit that broke off goes on.
+    Rows that cannot be used are reported by line and reason; the rest goes in. Where the conditions take answers from
+    columns, the file becomes a deposit for each class. The same file again changes nothing, and a deposit that broke
+    off goes on.
     """
     home = open_contributor_home(directory)
     space = home.space(run.space_id(space_id)).payload
     say_older_salt(home)
-    read = read_signals(file, default_region)
-    report_refused(read)
-    if dry_run:
-        _show_deposits(home, read, (), dry_run=True, trial=space.trial, as_json=as_json)
-        return
-    if not read.by_type:
-        raise BadInput("The file holds no identifier that can be used. See the reasons above.")
-    contributor = _contributor(home)
-    chosen = _series_by_type(home, contributor, space, read, conditions, series or [])
-    results = []
-    for kind in read.by_type:
-        conditions_of = SeriesFolder(home, chosen[kind]).manifest.payload.conditions
-        records, references = read.records(kind, conditions_of, space), read.references(kind)
-        with run.progress(f"Depositing {kind}") as progress:
-            results.append(contributor.deposit(chosen[kind], records, progress, references=references))
+    chosen = Chosen.read(home, conditions, series or (), needed=not dry_run)
+    with (
+        working_folder(home) as folder,
+        Grouping(folder, home.salt(space), run.random_bytes) as grouping,
+    ):
+        with run.progress("Reading") as progress:
+            read = read_deposit_file(file, default_region, grouping, chosen.conditions, source, progress)
+        read.refusals.report()
+        if dry_run:
+            _show_deposits(home, read, (), dry_run=True, trial=space.trial, as_json=as_json)
+            return
+        if not read.parts:
+            raise BadInput("The file holds no identifier that can be used. See the reasons above.")
+        contributor = _contributor(home)
+        results = []
+        for part, series_id in chosen.series_of(contributor, space, read.parts):
+            conditions_of = SeriesFolder(home, series_id).manifest.payload.conditions
+            rows = read.rows_of(part, conditions_of, space)
+            with run.progress(f"Depositing {part.identifier_type}") as depositing:
+                results.append(contributor.deposit_rows(series_id, rows, depositing))
     say_earlier_quarters(home, run.clock())
     _show_deposits(home, read, tuple(results), dry_run=False, trial=space.trial, as_json=as_json)
 
@@ -166,38 +165,9 @@ def _contributor(home: Home) -> Contributor:
     return Contributor(home, run.caller(home), run.clock, run.random_bytes, threads=os.cpu_count() or 1)
 
 
-def _series_by_type(
-    home: Home,
-    contributor: Contributor,
-    space: Space,
-    read: SignalsFile,
-    conditions: Path | None,
-    series: list[str],
-) -> dict[str, bytes]:
-    if (conditions is None) == (not series):
-        raise BadInput(
-            "Say under what you share: either --conditions FILE, or --series ID for each type in the file."
-        )
-    foreign = sorted(set(read.by_type) - set(space.identifier_types))
-    if foreign:
-        raise BadInput(f"The space does not compare {', '.join(foreign)}. Take them out of the file.")
-    if conditions is not None:
-        agreed = read_conditions(conditions)
-        return {
-            kind: contributor.find_series(space, kind, agreed) or contributor.open_series(space, kind, agreed)
-            for kind in read.by_type
-        }
-    folders = [SeriesFolder(home, run.identifier(text, 32, "--series")) for text in series]
-    chosen = {folder.manifest.payload.identifier_type: folder.series_id for folder in folders}
-    missing = sorted(set(read.by_type) - set(chosen))
-    if missing:
-        raise NotFound(f"No series was named for {', '.join(missing)}. Name one, or use --conditions.")
-    return chosen
-
-
 def _show_deposits(
     home: Home,
-    read: SignalsFile,
+    read: DepositFile,
     results: tuple[DepositResult, ...],
     *,
     dry_run: bool,
@@ -206,15 +176,14 @@ def _show_deposits(
 ) -> None:
     value = {
         "rows": read.rows,
-        "refused_rows": len(read.refused),
-        "refused": [{"line": row.line, "reason": row.reason} for row in read.refused],
-        "identifiers": {kind: len(groups) for kind, groups in read.by_type.items()},
+        **read.refusals.members(),
+        "identifiers": read.identifiers,
         "deposits": [_members(home, result) for result in results],
         "dry_run": dry_run,
         "trial": trial,
     }
-    counts = ", ".join(f"{len(groups):,} {kind}" for kind, groups in read.by_type.items()) or "no identifier"
-    lines = [f"Read {read.rows:,} rows: {counts}. {len(read.refused):,} refused."]
+    counts = ", ".join(f"{number:,} {kind}" for kind, number in read.identifiers.items()) or "no identifier"
+    lines = [f"Read {read.rows:,} rows: {counts}. {read.refusals.number:,} refused."]
     lines += ["Nothing was sent."] if dry_run else [_line(home, result) for result in results]
     run.show(value, "\n".join(lines) + ("" if dry_run else _trial(trial)), as_json=as_json)
 

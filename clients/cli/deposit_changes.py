@@ -16,7 +16,7 @@ from broker.protocol.messages.series import Conditions
 from clients import replacing
 from clients.cli import run
 from clients.cli.contributor_home import open_contributor_home
-from clients.cli.signals_file import SignalsFile, read_signals, report_refused
+from clients.cli.signals_file import SignalsFile, read_signals
 from clients.contributor import Contributor
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
@@ -164,8 +164,8 @@ def close(directory: run.HomeFolder, series: SeriesName, as_json: run.Json = Fal
 
 def _read_whole(file: Path, default_region: str | None, done: str) -> SignalsFile:
     read = read_signals(file, default_region)
-    if read.refused:
-        report_refused(read)
+    if read.refusals.number:
+        read.refusals.report()
         raise BadInput(f"Some lines cannot be read, so nothing was {done}. Mend the file and run it again.")
     if not read.by_type:
         raise BadInput(f"The file holds no identifier that can be used, so nothing was {done}.")

@@ -192,15 +192,29 @@ def say(words: str) -> None:
 
 @contextmanager
 def progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error. Yields a function of (done, total) to call as work goes on."""
-    from rich.console import Console
-    from rich.progress import Progress
+    """A progress bar on standard error, with the rate and the time left.
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None)
+    Yields a function of (done, total) to call as work goes on; a total of 0 is one that is not known yet."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        number = bar.add_task(title, total=None, rate="")
+        (task,) = bar.tasks
 
         def update(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
+            if (total or None) != task.total or done < task.completed:
+                # Another stretch of the work: what was done before it says nothing of its rate.
+                bar.reset(number, completed=done, total=total or None)
+            speed = task.speed
+            bar.update(number, completed=done, rate="" if speed is None else f"{speed:,.0f} a second")
 
         yield update
 

@@ -12,8 +12,9 @@ It does not pad or encrypt: see `broker.protocol.sealing`.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import rfc8785
 
@@ -22,6 +23,13 @@ from clients.readers.signals import REFERENCE, Signal
 
 VERSION = 1
 _END = b'],"v":1}'
+
+
+class SignalPart(NamedTuple):
+    """What a record says of one signal: its own reference, or nothing, and its attributes as RFC 8785 JSON."""
+
+    reference: str
+    attributes: bytes
 
 
 @dataclass(frozen=True)
@@ -44,12 +52,30 @@ def encode_record(signals: Sequence[Signal], source: str, *, maximum_bytes: int)
     """
     if len({signal.canonical.text for signal in signals}) != 1:
         raise BadInput("A record holds the signals of exactly one identifier. Group the signals first.")
-    members = {rfc8785.dumps(_member(signal, source)) for signal in signals}
+    parts = [part_of(signal) for signal in signals]
+    return record_of(parts, source, line=signals[0].line, maximum_bytes=maximum_bytes)
+
+
+def part_of(signal: Signal) -> SignalPart:
+    """What a record says of one signal."""
+    attributes = dict(signal.attributes)
+    reference = attributes.pop(REFERENCE, "")
+    return SignalPart(reference, rfc8785.dumps(attributes))
+
+
+def record_of(parts: Iterable[SignalPart], source: str, *, line: int, maximum_bytes: int) -> bytes:
+    """The plaintext of one identifier's record from what it says of each signal. As `encode_record`; `line` is named
+    in the error."""
+    # RFC 8785 sorts "attributes" before "reference".
+    members = {
+        b'{"attributes":%b,"reference":%b}' % (part.attributes, rfc8785.dumps(part.reference or source))
+        for part in parts
+    }
     # RFC 8785 sorts "signals" before "v", and joining canonical members with commas is canonical.
     plaintext = b'{"signals":[' + b",".join(sorted(members)) + _END
     if len(plaintext) > maximum_bytes:
         raise BadInput(
-            f"The record of the identifier on line {signals[0].line} takes {len(plaintext):,} bytes; the "
+            f"The record of the identifier on line {line} takes {len(plaintext):,} bytes; the "
             f"space's size class leaves {maximum_bytes:,}. Leave out columns or split its rows."
         )
     return plaintext
@@ -68,12 +94,6 @@ def decode_record(plaintext: bytes) -> tuple[RecordedSignal, ...]:
         raise BadInput(
             "The record is not a list of signals of version 1. Ask its contributor to deposit it again."
         ) from None
-
-
-def _member(signal: Signal, source: str) -> dict[str, str | dict[str, str]]:
-    attributes = dict(signal.attributes)
-    reference = attributes.pop(REFERENCE, source)
-    return {"attributes": {**attributes}, "reference": reference}
 
 
 def _recorded(member: dict[str, object]) -> RecordedSignal:

@@ -188,7 +188,7 @@ def stopped_before_batches(world: World, phones: range, criterion: str) -> tuple
         world.deposit("company-1", phones, inclusion_criterion=criterion)
     home = world.homes["company-1"]
     (deposit,) = [each for each in all_deposits(home) if each.entry.stage == "masked"]
-    return deposit, [data for _, data in masked_records.remaining(home.vault, deposit.masked, 0)]
+    return deposit, list(masked_records.remaining(home.vault, deposit.masked))
 
 
 def send(world: World, deposit: DepositFolder, number: int, data: bytes) -> DepositState:

@@ -3,7 +3,7 @@
 import itertools
 import os
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -116,6 +116,13 @@ def vault(tmp_path: Path) -> Vault:
     return create_vault(tmp_path / "home", os.urandom)
 
 
+def _keep(vault: Vault, references: Iterable[tuple[bytes, str]]) -> None:
+    ordered = sorted(references)
+    width = local_references.width_for(max((len(text.encode()) for _, text in ordered), default=0))
+    rows = (local_references.sealed_row(vault, DEPOSIT, token, text, width) for token, text in ordered)
+    local_references.write(vault, DEPOSIT, width, rows)
+
+
 def _find(vault: Vault, token: bytes) -> str | None:
     return local_references.find(_Folder(vault), token)  # type: ignore[arg-type]  # the two things it asks for
 
@@ -126,7 +133,7 @@ def test_whatever_is_kept_is_found_and_changed_row_by_row(
     vault: Vault, kept: dict[bytes, str], data: st.DataObject
 ) -> None:
     kept = {token: text.encode("utf-8", "replace").decode() for token, text in kept.items()}
-    local_references.keep(vault, DEPOSIT, kept.items())
+    _keep(vault, kept.items())
     assert {token: _find(vault, token) for token in kept} == kept
     gone = set(data.draw(st.lists(st.sampled_from(sorted(kept)), max_size=5))) if kept else set()
     new = {token: data.draw(st.text("abc", max_size=300)) for token in sorted(set(kept) - gone)[:3]}
@@ -137,7 +144,7 @@ def test_whatever_is_kept_is_found_and_changed_row_by_row(
 
 
 def test_a_reference_too_long_is_cut_between_characters(vault: Vault) -> None:
-    local_references.keep(vault, DEPOSIT, [(bytes(16), "\N{EURO SIGN}" * 1000)])
+    _keep(vault, [(bytes(16), "\N{EURO SIGN}" * 1000)])
     found = _find(vault, bytes(16))
     assert found is not None
     assert found.endswith("\N{EURO SIGN}...")
@@ -146,7 +153,7 @@ def test_a_reference_too_long_is_cut_between_characters(vault: Vault) -> None:
 
 def test_a_row_put_in_the_place_of_another_or_a_file_cut_short_is_found_out(vault: Vault) -> None:
     tokens = [bytes([number]) * 16 for number in (1, 2)]
-    local_references.keep(vault, DEPOSIT, zip(tokens, ("one", "two"), strict=True))
+    _keep(vault, zip(tokens, ("one", "two"), strict=True))
     path = vault.path(references_name(DEPOSIT))
     data = path.read_bytes()
     size = (len(data) - 2) // 2
@@ -163,9 +170,8 @@ def test_a_row_put_in_the_place_of_another_or_a_file_cut_short_is_found_out(vaul
 
 def test_one_of_many_is_found_in_little_memory(vault: Vault) -> None:
     number = 20_000
-    local_references.keep(
+    _keep(
         vault,
-        DEPOSIT,
         ((at.to_bytes(16, "big"), f"case {at}") for at in itertools.islice(itertools.count(), number)),
     )
     assert vault.path(references_name(DEPOSIT)).stat().st_size == 2 + number * (16 + 28 + 32)

@@ -10,9 +10,10 @@ from broker.protocol import group, oprf, sealing, tokens
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.deposits import decode_batch, encode_batch
 from clients import masking
-from clients.masking import MaskedRecord, MaskingKeys, Signal, mask_records, self_test_record, sorted_by_token
+from clients.masking import MaskedRecord, MaskingKeys, mask_records, self_test_record
 
 SALT, SERIES, SPACE, DEPOSIT = b"\x01" * 32, b"\x02" * 32, b"\x03" * 16, b"\x04" * 32
+Signal = tuple[str, bytes]
 KEYS = MaskingKeys(group.scalar_from_int(11**70), group.scalar_from_int(13**60))
 
 
@@ -20,9 +21,8 @@ def masked(
     some: Iterator[Signal] | list[Signal], *, with_payload: bool = True, threads: int = 1
 ) -> Iterator[MaskedRecord]:
     return mask_records(
-        some,
+        ((tokens.salted_hash(SALT, canonical), plaintext) for canonical, plaintext in some),
         KEYS,
-        salt=SALT,
         series_id=SERIES,
         space_id=SPACE,
         deposit_id=DEPOSIT,
@@ -144,17 +144,8 @@ def test_the_self_test_record_opens_with_what_anyone_may_have_evaluated(with_pay
     assert plaintext == tokens.self_test_plaintext(SERIES)
 
 
-def test_sorting_by_token_undoes_the_order_of_the_rows_and_finds_repeats() -> None:
-    records = list(masked(numbers(30)))
-    ordered = sorted_by_token(records)
-    assert ordered != records
-    assert ordered == sorted(records) == sorted_by_token(reversed(records))
-    with pytest.raises(BadInput, match="twice"):
-        sorted_by_token([*records, records[3]])
-
-
 def test_masked_records_are_the_records_on_the_wire() -> None:
-    records = sorted_by_token(masked(numbers(3)))
+    records = list(masked(numbers(3)))
     assert list(decode_batch(encode_batch(records), 512)) == records
 
 

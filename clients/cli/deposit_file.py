@@ -1,0 +1,117 @@
+"""A file of signals as `deposit add` and `deposit sync` take it: streamed, by identifier type and class, of any size.
+
+Rule: what cannot be read is named by its line and reason, never its value. The local reference of an identifier is the
+file's own, such as a case number, else the source's name and the row's line; it stays in the home. Memory is constant:
+signals go into `clients.readers.grouping`, and of refused rows the first are kept.
+
+It masks and sends nothing.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from broker.protocol import sealing
+from broker.protocol.messages.parties import Space
+from broker.protocol.messages.series import Conditions
+from broker.protocol.messages.vocabulary import PayloadCategory
+from clients.cli.conditions_by_column import ConditionsByColumn
+from clients.cli.signals_file import Refusals
+from clients.masked_deposit import Row
+from clients.readers import read_file
+from clients.readers.grouping import Group, Grouping
+from clients.readers.record import SignalPart, record_of
+from clients.readers.signals import RefusedRow
+
+_SAID_EVERY = 1_000
+
+
+@dataclass(frozen=True)
+class Part:
+    """What becomes one deposit: an identifier type and, where no series is named, conditions. `number`: its place."""
+
+    number: int
+    identifier_type: str
+    conditions: Conditions | None
+
+
+@dataclass(frozen=True)
+class DepositFile:
+    """What a file came to. `identifiers` by type counts one that is in two classes twice."""
+
+    source: str
+    rows: int
+    parts: tuple[Part, ...]
+    refusals: Refusals
+    grouping: Grouping
+    counts: Mapping[int, int]
+
+    @property
+    def identifiers(self) -> dict[str, int]:
+        """How many identifiers there are of each type."""
+        found: dict[str, int] = {}
+        for part in self.parts:
+            found[part.identifier_type] = found.get(part.identifier_type, 0) + self.counts[part.number]
+        return found
+
+    def rows_of(self, part: Part, conditions: Conditions, space: Space) -> Callable[[], Iterator[Row]]:
+        """The records of a part, in order of their hashes, the same at every call.
+
+        The iterator raises BadInput for a record that the space's size class cannot hold."""
+        room = space.size_class - sealing.LENGTH_BYTES
+        with_payload = conditions.payload_category is not PayloadCategory.NONE
+
+        def rows() -> Iterator[Row]:
+            for group in self.grouping.groups(part.number):
+                # Such a record opens without k_open, so it must hold nothing beyond the identifier: no column, no
+                # reference.
+                parts, source = (group.parts, self.source) if with_payload else ((_NOTHING,), "")
+                plaintext = record_of(parts, source, line=group.line, maximum_bytes=room)
+                yield Row(group.salted_hash, plaintext, self._reference(group))
+
+        return rows
+
+    def _reference(self, group: Group) -> str:
+        own = dict.fromkeys(part.reference.strip() for part in group.parts)
+        named = "; ".join(reference for reference in own if reference)
+        return named or f"{self.source}, line {group.line}"
+
+
+def read_deposit_file(
+    file: Path,
+    default_region: str | None,
+    grouping: Grouping,
+    conditions: ConditionsByColumn | None,
+    source: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> DepositFile:
+    """Read a whole file into a grouping. Raises BadInput if it cannot be read as one of signals.
+
+    Args:
+        conditions: under which each row goes in; None where series are named.
+        source: what rows without a reference of their own are called; the file's name where it is None.
+        progress: told (rows read, 0) now and then.
+    """
+    refusals, rows, line = Refusals(), 0, 0
+    numbers: dict[tuple[str, Conditions | None], int] = {}
+    for item in read_file(file, default_region=default_region):
+        if item.line != line:
+            line, rows = item.line, rows + 1
+            if progress is not None and rows % _SAID_EVERY == 0:
+                progress(rows, 0)
+        if isinstance(item, RefusedRow):
+            refusals.add(item)
+            continue
+        of_row = None if conditions is None else conditions.of(item)
+        if isinstance(of_row, str):
+            refusals.add(RefusedRow(item.line, of_row))
+            continue
+        key = (item.canonical.type, of_row)
+        grouping.add(numbers.setdefault(key, len(numbers)), item)
+    if conditions is not None and rows:
+        conditions.check_columns()
+    parts = tuple(Part(number, kind, of_row) for (kind, of_row), number in numbers.items())
+    return DepositFile(source or file.name, rows, parts, refusals, grouping, grouping.identifiers())
+
+
+_NOTHING = SignalPart("", b"{}")
