@@ -214,7 +214,12 @@ class Contributor:
         return self.deposit_rows(series_id, lambda: iter(rows), progress)
 
     def deposit_rows(
-        self, series_id: bytes, rows: Callable[[], Iterator[Row]], progress: Progress | None = None
+        self,
+        series_id: bytes,
+        rows: Callable[[], Iterator[Row]],
+        progress: Progress | None = None,
+        *,
+        anew: bool = False,
     ) -> DepositResult:
         """Mask records locally and bring them to the broker, up to and including the test that they are found.
 
@@ -223,6 +228,7 @@ class Contributor:
             rows: gives the records at each call, in order of the hashes under the series' salt, once each. They are
                 read twice and never held together.
             progress: told (done, total) as records are masked and sent.
+            anew: whether the same records may go in though they were deposited, since they were taken back after that.
 
         The same records again change nothing: one that broke off in masking or sending goes on, one that serves is
         returned. Raises RefusedByGate, BadInput (nothing to deposit, an identifier twice), RemoteProblem.
@@ -232,7 +238,8 @@ class Contributor:
             raise Conflict("The series is not open: it takes no deposit. See: narrowgate deposit list")
         given = checked(rows, series.keys())
         for known in all_deposits(self._home, series_id):
-            if known.entry.input_digest == given.digest and known.entry.stage in ("masked", "serving"):
+            stages = ("masked",) if anew else ("masked", "serving")
+            if known.entry.input_digest == given.digest and known.entry.stage in stages:
                 return self._finish(known, series, progress)
         now, space = self._clock(), self._space_of(series)
         if series.manifest.payload.salt_id != space.salt_id:

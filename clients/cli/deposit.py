@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from broker.protocol.errors import BadInput
-from clients.cli import deposit_changes, run, statistics
+from clients.cli import deposit_changes, deposit_sync, run, statistics
 from clients.cli.conditions import read_conditions, template
 from clients.cli.contributor_home import open_contributor_home, say_earlier_quarters, say_older_salt
 from clients.cli.deposit_file import DepositFile, read_deposit_file
@@ -217,6 +217,7 @@ def _trial(trial: bool) -> str:
 
 
 for _name, _command in (
+    ("sync", deposit_sync.sync),
     ("replace", deposit_changes.replace),
     ("withdraw", deposit_changes.withdraw),
     ("withdraw-identifiers", deposit_changes.withdraw_identifiers),

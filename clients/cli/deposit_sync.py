@@ -1,0 +1,105 @@
+"""`narrowgate deposit sync`: make what is deposited what tonight's file says. The work is `clients.syncing`'s.
+
+Rule: the file is whole. A type or class that is not in it at all is left alone and named, and so is all that lies in
+series of earlier quarters: a file that was cut short, or a new quarter, takes nothing back unasked.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from broker.protocol.errors import BadInput
+from clients.cli import run
+from clients.cli.contributor_home import open_contributor_home, say_earlier_quarters, say_older_salt
+from clients.cli.deposit_file import read_deposit_file
+from clients.cli.deposit_series import Chosen, ConditionsFile, DefaultRegion, SeriesNames, SourceName
+from clients.contributor import Contributor
+from clients.readers.grouping import Grouping
+from clients.series_folder import SeriesFolder
+from clients.syncing import Syncing, SyncResult
+from clients.working_folder import working_folder
+
+
+def sync(
+    directory: run.HomeFolder,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="All your signals as they are now, as by `deposit add`.")
+    ],
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why, in a sentence; it is kept with the statements.")
+    ],
+    conditions: ConditionsFile = None,
+    series: SeriesNames = None,
+    default_region: DefaultRegion = None,
+    source: SourceName = None,
+    large_change: Annotated[
+        bool,
+        typer.Option("--large-change", help="More than a tenth may be taken back or replaced: it is meant."),
+    ] = False,
+    space_id: run.SpaceId = None,
+    as_json: run.Json = False,
+) -> None:
+    """Make what is deposited under a series what the file says now: for the whole export of each night.
+
+    New identifiers are deposited, those no longer in the file are taken back, changed content is replaced; the rest is
+    not touched and not masked again. Nothing changes if one line of the file cannot be read. The same file again
+    changes nothing.
+    """
+    home = open_contributor_home(directory)
+    space = home.space(run.space_id(space_id)).payload
+    say_older_salt(home)
+    chosen = Chosen.read(home, conditions, series or (), needed=True)
+    with (
+        working_folder(home) as folder,
+        Grouping(folder, home.salt(space), run.random_bytes) as grouping,
+    ):
+        with run.progress("Reading") as progress:
+            read = read_deposit_file(file, default_region, grouping, chosen.conditions, source, progress)
+        if read.refusals.number:
+            read.refusals.report()
+            raise BadInput(
+                "Some lines cannot be read, so nothing was changed: an identifier that cannot be read is not gone. "
+                "Mend the file and run it again."
+            )
+        if not read.parts:
+            raise BadInput("The file holds no identifier that can be used, so nothing was changed.")
+        caller = run.caller(home)
+        contributor = Contributor(home, caller, run.clock, run.random_bytes, threads=os.cpu_count() or 1)
+        acts = Syncing(home, contributor, caller, run.clock, run.random_bytes)
+        results = []
+        for part, series_id in chosen.series_of(contributor, space, read.parts):
+            conditions_of = SeriesFolder(home, series_id).manifest.payload.conditions
+            rows = read.rows_of(part, conditions_of, space)
+            with run.progress(f"Depositing {part.identifier_type}") as depositing:
+                done = acts.sync(
+                    space, series_id, rows, reason, large_change=large_change, progress=depositing
+                )
+            results.append((part.identifier_type, done))
+    say_earlier_quarters(home, run.clock())
+    run.show(
+        {"series": [_members(kind, done) for kind, done in results], "trial": space.trial},
+        "\n".join(_line(kind, done) for kind, done in results),
+        as_json=as_json,
+    )
+
+
+def _members(kind: str, done: SyncResult) -> dict[str, object]:
+    return {
+        "series_id": done.series_id.hex(),
+        "identifier_type": kind,
+        "new": done.changes.new,
+        "gone": done.changes.gone,
+        "replaced": done.changes.replaced,
+        "unchanged": done.changes.unchanged,
+        "deposit_id": None if done.added is None else done.added.deposit_id.hex(),
+    }
+
+
+def _line(kind: str, done: SyncResult) -> str:
+    changes = done.changes
+    return (
+        f"{kind}: {changes.new:,} added, {changes.gone:,} taken back, {changes.replaced:,} replaced, "
+        f"{changes.unchanged:,} as they were. Series {done.series_id.hex()}"
+    )

@@ -1,0 +1,161 @@
+"""A contributor's nightly file against what is deposited, at a real broker: what is sent, and what a crash leaves."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from broker.protocol import tokens
+from broker.protocol.errors import BadInput, NotFound
+from broker.protocol.messages.parties import Space
+from broker.protocol.messages.vocabulary import PayloadCategory
+from broker.store import deposits as broker_rows
+from clients import deposit_index, masked_deposit
+from clients.deposit_folder import all_deposits
+from clients.deposit_index import index_name
+from clients.masked_deposit import Row
+from clients.syncing import Changes, Syncing, SyncResult
+from tests.contributor_case import CONDITIONS, ContributorCase, Killed
+
+WITH_PAYLOAD = CONDITIONS.model_copy(update={"payload_category": PayloadCategory.OWN_REPORT})
+CONTENT = b'{"signals":[],"v":1}'
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Iterator[ContributorCase]:
+    made = ContributorCase(tmp_path)
+    made.found()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def space(case: ContributorCase) -> Space:
+    return case.company.space().payload
+
+
+@pytest.fixture
+def series_id(case: ContributorCase, space: Space) -> bytes:
+    return case.contributor().open_series(space, "phone", WITH_PAYLOAD)
+
+
+def _rows(case: ContributorCase, numbers: Sequence[int], content: bytes = CONTENT) -> list[Row]:
+    salt = case.company.salt(case.company.space().payload)
+    texts = [f"phone/1|+4477009{number:05d}" for number in numbers]
+    return sorted(Row(tokens.salted_hash(salt, text), content, "case 1") for text in texts)
+
+
+def _sync(
+    case: ContributorCase, space: Space, series_id: bytes, rows: list[Row], large_change: bool = False
+) -> SyncResult:
+    contributor, caller = case.contributor(), case.caller(case.company)
+    acts = Syncing(case.company, contributor, caller, case.clock, os.urandom)
+    return acts.sync(space, series_id, lambda: iter(rows), "Nightly export", large_change=large_change)
+
+
+def _stored(case: ContributorCase) -> dict[bytes, int]:
+    """How many records lie at the broker of each serving deposit, without the test record."""
+    found = {}
+    with case.broker.database.read() as connection:
+        for deposit in all_deposits(case.company):
+            row = broker_rows.find(connection, deposit.deposit_id)
+            if row is not None and row.state == "serving":
+                records = broker_rows.all_records(connection, row.deposit_number)
+                found[deposit.deposit_id] = sum(1 for _ in records) - 1
+    return found
+
+
+def test_a_nightly_file_adds_what_is_new_takes_back_what_is_gone_and_masks_nothing_else(
+    case: ContributorCase, space: Space, series_id: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _sync(case, space, series_id, _rows(case, range(300)))
+    assert first.changes == Changes(300, 0, 0, 0)
+    masked: list[int] = []
+    original = masked_deposit.mask_records
+
+    def counting(signals, *arguments, **named):  # type: ignore[no-untyped-def]  # the very call
+        given = list(signals)
+        masked.append(len(given))
+        return original(given, *arguments, **named)
+
+    monkeypatch.setattr(masked_deposit, "mask_records", counting)
+    second = _sync(case, space, series_id, _rows(case, range(5, 310)))
+    assert second.changes == Changes(10, 5, 0, 295)
+    assert masked == [10]
+    assert sorted(_stored(case).values()) == [10, 295]
+    calls = len(case.wire.calls)
+    assert _sync(case, space, series_id, _rows(case, range(5, 310))).changes == Changes(0, 0, 0, 305)
+    assert len(case.wire.calls) == calls, "the same file again sends nothing"
+
+
+def test_changed_content_is_replaced_where_it_lies(
+    case: ContributorCase, space: Space, series_id: bytes
+) -> None:
+    _sync(case, space, series_id, _rows(case, range(50)))
+    tonight = sorted([*_rows(case, range(45)), *_rows(case, range(45, 50), b'{"signals":[1],"v":1}')])
+    assert _sync(case, space, series_id, tonight).changes == Changes(0, 0, 5, 45)
+    assert _sync(case, space, series_id, tonight).changes == Changes(0, 0, 0, 50)
+
+
+def test_half_an_export_takes_nothing_back_unless_it_is_said_to_be_meant(
+    case: ContributorCase, space: Space, series_id: bytes
+) -> None:
+    _sync(case, space, series_id, _rows(case, range(300)))
+    calls = len(case.wire.calls)
+    with pytest.raises(BadInput, match="--large-change"):
+        _sync(case, space, series_id, _rows(case, range(150)))
+    assert len(case.wire.calls) == calls
+    done = _sync(case, space, series_id, _rows(case, range(150)), large_change=True)
+    assert done.changes == Changes(0, 150, 0, 150)
+
+
+def test_what_was_taken_back_can_come_again_and_an_empty_deposit_is_withdrawn(
+    case: ContributorCase, space: Space, series_id: bytes
+) -> None:
+    _sync(case, space, series_id, _rows(case, range(20)))
+    _sync(case, space, series_id, _rows(case, range(22)))
+    _sync(case, space, series_id, _rows(case, range(20)))
+    assert list(_stored(case).values()) == [20]
+    again = _sync(case, space, series_id, _rows(case, range(22)))
+    assert again.changes == Changes(2, 0, 0, 20)
+    assert sorted(_stored(case).values()) == [2, 20]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_sync_killed_at_any_call_ends_with_what_the_file_says(
+    case: ContributorCase, space: Space, series_id: bytes, moment: str
+) -> None:
+    _sync(case, space, series_id, _rows(case, range(30)))
+    steps, night = 6, 0
+    for step in range(steps):
+        night += 1
+        rows = _rows(case, range(night, night + 30))
+        at = len(case.wire.calls) + step
+
+        def kill(number: int, now: str, at: int = at) -> None:
+            if (number, now) == (at, moment):
+                raise Killed
+
+        case.wire.cut = kill
+        with pytest.raises(Killed):
+            _sync(case, space, series_id, rows)
+        case.wire.cut = None
+        _sync(case, space, series_id, rows)
+        assert _sync(case, space, series_id, rows).changes == Changes(0, 0, 0, 30)
+        assert sum(_stored(case).values()) == 30
+
+
+def test_the_index_tells_nothing_without_the_homes_key_and_goes_with_the_keys(
+    case: ContributorCase, space: Space, series_id: bytes
+) -> None:
+    rows = _rows(case, range(20))
+    done = _sync(case, space, series_id, rows)
+    assert done.added is not None
+    data = case.company.vault.read(index_name(done.added.deposit_id))
+    assert not any(row.salted_hash[:16] in data for row in rows)
+    found = list(deposit_index.rows(case.company.vault, done.added.deposit_id))
+    assert [row.key for row in found] == [row.salted_hash[:16] for row in rows]
+    case.contributor().close(series_id)
+    with pytest.raises(NotFound, match="no index"):
+        list(deposit_index.rows(case.company.vault, done.added.deposit_id))
