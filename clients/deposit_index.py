@@ -3,7 +3,7 @@
     file  = blocks, each u32 length || ChaCha20-Poly1305 of rows, bound to the block's number; the last one is empty
     row   = the salted hash's first 16 bytes || token (16) || the first 16 bytes of SHA-256(plaintext)
 
-Rule (decision 0030): rows are sorted by the hash over the whole file, so that two lists of identifiers, tonight's file
+Rule (decision 0036): rows are sorted by the hash over the whole file, so that two lists of identifiers, tonight's file
 and what is deposited, are compared side by side in constant memory and nothing is masked to find out what changed.
 Sealed under the home's key, since whoever has the salt could test guesses against it; no identifier and no content is
 in it. It goes with the list of leaves: with the deposit, and with the keys of its series.

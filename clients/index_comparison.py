@@ -1,6 +1,6 @@
 """What changed between tonight's file and what is deposited: two lists in one order, gone through side by side.
 
-Rule (decision 0030): both are in order of the salted hash, so each is read once from beginning to end, in constant
+Rule (decision 0036): both are in order of the salted hash, so each is read once from beginning to end, in constant
 memory, and nothing is masked to find out. It changes nothing: see `clients.syncing`.
 """
 

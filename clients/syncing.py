@@ -1,6 +1,6 @@
 """Make what is deposited what a nightly file says: add what is new, take back what is gone, replace what changed.
 
-Rule (decision 0030): the file is whole, so an identifier that is not in it any more is taken back. Only what differs is
+Rule (decision 0036): the file is whole, so an identifier that is not in it any more is taken back. Only what differs is
 masked; what differs is found by `clients.index_comparison`. The work is in proportion to the change, but for one
 reading of the file and of the index. A file that would change much at once is refused unless that is said to be meant:
 half an export must not take back the other half. Each step is one that a crash cannot halve, and is found done by the

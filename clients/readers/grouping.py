@@ -1,14 +1,16 @@
 """Signals grouped by identifier in constant memory, on disk where they are many, and split into deposits of one class.
 
-Rule (DESIGN 2.3): one record per identifier and class. DuckDB sorts rows of (place, salted hash, sealed signal), and
-spills what does not fit its memory into a folder of its own. No identifier is among them: of it there is only the hash
-under the space's salt; everything else of a signal is sealed under a key that lives as long as this process. So a
-crash leaves nothing to read, and what it leaves is swept (`clients.working_folder`). DuckDB's own encryption of
-spilled files is not used: version 2.0 asks for an extension to be fetched from the network.
+Rule (DESIGN 2.3): one record per identifier and class. Signals are written to a file as they come; DuckDB sorts where
+they lie, in narrow rows of (place, salted hash, line, position), and spills what does not fit its memory. (Whole
+signals it cannot sort in so little.) No identifier is on the disk: of it there is only the hash under the space's salt;
+everything else of a signal is sealed under a key that lives as long as this process. So a crash leaves nothing to read,
+and what it leaves is swept (`clients.working_folder`). DuckDB's own encryption of spilled files is not used: version
+2.0 asks for an extension to be fetched from the network.
 
 It reads no format and masks nothing. The same signals come out the same, in whatever order they went in.
 """
 
+import os
 import struct
 from collections.abc import Iterator
 from itertools import groupby
@@ -52,8 +54,10 @@ class Grouping:
         self._salt = salt
         self._cipher = ChaCha20Poly1305(random_bytes(_KEY_BYTES))
         self._sealed_rows = 0
-        self._buffer: list[tuple[int, bytes, int, bytes]] = []
-        self._buffer_bytes = 0
+        self._file = os.open(folder / "signals", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        self._end = 0
+        self._rows: list[tuple[int, bytes, int, int, int]] = []
+        self._unwritten: list[bytes] = []
         self._connection = duckdb.connect(
             ":memory:",
             config={
@@ -66,7 +70,7 @@ class Grouping:
             },
         )
         self._connection.execute(
-            "CREATE TABLE signals (place USMALLINT, hash BLOB, line UBIGINT, sealed BLOB)"
+            "CREATE TABLE signals (place USMALLINT, hash BLOB, line UBIGINT, position UBIGINT, size UINTEGER)"
         )
 
     def add(self, place: int, signal: Signal) -> None:
@@ -79,9 +83,10 @@ class Grouping:
         self._sealed_rows += 1
         sealed = nonce + self._cipher.encrypt(nonce, data, None)
         h = tokens.salted_hash(self._salt, signal.canonical.text)
-        self._buffer.append((place, h, signal.line, sealed))
-        self._buffer_bytes += len(sealed)
-        if len(self._buffer) >= _BUFFER_ROWS or self._buffer_bytes >= _BUFFER_BYTES:
+        self._rows.append((place, h, signal.line, self._end, len(sealed)))
+        self._unwritten.append(sealed)
+        self._end += len(sealed)
+        if len(self._rows) >= _BUFFER_ROWS or len(sealed) * len(self._rows) >= _BUFFER_BYTES:
             self._flush()
 
     def identifiers(self) -> dict[int, int]:
@@ -93,14 +98,15 @@ class Grouping:
     def groups(self, place: int) -> Iterator[Group]:
         """The groups of a place in order of their hashes, the same at every call."""
         self._flush()
-        query = "SELECT hash, sealed FROM signals WHERE place = ? ORDER BY hash, line"
+        query = "SELECT hash, position, size FROM signals WHERE place = ? ORDER BY hash, line, position"
         for h, rows in groupby(self._fetched(query, place), key=lambda row: row[0]):
-            opened = [self._opened(sealed) for _, sealed in rows]
+            opened = [self._opened(os.pread(self._file, size, position)) for _, position, size in rows]
             yield Group(h, opened[0][0], tuple(part for _, part in opened))
 
     def close(self) -> None:
         """Give up the memory and the spilled files."""
         self._connection.close()
+        os.close(self._file)
 
     def __enter__(self) -> "Grouping":
         return self
@@ -109,16 +115,17 @@ class Grouping:
         self.close()
 
     def _flush(self) -> None:
-        if self._buffer:
+        if self._rows:
+            _write_whole(self._file, b"".join(self._unwritten))
             # Whole columns at once: row by row DuckDB takes fifty times as long.
             self._connection.execute(
                 "INSERT INTO signals SELECT unnest(?::USMALLINT[]), unnest(?::BLOB[]), unnest(?::UBIGINT[]),"
-                " unnest(?::BLOB[])",
-                [list(column) for column in zip(*self._buffer, strict=True)],
+                " unnest(?::UBIGINT[]), unnest(?::UINTEGER[])",
+                [list(column) for column in zip(*self._rows, strict=True)],
             )
-        self._buffer, self._buffer_bytes = [], 0
+        self._rows, self._unwritten = [], []
 
-    def _fetched(self, query: str, place: int) -> Iterator[tuple[bytes, bytes]]:
+    def _fetched(self, query: str, place: int) -> Iterator[tuple[bytes, int, int]]:
         cursor = self._connection.cursor()
         try:
             cursor.execute(query, [place])
@@ -132,3 +139,9 @@ class Grouping:
         line, length = _HEAD.unpack_from(data)
         body = data[_HEAD.size :]
         return line, SignalPart(body[:length].decode("utf-8"), body[length:])
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

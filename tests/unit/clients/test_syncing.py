@@ -127,10 +127,8 @@ def test_a_sync_killed_at_any_call_ends_with_what_the_file_says(
     case: ContributorCase, space: Space, series_id: bytes, moment: str
 ) -> None:
     _sync(case, space, series_id, _rows(case, range(30)))
-    steps, night = 6, 0
-    for step in range(steps):
-        night += 1
-        rows = _rows(case, range(night, night + 30))
+    for step in range(6):
+        rows = _rows(case, range(step + 1, step + 31))
         at = len(case.wire.calls) + step
 
         def kill(number: int, now: str, at: int = at) -> None:

@@ -391,3 +391,48 @@ def test_a_member_is_removed_with_a_new_salt_in_one_version(
     assert "no member" in left.stdout
     unknown = narrowgate("space", "remove-member", paths["home"], "--agency", "nobody", "--out", out)
     assert unknown.exit_code == 6
+
+
+def test_a_file_becomes_a_deposit_for_each_class_that_a_column_says_and_the_same_file_changes_nothing(
+    narrowgate: Command, paths: dict[str, Path]
+) -> None:
+    page = json.loads(encode(CONDITIONS))
+    page["subject"] = {"column": "who", "words": {"pimp": "suspect", "?": "unknown"}}
+    paths["conditions"].write_text(json.dumps(page))
+    paths["signals"].write_text(
+        "phone,who\n07700 900101,pimp\n07700 900102,?\n07700 900103,pimp\n07700 900101,?\n07700 900104,a friend\n"
+    )
+    answer = _add(narrowgate, paths)
+    assert [row["line"] for row in answer["refused"]] == [6]
+    assert "friend" not in json.dumps(answer)
+    assert sorted(item["records"] for item in answer["deposits"]) == [2, 2]
+    assert len({item["series_id"] for item in answer["deposits"]}) == 2
+    again = _add(narrowgate, paths)
+    assert all(item["repeated"] for item in again["deposits"])
+
+
+def test_a_nightly_file_is_made_what_is_deposited(narrowgate: Command, paths: dict[str, Path]) -> None:
+    arguments = ("--conditions", paths["conditions"], "--default-region", "GB", "--json")
+    arguments = (*arguments, "--reason", "Nightly export")
+
+    def sync(text: str) -> Any:
+        paths["signals"].write_text(text)
+        result = narrowgate("deposit", "sync", paths["home"], paths["signals"], *arguments)
+        assert result.exit_code == 0, result.output
+        (series,) = json.loads(result.stdout)["series"]
+        return [series[name] for name in ("new", "gone", "replaced", "unchanged")]
+
+    assert sync("phone\n07700 900101\n07700 900102\n") == [2, 0, 0, 0]
+    assert sync("phone\n07700 900102\n07700 900103\n07700 900104\n") == [2, 1, 0, 1]
+    assert sync("phone\n07700 900102\n07700 900103\n07700 900104\n") == [0, 0, 0, 3]
+
+
+def test_a_nightly_file_with_a_line_that_cannot_be_read_changes_nothing(
+    narrowgate: Command, case: ContributorCase, paths: dict[str, Path]
+) -> None:
+    calls = len(case.wire.calls)
+    arguments = ("--conditions", paths["conditions"], "--default-region", "GB", "--reason", "Nightly export")
+    result = narrowgate("deposit", "sync", paths["home"], paths["signals"], *arguments)
+    assert result.exit_code == 6
+    assert "is not gone" in result.output
+    assert len(case.wire.calls) == calls

@@ -1,0 +1,99 @@
+"""A masking that breaks off goes on where it was: what is kept, what is masked again, and what is given up."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clients import deposit_index, masked_deposit, masking_runs
+from clients.deposit_folder import DepositFolder, all_deposits
+from clients.masking_runs import MaskingRuns
+from tests.contributor_case import CONDITIONS, ContributorCase, Killed
+
+ROWS = [(f"phone/1|+4477009{number:05d}", b'{"signals":[]}') for number in range(25)]
+CALLED = {text: f"case {number}" for number, (text, _) in enumerate(ROWS)}
+
+
+@pytest.fixture
+def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ContributorCase]:
+    monkeypatch.setattr(masking_runs, "MAXIMUM_RUN_RECORDS", 4)
+    made = ContributorCase(tmp_path)
+    made.found()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def series_id(case: ContributorCase) -> bytes:
+    return case.contributor().open_series(case.company.space().payload, "phone", CONDITIONS)
+
+
+def _die(monkeypatch: pytest.MonkeyPatch, method: str, at_call: int) -> None:
+    """Let that call of a method of `MaskingRuns` be the process's last."""
+    calls, original = itertools.count(), getattr(MaskingRuns, method)
+
+    def dying(self: MaskingRuns, *arguments: object) -> object:
+        if next(calls) == at_call:
+            raise Killed
+        return original(self, *arguments)
+
+    monkeypatch.setattr(MaskingRuns, method, dying)
+
+
+@pytest.mark.parametrize(("method", "at_call", "kept"), [("keep", 0, 0), ("keep", 3, 12), ("merge", 0, 25)])
+def test_what_was_masked_is_kept_and_the_rest_is_masked_under_the_same_deposit(
+    case: ContributorCase,
+    series_id: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    at_call: int,
+    kept: int,
+) -> None:
+    with monkeypatch.context() as patch:
+        _die(patch, method, at_call)
+        with pytest.raises(Killed):
+            case.contributor().deposit(series_id, ROWS, references=CALLED)
+    (broken_off,) = masking_runs.unfinished(case.company)
+    assert list(all_deposits(case.company)) == []
+    masked: list[int] = []
+    original = masked_deposit.mask_records
+
+    def counting(signals, *arguments, **named):  # type: ignore[no-untyped-def]  # the very call
+        given = list(signals)
+        masked.append(len(given))
+        return original(given, *arguments, **named)
+
+    monkeypatch.setattr(masked_deposit, "mask_records", counting)
+    result = case.contributor().deposit(series_id, reversed(ROWS), references=CALLED)
+    assert masked == [25 - kept]
+    assert result.deposit_id == broken_off.plan.deposit_id
+    assert DepositFolder(case.company, result.deposit_id).masked.records == 26
+    assert list(masking_runs.unfinished(case.company)) == []
+    index = list(deposit_index.rows(case.company.vault, result.deposit_id))
+    assert len({row.token for row in index}) == 25
+    assert [row.key for row in index] == sorted(row.key for row in index)
+
+
+def test_another_input_under_the_series_takes_the_place_of_a_masking_that_broke_off(
+    case: ContributorCase, series_id: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        _die(patch, "keep", 2)
+        with pytest.raises(Killed):
+            case.contributor().deposit(series_id, ROWS)
+    (broken_off,) = masking_runs.unfinished(case.company)
+    result = case.contributor().deposit(series_id, ROWS[:20])
+    assert result.deposit_id != broken_off.plan.deposit_id
+    assert case.company.vault.names("deposits") == (result.deposit_id.hex(),)
+
+
+def test_a_series_that_is_closed_keeps_nothing_that_was_masked_and_not_declared(
+    case: ContributorCase, series_id: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        _die(patch, "keep", 2)
+        with pytest.raises(Killed):
+            case.contributor().deposit(series_id, ROWS)
+    case.contributor().close(series_id)
+    assert case.company.vault.names("deposits") == ()
