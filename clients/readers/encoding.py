@@ -170,14 +170,17 @@ def _guesses(sample: bytes) -> Iterable[tuple[str, str]]:
 def _likeness(text: str) -> float:
     """Share of the words beyond ASCII that look like words: one script, and capitals only where people put them."""
     good = total = 0.0
-    for word in re.findall(r"[^\x00-\x7f]|\w*[^\W\x00-\x7f]\w*", text):
+    for word in re.findall(r"\w*[^\W\x00-\x7f]\w*|[^\x00-\x7f]", text):
         total += 1
         if all(character in _USUAL_SIGNS for character in word):
             good += 1
         elif word.isalpha() and len({_script(character) for character in word}) == 1:
             usual = word.islower() or word.istitle() or word.isupper() or word.upper() == word.lower()
             rare = any(character in _RARE_LETTERS for character in word)
-            good += (1.0 if usual else 0.3) * (0.5 if rare else 1.0)
+            # A word in Latin letters is not made of accented ones alone; in other scripts every letter is beyond ASCII.
+            accented = sum(ord(character) > 0x7F for character in word) > 2 and _script(word[0]) == "LATIN"
+            strange = accented and sum(character.isascii() for character in word) < len(word) / 3
+            good += (1.0 if usual else 0.3) * (0.5 if rare else 1.0) * (0.1 if strange else 1.0)
     return good / total if total else 0.0
 
 

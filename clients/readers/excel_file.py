@@ -61,17 +61,17 @@ def _rows(sheet: Sheet, rows: Iterator[tuple[int, list[Any]]], reading: Reading)
         yield TableRow(number, cells)
     if sheet.hidden_rows:
         reading.say(
-            f"{sheet.hidden_rows:,} rows of the sheet are hidden, as by a filter. They were read too: delete them if "
+            f"The sheet has hidden rows ({sheet.hidden_rows:,}), as by a filter. They were read too: delete them if "
             "they should stay out."
         )
     if sheet.hidden_columns:
         places = ", ".join(map(str, sorted(sheet.hidden_columns)[:10]))
         reading.say(
-            f"Columns of the sheet are hidden ({places}, counted from the left). They were read too: leave one out "
+            f"The sheet has hidden columns ({places}, counted from the left). They were read too: leave one out "
             'with --column "ITS NAME=ignore".'
         )
     if sheet.formulas:
-        reading.say(f"{sheet.formulas:,} cells hold formulas. Their last results were read.")
+        reading.say(f"The sheet has formulas ({sheet.formulas:,}). Their last results were read.")
 
 
 def _workbook(file: BinaryIO) -> Any:

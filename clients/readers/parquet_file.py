@@ -92,7 +92,9 @@ def _names(source: Any) -> tuple[str, ...]:
     own = source.schema_arrow.names
     names = column_names(own)
     if len(set(own)) != len(own) or len(names) != len(own):
-        raise BadInput("The file has two columns of one name, or one without. Name them apart and export it again.")
+        raise BadInput(
+            "The file has two columns of one name, or one without. Name them apart and export it again."
+        )
     return names
 
 
