@@ -14,7 +14,7 @@ from broker.protocol.messages.base import encode
 from broker.protocol.messages.vocabulary import PayloadCategory
 from clients.cli import run, signals_file
 from clients.cli.main import app
-from clients.readers import Reading, RefusedRow, Signal
+from clients.readers import Reading, RefusedRow, Signal, read_file
 from tests.contributor_case import CONDITIONS, ContributorCase
 
 FILE = """phone,email,note
@@ -117,7 +117,7 @@ def test_a_file_that_changes_while_it_is_read_leaves_nothing_deposited(
     narrowgate: Command, case: ContributorCase, paths: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = len(case.wire.calls)
-    read_file = signals_file.read_file
+    paths["signals"].write_text(FILE + "07700 900105,,more\n" * 40)
 
     def meddled(file: Path, reading: Reading) -> Iterator[Signal | RefusedRow]:
         for item in read_file(file, reading):
