@@ -62,6 +62,12 @@ def test_what_a_data_frame_made_of_a_number_is_undone() -> None:
     assert identifier_text("phone", "020.0") == "020.0"
 
 
+def test_an_apostrophe_that_keeps_a_cell_from_being_a_formula_is_no_part_of_it() -> None:
+    assert identifier_text("phone", "'+447700900123") == "+447700900123"
+    assert identifier_text("phone", "'07700900123") == "07700900123"
+    assert identifier_text("email", "'o'neill@example.org") == "'o'neill@example.org"
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
