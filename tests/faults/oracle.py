@@ -1,0 +1,205 @@
+"""The oracle: it makes the calls, holds what was acknowledged, and says what became of it. It never runs in the broker.
+
+Rule: an entry counts as acknowledged when its index and leaf came back over the socket; the thread that made the call
+notes it before it makes the next. Four threads call side by side. A call without an answer, or with 503, is open: it
+may have been taken or not. After a fault the very same calls are made again, acknowledged ones too.
+
+It knows the database only to read it, beside the broker that was started again.
+"""
+
+import hashlib
+import http.client
+import itertools
+import json
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from broker.protocol import calls
+from broker.protocol.documents import unverified_payload
+from broker.protocol.messages.base import decode
+from broker.protocol.messages.log import LogProof
+from broker.protocol.messages.requests import Admission, Disclosure, Permit, TokensAnswered
+from tests.exchange_story import ORIGIN, key_of
+from tests.faults.books import Books, Entry
+from tests.faults.ground import REQUESTER, Ground, Step
+
+THREADS = 4
+TIMEOUT_SECONDS = 30.0
+GIVE_UP = 3
+"""Answers that were none, one after the other, after which a thread stops calling."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What became of the acknowledged entries, and whether the rows are those of the log."""
+
+    acknowledged: int
+    lost: int
+    doubled: int
+    torn: tuple[str, ...]
+    """Rows without their entry, entries without their rows, and records that are not their leaf's."""
+    taken_unanswered: int
+    """Steps that stand in the log and whose answer never came."""
+
+
+@dataclass
+class Oracle:
+    """All that one requester was told, over all rounds of a fault."""
+
+    ground: Ground
+    chance: random.Random
+    now: Callable[[], int]
+    acknowledged: dict[str, Entry] = field(default_factory=dict)
+    steps: dict[str, Step] = field(default_factory=dict)
+    surprises: list[str] = field(default_factory=list)
+    """Answers that no step should have."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self, ports: Iterable[int], seconds: float, until: Callable[[], bool] = lambda: False) -> int:
+        """Call for that long, or until `until`, or until no answers come. Returns how many entries it was told of."""
+        before, end = len(self.acknowledged), time.monotonic() + seconds
+        turns = itertools.cycle(ports)
+
+        def work(port: int) -> None:
+            silent = 0
+            with _Line(port, self.now) as line:
+                waiting: list[Step] = []
+                while silent < GIVE_UP and time.monotonic() < end and not until():
+                    step = waiting.pop() if waiting else self.ground.filing()
+                    admission = self._take(line, step)
+                    silent = 0 if step.name in self.acknowledged else silent + 1
+                    if admission is not None and self._draw() < 0.5:
+                        waiting.append(self.ground.sending(step, admission))
+
+        _side_by_side([(work, next(turns)) for _ in range(THREADS)])
+        assert not self.surprises, self.surprises[:3]
+        return len(self.acknowledged) - before
+
+    def repeat(self, ports: Iterable[int], newest: int = 40) -> None:
+        """Make again every open call, and the newest acknowledged ones; each must be answered, and as it was."""
+        names = list(self.steps)
+        wanted = [name for name in names if name not in self.acknowledged]
+        wanted = [*dict.fromkeys([*wanted, *names[-newest:]])]
+        turns = itertools.cycle(ports)
+
+        def work(share: tuple[int, list[str]]) -> None:
+            with _Line(share[0], self.now) as line:
+                for name in share[1]:
+                    self._take(line, self.steps[name])
+                    if name not in self.acknowledged:
+                        self.surprises.append(f"{name} is not answered when it is repeated")
+
+        shares = [(next(turns), wanted[number::THREADS]) for number in range(THREADS)]
+        _side_by_side([(work, share) for share in shares])
+        assert not self.surprises, self.surprises[:3]
+
+    def judge(self, books: Books) -> Judgement:
+        """Compare what was acknowledged with what stands in the database."""
+        leaves, entries = books.leaves(), books.entries()
+        lost = [name for name, entry in self.acknowledged.items() if entry not in leaves]
+        steps = Counter((entry.step, entry.kind_of_step) for entry in entries if entry.step is not None)
+        indexes = Counter(entry.index for entry in leaves)
+        doubled = sum(count - 1 for count in (*steps.values(), *indexes.values()))
+        told = {entry.index for entry in self.acknowledged.values()}
+        unanswered = [
+            entry
+            for entry in entries
+            if entry.answers and entry.index not in told and entry.index >= books.first
+        ]
+        return Judgement(
+            len(self.acknowledged), len(lost), doubled, tuple(books.torn(leaves, entries)), len(unanswered)
+        )
+
+    def _draw(self) -> float:
+        with self._lock:
+            return self.chance.random()
+
+    def _take(self, line: "_Line", step: Step) -> Admission | None:
+        """Make one call, and note what it acknowledges. Returns the admission, if it is one."""
+        self.steps.setdefault(step.name, step)
+        answer = line.post(step)
+        if answer is None or answer[0] == 503:
+            return None
+        try:
+            proof, admission = _read(step, *answer)
+        except (KeyError, ValueError) as error:
+            self.surprises.append(f"{step.name}: {answer[0]} {answer[1][:300]!r} {error!r}")
+            return None
+        entry = Entry(proof.index, hashlib.sha256(b"\0" + proof.leaf).digest())
+        before = self.acknowledged.setdefault(step.name, entry)
+        if before != entry:
+            self.surprises.append(f"{step.name}: another entry than before, {entry.index} for {before.index}")
+        return admission
+
+
+class _Line:
+    """One connection to the broker; after a broken call the next one opens it anew."""
+
+    def __init__(self, port: int, now: Callable[[], int]) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+        self._now = now
+
+    def __enter__(self) -> "_Line":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def post(self, step: Step) -> tuple[int, bytes] | None:
+        """Status and body; None when no whole answer came. Each attempt is signed anew."""
+        headers = calls.sign_call(
+            key_of(REQUESTER),
+            method="POST",
+            url=ORIGIN + step.path,
+            headers={
+                "content-type": "application/json",
+                "idempotency-key": hashlib.sha256(step.name.encode()).hexdigest()[:24],
+            },
+            body=step.body,
+            now=self._now(),
+            random_bytes=os.urandom,
+        )
+        try:
+            self._connection.request("POST", step.path, step.body, headers)
+            answer = self._connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            return None
+
+
+def _read(step: Step, status: int, body: bytes) -> tuple[LogProof, Admission | None]:
+    """The proof in an answer. Raises KeyError or ValueError when it has none."""
+    if status == 403:
+        return LogProof.model_validate_json(json.dumps(json.loads(body)["proof"])), None
+    if status != 200:
+        raise ValueError("neither an answer nor a refusal")
+    if step.admits is not None:
+        admission = decode(Admission, body)
+        return unverified_payload(Permit, admission.permit).proof, admission
+    document = decode(TokensAnswered, body).document
+    assert document is not None
+    return unverified_payload(Disclosure, document).proof, None
+
+
+def _side_by_side(work: list[tuple[Callable[..., None], object]]) -> None:
+    failed: list[BaseException] = []
+
+    def run(step: Callable[..., None], argument: object) -> None:
+        try:
+            step(argument)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=run, args=each) for each in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]

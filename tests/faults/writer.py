@@ -1,0 +1,118 @@
+"""The writer: a real broker in a process of its own, served over HTTP by `broker.serving`, that faults happen to.
+
+Rule: the child is forked from a process that has imported everything and opened nothing; it then starts as the command
+`broker serve` does, and tells whether it serves or why it refused. A failpoint is set in the child from outside
+(`tests.integration.dying`); the product holds none. Its clock is a number that the parent may move.
+"""
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import threading
+from multiprocessing.connection import Connection
+from multiprocessing.sharedctypes import RawValue
+from pathlib import Path
+from typing import Any
+
+from broker import serving
+from broker.protocol.errors import NarrowgateError
+from clients.witness import api, context, cosigning, keys
+from tests.integration.dying import arm
+
+__all__ = ["Refused", "Writer", "api", "context", "cosigning", "keys"]
+
+PATIENCE_SECONDS = 60.0
+
+
+class Refused(Exception):
+    """The broker would not start. Its text is what it told the operator."""
+
+
+def processes() -> Any:
+    """Where children come from: forked from a server that imported this module."""
+    method = multiprocessing.get_context("forkserver")
+    method.set_forkserver_preload(["tests.faults.writer"])
+    return method
+
+
+class Writer:
+    """One broker process. Starting raises Refused."""
+
+    def __init__(self, folder: Path, now: int, trial: bool = True) -> None:
+        self.folder = folder
+        self.clock: Any = RawValue(ctypes.c_int64, now)
+        self._control, control = processes().Pipe()
+        arguments = (folder, trial, self.clock, control)
+        self.process = processes().Process(target=_serve, args=arguments, daemon=True)
+        self.process.start()
+        control.close()
+        try:
+            word, text = self._told()
+        except EOFError:
+            self.kill()
+            raise AssertionError(f"the broker ended: {(folder / 'errors').read_text()[-3000:]}") from None
+        if word == "refused":
+            self.process.join()
+            self._control.close()
+            raise Refused(text)
+        self.port = int(text.rpartition(":")[2])
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return int(self.process.pid)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return bool(self.process.is_alive())
+
+    def arm(self, point: str, at_call: int) -> None:
+        """Let it die at its n-th call of that function from now."""
+        self._control.send((point, at_call))
+        assert self._told() == ("armed", point)
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        self.process.kill()
+        self.process.join()
+        self._control.close()
+
+    def stop(self) -> None:
+        """End it as an operator does."""
+        self.process.terminate()
+        self.process.join(PATIENCE_SECONDS)
+        self.kill()
+
+    def _told(self) -> tuple[str, str]:
+        assert self._control.poll(PATIENCE_SECONDS), "the broker says nothing"
+        word, text = self._control.recv()
+        return word, text
+
+
+def _serve(folder: Path, trial: bool, clock: Any, control: Connection) -> None:
+    errors = os.open(folder / "errors", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for descriptor in (1, 2):
+        os.dup2(errors, descriptor)
+    threading.Thread(target=_obey, args=(control,), daemon=True).start()
+    try:
+        serving.serve(
+            folder,
+            host="127.0.0.1",
+            port=0,
+            trial=trial,
+            ready=lambda origin: control.send(("ready", origin)),
+            clock=lambda: int(clock.value),
+            random_bytes=os.urandom,
+        )
+    except NarrowgateError as error:
+        control.send(("refused", f"{type(error).__name__}: {error.detail}"))
+
+
+def _obey(control: Connection) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            point, at_call = control.recv()
+            arm(point, at_call)
+            control.send(("armed", point))
