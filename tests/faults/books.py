@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from broker.protocol.errors import VerificationFailed
 from broker.protocol.leaves import parse_leaf, verify_record
@@ -60,12 +60,10 @@ class Books:
 
     def __init__(self, url: str, first: int = 0) -> None:
         sqlite = url.removeprefix("sqlite:///")
-        self._engine = create_engine(url if sqlite == url else f"sqlite:///file:{sqlite}?mode=ro&uri=true")
+        read_only = url if sqlite == url else f"sqlite:///file:{sqlite}?mode=ro&uri=true"
+        # Opened for each query: what was opened once would be another file after some faults.
+        self._engine = create_engine(read_only, poolclass=NullPool)
         self.first = first
-
-    def close(self) -> None:
-        """Give the connections up."""
-        self._engine.dispose()
 
     def leaves(self) -> list[Entry]:
         """Every leaf, in order."""

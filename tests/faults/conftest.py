@@ -1,6 +1,5 @@
 """The ground is laid once for each process of the tests."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,6 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
 
 
 @pytest.fixture
-def folder(ground: Ground, tmp_path: Path) -> Iterator[Path]:
+def folder(ground: Ground, tmp_path: Path) -> Path:
     """A trial broker's folder of the test's own."""
-    yield ground.copy(tmp_path / "broker")
+    return ground.copy(tmp_path / "broker")

@@ -39,7 +39,8 @@ class Judgement:
     """What became of the acknowledged entries, and whether the rows are those of the log."""
 
     acknowledged: int
-    lost: int
+    lost: tuple[int, ...]
+    """Indexes under which something else stands, or nothing."""
     doubled: int
     torn: tuple[str, ...]
     """Rows without their entry, entries without their rows, and records that are not their leaf's."""
@@ -56,6 +57,8 @@ class Oracle:
     now: Callable[[], int]
     acknowledged: dict[str, Entry] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
+    given_out: int = -1
+    """The largest index under a permit or a disclosure: such an answer leaves under witnesses' cosignatures."""
     surprises: list[str] = field(default_factory=list)
     """Answers that no step should have."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -101,7 +104,8 @@ class Oracle:
     def judge(self, books: Books) -> Judgement:
         """Compare what was acknowledged with what stands in the database."""
         leaves, entries = books.leaves(), books.entries()
-        lost = [name for name, entry in self.acknowledged.items() if entry not in leaves]
+        stands = set(leaves)
+        lost = [entry.index for entry in self.acknowledged.values() if entry not in stands]
         steps = Counter((entry.step, entry.kind_of_step) for entry in entries if entry.step is not None)
         indexes = Counter(entry.index for entry in leaves)
         doubled = sum(count - 1 for count in (*steps.values(), *indexes.values()))
@@ -112,7 +116,7 @@ class Oracle:
             if entry.answers and entry.index not in told and entry.index >= books.first
         ]
         return Judgement(
-            len(self.acknowledged), len(lost), doubled, tuple(books.torn(leaves, entries)), len(unanswered)
+            len(self.acknowledged), tuple(lost), doubled, tuple(books.torn(leaves, entries)), len(unanswered)
         )
 
     def _draw(self) -> float:
@@ -130,6 +134,9 @@ class Oracle:
         except (KeyError, ValueError) as error:
             self.surprises.append(f"{step.name}: {answer[0]} {answer[1][:300]!r} {error!r}")
             return None
+        if answer[0] == 200:
+            with self._lock:
+                self.given_out = max(self.given_out, proof.index)
         entry = Entry(proof.index, hashlib.sha256(b"\0" + proof.leaf).digest())
         before = self.acknowledged.setdefault(step.name, entry)
         if before != entry:

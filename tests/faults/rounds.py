@@ -74,7 +74,7 @@ class Rounds:
     def note(self, found: Judgement) -> None:
         """Put a comparison into the row."""
         self.row.acknowledged = found.acknowledged
-        self.row.lost += found.lost
+        self.row.lost += len(found.lost)
         self.row.doubled += found.doubled
         self.row.torn += len(found.torn)
         self.row.taken_unanswered += found.taken_unanswered
@@ -83,7 +83,6 @@ class Rounds:
     def end(self) -> Row:
         """Stop, keep the row, and show that nothing was lost or doubled."""
         self.writer.stop()
-        self.books.close()
         self.row.keep()
         assert (self.row.lost, self.row.doubled, self.row.torn) == (0, 0, 0)
         return self.row

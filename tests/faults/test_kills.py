@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.ground import Ground
 from tests.faults.rounds import Rounds
+from tests.faults.writer import Writer
 
 pytestmark = pytest.mark.all_only
 
@@ -47,3 +48,9 @@ def test_a_broker_killed_within_a_step_loses_and_doubles_nothing(
         assert not rounds.writer.alive, "the failpoint was reached"
         rounds.restart()
     rounds.end()
+
+
+def test_a_broker_that_is_told_to_end_as_it_becomes_ready_ends(ground: Ground, folder: Path) -> None:
+    """The signal came before the server took signals over, and was dropped once."""
+    for _ in range(3):
+        Writer(folder, ground.now).stop()

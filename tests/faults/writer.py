@@ -17,11 +17,9 @@ from typing import Any
 
 from broker import serving
 from broker.protocol.errors import NarrowgateError
-from clients.witness import api, context, cosigning, keys
 from tests.integration.dying import arm
 
-__all__ = ["Refused", "Writer", "api", "context", "cosigning", "keys"]
-
+_PRELOADED = ["tests.faults.writer", "tests.faults.witness"]
 PATIENCE_SECONDS = 60.0
 
 
@@ -32,7 +30,7 @@ class Refused(Exception):
 def processes() -> Any:
     """Where children come from: forked from a server that imported this module."""
     method = multiprocessing.get_context("forkserver")
-    method.set_forkserver_preload(["tests.faults.writer"])
+    method.set_forkserver_preload(_PRELOADED)
     return method
 
 
@@ -83,7 +81,8 @@ class Writer:
         """End it as an operator does."""
         self.process.terminate()
         self.process.join(PATIENCE_SECONDS)
-        self.kill()
+        assert not self.alive, "the broker ends when it is told to"
+        self._control.close()
 
     def _told(self) -> tuple[str, str]:
         assert self._control.poll(PATIENCE_SECONDS), "the broker says nothing"
