@@ -2,8 +2,9 @@
 
 Rule (AUDIT 1 and 3): a leaf is canonical JSON of version, kind, time and a salted digest; the record lies beside it
 for auditors. Any failure to append raises Unavailable, so that the transaction rolls back and nothing is disclosed.
-At start the root is derived again from leaves and nodes; a damaged log refuses to serve. Without witnesses every
-receipt says `trial`. What may be disclosed on a receipt is decided elsewhere.
+At start the root is derived again from leaves and nodes, and each record that was not erased must be its leaf's; a
+damaged log refuses to serve. Without witnesses every receipt says `trial`. What may be disclosed on a receipt is
+decided elsewhere.
 """
 
 from dataclasses import dataclass, field
@@ -102,9 +103,10 @@ class AuditLog:
     def start(self, connection: Connection) -> Head:
         """Derive the whole log again (AUDIT 3, promise 4). Returns its head.
 
-        Raises Unavailable when leaves, nodes and head do not fit: the broker must not serve."""
+        Raises Unavailable when leaves, nodes, records and head do not fit: the broker must not serve."""
         try:
             head = rederive(SqlLogStorage(connection))
+            _check_records(connection, head.size)
         except VerificationFailed as error:
             raise Unavailable(
                 "The stored log is damaged, so nothing is served. Keep the database as evidence and restore it."
@@ -139,12 +141,18 @@ class AuditLog:
     def receipt(self, connection: Connection, index: int) -> Receipt:
         """The receipt of an earlier entry, proved to the present head: what a retried step is answered.
 
-        Raises Unavailable when the entry or its record is not stored any more."""
+        Raises Unavailable when the entry or its record is not stored any more, or the record is not its leaf's."""
         storage = SqlLogStorage(connection)
         leaf = next(iter(storage.leaves(index, index + 1)), None)
         stored = read_records(connection, index, index + 1)
         if leaf is None or not stored or stored[0].record is None or stored[0].salt is None:
             raise Unavailable("The record of this step was erased, so its receipt cannot be given again.")
+        try:
+            leaves.verify_record(leaf, stored[0].record, stored[0].salt)
+        except VerificationFailed as error:
+            raise Unavailable(
+                "The record of this step is not the one that was logged, so nothing rests on it. Tell the operator."
+            ) from error
         content = leaves.parse_leaf(leaf)
         proof = self._proof(storage, index, leaf, storage.head())
         kind = RecordKind(content.kind)
@@ -199,6 +207,18 @@ class AuditLog:
 
     def _note(self, head: Head) -> str:
         return checkpoint.sign(self.origin, head.size, head.root, self._log_key, self.origin).decode()
+
+
+def _check_records(connection: Connection, size: int) -> None:
+    for start in range(0, size, PAGE_ENTRIES):
+        end = min(start + PAGE_ENTRIES, size)
+        stored = {row.index: row for row in read_records(connection, start, end)}
+        for index, leaf in enumerate(SqlLogStorage(connection).leaves(start, end), start):
+            row = stored.get(index)
+            if row is None or (row.record is None) != (row.salt is None):
+                raise VerificationFailed(f"The log is damaged: the record of leaf {index} is missing.")
+            if row.record is not None and row.salt is not None:
+                leaves.verify_digest(leaf, row.record, row.salt)
 
 
 def _check_page(start: int, end: int) -> None:

@@ -39,6 +39,10 @@ _NOT_KNOWN = (
     "The database went away while the step was being recorded, so whether it was taken is not known. "
     "Repeat the very same call: it is answered as it stands."
 )
+_NOT_OPENED = (
+    "The broker's database file cannot be opened: it is damaged or cut short, or its disk is full or fails. Make room; "
+    "if that does not help, keep the file as evidence and put the newest backup back."
+)
 _OTHER_FIRST = "Another call wrote this first."
 _CONNECT = {"connect_timeout": "10", "tcp_user_timeout": "30000"}
 _SESSION = (
@@ -56,7 +60,7 @@ class Database:
     def __init__(self, url: str) -> None:
         """Open `url` (sqlite:///PATH or postgresql+psycopg://...). PostgreSQL is called at the first transaction.
 
-        Raises BadInput, or Conflict when another process owns the SQLite file."""
+        Raises BadInput, Conflict when another process owns the SQLite file, or Unavailable when that is damaged."""
         parsed = _parse(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.path: Path | None = None
@@ -78,7 +82,11 @@ class Database:
         )
         event.listen(self.engine, "connect", _prepare_sqlite)
         event.listen(self.engine, "begin", _begin_immediate)
-        self._keep_files_open()
+        try:
+            self._keep_files_open()
+        except (SQLAlchemyError, OSError) as error:
+            self.close()
+            raise Unavailable(_NOT_OPENED) from error
 
     def _keep_files_open(self) -> None:
         # One connection stays open for good: the last one to close would delete the write-ahead log, and then its

@@ -104,8 +104,6 @@ class Oracle:
     def judge(self, books: Books) -> Judgement:
         """Compare what was acknowledged with what stands in the database."""
         leaves, entries = books.leaves(), books.entries()
-        stands = set(leaves)
-        lost = [entry.index for entry in self.acknowledged.values() if entry not in stands]
         steps = Counter((entry.step, entry.kind_of_step) for entry in entries if entry.step is not None)
         indexes = Counter(entry.index for entry in leaves)
         doubled = sum(count - 1 for count in (*steps.values(), *indexes.values()))
@@ -116,8 +114,17 @@ class Oracle:
             if entry.answers and entry.index not in told and entry.index >= books.first
         ]
         return Judgement(
-            len(self.acknowledged), tuple(lost), doubled, tuple(books.torn(leaves, entries)), len(unanswered)
+            len(self.acknowledged),
+            self.lost(leaves),
+            doubled,
+            tuple(books.torn(leaves, entries)),
+            len(unanswered),
         )
+
+    def lost(self, leaves: Iterable[Entry]) -> tuple[int, ...]:
+        """The indexes of acknowledged entries that are not among these."""
+        stands = set(leaves)
+        return tuple(entry.index for entry in self.acknowledged.values() if entry not in stands)
 
     def _draw(self) -> float:
         with self._lock:

@@ -8,7 +8,9 @@ trial, where the row tells how many cases nobody would notice.
 import os
 import random
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +20,10 @@ from broker import folder as broker_folder
 from broker import startup
 from broker.folder import DATABASE_FILE
 from broker.gate.shelf import BundleShelf
-from broker.protocol.errors import NarrowgateError
+from broker.protocol.errors import NarrowgateError, Unavailable
+from broker.store.database import Database
 from tests.faults.books import Books
 from tests.faults.ground import Ground
-from tests.faults.oracle import Judgement
 from tests.faults.rounds import Rounds
 from tests.faults.table import Row
 from tests.faults.witness import WitnessProcess
@@ -51,8 +53,8 @@ class Crashed:
         damage(to)
         return to
 
-    def start(self, folder: Path, row: Row, trial: bool) -> Judgement | None:
-        """Start on a case, by the broker's own start. Returns what is served, None if it refuses."""
+    def start(self, folder: Path, row: Row, trial: bool) -> Books | None:
+        """Start on a case, by the broker's own start. Returns what is served, None if it refuses in its own words."""
         settings = broker_folder.read_settings(folder, trial=trial or None)
         keys, shelf = broker_folder.read_keys(folder), BundleShelf(folder)
         row.rounds += 1
@@ -63,8 +65,7 @@ class Crashed:
             row.refused += 1
             return None
         startup.stop(started)
-        books = Books(f"sqlite:///{folder / DATABASE_FILE}")
-        return self.rounds.oracle.judge(books)
+        return Books(f"sqlite:///{folder / DATABASE_FILE}")
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +111,10 @@ def test_a_damaged_write_ahead_log_is_refused_or_has_lost_nothing_that_a_witness
         data = bytes(how(chance, bytearray((crashed.broker / WAL).read_bytes())))
         for row, trial in ((watched, False), (alone, True)):
             case = crashed.case("case", lambda folder, data=data: (folder / WAL).write_bytes(data))
-            found = crashed.start(case, row, trial)
-            if found is None:
+            books = crashed.start(case, row, trial)
+            if books is None:
                 continue
+            found = crashed.rounds.oracle.judge(books)
             row.doubled += found.doubled
             row.torn += len(found.torn)
             if trial:
@@ -123,3 +125,75 @@ def test_a_damaged_write_ahead_log_is_refused_or_has_lost_nothing_that_a_witness
     alone.keep()
     assert (watched.lost, watched.doubled, watched.torn, alone.doubled, alone.torn) == (0, 0, 0, 0, 0)
     assert alone.lost, "without a witness some cases are not noticed"
+
+
+@pytest.mark.parametrize(
+    ("what", "table", "column"),
+    [
+        ("a leaf", "log_leaves", "leaf"),
+        ("a stored hash", "log_nodes", "hash"),
+        ("a record", "log_records", "record"),
+        ("the head", "log_head", "root"),
+    ],
+)
+def test_one_flipped_bit_of_the_log_is_refused_at_start(
+    crashed: Crashed, what: str, table: str, column: str
+) -> None:
+    chance = random.Random(what)
+    row = Row(f"one bit flipped in {what}, trial")
+    for _ in range(10):
+        case = crashed.case("flipped", lambda folder: flip_in(chance, folder / DATABASE_FILE, table, column))
+        assert crashed.start(case, row, trial=True) is None
+    row.keep()
+
+
+def flip_in(chance: random.Random, database: Path, table: str, column: str) -> None:
+    """Flip one bit of one row, with a tool that knows nothing of the broker."""
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute(f"SELECT {column} FROM {table}").fetchall()
+        before = chance.choice(rows)[0]
+        after = bytes(flipped(chance, bytearray(before)))
+        connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (after, before))
+        connection.commit()
+
+
+def test_flipped_bits_anywhere_in_the_database_lose_nothing_unnoticed_and_are_told_in_plain_words(
+    crashed: Crashed,
+) -> None:
+    """What is not of the log, such as a deposit's record, has proofs of its own that its readers check."""
+    chance = random.Random("file")
+    row = Row("a sector zeroed or a bit flipped in the database file, trial")
+
+    def damage(folder: Path) -> None:
+        with closing(sqlite3.connect(folder / DATABASE_FILE)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (folder / WAL).unlink(missing_ok=True)
+        data = bytearray((folder / DATABASE_FILE).read_bytes())
+        (folder / DATABASE_FILE).write_bytes(chance.choice((flipped, zeroed))(chance, data))
+
+    for _ in range(CASES):
+        books = crashed.start(crashed.case("sector", damage), row, trial=True)
+        row.lost += 0 if books is None else len(crashed.rounds.oracle.lost(books.leaves()))
+    row.keep()
+    assert row.lost == 0
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(0, 100), (100, 4096), (None, None)], ids=["header", "page", "half"]
+)
+def test_a_database_that_is_none_any_more_is_refused_in_plain_words_and_given_up(
+    crashed: Crashed, start: int | None, end: int | None
+) -> None:
+    def damage(folder: Path) -> None:
+        (folder / WAL).unlink(missing_ok=True)
+        data = bytearray((crashed.rounds.ground.folder / DATABASE_FILE).read_bytes())
+        if start is None or end is None:
+            del data[len(data) // 2 :]
+        else:
+            data[start:end] = bytes(end - start)
+        (folder / DATABASE_FILE).write_bytes(data)
+
+    case = crashed.case("none", damage)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="damaged or cut short"):
+            Database(f"sqlite:///{case / DATABASE_FILE}")
