@@ -5,11 +5,12 @@ Before each transaction and each commit the open files are compared with the fil
 since writes to a deleted file still "succeed" (AUDIT 4). After a fault nothing more is written or read.
 
 PostgreSQL may be shared by several brokers. Each connection refuses a server with fsync, full_page_writes or
-synchronous_commit off. Writes run at READ COMMITTED, whatever the server's default: a step locks what it decides on
-(`broker.store.locks`), and the statement after the wait sees what the step before it left, where a stricter level would
-fail instead. Reads run at REPEATABLE READ, one snapshot, read-only. A lost connection, a deadlock or a lock that is
-not to be had in time is Unavailable for that one call: nothing is retried in here, since a block has read a clock and
-drawn randomness, and the caller's own retry is safe because every step is idempotent.
+synchronous_commit off, and keeps the synchronous_commit that it found. Writes run at READ COMMITTED, whatever the
+server's default: a step locks what it decides on (`broker.store.locks`), and the statement after the wait sees what
+the step before it left, where a stricter level would fail instead. Reads run at REPEATABLE READ, one snapshot,
+read-only. A lost connection, a deadlock or a lock that is not to be had in time is Unavailable for that one call:
+nothing is retried in here, since a block has read a clock and drawn randomness, and the caller's own retry is safe
+because every step is idempotent.
 
 It holds no query.
 """
@@ -46,6 +47,8 @@ _NOT_OPENED = (
 _OTHER_FIRST = "Another call wrote this first."
 _CONNECT = {"connect_timeout": "10", "tcp_user_timeout": "30000"}
 _SESSION = (
+    # What was found on stays on: a setting of the session is not changed by a server that reads its settings anew.
+    "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)",
     # A broker that is stuck holds up the others for so long, and no longer.
     "SET lock_timeout = '30s'",
     "SET idle_in_transaction_session_timeout = '60s'",

@@ -43,10 +43,12 @@ class Step:
 class Ground:
     """The stopped broker, and the desk at which requests are written."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database_url: str = "") -> None:
+        """Its database is a file in the folder unless a URL is given."""
         self.folder = folder
         folder.mkdir(mode=0o700)
-        self.story = Story(folder, load(POLICIES), database_url=f"sqlite:///{folder / DATABASE_FILE}")
+        url = database_url or f"sqlite:///{folder / DATABASE_FILE}"
+        self.story = Story(folder, load(POLICIES), database_url=url)
         for company in COMPANIES[:3]:
             self.story.deposit(company, [token(index) for index in range(KNOWN)])
         self.story.stop()

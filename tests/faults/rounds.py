@@ -19,22 +19,27 @@ from tests.faults.writer import Refused, Writer
 
 @dataclass
 class Rounds:
-    """One broker on SQLite, faulted again and again. The seed makes the draws; it is in the row's name."""
+    """One broker on SQLite, or several on PostgreSQL, faulted again and again. The seed is in the row's name."""
 
     ground: Ground
     folder: Path
     fault: str
     seed: int
     trial: bool = True
+    database_url: str = ""
+    """A file in the folder if it is none."""
+    others: tuple[Path, ...] = ()
+    """Folders of more brokers on the same database."""
     row: Row = field(init=False)
     oracle: Oracle = field(init=False)
     books: Books = field(init=False)
     writer: Writer = field(init=False)
+    more: list[Writer] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
         self.row = Row(f"{self.fault} (seed {self.seed})")
-        self.writer = self.start()
+        self.start_all()
         self.oracle = Oracle(self.ground, random.Random(self.seed), lambda: self.writer.clock.value)
         self.books = Books(self.url)
         self.books.first = len(self.books.leaves())
@@ -42,27 +47,42 @@ class Rounds:
     @property
     def url(self) -> str:
         """Of the database."""
-        return f"sqlite:///{self.folder / DATABASE_FILE}"
+        return self.database_url or f"sqlite:///{self.folder / DATABASE_FILE}"
+
+    @property
+    def ports(self) -> list[int]:
+        """At which the brokers answer."""
+        return [each.port for each in (self.writer, *self.more)]
 
     def start(self) -> Writer:
         """Start the broker on what is in its folder now. Raises Refused."""
         return Writer(self.folder, self.ground.now, self.trial)
 
+    def start_all(self) -> None:
+        """Start the broker, and the others. Raises Refused."""
+        self.writer = self.start()
+        self.more = [Writer(folder, self.ground.now, self.trial) for folder in self.others]
+
     def call(self, seconds: float, until: Callable[[], bool] = lambda: False) -> int:
         """Make calls. Returns how many entries were acknowledged."""
-        return self.oracle.run([self.writer.port], seconds, until)
+        return self.oracle.run(self.ports, seconds, until)
 
     def restart(self) -> None:
         """After the fault: start, compare, make the same calls again, compare."""
-        self.row.rounds += 1
-        self.writer.kill()
+        for each in (self.writer, *self.more):
+            each.kill()
         try:
-            self.writer = self.start()
+            self.start_all()
         except Refused:
             self.row.refused += 1
             raise
+        self.go_on()
+
+    def go_on(self) -> None:
+        """After a fault that the broker outlives: compare, make the same calls again, compare."""
+        self.row.rounds += 1
         self.note(self.compare())
-        self.oracle.repeat([self.writer.port])
+        self.oracle.repeat(self.ports)
         found = self.compare()
         assert found.taken_unanswered == 0, "what was repeated is answered"
         self.note(found)
@@ -82,7 +102,8 @@ class Rounds:
 
     def end(self) -> Row:
         """Stop, keep the row, and show that nothing was lost or doubled."""
-        self.writer.stop()
+        for each in (self.writer, *self.more):
+            each.stop()
         self.row.keep()
         assert (self.row.lost, self.row.doubled, self.row.torn) == (0, 0, 0)
         return self.row
