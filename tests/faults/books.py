@@ -49,11 +49,6 @@ class StepEntry:
         """Entries of one such kind stand in the log once for each request."""
         return {"REFUSED": "ADMITTED", "FAILED": "RELEASED"}.get(self.kind, self.kind)
 
-    @property
-    def answers(self) -> bool:
-        """Whether its index is told to the caller: of a request filed, and of a release."""
-        return self.kind in (*DECIDED, "RELEASE")
-
 
 class Books:
     """One database. `first` is the number of entries that were there before the oracle's first call."""

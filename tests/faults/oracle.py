@@ -8,10 +8,8 @@ It knows the database only to read it, beside the broker that was started again.
 """
 
 import hashlib
-import http.client
 import itertools
 import json
-import os
 import random
 import threading
 import time
@@ -19,19 +17,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from broker.protocol import calls
 from broker.protocol.documents import unverified_payload
 from broker.protocol.messages.base import decode
 from broker.protocol.messages.log import LogProof
 from broker.protocol.messages.requests import Admission, Disclosure, Permit, TokensAnswered
 from tests.exchange_story import ORIGIN, key_of
-from tests.faults.books import Books, Entry
+from tests.faults.books import DECIDED, Books, Entry, StepEntry
 from tests.faults.ground import REQUESTER, Ground, Step
+from tests.faults.lines import GIVE_UP, THREADS, Calling, Line, side_by_side
 
-THREADS = 4
-TIMEOUT_SECONDS = 30.0
-GIVE_UP = 3
-"""Answers that were none, one after the other, after which a thread stops calling."""
+NOT_NOW = (503, 410)
+"""What is answered where a step could not be taken, and where a permit has not begun by a clock that stepped back."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +59,11 @@ class Oracle:
     """Answers that no step should have."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def calling(self) -> Calling:
+        """Who calls whom."""
+        return Calling(ORIGIN, key_of(REQUESTER), self.now)
+
     def run(self, ports: Iterable[int], seconds: float, until: Callable[[], bool] = lambda: False) -> int:
         """Call for that long, or until `until`, or until no answers come. Returns how many entries it was told of."""
         before, end = len(self.acknowledged), time.monotonic() + seconds
@@ -70,7 +71,7 @@ class Oracle:
 
         def work(port: int) -> None:
             silent = 0
-            with _Line(port, self.now) as line:
+            with Line(port, self.calling) as line:
                 waiting: list[Step] = []
                 while silent < GIVE_UP and time.monotonic() < end and not until():
                     step = waiting.pop() if waiting else self.ground.filing()
@@ -79,7 +80,7 @@ class Oracle:
                     if admission is not None and self._draw() < 0.5:
                         waiting.append(self.ground.sending(step, admission))
 
-        _side_by_side([(work, next(turns)) for _ in range(THREADS)])
+        side_by_side([(work, next(turns)) for _ in range(THREADS)])
         assert not self.surprises, self.surprises[:3]
         return len(self.acknowledged) - before
 
@@ -91,14 +92,14 @@ class Oracle:
         turns = itertools.cycle(ports)
 
         def work(share: tuple[int, list[str]]) -> None:
-            with _Line(share[0], self.now) as line:
+            with Line(share[0], self.calling) as line:
                 for name in share[1]:
                     self._take(line, self.steps[name])
                     if name not in self.acknowledged:
                         self.surprises.append(f"{name} is not answered when it is repeated")
 
         shares = [(next(turns), wanted[number::THREADS]) for number in range(THREADS)]
-        _side_by_side([(work, share) for share in shares])
+        side_by_side([(work, share) for share in shares])
         assert not self.surprises, self.surprises[:3]
 
     def judge(self, books: Books) -> Judgement:
@@ -109,9 +110,7 @@ class Oracle:
         doubled = sum(count - 1 for count in (*steps.values(), *indexes.values()))
         told = {entry.index for entry in self.acknowledged.values()}
         unanswered = [
-            entry
-            for entry in entries
-            if entry.answers and entry.index not in told and entry.index >= books.first
+            entry for entry in told_of(entries) if entry.index not in told and entry.index >= books.first
         ]
         return Judgement(
             len(self.acknowledged),
@@ -130,11 +129,11 @@ class Oracle:
         with self._lock:
             return self.chance.random()
 
-    def _take(self, line: "_Line", step: Step) -> Admission | None:
+    def _take(self, line: Line, step: Step) -> Admission | None:
         """Make one call, and note what it acknowledges. Returns the admission, if it is one."""
         self.steps.setdefault(step.name, step)
-        answer = line.post(step)
-        if answer is None or answer[0] == 503:
+        answer = line.post(step.name, step.path, step.body)
+        if answer is None or answer[0] in NOT_NOW:
             return None
         try:
             proof, admission = _read(step, *answer)
@@ -151,42 +150,6 @@ class Oracle:
         return admission
 
 
-class _Line:
-    """One connection to the broker; after a broken call the next one opens it anew."""
-
-    def __init__(self, port: int, now: Callable[[], int]) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
-        self._now = now
-
-    def __enter__(self) -> "_Line":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-    def post(self, step: Step) -> tuple[int, bytes] | None:
-        """Status and body; None when no whole answer came. Each attempt is signed anew."""
-        headers = calls.sign_call(
-            key_of(REQUESTER),
-            method="POST",
-            url=ORIGIN + step.path,
-            headers={
-                "content-type": "application/json",
-                "idempotency-key": hashlib.sha256(step.name.encode()).hexdigest()[:24],
-            },
-            body=step.body,
-            now=self._now(),
-            random_bytes=os.urandom,
-        )
-        try:
-            self._connection.request("POST", step.path, step.body, headers)
-            answer = self._connection.getresponse()
-            return answer.status, answer.read()
-        except (OSError, http.client.HTTPException):
-            self._connection.close()
-            return None
-
-
 def _read(step: Step, status: int, body: bytes) -> tuple[LogProof, Admission | None]:
     """The proof in an answer. Raises KeyError or ValueError when it has none."""
     if status == 403:
@@ -201,19 +164,10 @@ def _read(step: Step, status: int, body: bytes) -> tuple[LogProof, Admission | N
     return unverified_payload(Disclosure, document).proof, None
 
 
-def _side_by_side(work: list[tuple[Callable[..., None], object]]) -> None:
-    failed: list[BaseException] = []
-
-    def run(step: Callable[..., None], argument: object) -> None:
-        try:
-            step(argument)
-        except BaseException as error:
-            failed.append(error)
-
-    threads = [threading.Thread(target=run, args=each) for each in work]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise failed[0]
+def told_of(entries: Iterable[StepEntry]) -> Iterable[StepEntry]:
+    """Those whose index is in an answer: of a decision on a request, and of a release, or of its failure instead."""
+    known = list(entries)
+    failed = {entry.step for entry in known if entry.kind == "FAILED"}
+    for entry in known:
+        if entry.kind in (*DECIDED, "FAILED") or (entry.kind == "RELEASE" and entry.step not in failed):
+            yield entry

@@ -28,6 +28,8 @@ class Rounds:
     trial: bool = True
     database_url: str = ""
     """A file in the folder if it is none."""
+    later_seconds: int = 0
+    """How much later than the papers were signed each start is."""
     others: tuple[Path, ...] = ()
     """Folders of more brokers on the same database."""
     row: Row = field(init=False)
@@ -56,7 +58,7 @@ class Rounds:
 
     def start(self) -> Writer:
         """Start the broker on what is in its folder now. Raises Refused."""
-        return Writer(self.folder, self.ground.now, self.trial)
+        return Writer(self.folder, self.ground.now + self.later_seconds, self.trial)
 
     def start_all(self) -> None:
         """Start the broker, and the others. Raises Refused."""

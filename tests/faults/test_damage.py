@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,11 @@ def flipped(chance: random.Random, data: bytearray) -> bytearray:
     return data
 
 
+def put_log(data: bytes, folder: Path) -> None:
+    """Another write-ahead log."""
+    (folder / WAL).write_bytes(data)
+
+
 @pytest.mark.parametrize("how", [cut, zeroed, flipped])
 def test_a_damaged_write_ahead_log_is_refused_or_has_lost_nothing_that_a_witness_saw(
     crashed: Crashed, how: Callable[[random.Random, bytearray], bytearray]
@@ -110,7 +116,7 @@ def test_a_damaged_write_ahead_log_is_refused_or_has_lost_nothing_that_a_witness
     for _ in range(CASES):
         data = bytes(how(chance, bytearray((crashed.broker / WAL).read_bytes())))
         for row, trial in ((watched, False), (alone, True)):
-            case = crashed.case("case", lambda folder, data=data: (folder / WAL).write_bytes(data))
+            case = crashed.case("case", partial(put_log, data))
             books = crashed.start(case, row, trial)
             if books is None:
                 continue

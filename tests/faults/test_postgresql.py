@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def test_a_server_killed_under_two_brokers_loses_and_doubles_nothing(
     rounds = Rounds(prepared, folders[0], name, seed=41, database_url=url, others=folders[1:])
     for _ in range(2):
         end = time.monotonic() + rounds.chance.uniform(0.5, 1.5)
-        rounds.call(seconds=8, until=lambda end=end: kill_after(postgresql, end))
+        rounds.call(seconds=8, until=partial(kill_after, postgresql, end))
         postgresql.start()
         rounds.go_on() if after == "the brokers go on" else rounds.restart()
     rounds.end()
