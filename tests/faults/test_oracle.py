@@ -59,7 +59,8 @@ def test_a_step_that_is_in_the_log_twice_is_doubled(rounds: Rounds) -> None:
     audit = AuditLog(LOG_ORIGIN, read_keys(rounds.folder).log_key, lambda size: bytes(size), trial=True)
     with database.write() as connection:
         query = "SELECT record FROM log_records WHERE json_extract(record, '$.terms') IS NOT NULL"
-        record = decode(AdmissionRecord, connection.exec_driver_sql(query).scalars().first())
+        stored: bytes = connection.exec_driver_sql(query).scalars().all()[0]
+        record = decode(AdmissionRecord, stored)
         audit.append(connection, RecordKind.ADMITTED, record, rounds.ground.now)
     database.close()
     lost, doubled, torn = said(rounds.compare())
