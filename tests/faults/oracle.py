@@ -64,16 +64,23 @@ class Oracle:
         """Who calls whom."""
         return Calling(ORIGIN, key_of(REQUESTER), self.now)
 
-    def run(self, ports: Iterable[int], seconds: float, until: Callable[[], bool] = lambda: False) -> int:
-        """Call for that long, or until `until`, or until no answers come. Returns how many entries it was told of."""
+    def run(
+        self, ports: Iterable[int], seconds: float, until: Callable[[], bool] = lambda: False, least: int = 0
+    ) -> int:
+        """Call for that long and until `least` entries were told; or until `until`, or until no answers come.
+
+        Returns how many entries it was told of."""
         before, end = len(self.acknowledged), time.monotonic() + seconds
         turns = itertools.cycle(ports)
+
+        def goes_on() -> bool:
+            return time.monotonic() < end or len(self.acknowledged) - before < least
 
         def work(port: int) -> None:
             silent = 0
             with Line(port, self.calling) as line:
                 waiting: list[Step] = []
-                while silent < GIVE_UP and time.monotonic() < end and not until():
+                while silent < GIVE_UP and goes_on() and not until():
                     step = waiting.pop() if waiting else self.ground.filing()
                     admission = self._take(line, step)
                     silent = 0 if step.name in self.acknowledged else silent + 1
@@ -84,7 +91,7 @@ class Oracle:
         assert not self.surprises, self.surprises[:3]
         return len(self.acknowledged) - before
 
-    def repeat(self, ports: Iterable[int], newest: int = 40) -> None:
+    def repeat(self, ports: Iterable[int], newest: int = 24) -> None:
         """Make again every open call, and the newest acknowledged ones; each must be answered, and as it was."""
         names = list(self.steps)
         wanted = [name for name in names if name not in self.acknowledged]

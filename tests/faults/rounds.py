@@ -65,9 +65,9 @@ class Rounds:
         self.writer = self.start()
         self.more = [Writer(folder, self.ground.now, self.trial) for folder in self.others]
 
-    def call(self, seconds: float, until: Callable[[], bool] = lambda: False) -> int:
+    def call(self, seconds: float, until: Callable[[], bool] = lambda: False, least: int = 0) -> int:
         """Make calls. Returns how many entries were acknowledged."""
-        return self.oracle.run(self.ports, seconds, until)
+        return self.oracle.run(self.ports, seconds, until, least)
 
     def restart(self) -> None:
         """After the fault: start, compare, make the same calls again, compare."""

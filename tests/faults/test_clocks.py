@@ -26,7 +26,7 @@ def test_a_clock_that_steps_moves_no_entry_and_doubles_none(ground: Ground, fold
     rounds = Rounds(ground, folder, name, seed=61, later_seconds=STEP_SECONDS)
     for _ in range(3):
         with stepping(rounds, ground.now):
-            rounds.call(seconds=1.5)
+            rounds.call(seconds=1, least=12)
         rounds.writer.process.kill()
         rounds.restart()
     times = [parse_leaf(leaf).recorded_at for leaf in leaves(rounds.url)]

@@ -75,7 +75,7 @@ def crashed(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     witness = WitnessProcess(root / "witness", ground.folder)
     broker = ground.copy(root / "broker", *witness.settings)
     rounds = Rounds(ground, broker, "crashed", seed=31, trial=False)
-    rounds.call(seconds=3)
+    rounds.call(seconds=2, least=20)
     rounds.writer.kill()
     seen = witness.seen()
     assert seen > rounds.oracle.given_out > rounds.books.first, "what was given out, the witness had seen"

@@ -21,7 +21,7 @@ from tests.faults.writer import Refused
 pytestmark = pytest.mark.all_only
 
 SYNCS, WRITES = "fsync,fdatasync", "write,pwrite64"
-ROUNDS = 4
+ROUNDS = 3
 ROOM_BYTES = 2 * 1024 * 1024
 """What is free on the full disk, beside the database, before the first call."""
 
@@ -42,7 +42,7 @@ def test_a_disk_that_fails_loses_and_doubles_nothing(
     rounds = Rounds(ground, folder, f"{error} on {calls.replace(',', ' and ')} {how}", seed=len(calls))
     failed = 0
     for number in range(ROUNDS):
-        trace, at = tmp_path / f"trace-{number}", rounds.chance.randint(1, 30)
+        trace, at = tmp_path / f"trace-{number}", rounds.chance.randint(1, 20)
         when = f"{at}" if how == "once" else f"{at}+"
         # Only the database's own files: a thread's wake-up call or a line of the log is no disk.
         paths = [f"{folder / DATABASE_FILE}{end}" for end in ("", "-wal")]
@@ -51,7 +51,7 @@ def test_a_disk_that_fails_loses_and_doubles_nothing(
             *("-e", f"trace={calls}", "-e", f"inject={calls}:error={error}:when={when}"),
         ]
         with tracing.attached(rounds.writer.pid, trace, *options):
-            rounds.call(seconds=2)
+            rounds.call(seconds=1.5)
         failed += "INJECTED" in trace.read_text()
         rounds.restart()
     assert failed, "at least one call failed"
@@ -80,7 +80,7 @@ def test_a_full_disk_loses_and_doubles_nothing(ground: Ground, tmp_path: Path) -
     with disk_in_memory(tmp_path / "disk") as disk:
         rounds = Rounds(ground, ground.copy(disk / "broker"), "disk full (2 MB left, tmpfs)", seed=3)
         try:
-            for _ in range(3):
+            for _ in range(2):
                 leave(disk, ROOM_BYTES)
                 rounds.call(seconds=25)
                 assert os.statvfs(disk).f_bavail < 16, "the disk is full"

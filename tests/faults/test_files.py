@@ -74,7 +74,7 @@ def test_a_broker_whose_database_is_removed_acknowledges_nothing_and_does_not_st
     kind = "trial" if trial else "witness"
     rounds = Rounds(ground, folder if trial else witnessed, f"database removed, {kind}", seed=21, trial=trial)
     for number in range(ROUNDS):
-        rounds.call(seconds=0.5)
+        rounds.call(seconds=0.5, least=4)
         move(rounds.folder, tmp_path / f"removed-{number}")
         assert rounds.call(seconds=5) == 0
         refused_until_put_back(
@@ -91,7 +91,7 @@ def test_a_broker_whose_database_is_replaced_acknowledges_nothing_and_does_not_s
         rounds.writer.stop()
         older = copy(witnessed, tmp_path / "older")
         rounds.writer = rounds.start()
-        rounds.call(seconds=0.5)
+        rounds.call(seconds=0.5, least=4)
         move(witnessed, tmp_path / f"right-{number}")
         move(older, witnessed)
         assert rounds.call(seconds=5) == 0
@@ -105,7 +105,7 @@ def test_an_old_copy_put_back_does_not_start(ground: Ground, witnessed: Path, tm
         rounds.writer.stop()
         older = copy(witnessed, tmp_path / "older")
         rounds.writer = rounds.start()
-        assert rounds.call(seconds=0.5)
+        assert rounds.call(seconds=0.5, least=4)
         rounds.writer.stop()
         move(witnessed, tmp_path / f"right-{number}")
         move(older, witnessed)
@@ -121,7 +121,7 @@ def test_a_copy_with_another_tail_does_not_start_however_long_it_is(
         rounds.writer.stop()
         older = copy(witnessed, tmp_path / "older")
         rounds.writer = rounds.start()
-        assert rounds.call(seconds=0.5)
+        assert rounds.call(seconds=0.5, least=4)
         rounds.writer.stop()
         size = len(rounds.books.leaves())
         move(witnessed, tmp_path / f"right-{number}")
@@ -141,7 +141,7 @@ def test_without_a_witness_an_old_copy_is_served(ground: Ground, folder: Path, t
     rounds.writer.stop()
     older = copy(folder, tmp_path / "older")
     rounds.writer = rounds.start()
-    assert rounds.call(seconds=1)
+    assert rounds.call(seconds=1, least=4)
     rounds.writer.stop()
     move(folder, tmp_path / "right")
     move(older, folder)
@@ -158,10 +158,10 @@ def test_a_second_process_on_the_same_file_is_refused_and_the_first_goes_on(
 ) -> None:
     rounds = Rounds(ground, folder, "second process on one SQLite file", seed=27)
     for _ in range(ROUNDS):
-        rounds.call(seconds=0.3)
+        rounds.call(seconds=0.3, least=4)
         with pytest.raises(Refused, match="Another process owns this database"):
             rounds.start()
         rounds.row.refused += 1
-        assert rounds.call(seconds=0.5)
+        assert rounds.call(seconds=0.5, least=4)
         rounds.restart()
     rounds.end()

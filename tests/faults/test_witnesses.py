@@ -29,7 +29,7 @@ def test_a_witness_that_is_stopped_lets_nothing_out_and_loses_nothing(
     folder = ground.copy(tmp_path / "broker", *witness.settings)
     rounds = Rounds(ground, folder, "witness stopped, the broker killed meanwhile", seed=51, trial=False)
     for _ in range(2):
-        rounds.call(seconds=0.5)
+        rounds.call(seconds=0.5, least=4)
         witness.freeze()
         before = rounds.oracle.given_out
         rounds.call(seconds=1)
@@ -47,7 +47,7 @@ def test_a_witness_that_is_killed_remembers_and_the_log_goes_on_from_there(
     folder = ground.copy(tmp_path / "broker", *witness.settings)
     rounds = Rounds(ground, folder, "witness killed, the broker goes on", seed=52, trial=False)
     for _ in range(3):
-        rounds.call(seconds=0.7)
+        rounds.call(seconds=0.7, least=4)
         witness.kill()
         assert witness.seen() > rounds.oracle.given_out
         rounds.call(seconds=1)
