@@ -53,6 +53,8 @@ class Oracle:
     now: Callable[[], int]
     acknowledged: dict[str, Entry] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
+    told_at: dict[str, float] = field(default_factory=dict)
+    """When each first was acknowledged: Unix seconds."""
     given_out: int = -1
     """The largest index under a permit or a disclosure: such an answer leaves under witnesses' cosignatures."""
     surprises: list[str] = field(default_factory=list)
@@ -151,6 +153,7 @@ class Oracle:
             with self._lock:
                 self.given_out = max(self.given_out, proof.index)
         entry = Entry(proof.index, hashlib.sha256(b"\0" + proof.leaf).digest())
+        self.told_at.setdefault(step.name, time.time())
         before = self.acknowledged.setdefault(step.name, entry)
         if before != entry:
             self.surprises.append(f"{step.name}: another entry than before, {entry.index} for {before.index}")
