@@ -18,7 +18,7 @@ pytestmark = pytest.mark.all_only
 MARK = f"{NAME}.high-water"
 FAILPOINTS = {
     "after the charge": "clients.keyholder.store.permits:charge_permit@after",
-    "after the leaf": "clients.keyholder.store.log:SqlLogStorage.append_leaves@after",
+    "after the entry": "clients.keyholder.store.log:SqlLogStorage.grow@after",
     "before the commit": "sqlalchemy.engine.default:DefaultDialect.do_commit",
     "after the commit": "sqlalchemy.engine.default:DefaultDialect.do_commit@after",
     "before the mark": "clients.keyholder.high_water:write_durably",

@@ -14,18 +14,24 @@ from tests.faults.writer import Writer
 
 pytestmark = pytest.mark.all_only
 
+ADD, COMMIT = (
+    "broker.store.log:SqlLogStorage._add@after",
+    "sqlalchemy.engine.default:DefaultDialect.do_commit",
+)
 FAILPOINTS = {
-    "before the leaf": "broker.store.log:SqlLogStorage.append_leaves",
-    "after the leaf": "broker.store.log:SqlLogStorage.append_leaves@after",
-    "after the nodes": "broker.store.log:SqlLogStorage.put_nodes@after",
-    "after the head moved": "broker.store.log:SqlLogStorage.set_head@after",
-    "after the record": "broker.audit.log:store_record@after",
-    "after the charge": "broker.store.ledger:charge@after",
-    "after the hits": "broker.store.ledger:settle@after",
-    "before the commit": "sqlalchemy.engine.default:DefaultDialect.do_commit",
-    "after the commit": "sqlalchemy.engine.default:DefaultDialect.do_commit@after",
-    "before the answer": "broker.api.requests:reply",
+    "before the head moves": ("broker.store.log:SqlLogStorage.grow", 1, 1),
+    "after the head moved": ("broker.store.log:_check_moved@after", 1, 1),
+    "after the leaf": (ADD, 3, 1),
+    "after the nodes": (ADD, 3, 2),
+    "after the record": (ADD, 3, 3),
+    "after the charge": ("broker.store.ledger:charge@after", 1, 1),
+    "after the hits": ("broker.store.ledger:settle@after", 1, 1),
+    "after a step, before its group's commit": ("broker.store.group_commit:GroupCommit._leave", 1, 1),
+    "before the commit": (COMMIT, 1, 1),
+    "after the commit": (f"{COMMIT}@after", 1, 1),
+    "before the answer": ("broker.api.requests:reply", 1, 1),
 }
+"""A function, how often a step calls it, and which of these calls is meant."""
 
 
 def test_a_broker_killed_at_random_loses_and_doubles_nothing(ground: Ground, folder: Path) -> None:
@@ -43,7 +49,8 @@ def test_a_broker_killed_within_a_step_loses_and_doubles_nothing(
 ) -> None:
     rounds = Rounds(ground, folder, f"kill -9 {point}", seed=list(FAILPOINTS).index(point))
     for _ in range(2):
-        rounds.writer.arm(FAILPOINTS[point], rounds.chance.randint(1, 8))
+        function, every, which = FAILPOINTS[point]
+        rounds.writer.arm(function, every * rounds.chance.randint(0, 7) + which)
         rounds.call(seconds=60, until=lambda: not rounds.writer.alive)
         assert not rounds.writer.alive, "the failpoint was reached"
         rounds.restart()
