@@ -73,6 +73,11 @@ class Served:
         self._control.send((point, at_call))
         assert self._told() == ("armed", point)
 
+    def died(self) -> bool:
+        """Whether it ended by itself; the word of it may come a moment after its last connection broke."""
+        self.process.join(10)
+        return not self.alive
+
     def kill(self) -> None:
         """End it with SIGKILL."""
         self.process.kill()
