@@ -10,6 +10,7 @@ from typing import Literal
 
 from broker.protocol.messages.base import Bytes32, Count, Id16, KeyIdentifier, Message, Seconds, Slug
 from broker.protocol.messages.bundles import BundleActivation
+from broker.protocol.messages.erasure import RecordErasure
 from broker.protocol.messages.vocabulary import Role, Tier
 
 
@@ -300,3 +301,7 @@ class RecordsRead(Message):
     start: Count
     end: Count
     read_at: Seconds
+
+
+class RecordErased(RecordErasure):
+    """RECORD_ERASED: the operator erased a record with its salt, on somebody's order; the leaf stays."""
