@@ -20,7 +20,6 @@ from dataclasses import replace
 
 from broker import admission, asked_before, askings, openings, permits, releases, rules, witnessed_permits
 from broker.admission import Candidate, Filed
-from broker.audit.log import Witnessed
 from broker.audit.records import Failed, Released, RequestRefused, TokensOfSeries, TokensReceived
 from broker.context import Broker
 from broker.disclosure import Release, ReleaseDecision, assemble
@@ -53,6 +52,7 @@ from broker.store import ledger
 from broker.store import matches as match_rows
 from broker.store import requests as rows
 from broker.store.database import Connection
+from broker.translog.cosigning import Witnessed
 
 TOO_MANY_HITS = "L16"
 EMERGENCY = "G3"
