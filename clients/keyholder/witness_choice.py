@@ -95,13 +95,12 @@ def choose(
         if named in {each.name for each in kept}:
             raise Conflict("A witness of that name is chosen already. Remove it first to change it.")
         kept.append(_chosen(key, url))
-    changed: dict[str, object] = {
-        "witnesses": [each.model_dump(mode="json") for each in kept],
-        "quorum": before.quorum if quorum is None else quorum,
-        "timeout_seconds": before.timeout_seconds if timeout_seconds is None else timeout_seconds,
-    }
     try:
-        choice = WitnessChoice.model_validate(changed)
+        choice = WitnessChoice(
+            witnesses=tuple(kept),
+            quorum=before.quorum if quorum is None else quorum,
+            timeout_seconds=before.timeout_seconds if timeout_seconds is None else timeout_seconds,
+        )
     except ValueError:
         raise BadInput(
             "Choose witnesses with a name and key each of its own, and need no more of them than there are. Waiting "
