@@ -7,83 +7,100 @@ erased. What the decisions say is `clients.replay`'s.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from broker.protocol.messages.vocabulary import Outcome, RecordKind
-from clients.auditing.findings import Anomaly, Finding, History
+from clients.auditing.findings import Anomaly, Decided, End, Finding, Known
 from clients.auditing.mirrored import Entry
 
 _CLOSING = (RecordKind.RELEASED, RecordKind.FAILED)
 _TWICE = {
-    RecordKind.ADMITTED: Anomaly.ADMITTED_TWICE,
-    RecordKind.TOKENS: Anomaly.TOKENS_TWICE,
-    RecordKind.RELEASE: Anomaly.RELEASE_TWICE,
+    RecordKind.ADMITTED.value: Anomaly.ADMITTED_TWICE,
+    RecordKind.TOKENS.value: Anomaly.TOKENS_TWICE,
+    RecordKind.RELEASE.value: Anomaly.RELEASE_TWICE,
 }
 
 
-def look(history: History) -> Iterator[Finding]:
-    """What is missing, doubled or out of order."""
-    yield from _twice(history)
-    seen = _Seen()
-    for entry in history.entries:
-        if entry.record is None:
-            seen.erased.add(entry.kind)
-        else:
-            yield from seen.step(entry)
-    yield from seen.open_releases()
+@dataclass(frozen=True, slots=True)
+class _Release:
+    """What is kept of a RELEASE until it is closed, and after."""
+
+    permit_id: str
+    agency: str | None
+    outcome: str | None
+    rules: tuple[str, ...]
 
 
-@dataclass
-class _Seen:
-    """What came so far: permits admitted and used, releases, and how each was closed."""
+class Steps:
+    """What is missing, doubled or out of order.
 
-    admitted: set[str] = field(default_factory=set)
-    used: set[str] = field(default_factory=set)
-    releases: dict[int, Entry] = field(default_factory=dict)
-    closed: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-    erased: set[str] = field(default_factory=set)
+    Kept of what came so far: permits admitted and used, releases and how each was closed, and which entries name a
+    request or permit."""
 
-    def step(self, entry: Entry) -> Iterator[Finding]:
+    def __init__(self, known: Known) -> None:
+        self._admitted: set[str] = set()
+        self._used: set[str] = set()
+        self._releases: dict[int, _Release] = {}
+        self._closed: defaultdict[int, list[int]] = defaultdict(list)
+        self._erased: set[str] = set()
+        self._named: dict[tuple[str, str], tuple[int, ...]] = {}
+        self._agencies: dict[int, str | None] = {}
+        """Of the first of each entry that has a double."""
+
+    def see(self, entry: Entry, decided: Decided | None) -> Iterator[Finding]:
         """What is wrong with one entry after those before it."""
         record = entry.record
         if record is None:
+            self._erased.add(entry.kind)
             return
+        if entry.kind in _TWICE:
+            self._name(entry)
         if entry.kind == RecordKind.ADMITTED and record.terms is not None:
-            self.admitted.add(record.terms.permit_id)
+            self._admitted.add(record.terms.permit_id)
         elif entry.kind == RecordKind.TOKENS and record.permit_id is not None:
-            self.used.add(record.permit_id)
+            self._used.add(record.permit_id)
         elif entry.kind == RecordKind.RELEASE:
             yield from self._release(entry, record.permit_id or "")
         elif entry.kind in _CLOSING and record.release_index is not None:
             yield from self._closing(entry, record.release_index, record.permit_id or "")
 
-    def open_releases(self) -> Iterator[Finding]:
-        """Releases that nothing closed."""
-        if self.erased & set(_CLOSING):
+    def finish(self, end: End) -> Iterator[Finding]:
+        """What was doubled, and releases that nothing closed."""
+        # A request and its permit name the same entries: told once.
+        doubled = {(kind, found): None for (kind, _), found in self._named.items() if len(found) > 1}
+        for kind, found in doubled:
+            detail = f"{len(found)} {kind} entries."
+            yield Finding(_TWICE[kind], found, detail, self._agencies[found[0]])
+        if self._erased & set(_CLOSING):
             return
-        for index, entry in self.releases.items():
-            if index not in self.closed:
-                yield Finding(
-                    Anomaly.OPEN_RELEASE, (index,), "Neither RELEASED nor FAILED followed.", entry.agency
-                )
+        for index, release in self._releases.items():
+            if index not in self._closed:
+                detail = "Neither RELEASED nor FAILED followed."
+                yield Finding(Anomaly.OPEN_RELEASE, (index,), detail, release.agency)
+
+    def _name(self, entry: Entry) -> None:
+        for name in set(_names(entry)):
+            before = self._named.get((entry.kind, name), ())
+            self._named[entry.kind, name] = (*before, entry.index)
+            self._agencies.setdefault(entry.index, entry.agency)
 
     def _release(self, entry: Entry, permit_id: str) -> Iterator[Finding]:
-        self.releases[entry.index] = entry
-        if permit_id not in self.admitted and RecordKind.ADMITTED not in self.erased:
+        self._releases[entry.index] = _Release(permit_id, entry.agency, entry.outcome, entry.rules)
+        if permit_id not in self._admitted and RecordKind.ADMITTED not in self._erased:
             yield _one(
                 Anomaly.RELEASE_WITHOUT_ADMISSION, entry, "No ADMITTED entry of its permit came before."
             )
-        if permit_id not in self.used and RecordKind.TOKENS not in self.erased:
+        if permit_id not in self._used and RecordKind.TOKENS not in self._erased:
             yield _one(Anomaly.RELEASE_WITHOUT_TOKENS, entry, "No TOKENS entry of its permit came before.")
 
     def _closing(self, entry: Entry, release_index: int, permit_id: str) -> Iterator[Finding]:
-        release = self.releases.get(release_index)
-        if release is None or release.record is None or release.record.permit_id != permit_id:
-            if RecordKind.RELEASE not in self.erased:
+        release = self._releases.get(release_index)
+        if release is None or release.permit_id != permit_id:
+            if RecordKind.RELEASE not in self._erased:
                 detail = f"It names entry {release_index}, which is no RELEASE of its permit."
                 yield _one(Anomaly.DISCLOSED_UNDECIDED, entry, detail)
             return
-        before = self.closed[release_index]
+        before = self._closed[release_index]
         before.append(entry.index)
         if len(before) == 2:
             entries = (release_index, *before)
@@ -96,23 +113,6 @@ class _Seen:
 
 def _one(anomaly: Anomaly, entry: Entry, detail: str) -> Finding:
     return Finding(anomaly, (entry.index,), detail, entry.agency)
-
-
-def _twice(history: History) -> Iterator[Finding]:
-    for kind, anomaly in _TWICE.items():
-        by_name: defaultdict[str, list[Entry]] = defaultdict(list)
-        for entry in history.entries:
-            if entry.kind == kind and entry.record is not None:
-                for name in _names(entry):
-                    by_name[name].append(entry)
-        # A request and its permit name the same entries: told once.
-        doubled = {
-            tuple(each.index for each in entries): entries[0].agency
-            for entries in by_name.values()
-            if len(entries) > 1
-        }
-        for indices, agency in doubled.items():
-            yield Finding(anomaly, indices, f"{len(indices)} {kind} entries.", agency)
 
 
 def _names(entry: Entry) -> list[str]:

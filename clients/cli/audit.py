@@ -15,6 +15,7 @@ import typer
 from clients.auditor import AuditFailed, Auditor, AuditReport
 from clients.cli import audit_reading, draw, receipt, run
 from clients.home import Home
+from clients.watched_log import broker_log
 
 app = run.application("Auditor: verify the broker's log, and decide past cases again.")
 
@@ -39,7 +40,7 @@ def verify(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: run
             run.say(f"Evidence: {error.evidence}")
         raise typer.Exit(int(run.ExitCode.VERIFICATION_FAILED)) from None
     lines = [
-        f"{report.entries} entries of {report.origin} give the signed root {report.root.hex()}.",
+        f"{report.size} entries of {report.origin} give the signed root {(report.root or b'').hex()}.",
         *(f"  {kind}: {number}" for kind, number in report.kinds.items()),
     ]
     if report.erased:
@@ -131,18 +132,18 @@ app.command("draw-check")(draw.draw_check)
 def auditor_of(home: Home, space_id: str | None) -> Auditor:
     """The auditor of a home, for the one space it is in or the one named. Raises BadInput or NotFound."""
     space = home.space(run.space_id(space_id)).payload
-    return Auditor(home, space, run.caller(home), run.clock)
+    return Auditor(home.vault, broker_log(space), run.caller(home), run.clock)
 
 
 def _report(report: AuditReport) -> dict[str, Any]:
     return {
         "origin": report.origin,
         "size": report.size,
-        "root": report.root.hex(),
+        "root": None if report.root is None else report.root.hex(),
         "verified": report.verified,
         "fork": report.fork,
         "first_bad_index": report.first_bad_index,
-        "entries": report.entries,
+        "entries": report.size,
         "erased": report.erased,
         "kinds": dict(report.kinds),
         "trial": report.trial,
