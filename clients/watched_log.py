@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from broker.protocol import checkpoint as notes
 from broker.protocol import receipts
-from broker.protocol.messages.parties import Space
+from broker.protocol.messages.parties import Holder, Space
 
 
 @dataclass(frozen=True)
@@ -48,3 +48,17 @@ def broker_log(space: Space) -> WatchedLog:
 def mirror_folder(space_id: bytes) -> str:
     """Where the mirror of a space's broker's log lies in an auditor's home."""
     return f"mirror/{space_id.hex()}"
+
+
+def holder_log(space: Space, holder: Holder) -> WatchedLog:
+    """A key holder's own log: its checkpoint bears the signature of the key that the pinned space document names.
+
+    Whom a holder's operator asks to cosign, no document says: the space's witnesses are known here, and none of them is
+    needed. How many did is told beside (`clients.auditing.holder_logs`)."""
+    return WatchedLog(
+        address=holder.origin,
+        origin=holder.log_origin,
+        key=holder.signing_key,
+        folder=f"{mirror_folder(space.space_id)}-{holder.holder_id}",
+        witness_keys=tuple(space.witness_keys),
+    )

@@ -2,7 +2,8 @@
 
 Rule: a log that does not verify, and a decision that comes out otherwise, exit with 4. No command believes the
 broker: keys come from the pinned space document, rules from the auditor's own folder. Draws are in
-`clients.cli.draw`, what is read in the mirror in `clients.cli.audit_reading`.
+`clients.cli.draw`, what is read in the mirror in `clients.cli.audit_reading`, key holders' logs in
+`clients.cli.audit_holders`.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.auditor import AuditFailed, Auditor, AuditReport
-from clients.cli import audit_reading, draw, receipt, run
+from clients.cli import audit_holders, audit_reading, draw, receipt, run
 from clients.home import Home
 from clients.watched_log import broker_log
 
@@ -121,6 +122,8 @@ def show_entry(
     run.show(facts, words, as_json=as_json)
 
 
+app.command("verify-holders")(audit_holders.verify_holders)
+app.command()(audit_holders.reconcile)
 app.command()(audit_reading.search)
 app.command()(audit_reading.anomalies)
 app.command("report")(audit_reading.report)
