@@ -49,7 +49,8 @@ def verify_holders(
     run.show({"holders": told}, "\n".join(_line(each) for each in told), as_json=as_json)
     if failed:
         # What does not verify weighs more than who does not answer.
-        raise next((error for error in failed if isinstance(error, AuditFailed)), failed[0])
+        worst = next((error for error in failed if isinstance(error, AuditFailed)), failed[0])
+        raise typer.Exit(int(run.exit_code(worst)))
 
 
 def reconcile(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: run.Json = False) -> None:
