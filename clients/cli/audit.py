@@ -100,11 +100,19 @@ def show_entry(
     index: Annotated[
         int, typer.Argument(metavar="INDEX", help="The entry's place in the log, from 0.", min=0)
     ],
+    holder: Annotated[
+        str | None,
+        typer.Option("--holder", metavar="NAME", help="Of this key holder's log, not the broker's."),
+    ] = None,
     space_id: run.SpaceId = None,
     as_json: run.Json = False,
 ) -> None:
     """Show one mirrored entry with its record."""
-    entry = auditor_of(run.open_home(directory), space_id).entry(index)
+    home = run.open_home(directory)
+    auditor = auditor_of(home, space_id)
+    if holder is not None:
+        auditor = audit_holders.auditor_of_holder(home, run.space_id(space_id), holder)
+    entry = auditor.entry(index)
     facts: dict[str, Any] = {
         "index": entry.index,
         "kind": entry.content.kind,

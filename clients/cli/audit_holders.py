@@ -72,6 +72,13 @@ def reconcile(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: 
         raise typer.Exit(int(run.ExitCode.VERIFICATION_FAILED))
 
 
+def auditor_of_holder(home: Home, space_id: bytes | None, name: str) -> Auditor:
+    """The auditor of a key holder's own log. Raises NotFound or BadInput."""
+    space = home.space(space_id).payload
+    (holder,) = _named(space, [name])
+    return Auditor(home.vault, holder_log(space, holder), run.caller(home), run.clock)
+
+
 def _named(space: Space, names: Sequence[str] | None) -> tuple[Holder, ...]:
     """The holders of these names; all of the space's, if none is named. Raises NotFound."""
     by_name = {each.holder_id: each for each in space.holders}

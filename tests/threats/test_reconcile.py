@@ -262,5 +262,9 @@ def test_the_commands_mirror_all_holders_and_exit_with_four_on_an_alarm(
     called(world, "verify", expect=0)
     called(world, "verify", expect=0)
     found = json.loads(called(world, "reconcile", "--json", expect=4))
-    assert [each["alarm"] for each in found["alarms"]] == ["evaluated-unadmitted"]
+    (alarm,) = found["alarms"]
+    assert (alarm["alarm"], alarm["holder"]) == ("evaluated-unadmitted", "holder-1")
+    at = str(alarm["holder_entry"])
+    shown = json.loads(called(world, "show", at, "--holder", "holder-1", "--json", expect=0))
+    assert (shown["kind"], shown["record"]["permit_id"]) == ("EVALUATED", alarm["permit_id"])
     world.close()
