@@ -10,6 +10,7 @@ from typing import Literal
 
 from broker.protocol.messages.base import Bytes32, Count, Id16, KeyIdentifier, Message, Seconds, Slug
 from broker.protocol.messages.bundles import BundleActivation
+from broker.protocol.messages.erasure import RecordErasure
 from broker.protocol.messages.log import RecordsReading
 from broker.protocol.messages.vocabulary import Role, Tier
 
@@ -307,3 +308,7 @@ class DisclosureRead(Message):
     tier: Tier
     disclosure_digest: Bytes32
     read_at: Seconds
+
+
+class RecordErased(RecordErasure):
+    """RECORD_ERASED: the operator erased a record with its salt, on somebody's order; the leaf stays."""

@@ -156,11 +156,12 @@ class TermsBatch:
 
 @dataclass(frozen=True, slots=True, config=_READ)
 class TermsSeries:
-    """A series that a permit opens, by the name that it has in this permit alone."""
+    """A series that a permit opens, by the name that it has in this permit alone, with its deposits."""
 
     handle: str
     series_id: Repeated
     identifier_type: Repeated
+    deposits: tuple[Repeated, ...]
 
 
 @dataclass(frozen=True, slots=True, config=_READ)
@@ -184,6 +185,7 @@ class TokenList:
     """How many tokens were sent for one deposit of a series."""
 
     handle: str
+    deposit_id: Repeated
     tokens: int
 
 
@@ -209,6 +211,8 @@ class Record(Logged):
     earlier_decision: str | None = None
     bundle_digest: str | None = None
     release_index: int | None = None
+    disclosure_digest: str | None = None
+    leaf_index: int | None = None
     number: int | None = None
     until_at: int | None = None
     justified: bool | None = None

@@ -23,7 +23,7 @@ from clients.cli.run import (
     show,
     write_output,
 )
-from clients.keyholder import activation, pinning, witness_choice
+from clients.keyholder import activation, erasing_command, pinning, witness_choice
 from clients.keyholder.cli_witnesses import choose_witnesses
 from clients.keyholder.context import KeyHolder, open_key_holder, open_unmarked
 from clients.keyholder.keys import ENROLMENT_FILE, Persona, create_keys
@@ -290,6 +290,9 @@ def accept_restore(
         "and what\napprovers refused or took back since must be told again.",
         as_json=json,
     )
+
+
+app.command("erase-record")(erasing_command.erase_record)
 
 
 @app.command("status")

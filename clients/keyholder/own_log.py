@@ -17,6 +17,7 @@ from broker.protocol.documents import public_bytes
 from broker.protocol.errors import BadInput, NarrowgateError, Unavailable, VerificationFailed
 from broker.protocol.messages.base import Bytes32, Count, Id16, Message, RandomBytes, Seconds, Slug, encode
 from broker.protocol.messages.bundles import BundleActivation
+from broker.protocol.messages.erasure import RecordErasure
 from broker.protocol.messages.evaluation import Quorum
 from broker.protocol.messages.log import LeafPage, RecordPage, RecordsReading
 from broker.protocol.messages.vocabulary import RecordKind
@@ -111,6 +112,10 @@ class LogRestored(Message):
 
 class RecordsRead(RecordsReading):
     """RECORDS_READ: an auditor read this holder's records `start` up to, not including, `end`."""
+
+
+class RecordErased(RecordErasure):
+    """RECORD_ERASED: this holder's operator erased a record with its salt, on somebody's order; the leaf stays."""
 
 
 class OwnLog:
