@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from broker.audit.records import ClockWentBack
 from broker.protocol import checkpoint, leaves
 from broker.protocol.errors import BadInput, NarrowgateError, Unavailable, VerificationFailed
 from broker.protocol.messages.base import Message, RandomBytes, encode
@@ -26,12 +27,17 @@ from broker.protocol.tiles import Tile
 from broker.store.database import Connection
 from broker.store.log import SqlLogStorage, read_records, store_record
 from broker.translog import log as translog
+from broker.translog.log import Appended
 from broker.translog.storage import Head
 from broker.translog.tiles import read_tile
 from broker.translog.verify import rederive
 
 PAGE_ENTRIES = 1000
 MAXIMUM_INDEX = 1_000_000_000
+_DAMAGED = (
+    "The stored log is damaged, so nothing is served. Keep the database as evidence, see what is wrong with "
+    "`narrowgate broker fsck`, and restore the newest backup."
+)
 
 
 @dataclass(frozen=True)
@@ -106,14 +112,14 @@ class AuditLog:
         try:
             head = rederive(SqlLogStorage(connection))
         except VerificationFailed as error:
-            raise Unavailable(
-                "The stored log is damaged, so nothing is served. Keep the database as evidence and restore it."
-            ) from error
+            self.refuse(_DAMAGED)
+            raise Unavailable(_DAMAGED) from error
         self._checked = True
         return head
 
     def append(self, connection: Connection, kind: RecordKind, record: Message, now: int) -> Receipt:
-        """Append one entry in the caller's write transaction.
+        """Append one entry in the caller's write transaction; another behind it, if its time is well before that of
+        the entry before it (AUDIT 3, promise 6).
 
         Args:
             record: a type of `broker.audit.records`, or `AdmissionRecord`.
@@ -124,17 +130,31 @@ class AuditLog:
         if not self._checked:
             self.start(connection)
         try:
-            salt = self._random_bytes(leaves.SALT_BYTES)
-            leaf = leaves.compose(kind.value, now, encode(record), salt)
             storage = SqlLogStorage(connection, lock=True)
-            appended = translog.append(storage, [leaf.leaf])
-            store_record(connection, appended.first_index, leaf.record, leaf.salt)
-            proof = self._proof(storage, appended.first_index, leaf.leaf, appended.head)
+            leaf, appended = self._append(connection, storage, kind, record, now)
+            index, head = appended.first_index, appended.head
+            was = leaves.clock_put_back(storage.leaf_before, now)
+            if was is not None:
+                step = ClockWentBack(index=index, from_at=was, to_at=now)
+                head = self._append(connection, storage, RecordKind.CLOCK_WENT_BACK, step, now)[1].head
+            proof = self._proof(storage, index, leaf.leaf, head)
+        except VerificationFailed as error:
+            # What is stored does not give the head (AUDIT 3, promise 3): the health check says so from now on.
+            self.refuse(_DAMAGED)
+            raise Unavailable(_DAMAGED) from error
         except NarrowgateError as error:
             # Whatever did not fit may have been read wrongly: derive the log anew before the next entry.
             self._checked = False
             raise Unavailable("The step could not be recorded, so it was not taken.") from error
         return Receipt(kind, now, proof, self.trial, leaf.record, leaf.salt)
+
+    def _append(
+        self, connection: Connection, storage: SqlLogStorage, kind: RecordKind, record: Message, now: int
+    ) -> tuple[leaves.Leaf, Appended]:
+        leaf = leaves.compose(kind.value, now, encode(record), self._random_bytes(leaves.SALT_BYTES))
+        appended = translog.append(storage, [leaf.leaf])
+        store_record(connection, appended.first_index, leaf.record, leaf.salt)
+        return leaf, appended
 
     def receipt(self, connection: Connection, index: int) -> Receipt:
         """The receipt of an earlier entry, proved to the present head: what a retried step is answered.

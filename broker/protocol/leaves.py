@@ -23,6 +23,9 @@ from broker.protocol.errors import BadInput, VerificationFailed
 LEAF_VERSION = 1
 SALT_BYTES = 32
 MAX_LEAF_BYTES = 512
+CLOCK_TOLERANCE_SECONDS = 60
+"""An entry so much earlier than the one before it is no sign of a clock put back: a service reads its clock before it
+waits for its database, several have several clocks, and a signed call may take as long to arrive."""
 MAX_TIME = 2**53 - 1  # the largest integer of RFC 8785 (I-JSON)
 
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9._/-]{0,63}")
@@ -93,6 +96,14 @@ def parse_leaf(leaf: bytes) -> LeafContent:
     if _encode(kind, recorded_at, content.digest) != leaf:
         raise malformed
     return content
+
+
+def clock_put_back(previous_leaf: bytes | None, recorded_at: int) -> int | None:
+    """The time of the entry before, if a clock was put back since by more than `CLOCK_TOLERANCE_SECONDS`; else None.
+
+    Raises VerificationFailed for a leaf that is none."""
+    before = 0 if previous_leaf is None else parse_leaf(previous_leaf).recorded_at
+    return before if before - recorded_at > CLOCK_TOLERANCE_SECONDS else None
 
 
 def verify_record(leaf: bytes, record: bytes, salt: bytes) -> None:

@@ -16,7 +16,7 @@ from broker.protocol.errors import BadInput, NarrowgateError, Unavailable, Verif
 from broker.protocol.messages.base import Bytes32, Count, Id16, Message, RandomBytes, Seconds, Slug, encode
 from broker.protocol.messages.bundles import BundleActivation
 from broker.protocol.messages.evaluation import Quorum
-from broker.protocol.messages.log import LeafPage
+from broker.protocol.messages.log import ClockStep, LeafPage
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.protocol.tiles import Tile
 from broker.translog import log as translog
@@ -106,6 +106,10 @@ class LogRestored(Message):
     document_digest: Bytes32
 
 
+class ClockWentBack(ClockStep):
+    """CLOCK_WENT_BACK: an entry's time is well before that of the entry before it."""
+
+
 class OwnLog:
     """The log of one key holder."""
 
@@ -131,14 +135,26 @@ class OwnLog:
             ) from error
 
     def append(self, connection: Connection, kind: RecordKind, record: Message, now: int) -> int:
-        """Append one entry in the caller's transaction and return its index.
+        """Append one entry in the caller's transaction and return its index; another behind it, if its time is well
+        before that of the entry before it (AUDIT 3, promise 6).
 
         Raises Unavailable whatever fails, so that the transaction rolls back."""
+        storage = SqlLogStorage(connection)
         try:
-            leaf = leaves.compose(kind.value, now, encode(record), self._random_bytes(leaves.SALT_BYTES))
-            index = translog.append(SqlLogStorage(connection), [leaf.leaf]).first_index
+            index = self._append(connection, storage, kind, record, now)
+            was = leaves.clock_put_back(storage.leaf_before, now)
+            if was is not None:
+                step = ClockWentBack(index=index, from_at=was, to_at=now)
+                self._append(connection, storage, RecordKind.CLOCK_WENT_BACK, step, now)
         except NarrowgateError as error:
             raise Unavailable("The step could not be recorded, so it was not taken.") from error
+        return index
+
+    def _append(
+        self, connection: Connection, storage: SqlLogStorage, kind: RecordKind, record: Message, now: int
+    ) -> int:
+        leaf = leaves.compose(kind.value, now, encode(record), self._random_bytes(leaves.SALT_BYTES))
+        index = translog.append(storage, [leaf.leaf]).first_index
         store_record(connection, index, leaf.record, leaf.salt)
         return index
 
