@@ -72,7 +72,7 @@ class Database:
         if not parsed.database or parsed.database == ":memory:":
             raise Conflict("The broker's database needs a file: sqlite:///PATH.")
         self.path = Path(parsed.database)
-        self._lock_file = _own_file(self.path)
+        self._lock_file = own_file(self.path)
         self.engine = create_engine(
             url, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=8, max_overflow=40
         )
@@ -219,7 +219,8 @@ class Database:
             self._lock_file = None
 
 
-def _own_file(path: Path) -> int:
+def own_file(path: Path) -> int:
+    """Take the lock of a SQLite file; closing what is returned gives it up. Raises Conflict when another has it."""
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

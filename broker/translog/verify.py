@@ -6,6 +6,8 @@ consistently rewritten or cut short: for that the caller compares the head it re
 checkpoint a witness holds.
 """
 
+from collections.abc import Iterator
+
 from broker.protocol.errors import VerificationFailed
 from broker.protocol.merkle import Frontier, leaf_hash
 from broker.translog.storage import Head, LogStorage
@@ -20,19 +22,34 @@ def rederive(storage: LogStorage) -> Head:
     stored one. Raises VerificationFailed naming the first index (and level) that does not fit.
     """
     head = storage.head()
-    frontier = Frontier()
-    while frontier.size < head.size:
-        _check_chunk(storage, frontier, min(frontier.size + CHUNK_LEAVES, head.size))
-    if frontier.root() != head.root:
-        raise VerificationFailed(f"The log is damaged: its {head.size} leaves do not give the stored root.")
-    if any(True for _ in storage.leaves(head.size, head.size + 1)):
-        raise VerificationFailed(f"The log is damaged: leaf {head.size} is stored beyond the head.")
+    for mismatch in mismatches(storage, head):
+        raise VerificationFailed(f"The log is damaged: {mismatch}.")
     return head
 
 
-def _check_chunk(storage: LogStorage, frontier: Frontier, end: int) -> None:
+def mismatches(storage: LogStorage, head: Head) -> Iterator[str]:
+    """Yields whatever does not fit, as a clause of a sentence; nothing for a sound log.
+
+    A node is named once, at the lowest level that does not fit: what lies above it follows. After a missing
+    leaf nothing can be derived, so that is the last.
+    """
+    frontier = Frontier()
+    wrong: set[tuple[int, int]] = set()
+    while frontier.size < head.size:
+        end = min(frontier.size + CHUNK_LEAVES, head.size)
+        yield from _chunk(storage, frontier, end, wrong)
+        if frontier.size != end:
+            yield f"leaf {frontier.size} is missing"
+            return
+    if frontier.root() != head.root:
+        yield f"its {head.size} leaves do not give the stored root"
+    if any(True for _ in storage.leaves(head.size, head.size + 1)):
+        yield f"leaf {head.size} is stored beyond the head"
+
+
+def _chunk(storage: LogStorage, frontier: Frontier, end: int, wrong: set[tuple[int, int]]) -> Iterator[str]:
     """Grows the frontier by the leaves up to `end` and compares each subtree they complete with the stored
-    node.
+    node; those that do not fit are added to `wrong`.
     """
     derived: dict[tuple[int, int], bytes] = {}
     for leaf in storage.leaves(frontier.size, end):
@@ -41,8 +58,10 @@ def _check_chunk(storage: LogStorage, frontier: Frontier, end: int) -> None:
             derived[(level, index >> level)] = each
     stored = storage.get_nodes(list(derived))
     for (level, index), each in derived.items() if stored != derived else ():
-        if (node := stored.get((level, index))) != each:
+        node = stored.get((level, index))
+        if node == each:
+            continue
+        wrong.add((level, index))
+        if node is None or not wrong & {(level - 1, 2 * index), (level - 1, 2 * index + 1)}:
             state = "is missing" if node is None else "does not fit the leaves"
-            raise VerificationFailed(f"The log is damaged: node {index} at level {level} {state}.")
-    if frontier.size != end:
-        raise VerificationFailed(f"The log is damaged: leaf {frontier.size} is missing.")
+            yield f"node {index} at level {level} {state}"
