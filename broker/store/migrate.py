@@ -22,16 +22,14 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 __all__ = ["differences", "newest", "upgrade", "version_of"]
 
 
-def upgrade(database: Database, version: str = "head") -> None:
-    """Apply all versions that are missing, in one transaction. Raises Conflict for a database of a newer release.
-
-    `version` is the last to apply: of a backup, that it was made under."""
+def upgrade(database: Database) -> None:
+    """Apply all versions that are missing, in one transaction. Raises Conflict for a database of a newer release."""
     config = _config()
     with database.write() as connection:
         locks.lock(connection, "schema")
         config.attributes["connection"] = connection
         try:
-            command.upgrade(config, version)
+            command.upgrade(config, "head")
         except CommandError as error:
             raise Conflict(
                 "The database was written by another release of the broker. Use that release or a newer one."

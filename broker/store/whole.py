@@ -24,6 +24,7 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    inspect,
     select,
     text,
 )
@@ -36,13 +37,19 @@ from broker.store import partitions
 from broker.store.database import Database, own_file
 from broker.store.deposits import GONE_STATES
 from broker.store.locks import READING
-from broker.store.tables import METADATA, deposits, log_leaves, log_records
+from broker.store.tables import METADATA, deposits, log_leaves, log_records, records
 
 Row = Mapping[str, Any]
 _ROWS_AT_ONCE = 500
-_UNREADABLE = "The database file cannot be read to its end: it is damaged. Keep it as evidence, and restore the newest backup."
-TABLES: Mapping[str, Table] = {table.name: table for table in METADATA.sorted_tables}
-"""Every table, those that others refer to first."""
+_UNREADABLE = (
+    "The database file cannot be read to its end: it is damaged. Keep it as evidence, and restore the newest "
+    "backup."
+)
+# Records refer to nothing, but their partitions are made for the deposits that are there.
+TABLES: Mapping[str, Table] = {
+    table.name: table for table in sorted(METADATA.sorted_tables, key=lambda each: each is records)
+}
+"""Every table, those that others refer to first, and records last."""
 
 
 @contextmanager
@@ -94,6 +101,15 @@ def rows(connection: Connection, table: str, **where: Any) -> Iterator[Row]:
     ordered = query.order_by(*found.primary_key).execution_options(yield_per=_ROWS_AT_ONCE)
     for row in connection.execute(ordered):
         yield row._asdict()
+
+
+def every(connection: Connection, table: str) -> Iterator[Row]:
+    """All rows of a table; records a deposit at a time, which PostgreSQL keeps apart."""
+    if table != records.name:
+        yield from rows(connection, table)
+        return
+    for deposit_number in connection.execute(select(deposits.c.deposit_number)).scalars().all():
+        yield from rows(connection, table, deposit_number=deposit_number)
 
 
 def some(connection: Connection, table: str, **where: Any) -> Sequence[Row]:
@@ -149,7 +165,7 @@ def entry_at(connection: Connection, index: int) -> Row | None:
 
 def is_empty(connection: Connection) -> bool:
     """Whether no table of ours holds a row; those that are not there hold none."""
-    there = set(connection.dialect.get_table_names(connection))
+    there = set(inspect(connection).get_table_names())
     return not any(
         connection.execute(select(1).select_from(table).limit(1)).first()
         for name, table in TABLES.items()
