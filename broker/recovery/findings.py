@@ -9,23 +9,23 @@ from dataclasses import dataclass
 from typing import Any
 
 _NAMED_BY = (
+    "kid",
+    "request_id",
+    "permit_id",
+    "deposit_id",
+    "deposit_number",
+    "series_id",
+    "holder_id",
+    "batch_number",
+    "number",
+    "declaration_digest",
+    "request_digest",
+    "activation",
     "space_id",
     "roster_version",
     "salt_id",
-    "kid",
-    "series_id",
-    "holder_id",
-    "deposit_id",
-    "deposit_number",
-    "batch_number",
-    "number",
-    "permit_id",
-    "request_id",
-    "request_digest",
-    "declaration_digest",
-    "activation",
-    "month",
 )
+"""The most telling first; three of them are told."""
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,13 @@ def _chunk(storage: LogStorage, frontier: Frontier, end: int, wrong: set[tuple[i
     node; those that do not fit are added to `wrong`.
     """
     derived: dict[tuple[int, int], bytes] = {}
-    for leaf in storage.leaves(frontier.size, end):
+    start = frontier.size
+    leaves = list(storage.leaves(start, end))
+    if len(leaves) < end - start:
+        # Those after the gap would be taken for others: look which is the first that is missing.
+        present = (any(True for _ in storage.leaves(index, index + 1)) for index in range(start, end))
+        leaves = leaves[: list(present).index(False)]
+    for leaf in leaves:
         index = frontier.size
         for level, each in enumerate(frontier.append(leaf_hash(leaf))):
             derived[(level, index >> level)] = each
