@@ -36,11 +36,6 @@ def check(directory: Path, settings: Settings) -> Iterator[Finding]:
             )
     if (directory / folder.OPERATOR_FILE).exists():
         yield from _operator(directory, settings)
-    for each in sorted(directory.glob(f"{folder.DATABASE_FILE}*")):
-        if each.stat().st_mode & 0o007:
-            yield Finding(
-                f"file {each.name}", "everybody on this machine may read the database. Set its mode to 0600."
-            )
     try:
         PinnedOfficers(directory).all()
     except NarrowgateError as error:

@@ -108,7 +108,11 @@ def every(connection: Connection, table: str) -> Iterator[Row]:
     if table != records.name:
         yield from rows(connection, table)
         return
-    for deposit_number in connection.execute(select(deposits.c.deposit_number)).scalars().all():
+    for deposit_number in (
+        connection.execute(select(deposits.c.deposit_number).order_by(deposits.c.deposit_number))
+        .scalars()
+        .all()
+    ):
         yield from rows(connection, table, deposit_number=deposit_number)
 
 
