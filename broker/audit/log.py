@@ -27,6 +27,7 @@ from broker.protocol.tiles import Tile
 from broker.store.database import Connection
 from broker.store.log import SqlLogStorage, read_records, store_record
 from broker.translog import log as translog
+from broker.translog.clock import NewestTime
 from broker.translog.log import Appended
 from broker.translog.storage import Head
 from broker.translog.tiles import read_tile
@@ -87,6 +88,7 @@ class AuditLog:
         self._log_key = log_key
         self._random_bytes = random_bytes
         self._checked = False
+        self._newest = NewestTime()
         self._refused: str | None = None
 
     def refuse(self, why: str) -> None:
@@ -133,7 +135,7 @@ class AuditLog:
             storage = SqlLogStorage(connection, lock=True)
             leaf, appended = self._append(connection, storage, kind, record, now)
             index, head = appended.first_index, appended.head
-            was = leaves.clock_put_back(storage.leaf_before, now)
+            was = self._newest.put_back(storage, appended.before, head, now)
             if was is not None:
                 step = ClockWentBack(index=index, from_at=was, to_at=now)
                 head = self._append(connection, storage, RecordKind.CLOCK_WENT_BACK, step, now)[1].head

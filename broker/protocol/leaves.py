@@ -98,14 +98,6 @@ def parse_leaf(leaf: bytes) -> LeafContent:
     return content
 
 
-def clock_put_back(previous_leaf: bytes | None, recorded_at: int) -> int | None:
-    """The time of the entry before, if a clock was put back since by more than `CLOCK_TOLERANCE_SECONDS`; else None.
-
-    Raises VerificationFailed for a leaf that is none."""
-    before = 0 if previous_leaf is None else parse_leaf(previous_leaf).recorded_at
-    return before if before - recorded_at > CLOCK_TOLERANCE_SECONDS else None
-
-
 def verify_record(leaf: bytes, record: bytes, salt: bytes) -> None:
     """Checks that the leaf was made from this record and salt. Raises VerificationFailed otherwise."""
     if len(salt) != SALT_BYTES or parse_leaf(leaf).digest != _digest(record, salt):

@@ -40,7 +40,7 @@ _MOVE_HEAD = (
     )
     .values(size=bindparam("new_size"), root=bindparam("new_root"))
 )
-_LAST_LEAF = select(log_leaves).order_by(log_leaves.c.leaf_index.desc()).limit(1)
+_LAST_LEAF = select(log_leaves.c.leaf_index).order_by(log_leaves.c.leaf_index.desc()).limit(1)
 _LEAVES = (
     select(log_leaves.c.leaf)
     .where(log_leaves.c.leaf_index >= bindparam("start"), log_leaves.c.leaf_index < bindparam("end"))
@@ -57,8 +57,6 @@ class SqlLogStorage:
     def __init__(self, connection: Connection, lock: bool = False) -> None:
         self._connection = connection
         self._head = _LOCKED_HEAD if lock else _HEAD
-        self.leaf_before: bytes | None = None
-        """The leaf before those that were appended last; None before the first."""
 
     def head(self) -> Head:
         """See `LogStorage.head`."""
@@ -85,10 +83,9 @@ class SqlLogStorage:
 
     def append_leaves(self, start_index: int, leaves: Sequence[StoredLeaf]) -> None:
         """See `LogStorage.append_leaves`."""
-        last = self._connection.execute(_LAST_LEAF).one_or_none()
-        if start_index != (0 if last is None else last.leaf_index + 1):
+        last = self._connection.execute(_LAST_LEAF).scalar_one_or_none()
+        if start_index != (0 if last is None else last + 1):
             raise Conflict("Leaves are stored one after the other, without a gap.")
-        self.leaf_before = None if last is None else last.leaf
         rows = [
             {"leaf_index": index, "leaf": stored.leaf} for index, stored in enumerate(leaves, start_index)
         ]

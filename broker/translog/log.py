@@ -16,9 +16,10 @@ from broker.translog.subtrees import Range, fetch, hashes_of, split_point, subtr
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """Where the first of the appended leaves stands, and the head once they are in."""
+    """Where the first of the appended leaves stands, and the head before and once they are in."""
 
     first_index: int
+    before: Head
     head: Head
 
 
@@ -46,7 +47,7 @@ def append(storage: LogStorage, leaves: Sequence[bytes]) -> Appended:
         storage.set_head(old, new)
         storage.append_leaves(old.size, stored)
         storage.put_nodes(grown)
-    return Appended(old.size, new)
+    return Appended(old.size, old, new)
 
 
 def root_at(storage: LogStorage, size: int) -> bytes:

@@ -20,6 +20,8 @@ from broker.protocol.messages.log import ClockStep, LeafPage
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.protocol.tiles import Tile
 from broker.translog import log as translog
+from broker.translog.clock import NewestTime
+from broker.translog.log import Appended
 from broker.translog.storage import Head
 from broker.translog.tiles import read_tile
 from broker.translog.verify import rederive
@@ -123,6 +125,7 @@ class OwnLog:
         self.origin = origin
         self._keys = (log_key, signing_key)
         self._random_bytes = random_bytes
+        self._newest = NewestTime()
 
     def start(self, connection: Connection) -> Head:
         """Derive the whole log again. Raises Unavailable if it is damaged: the holder must not serve."""
@@ -141,22 +144,22 @@ class OwnLog:
         Raises Unavailable whatever fails, so that the transaction rolls back."""
         storage = SqlLogStorage(connection)
         try:
-            index = self._append(connection, storage, kind, record, now)
-            was = leaves.clock_put_back(storage.leaf_before, now)
+            appended = self._append(connection, storage, kind, record, now)
+            was = self._newest.put_back(storage, appended.before, appended.head, now)
             if was is not None:
-                step = ClockWentBack(index=index, from_at=was, to_at=now)
+                step = ClockWentBack(index=appended.first_index, from_at=was, to_at=now)
                 self._append(connection, storage, RecordKind.CLOCK_WENT_BACK, step, now)
         except NarrowgateError as error:
             raise Unavailable("The step could not be recorded, so it was not taken.") from error
-        return index
+        return appended.first_index
 
     def _append(
         self, connection: Connection, storage: SqlLogStorage, kind: RecordKind, record: Message, now: int
-    ) -> int:
+    ) -> Appended:
         leaf = leaves.compose(kind.value, now, encode(record), self._random_bytes(leaves.SALT_BYTES))
-        index = translog.append(storage, [leaf.leaf]).first_index
-        store_record(connection, index, leaf.record, leaf.salt)
-        return index
+        appended = translog.append(storage, [leaf.leaf])
+        store_record(connection, appended.first_index, leaf.record, leaf.salt)
+        return appended
 
     def checkpoint(self, connection: Connection) -> str:
         """The signed note of the present head (C2SP tlog-checkpoint), with both signatures."""

@@ -6,7 +6,7 @@ computes no hash and signs nothing.
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, insert, select, tuple_, update
+from sqlalchemy import Connection, func, insert, select, tuple_, update
 
 from broker.protocol.errors import Conflict
 from broker.translog.storage import EMPTY_HEAD, Head, StoredLeaf
@@ -20,8 +20,6 @@ class SqlLogStorage:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.leaf_before: bytes | None = None
-        """The leaf before those that were appended last; None before the first."""
 
     def head(self) -> Head:
         """See `LogStorage.head`."""
@@ -39,11 +37,9 @@ class SqlLogStorage:
 
     def append_leaves(self, start_index: int, leaves: Sequence[StoredLeaf]) -> None:
         """See `LogStorage.append_leaves`."""
-        query = select(log_leaves).order_by(log_leaves.c.leaf_index.desc()).limit(1)
-        last = self._connection.execute(query).one_or_none()
-        if start_index != (0 if last is None else last.leaf_index + 1):
+        last = self._connection.execute(select(func.max(log_leaves.c.leaf_index))).scalar_one()
+        if start_index != (0 if last is None else last + 1):
             raise Conflict("Leaves are stored one after the other, without a gap.")
-        self.leaf_before = None if last is None else last.leaf
         rows = [{"leaf_index": at, "leaf": stored.leaf} for at, stored in enumerate(leaves, start_index)]
         self._connection.execute(insert(log_leaves), rows)
 
