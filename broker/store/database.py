@@ -16,6 +16,7 @@ It holds no query.
 
 import fcntl
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -45,6 +46,8 @@ _SESSION = (
     # A broker that is stuck holds up the others for so long, and no longer.
     "SET lock_timeout = '30s'",
     "SET idle_in_transaction_session_timeout = '60s'",
+    # What was found durable at the connection stays so, though the server is told otherwise later.
+    "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)",
     # A plan kept for any deposit would lock the partitions of all.
     "SET plan_cache_mode = force_custom_plan",
 )
@@ -102,6 +105,7 @@ class Database:
                 finally:
                     transaction.rollback()
         except (SQLAlchemyError, psycopg.Error) as error:
+            self._failed = self._failed or (self.is_sqlite and _is_broken(error))
             raise Unavailable("The database cannot be read now. Nothing was disclosed.") from error
 
     @contextmanager
@@ -217,6 +221,17 @@ class Database:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
+
+
+def _is_broken(error: Exception) -> bool:
+    """Whether SQLite says that its file cannot be read, or is none: not a statement of ours."""
+    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0) & 0xFF
+    return code in (
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_CANTOPEN,
+    )
 
 
 def own_file(path: Path) -> int:

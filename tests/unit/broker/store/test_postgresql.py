@@ -122,6 +122,26 @@ def test_a_server_that_can_lose_entries_is_refused(postgresql: Server, url: str,
     allowed.close()
 
 
+def test_a_connection_stays_durable_though_the_server_is_told_otherwise_later(
+    postgresql: Server, url: str
+) -> None:
+    database, name = Database(url), url.partition("@/")[2].partition("?")[0]
+    shown = text("SELECT current_setting('synchronous_commit')")
+    with database.write() as connection:
+        assert connection.execute(shown).scalar_one() == "on"
+    postgresql.run("ALTER SYSTEM SET synchronous_commit = off")
+    try:
+        postgresql.run("SELECT pg_reload_conf()")
+        postgresql.run("SELECT pg_sleep(0.3)")
+        assert postgresql.run("SHOW synchronous_commit", name) == [("off",)]
+        with database.write() as connection:
+            assert connection.execute(shown).scalar_one() == "on"
+    finally:
+        postgresql.run("ALTER SYSTEM RESET synchronous_commit")
+        postgresql.run("SELECT pg_reload_conf()")
+        database.close()
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
