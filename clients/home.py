@@ -163,9 +163,22 @@ class Home:
             raise Conflict(
                 "This roster version is pinned with another text. Keep both files and ask the founder."
             )
+        self._check_stays_witnessed(space)
         self.vault.write_message(f"{folder}/founder.json", _Founder(signing_key=founder_key))
         self.vault.write_text(name, document)
         return signed
+
+    def _check_stays_witnessed(self, space: Space) -> None:
+        """Else one signature of the founder's would do away with every witness. Raises Conflict."""
+        try:
+            before = self.space(space.space_id).payload
+        except NotFound:
+            return
+        if space.trial and not before.trial:
+            raise Conflict(
+                "This roster makes a trial of a space that has witnesses. Keep the file, and ask the founder; a trial "
+                "is a space of its own."
+            )
 
     def space_ids(self) -> tuple[bytes, ...]:
         """The spaces pinned here."""

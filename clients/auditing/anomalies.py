@@ -1,15 +1,69 @@
 """All that is looked for in a mirrored log: one module a subject, findings in the order in which to look.
 
 Rule: every check reads the same history and finds without judging (`clients.auditing.findings`). A check that needs
-rules that are not at hand is left out, and is named as left out, so that silence never passes for "nothing found".
+rules that are not at hand, or a record that was erased, is left out or incomplete, and is named as left out, so that
+silence never passes for "nothing found": else a broker that erases one record would blind a check for the whole log.
 """
 
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from broker.protocol.messages.vocabulary import RecordKind
 from clients.auditing import asking, asks, budgets, reviews, rules_in_force, steps, upkeep
 from clients.auditing.findings import Anomaly, Finding, History, LeftOut
 
 _CHECKS = (steps.look, rules_in_force.look, budgets.look, reviews.look, asking.look, asks.look, upkeep.look)
+_LEDGER = (Anomaly.LEDGER_KINDER, Anomaly.LEDGER_STRICTER)
+_UNSEEN: Mapping[str, tuple[Anomaly, ...]] = MappingProxyType(
+    {
+        RecordKind.ADMITTED: (
+            Anomaly.RELEASE_WITHOUT_ADMISSION,
+            Anomaly.OTHER_ADMISSION,
+            Anomaly.ADMITTED_TWICE,
+            Anomaly.OTHER_RULES,
+            *_LEDGER,
+            Anomaly.NEAR_BUDGET,
+            Anomaly.LOW_HIT_RATE,
+            Anomaly.MANY_REQUESTS,
+            Anomaly.FULL_BATCHES,
+        ),
+        RecordKind.REFUSED: (Anomaly.OTHER_RULES, *_LEDGER, Anomaly.REFUSED_IN_A_ROW),
+        RecordKind.TOKENS: (Anomaly.RELEASE_WITHOUT_TOKENS, Anomaly.TOKENS_TWICE),
+        RecordKind.RELEASE: (
+            Anomaly.DISCLOSED_UNDECIDED,
+            Anomaly.DISCLOSED_THOUGH_REFUSED,
+            Anomaly.RELEASE_WITHOUT_ADMISSION,
+            Anomaly.RELEASE_WITHOUT_TOKENS,
+            Anomaly.OTHER_ADMISSION,
+            Anomaly.RELEASE_TWICE,
+            Anomaly.OPEN_RELEASE,
+            Anomaly.OTHER_RULES,
+            *_LEDGER,
+            Anomaly.REVIEW_OVERDUE,
+            Anomaly.LOW_HIT_RATE,
+        ),
+        RecordKind.RELEASED: (
+            Anomaly.DISCLOSED_UNDECIDED,
+            Anomaly.DISCLOSED_THOUGH_REFUSED,
+            Anomaly.CLOSED_TWICE,
+            Anomaly.OPEN_RELEASE,
+            *_LEDGER,
+            Anomaly.REVIEW_OVERDUE,
+        ),
+        RecordKind.FAILED: (Anomaly.DISCLOSED_UNDECIDED, Anomaly.CLOSED_TWICE, Anomaly.OPEN_RELEASE),
+        RecordKind.EMERGENCY_REVIEWED: (*_LEDGER, Anomaly.REVIEW_NOT_JUSTIFIED, Anomaly.REVIEW_OVERDUE),
+        RecordKind.RELEASE_ASKED: (Anomaly.SILENT_CONTRIBUTOR,),
+        RecordKind.RELEASE_ANSWERED: (Anomaly.SILENT_CONTRIBUTOR,),
+        RecordKind.BUNDLE_ACTIVATED: (Anomaly.OTHER_RULES,),
+        RecordKind.DEPOSIT_ADMITTED: (Anomaly.OTHER_RULES,),
+        RecordKind.DEPOSIT_REFUSED: (Anomaly.OTHER_RULES,),
+        RecordKind.RECORDS_WITHDRAWN: (Anomaly.ROOT_NUMBERS,),
+        RecordKind.RECORDS_REPLACED: (Anomaly.ROOT_NUMBERS,),
+    }
+)
+"""What an erased record of a kind may hide, in this entry or in others."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +84,23 @@ def look(history: History) -> Looked:
                 found.append(each)
             else:
                 left_out.append(each)
+    left_out += _hidden(history)
     order = list(Anomaly)
     found.sort(key=lambda each: (order.index(each.anomaly), each.entries))
     by_reason: dict[str, tuple[Anomaly, ...]] = {}
     for left in left_out:
         by_reason[left.reason] = by_reason.get(left.reason, ()) + left.anomalies
     return Looked(tuple(found), tuple(LeftOut(anomalies, reason) for reason, anomalies in by_reason.items()))
+
+
+def _hidden(history: History) -> Iterator[LeftOut]:
+    """What the erased records may hide."""
+    erased: defaultdict[str, list[int]] = defaultdict(list)
+    for entry in history.entries:
+        if entry.record is None:
+            erased[entry.kind].append(entry.index)
+    for kind, indices in erased.items():
+        if kind in _UNSEEN:
+            told = ", ".join(map(str, indices))
+            reason = f"It is incomplete: records of the kind {kind} were erased, at {told}."
+            yield LeftOut(_UNSEEN[kind], reason)

@@ -97,6 +97,7 @@ class ReleaseFacts(Logged):
     """Facts of the action `release`."""
 
     now: int
+    admission_digest: str
     admitted: RequestFacts
     result: Result
 
@@ -135,6 +136,7 @@ class Terms(Logged):
     permit_id: str
     request_digest: str
     tier: str
+    decision_digest: str
 
 
 class Record(Logged):

@@ -1,6 +1,8 @@
 """Are the entries of each request whole and in order: ADMITTED, TOKENS, RELEASE, then RELEASED or FAILED, once each?
 
 Rule (AUDIT 3, promise 1): no evaluation without ADMITTED, nothing assembled without RELEASE, and each RELEASE closed.
+A RELEASE repeats the facts of its ADMITTED, and what it was decided on is compared with that: findings, people and the
+series searched count as of the release, everything else as of the admission.
 Where an erased record could be the one that is missing, nothing is said: `clients.auditing.upkeep` says that it was
 erased. What the decisions say is `clients.replay`'s.
 """
@@ -9,10 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from broker.protocol.messages.vocabulary import Outcome, RecordKind
+from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
 from clients.auditing.findings import Anomaly, Finding, History
+from clients.auditing.logged import ReleaseFacts
 from clients.auditing.mirrored import Entry
 
+_TIERS = tuple(Tier)
 _CLOSING = (RecordKind.RELEASED, RecordKind.FAILED)
 _TWICE = {
     RecordKind.ADMITTED: Anomaly.ADMITTED_TWICE,
@@ -37,7 +41,7 @@ def look(history: History) -> Iterator[Finding]:
 class _Seen:
     """What came so far: permits admitted and used, releases, and how each was closed."""
 
-    admitted: set[str] = field(default_factory=set)
+    admitted: dict[str, Entry] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     releases: dict[int, Entry] = field(default_factory=dict)
     closed: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -49,7 +53,7 @@ class _Seen:
         if record is None:
             return
         if entry.kind == RecordKind.ADMITTED and record.terms is not None:
-            self.admitted.add(record.terms.permit_id)
+            self.admitted.setdefault(record.terms.permit_id, entry)
         elif entry.kind == RecordKind.TOKENS and record.permit_id is not None:
             self.used.add(record.permit_id)
         elif entry.kind == RecordKind.RELEASE:
@@ -73,6 +77,8 @@ class _Seen:
             yield _one(
                 Anomaly.RELEASE_WITHOUT_ADMISSION, entry, "No ADMITTED entry of its permit came before."
             )
+        if permit_id in self.admitted:
+            yield from _of_other_admission(self.admitted[permit_id], entry)
         if permit_id not in self.used and RecordKind.TOKENS not in self.erased:
             yield _one(Anomaly.RELEASE_WITHOUT_TOKENS, entry, "No TOKENS entry of its permit came before.")
 
@@ -92,6 +98,29 @@ class _Seen:
             entries = (release_index, entry.index)
             detail = f"Refused by {', '.join(release.rules)}, and disclosed."
             yield Finding(Anomaly.DISCLOSED_THOUGH_REFUSED, entries, detail, entry.agency)
+
+
+def _of_other_admission(admitted: Entry, release: Entry) -> Iterator[Finding]:
+    terms = None if admitted.record is None else admitted.record.terms
+    request = admitted.decisions[0].request if admitted.decisions else None
+    if terms is None or request is None:
+        return
+    asked = request.model_copy(update={"verified": None})
+    differs = []
+    for decision in release.decisions:
+        facts = decision.facts
+        if not isinstance(facts, ReleaseFacts):
+            differs.append("a decision that is none about a release")
+            continue
+        if facts.admission_digest != terms.decision_digest:
+            differs.append("the admission it names")
+        again = facts.admitted.model_copy(update={"verified": None})
+        differs += [name for name in type(again).model_fields if getattr(again, name) != getattr(asked, name)]
+        if decision.tier is not None and _TIERS.index(Tier(decision.tier)) > _TIERS.index(Tier(terms.tier)):
+            differs.append("a tier above the permit's")
+    if differs:
+        indices, told = (admitted.index, release.index), ", ".join(dict.fromkeys(differs))
+        yield Finding(Anomaly.OTHER_ADMISSION, indices, f"Different: {told}.", release.agency)
 
 
 def _one(anomaly: Anomaly, entry: Entry, detail: str) -> Finding:

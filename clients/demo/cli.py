@@ -70,9 +70,10 @@ def demo(
 
 def _tell(root: Path, seed: int, policies: Path, narrator: Narrator, *, kept: bool) -> dict[str, Any]:
     started = time.monotonic()
-    ports = free_ports(1 + parties.HOLDER_COUNT)
-    origins = [f"http://127.0.0.1:{port}" for port in ports]
-    places = parties.Places(root, origins[0], tuple(origins[1:]), policies)
+    ports = free_ports(1 + parties.HOLDER_COUNT + len(parties.WITNESSES))
+    broker, *others = [f"http://127.0.0.1:{port}" for port in ports]
+    holders, witnesses = others[: parties.HOLDER_COUNT], others[parties.HOLDER_COUNT :]
+    places = parties.Places(root, broker, tuple(holders), policies, tuple(witnesses))
     (root / "logs").mkdir(parents=True)
     narrator.title(
         "Narrowgate",
@@ -83,9 +84,9 @@ def _tell(root: Path, seed: int, policies: Path, narrator: Narrator, *, kept: bo
         tale = Story(processes, places, data.generate(root / "files", seed), narrator)
         series = acts.contributors_deposit(tale)
         tell_together(tale, _ACTS)
-        checks.dishonest_broker(tale)
         acts.withdrawal(tale, series)
         checks.audit(tale)
+        checks.dishonest_broker(tale)
         roles = [{"role": role, "pid": pid} for role, pid in processes.started]
     seconds = round(time.monotonic() - started, 1)
     narrator.act(f"Done in {seconds} seconds")
@@ -102,8 +103,8 @@ def _tell(root: Path, seed: int, policies: Path, narrator: Narrator, *, kept: bo
 
 def _come_together(processes: Processes, places: parties.Places, narrator: Narrator) -> None:
     narrator.act(
-        "A broker, three key holders, six agencies, a legal desk, an auditor, six people who approve and two officers "
-        "come together"
+        "A broker, two witnesses, three key holders, six agencies, a legal desk, an auditor, six people who "
+        "approve and two officers come together"
     )
     parties.make_parties(processes, places)
     parties.found_space(processes, places)
@@ -114,6 +115,10 @@ def _come_together(processes: Processes, places: parties.Places, narrator: Narra
         "Two officers", "signed the rules; broker and key holders put them in force, each by itself."
     )
     narrator.says("Any two", "of the three holders must agree before anything is evaluated.")
+    narrator.says(
+        "An ombudsman and a university",
+        "must both have cosigned the broker's log before any permit or answer leaves it.",
+    )
     narrator.says(
         "A supervisor, a prosecutor, a judge and a reviewer",
         "stand behind what police may learn; a company has two people of its own.",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from clients.demo import rules
 from clients.demo.processes import Processes
@@ -58,6 +58,8 @@ COMPLIANCE = _signs("compliance-officer", "Compliance officer", f"supervisor:{PA
 PEOPLE = (SUPERVISOR, PROSECUTOR, JUDGE, REVIEWER, TRUST_LEAD, COMPLIANCE)
 HOLDERS = ("court-office", "privacy-regulator", "rights-ngo")
 HOLDER_COUNT = len(HOLDERS)
+WITNESSES = ("ombudsman", "university")
+"""Who cosigns the broker's log; both must."""
 ItemT = TypeVar("ItemT")
 THRESHOLD = 2
 
@@ -71,6 +73,8 @@ class Places:
     holder_origins: tuple[str, ...]
     policies: Path
     """The rules as the project has them, which nobody signed."""
+    witness_origins: tuple[str, ...] = ()
+    """As many as there are witnesses; without any the broker runs as a trial."""
 
     def home(self, party: Party | str) -> Path:
         """A party's own folder."""
@@ -87,16 +91,34 @@ class Places:
         return self.root / "handed-over" / "space.jws"
 
     @property
+    def trial(self) -> tuple[str, ...]:
+        """What the broker's commands are told when nobody cosigns its log."""
+        return () if self.witness_origins else ("--trial",)
+
+    @property
+    def witness_keys(self) -> list[Path]:
+        """Where each witness's key lies, as the witness handed it over."""
+        return [self.space.parent / f"{name}.key" for name in WITNESSES[: len(self.witness_origins)]]
+
+    @property
+    def description(self) -> Path:
+        """The broker's names and public keys, as its operator hands them over."""
+        return self.space.parent / "broker.json"
+
+    @property
     def founder(self) -> Path:
         """The enrolment document of the founding member, as handed to everybody."""
         return self.home(COMPANY) / "enrolment.jws"
 
 
+def serve_broker(places: Places, home: Path) -> tuple[str | Path, ...]:
+    """The command that starts the broker on its folder, or on a copy of it."""
+    return ("broker", "serve", home, "--port", places.broker_origin.rpartition(":")[2], *places.trial)
+
+
 def start_broker(processes: Processes, places: Places) -> None:
     """Start the broker on its folder. It is the same folder at each start."""
-    port = places.broker_origin.rpartition(":")[2]
-    serve = ("broker", "serve", places.home("broker"), "--port", port, "--trial")
-    processes.serve("broker", serve, places.broker_origin)
+    processes.serve("broker", serve_broker(places, places.home("broker")), places.broker_origin)
 
 
 def make_parties(processes: Processes, places: Places) -> None:
@@ -104,7 +126,9 @@ def make_parties(processes: Processes, places: Places) -> None:
     init = ("broker", "init", places.home("broker"), "--public-origin", places.broker_origin)
     processes.run("broker", init)
     rules.make_signed(processes, places.policies, places.rules, _officers(places))
-    rules.activate(processes, "broker", "broker", places.home("broker"), places.rules, _officers(places))
+    _start_witnesses(processes, places)
+    home, officers = places.home("broker"), _officers(places)
+    rules.activate(processes, "broker", "broker", home, places.rules, officers, places.trial)
     start_broker(processes, places)
     side_by_side(_make_holder(processes, places), range(HOLDER_COUNT))
     side_by_side(_make_party(processes, places), (*AGENCIES, AUDITOR, DESK, *PEOPLE))
@@ -112,9 +136,7 @@ def make_parties(processes: Processes, places: Places) -> None:
 
 def found_space(processes: Processes, places: Places) -> None:
     """The founding member writes the space document; everybody pins it from the file."""
-    description = places.space.parent / "broker.json"
-    described = processes.run("broker", ("broker", "describe", places.home("broker"), "--json"))
-    description.write_text(json.dumps(described.json()))
+    places.description.write_text(json.dumps(_describe_broker(processes, places)))
     members = [item for party in AGENCIES for item in ("--member", places.home(party) / "enrolment.jws")]
     holders = [item for holder in HOLDERS for item in ("--holder", places.home(holder) / "enrolment.jws")]
     desk, auditor = (places.home(party) / "enrolment.jws" for party in (DESK, AUDITOR))
@@ -125,7 +147,9 @@ def found_space(processes: Processes, places: Places) -> None:
     ]
     # The border police may ask about traffickers only; everybody else for what its kind may.
     mandate = ("--mandate", f"{BORDER.party_id}:investigate_trafficker")
-    sizes = f"--threshold {THRESHOLD} --type phone --type email --size-class 512 --witnesses 0".split()
+    sizes = f"--threshold {THRESHOLD} --type phone --type email --size-class 512".split()
+    witnesses = [item for key in places.witness_keys for item in ("--witness", key)]
+    quorum = ("--witnesses", str(len(places.witness_keys)))
     founding = (
         "space",
         "found",
@@ -133,15 +157,51 @@ def found_space(processes: Processes, places: Places) -> None:
         "--name",
         "Demo space",
         "--broker-description",
-        description,
+        places.description,
     )
     reviewers = ("--desk", desk, "--auditor", auditor, "--bundle", places.rules)
     processes.run(
         COMPANY.party_id,
-        (*founding, *members, *holders, *reviewers, *approvers, *mandate, *sizes, "--out", places.space),
+        (
+            *founding,
+            *members,
+            *holders,
+            *reviewers,
+            *approvers,
+            *mandate,
+            *sizes,
+            *witnesses,
+            *quorum,
+            "--out",
+            places.space,
+        ),
     )
     side_by_side(_join(processes, places), (*AGENCIES[1:], AUDITOR, DESK, *PEOPLE))
     side_by_side(_start_holder(processes, places), range(HOLDER_COUNT))
+
+
+def _describe_broker(processes: Processes, places: Places) -> dict[str, Any]:
+    described = processes.run("broker", ("broker", "describe", places.home("broker"), "--json"))
+    found: dict[str, Any] = described.json()
+    return found
+
+
+def _start_witnesses(processes: Processes, places: Places) -> None:
+    """Witnesses and operator exchange keys, each as a file; then the witnesses serve."""
+    log_key = places.space.parent / "log.key"
+    log_key.write_text(_describe_broker(processes, places)["log_verifier_key"] + "\n")
+    settings = []
+    for name, origin, key in zip(WITNESSES, places.witness_origins, places.witness_keys, strict=False):
+        init = ("witness", "init", places.home(name), "--name", f"{name}.example/log", "--json")
+        made = processes.run(name, init).json()["verifier_key"]
+        key.write_text(made + "\n")
+        processes.run(name, ("witness", "add-log", places.home(name), log_key))
+        serve = ("witness", "serve", places.home(name), "--port", origin.rpartition(":")[2])
+        processes.serve(name, serve, origin)
+        settings.append(f'{{ key = "{made}", url = "{origin}" }}')
+    if settings:
+        with (places.home("broker") / "settings.toml").open("a", encoding="utf-8") as file:
+            file.write(f"witnesses = [{', '.join(settings)}]\nwitness_quorum = {len(settings)}\n")
 
 
 def side_by_side(step: Callable[[ItemT], None], items: Iterable[ItemT]) -> None:

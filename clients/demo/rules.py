@@ -46,10 +46,15 @@ def sign(
 
 
 def activate(
-    processes: Processes, service: str, role: str, home: Path, rules: Path, officers: Sequence[Path]
+    processes: Processes,
+    service: str,
+    role: str,
+    home: Path,
+    rules: Path,
+    officers: Sequence[Path],
+    trial: Sequence[str] = (),
 ) -> None:
     """An operator pins these officers and activates rules; `service` is broker or keyholder."""
     files = [item for officer in officers for item in ("--pin", officer / "officer.jws")]
     processes.run(role, (service, "officer", home, *files))
-    trial = ("--trial",) if service == "broker" else ()
     processes.run(role, (service, "activate", home, "--bundle", rules, *trial))

@@ -15,7 +15,7 @@ from clients.demo.narration import Narrator
 from clients.demo.parties import Party, Places
 from clients.demo.processes import Finished, Processes
 
-REFUSED = 3
+REFUSED, VERIFICATION_FAILED, UNREACHABLE = 3, 4, 5
 _AT_A_TIME = 2
 
 

@@ -159,12 +159,20 @@ def test_the_log_verifies_and_every_decision_replays(demo: DemoRun) -> None:
     assert re.fullmatch(r"[0-9a-f]{64}|[A-Za-z0-9+/]{43}=", log["root"])
 
 
+def test_what_the_dishonest_broker_did_is_in_the_log_and_the_database_of_before_is_refused(
+    demo: DemoRun,
+) -> None:
+    log = demo.report["log"]
+    assert log["entries"] <= log["unknown_rules_at"] < log["entries_after"]
+    assert "A witness saw a larger log" in log["put_back"]
+
+
 def test_every_party_ran_in_a_process_of_its_own(demo: DemoRun) -> None:
     pids = [one["pid"] for one in demo.report["processes"]]
     roles = {one["role"] for one in demo.report["processes"]}
     assert len(pids) == len(set(pids)) == len(roles) >= 18
     people = {"police-supervisor", "prosecutor", "judge", "independent-reviewer", "chief-legal-officer"}
-    assert people | {"survivors-helpline", "border-police"} <= roles
+    assert people | {"survivors-helpline", "border-police", "ombudsman", "university"} <= roles
 
 
 _RUNS = re.compile(rb"[0-9]{10,}|[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+")
@@ -206,6 +214,8 @@ def test_no_identifier_is_in_any_file_of_broker_holder_desk_auditor_or_approver_
         "court-office",
         "privacy-regulator",
         "rights-ngo",
+        "ombudsman",
+        "university",
         "logs",
         "handed-over",
         "legal-desk",
