@@ -27,7 +27,7 @@ _NO_STREAM = "The backup is not of a form that this release writes. Restore it w
 class Sink(Protocol):
     """Where bytes go."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, /) -> object:
         """Go on with these bytes."""
         ...
 
@@ -35,7 +35,7 @@ class Sink(Protocol):
 class Source(Protocol):
     """Where bytes come from."""
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int, /) -> bytes:
         """So many bytes, no fewer."""
         ...
 

@@ -14,9 +14,9 @@ from broker import folder, startup
 from broker.protocol.errors import BadInput, Conflict, NotFound, Unavailable, VerificationFailed
 from broker.protocol.messages.vocabulary import Tier
 from broker.recovery import backup as backups
-from broker.recovery import fsck, restore, sealed_file
+from broker.recovery import fsck, sealed_file
 from broker.recovery.backup import BackedUp, read_again
-from broker.store import whole
+from broker.store import migrate, whole
 from broker.store.database import Database
 from tests.databases import Databases, Server
 from tests.recovery_case import PASSPHRASE, Kept, make_folder, whole_story
@@ -166,7 +166,7 @@ def test_what_does_not_pass_fsck_is_taken_away_unless_its_operator_says_otherwis
 
     def less(connection: Any, table: str) -> Any:
         for row in rows(connection, table):
-            yield row | {"identifiers": 0} if table == "ledger" and row["entry"] == 1 else row
+            yield {**row, "identifiers": 0} if table == "ledger" and row["entry"] == 1 else row
 
     monkeypatch.setattr(whole, "every", less)
     kept = Kept(story.world, tmp_path / "world")
@@ -190,7 +190,7 @@ def test_a_backup_with_another_log_than_its_manifest_says_is_none(
 
     def wrongly(connection: Any, table: str) -> Any:
         for row in rows(connection, table):
-            yield row | {"leaf": b"another"} if table == "log_leaves" and row["leaf_index"] == 3 else row
+            yield {**row, "leaf": b"another"} if table == "log_leaves" and row["leaf_index"] == 3 else row
 
     monkeypatch.setattr(whole, "every", wrongly)
     with pytest.raises(VerificationFailed, match="does not give the root"):
@@ -227,7 +227,7 @@ def test_a_folder_without_a_broker_or_a_database_is_told(story: Kept, tmp_path: 
 def test_a_backup_of_another_release_names_the_way(
     story: Kept, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(restore.migrate, "newest", lambda: "0099")
+    monkeypatch.setattr(migrate, "newest", lambda: "0099")
     with pytest.raises(Conflict, match="of another release"):
         put_back(story, tmp_path, None)
 

@@ -66,7 +66,7 @@ def test_a_new_log_is_empty() -> None:
     storage = MemoryStorage()
     assert storage.head() == EMPTY_HEAD
     assert log.root_at(storage, 0) == merkle.EMPTY_ROOT
-    assert log.append(storage, []) == log.Appended(0, EMPTY_HEAD)
+    assert log.append(storage, []) == log.Appended(0, EMPTY_HEAD, EMPTY_HEAD)
 
 
 def test_every_root_ever_held_can_be_given_again() -> None:
