@@ -130,7 +130,7 @@ class Stored:
     def findings(self) -> list[Finding]:
         """What fsck tells."""
         with whole.snapshot(self.url, alone=True) as connection:
-            return list(fsck.check(connection, self.settings, self.world.broker_keys))
+            return list(fsck.check(connection, self.world.broker_keys))
 
 
 @dataclass

@@ -27,7 +27,7 @@ from broker.settings import SETTINGS_FILE
 from broker.store import migrate, whole
 from broker.store.log import SqlLogStorage
 
-_FILES = (folder.KEYS_FILE, folder.OPERATOR_FILE, SETTINGS_FILE)
+_FILES = ("*.json", "*.key", SETTINGS_FILE)
 _FOLDERS = (OFFICERS_FOLDER, SHELF_FOLDER)
 
 
@@ -138,7 +138,7 @@ def _created(path: Path) -> BinaryIO:
 
 def _files(directory: Path) -> Iterator[tuple[str, bytes]]:
     """Names below the folder, with / between, and their bytes. What is hidden was cut short and is not used."""
-    paths = [directory / name for name in _FILES]
+    paths = [path for name in _FILES for path in sorted(directory.glob(name))]
     paths += [path for name in _FOLDERS for path in sorted((directory / name).rglob("*"))]
     for path in paths:
         parts = path.relative_to(directory).parts

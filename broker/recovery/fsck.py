@@ -12,8 +12,6 @@ from pathlib import Path
 
 from broker import folder
 from broker.keys import BrokerKeys
-from broker.protocol.checkpoint import VerifierKey
-from broker.protocol.messages.parties import read_witness_key
 from broker.recovery import asked, deposited, explained, kept, logged, signed
 from broker.recovery.findings import Finding
 from broker.settings import Settings
@@ -39,12 +37,10 @@ def look(directory: Path, settings: Settings, progress: Progress = quiet) -> Ite
     yield from kept.check(directory, settings)
     keys = folder.read_keys(directory)
     with whole.snapshot(settings.database_url, alone=True) as connection:
-        yield from check(connection, settings, keys, progress)
+        yield from check(connection, keys, progress)
 
 
-def check(
-    connection: Connection, settings: Settings, keys: BrokerKeys, progress: Progress = quiet
-) -> Iterator[Finding]:
+def check(connection: Connection, keys: BrokerKeys, progress: Progress = quiet) -> Iterator[Finding]:
     """All that is wrong in a database, in the caller's transaction."""
     version = migrate.version_of(connection)
     if version != migrate.newest():
@@ -68,22 +64,15 @@ def check(
     yield from asked.entries_of(connection)
     yield from signed.check(connection, keys.signing_public)
     yield from deposited.check(connection, progress)
-    yield from _witnesses(connection, settings, head)
+    yield from _witnesses(connection, head)
 
 
-def _witnesses(connection: Connection, settings: Settings, head: Head) -> Iterator[Finding]:
+def _witnesses(connection: Connection, head: Head) -> Iterator[Finding]:
     """What is known here of how far witnesses saw the log; the next start asks them."""
-    configured = [read_witness_key(each.key) for each in settings.witnesses]
     for row in whole.rows(connection, "witness_sizes"):
         if row["size"] > head.size:
+            name = row["witness"].partition("+")[0]  # of name+id+key
             yield Finding(
-                f"witness {_name(row['witness'], configured)}",
+                f"witness {name}",
                 f"saw {row['size']:,} entries, and the log has {head.size:,}: entries are missing.",
             )
-
-
-def _name(line: str, configured: list[VerifierKey]) -> str:
-    for key in configured:
-        if str(key) == line:
-            return key.name
-    return "that is not asked any more"

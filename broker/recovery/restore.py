@@ -115,7 +115,7 @@ def _fill(
                     progress(f"table {section.name}", 0, 0)
                     whole.fill(connection, section.name, section.columns, section.rows)
             whole.go_on_counting(connection)
-            for finding in fsck.check(connection, settings, keys, progress):
+            for finding in fsck.check(connection, keys, progress):
                 findings.append(finding)
                 if len(findings) == LISTED:
                     break

@@ -279,6 +279,6 @@ def test_the_restored_broker_serves_and_goes_on_counting_where_the_other_stopped
         settings = broker.settings
         startup.stop(broker)
     with whole.snapshot(settings.database_url, alone=True) as connection:
-        assert list(fsck.check(connection, settings, broker.keys)) == []
+        assert list(fsck.check(connection, broker.keys)) == []
     if url is not None:
         databases.drop(url)

@@ -266,7 +266,7 @@ def test_it_changes_neither_the_file_nor_its_write_ahead_log(copy: Stored, tmp_p
     broker.close()
     before = {each.name: each.read_bytes() for each in left.iterdir()}
     with whole.snapshot(f"sqlite:///{left / path.name}", alone=True) as connection:
-        findings = list(fsck.check(connection, copy.settings, copy.world.broker_keys))
+        findings = list(fsck.check(connection, copy.world.broker_keys))
     assert "says that it has 7" in str(findings[0])
     assert {name: (left / name).read_bytes() for name in before} == before
     assert len(before[f"{path.name}-wal"]) > 0
@@ -302,10 +302,6 @@ def test_a_key_that_others_may_read_is_told(copy: Stored, tmp_path: Path) -> Non
 def test_it_says_how_far_it_is(stored: Stored) -> None:
     heard: list[tuple[str, int, int]] = []
     with whole.snapshot(stored.url, alone=True) as connection:
-        list(
-            fsck.check(
-                connection, stored.settings, stored.world.broker_keys, lambda *said: heard.append(said)
-            )
-        )
+        list(fsck.check(connection, stored.world.broker_keys, lambda *said: heard.append(said)))
     assert {what for what, _, _ in heard} == {"entries", "deposits"}
     assert max(done for what, done, _ in heard if what == "entries") + 1 == heard[0][2]
