@@ -52,7 +52,7 @@ def progress_to(person: bool) -> Callable[[str, int, int], None]:
     seen: dict[str, int] = {}
 
     def tell(what: str, done: int, total: int) -> None:
-        step = max(1, total // 20, 1000)
+        step = max(1, total // 20)
         if person and done // step != seen.get(what, -1):
             seen[what] = done // step
             typer.echo(f"  {what}: {done:,} of {total:,}" if total else f"  {what}", err=True)

@@ -7,7 +7,7 @@ from entry to entry, are `broker.recovery.asked`'s.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -212,9 +212,11 @@ def _rows_of(connection: Connection, rule: Explained, logged: Entry) -> Iterator
             )
 
 
-def entries_of(connection: Connection) -> Iterator[Finding]:
+def entries_of(connection: Connection, progress: Callable[[str, int, int], None]) -> Iterator[Finding]:
     """Whether every row that should be logged is, by an entry about this very row."""
-    for table in dict.fromkeys(rule.table for rule in RULES):
+    tables = list(dict.fromkeys(rule.table for rule in RULES))
+    for done, table in enumerate(tables):
+        progress("tables of what is logged", done, len(tables))
         rules = [rule for rule in RULES if rule.table == table]
         for row in whole.rows(connection, table):
             yield from _state(connection, table, row)

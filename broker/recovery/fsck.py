@@ -60,9 +60,9 @@ def check(connection: Connection, keys: BrokerKeys, progress: Progress = quiet) 
         else:
             yield from explained.rows_of(connection, each)
             yield from asked.rows_of(connection, each)
-    yield from explained.entries_of(connection)
+    yield from explained.entries_of(connection, progress)
     yield from asked.entries_of(connection)
-    yield from signed.check(connection, keys.signing_public)
+    yield from signed.check(connection, keys.signing_public, progress)
     yield from deposited.check(connection, progress)
     yield from _witnesses(connection, head)
 

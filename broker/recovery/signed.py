@@ -53,9 +53,12 @@ _STATEMENTS: dict[str, type[ApprovalRefusal] | type[ApprovalWithdrawal] | type[E
 _Check = Callable[[Connection, whole.Row, bytes], None]
 
 
-def check(connection: Connection, broker_key: bytes) -> Iterator[Finding]:
+def check(
+    connection: Connection, broker_key: bytes, progress: Callable[[str, int, int], None]
+) -> Iterator[Finding]:
     """Every document of every table; `broker_key` is the broker's raw public key, of permits and disclosures."""
-    for table, look in _CHECKS.items():
+    for done, (table, look) in enumerate(_CHECKS.items()):
+        progress("tables with documents", done, len(_CHECKS))
         for row in whole.rows(connection, table):
             try:
                 look(connection, row, broker_key)

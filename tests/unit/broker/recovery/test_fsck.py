@@ -303,5 +303,10 @@ def test_it_says_how_far_it_is(stored: Stored) -> None:
     heard: list[tuple[str, int, int]] = []
     with whole.snapshot(stored.url, alone=True) as connection:
         list(fsck.check(connection, stored.world.broker_keys, lambda *said: heard.append(said)))
-    assert {what for what, _, _ in heard} == {"entries", "deposits"}
+    assert {what for what, _, _ in heard} == {
+        "entries",
+        "tables of what is logged",
+        "tables with documents",
+        "deposits",
+    }
     assert max(done for what, done, _ in heard if what == "entries") + 1 == heard[0][2]
