@@ -12,6 +12,7 @@ from pathlib import Path
 
 from broker import folder
 from broker.keys import BrokerKeys
+from broker.protocol.errors import NarrowgateError
 from broker.recovery import asked, deposited, explained, kept, logged, signed
 from broker.recovery.findings import Finding
 from broker.settings import Settings
@@ -32,10 +33,15 @@ def look(directory: Path, settings: Settings, progress: Progress = quiet) -> Ite
     """All that is wrong in a broker's folder and its database.
 
     Of a SQLite file it takes the broker's lock. Raises Conflict (a broker runs), NotFound (no database),
-    VerificationFailed (the file is damaged), Unavailable (the server cannot be read), or BadInput or NotPermitted for
-    keys that cannot be read."""
+    VerificationFailed (the file is damaged) or Unavailable (the server cannot be read)."""
     yield from kept.check(directory, settings)
-    keys = folder.read_keys(directory)
+    try:
+        keys = folder.read_keys(directory)
+    except NarrowgateError as error:
+        yield Finding(
+            f"file {folder.KEYS_FILE}", f"{error.detail} Until it can be used the database is not looked at."
+        )
+        return
     with whole.snapshot(settings.database_url, alone=True) as connection:
         yield from check(connection, keys, progress)
 

@@ -17,23 +17,17 @@ from broker.protocol.errors import NarrowgateError
 from broker.recovery.findings import Finding
 from broker.settings import Settings
 
-SECRET_FILES = (folder.KEYS_FILE, folder.OPERATOR_FILE)
-
 
 def check(directory: Path, settings: Settings) -> Iterator[Finding]:
-    """Keys, officers and shelf."""
+    """The operator's key, officers and shelf; the broker's own keys are checked where they are read."""
     if os.stat(directory).st_mode & 0o077:
         yield Finding("the broker's folder", "others on this machine may open it. Set its mode to 0700.")
-    for name in SECRET_FILES:
-        path = directory / name
-        if not path.exists():
-            if name != folder.OPERATOR_FILE:  # which is better kept by the operator
-                yield Finding(f"file {name}", "is missing. Restore it from a backup.")
-        elif path.stat().st_mode & 0o077:
-            yield Finding(
-                f"file {name}",
-                "others on this machine may read it. Set its mode to 0600, and change the key.",
-            )
+    operator = directory / folder.OPERATOR_FILE  # better kept by the operator, so it may be gone
+    if operator.exists() and operator.stat().st_mode & 0o077:
+        yield Finding(
+            f"file {folder.OPERATOR_FILE}",
+            "others on this machine may read it. Set its mode to 0600, and change the key.",
+        )
     if (directory / folder.OPERATOR_FILE).exists():
         yield from _operator(directory, settings)
     try:

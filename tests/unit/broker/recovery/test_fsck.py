@@ -299,6 +299,16 @@ def test_a_key_that_others_may_read_is_told(copy: Stored, tmp_path: Path) -> Non
     ]
 
 
+def test_without_keys_that_are_secret_the_database_is_not_looked_at(copy: Stored, tmp_path: Path) -> None:
+    directory = make_folder(tmp_path / "folder", copy.world, copy.url)
+    (directory / "keys.json").chmod(0o644)
+    (finding,) = fsck.look(directory, copy.settings)
+    assert "may be read by others" in finding.what
+    (directory / "keys.json").unlink()
+    (finding,) = fsck.look(directory, copy.settings)
+    assert (finding.where, "is missing" in finding.what) == ("file keys.json", True)
+
+
 def test_it_says_how_far_it_is(stored: Stored) -> None:
     heard: list[tuple[str, int, int]] = []
     with whole.snapshot(stored.url, alone=True) as connection:
