@@ -12,6 +12,7 @@ It makes no call and draws no conclusion from a document beyond whose it is.
 """
 
 import hmac
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -206,6 +207,13 @@ class Home:
         if name not in rosters:
             raise NotFound("This home has not pinned that space, or not that version of its roster.")
         return documents.verify(Space, self.vault.read_text(f"{folder}/{name}"), self.founder_key(space_id))
+
+    def rosters(self) -> Iterator[Signed[Space]]:
+        """Every pinned version of every pinned space, verified again as it is read."""
+        for space_id in self.space_ids():
+            for name in self.vault.names(f"spaces/{space_id.hex()}"):
+                if name.startswith("roster-"):
+                    yield self.space(space_id, int(name.removeprefix("roster-").removesuffix(".jws")))
 
     def founder_key(self, space_id: bytes) -> bytes:
         """The raw key under which a pinned space's rosters verify. Raises NotFound."""

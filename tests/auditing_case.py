@@ -19,7 +19,7 @@ from broker.protocol.messages.requests import AdmissionRecord, ReleaseDecided
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.store.tables import log_records
 from clients.auditing.anomalies import Looked, look
-from clients.auditing.findings import Anomaly, Finding, History, Numbers
+from clients.auditing.findings import Anomaly, Finding, Known, Numbers
 from clients.auditing.mirrored import Entry, MirroredLog
 from tests.world import World
 
@@ -46,7 +46,8 @@ def entries(world: World) -> tuple[Entry, ...]:
 
 def looked(world: World, numbers: Mapping[str, Numbers] | None = None) -> Looked:
     """What an auditor finds, with the world's rules at hand unless others are given."""
-    return look(History(entries(world), numbers_of(world) if numbers is None else numbers, world.space))
+    known = Known(numbers_of(world) if numbers is None else numbers, world.space)
+    return look(mirror(world).entries(), known)
 
 
 def found(world: World, anomaly: Anomaly, agency: str | None = None) -> list[Finding]:

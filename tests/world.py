@@ -56,6 +56,7 @@ from clients.replay import ReplayReport, replay_all
 from clients.request_values import Answer as Answered
 from clients.requester import PreparedRequest, Requester
 from clients.transport import Answer, Caller, Unreachable
+from clients.watched_log import broker_log
 from clients.witness.cosigning import pin_log
 from tests import gate_world, rules
 from tests.asgi import Application, InMemoryClient
@@ -550,7 +551,8 @@ class World:
 
     def auditor(self) -> Auditor:
         """The acts of the auditor."""
-        return Auditor(self.homes["auditor-1"], self.space, self.caller("auditor-1"), self.clock)
+        home = self.homes["auditor-1"]
+        return Auditor(home.vault, broker_log(self.space), self.caller("auditor-1"), self.clock)
 
     def replay(self) -> ReplayReport:
         """The auditor mirrors and verifies the log, and takes every decision again."""

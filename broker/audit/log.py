@@ -25,7 +25,7 @@ from broker.protocol.messages.log import (
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.protocol.tiles import Tile
 from broker.store.database import Connection
-from broker.store.log import SqlLogStorage, read_records, store_record
+from broker.store.log import SqlLogStorage, read_records
 from broker.translog import log as translog
 from broker.translog.clock import NewestTime
 from broker.translog.log import Appended
@@ -89,6 +89,7 @@ class AuditLog:
         self._random_bytes = random_bytes
         self._checked = False
         self._newest = NewestTime()
+        self._kept = translog.KeptEdge()
         self._refused: str | None = None
 
     def refuse(self, why: str) -> None:
@@ -132,14 +133,21 @@ class AuditLog:
         if not self._checked:
             self.start(connection)
         try:
-            storage = SqlLogStorage(connection, lock=True)
-            leaf, appended = self._append(connection, storage, kind, record, now)
-            index, head = appended.first_index, appended.head
-            was = self._newest.put_back(storage, appended.before, head, now)
+            leaf, appended = self._append(connection, kind, record, now)
+            index = appended.first_index
+            # Proved to the head that ends with this entry. Whoever is given the proof has it after the commit: an entry
+            # that comes after it in the same commit does not change it, and if the commit fails nobody has it.
+            proof = LogProof(
+                index=index,
+                leaf=leaf.leaf,
+                path=appended.before.path_of_next,
+                checkpoint=self._note(appended.head),
+            )
+            storage = SqlLogStorage(connection)
+            was = self._newest.put_back(storage, appended.before.head, appended.head, now)
             if was is not None:
                 step = ClockWentBack(index=index, from_at=was, to_at=now)
-                head = self._append(connection, storage, RecordKind.CLOCK_WENT_BACK, step, now)[1].head
-            proof = self._proof(storage, index, leaf.leaf, head)
+                self._append(connection, RecordKind.CLOCK_WENT_BACK, step, now)
         except VerificationFailed as error:
             # What is stored does not give the head (AUDIT 3, promise 3): the health check says so from now on.
             self.refuse(_DAMAGED)
@@ -151,12 +159,11 @@ class AuditLog:
         return Receipt(kind, now, proof, self.trial, leaf.record, leaf.salt)
 
     def _append(
-        self, connection: Connection, storage: SqlLogStorage, kind: RecordKind, record: Message, now: int
+        self, connection: Connection, kind: RecordKind, record: Message, now: int
     ) -> tuple[leaves.Leaf, Appended]:
         leaf = leaves.compose(kind.value, now, encode(record), self._random_bytes(leaves.SALT_BYTES))
-        appended = translog.append(storage, [leaf.leaf])
-        store_record(connection, appended.first_index, leaf.record, leaf.salt)
-        return leaf, appended
+        storage = SqlLogStorage(connection, lock=True, beside=[(leaf.record, leaf.salt)])
+        return leaf, translog.append(storage, [leaf.leaf], self._kept)
 
     def receipt(self, connection: Connection, index: int) -> Receipt:
         """The receipt of an earlier entry, proved to the present head: what a retried step is answered.

@@ -6,12 +6,14 @@ with are the rules' own, from the auditor's copy of the bundle that the decision
 left out and said to be. Which checks there are is in `clients.auditing.anomalies`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Protocol
 
 from broker.protocol.messages.parties import Space
+from clients.auditing.logged import RequestFacts
 from clients.auditing.mirrored import Entry
 
 DAY_SECONDS = 86_400
@@ -122,30 +124,60 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class History:
-    """What the checks read: the whole log, the numbers of the bundles at hand by hexadecimal digest, and the space."""
+class Known:
+    """What the checks know besides the log: the numbers of the bundles at hand by hexadecimal digest, and the space."""
 
-    entries: tuple[Entry, ...]
     numbers: Mapping[str, Numbers]
     space: Space
-
-    @property
-    def until(self) -> int:
-        """Up to when the mirror knows: the time of the last entry, 0 for an empty log."""
-        return self.entries[-1].recorded_at if self.entries else 0
 
     def numbers_of(self, entry: Entry) -> Numbers | None:
         """The numbers of the rules that an entry was decided under, None when that bundle is not at hand."""
         return self.numbers.get(entry.bundle or "")
 
+
+@dataclass(frozen=True)
+class Counted:
+    """What a ledger must have said of one agency when a request of its was decided, that request left out.
+
+    `complete` is false once a record that it should be counted from was erased."""
+
+    identifiers_30d: int
+    queries_90d: int
+    hits_90d: int
+    epsilon_millis_30d: int
+    overdue_reviews: int
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision on a request: the facts it was taken on, the broker's ledger among them, and the log's own."""
+
+    facts: RequestFacts
+    counted: Counted
+
+
+@dataclass(frozen=True)
+class End:
+    """The log was read to its end. `until` is the time of its last entry, 0 for an empty log; `missing` are the bundles
+    that requests were decided under and that are not at hand."""
+
+    until: int
+    missing: frozenset[str]
+
     def unknown_rules(self, *anomalies: Anomaly) -> tuple[LeftOut, ...]:
         """That checks were left out for decisions about requests under a bundle that is not at hand."""
-        missing = {
-            entry.bundle
-            for entry in self.entries
-            if entry.bundle is not None and entry.about is not None and entry.bundle not in self.numbers
-        }
         return tuple(
             LeftOut(anomalies, f"It needs the numbers of the bundle {digest}. Name it with --bundle.")
-            for digest in sorted(missing)
+            for digest in sorted(self.missing)
         )
+
+
+class Check(Protocol):
+    """Looks for anomalies of one subject while the log is read once. It may keep figures and ids, and no entry."""
+
+    def see(self, entry: Entry, decided: Decided | None) -> Iterable[Finding]:
+        """The next entry of the log, and what it decided on a request; what is found at once."""
+
+    def finish(self, end: End) -> Iterable[Finding | LeftOut]:
+        """What is found, or was left out, now that there are no more entries."""

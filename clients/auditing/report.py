@@ -21,7 +21,7 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.auditing import small_cells
 from clients.auditing.findings import DAY_SECONDS
-from clients.auditing.logged import Found
+from clients.auditing.logged import Agency, Found, RequestFacts
 from clients.auditing.mirrored import Entry
 from clients.auditing.small_cells import LEAST
 
@@ -98,11 +98,11 @@ def make(
         now: the auditor's time, Unix seconds: entries have the broker's, and one dated ahead must not end the delay.
 
     Raises BadInput for a period that is empty, or within the delay; or what taking the entries raises."""
-    own, last, kept = space.space_id.hex(), 0, []
+    own, last, kept = space.space_id.hex(), 0, list[_Told]()
     for entry in entries:
         last = entry.recorded_at
         if since <= entry.recorded_at < until and _space_of(entry) == own:
-            kept.append(entry)
+            kept.append(_told(entry))
     known_until = max(0, min(last, now) - DELAY_DAYS * DAY_SECONDS)
     # Whole days: the second at which the last entry was written is nobody's business.
     end = min(until, known_until - known_until % DAY_SECONDS)
@@ -127,13 +127,36 @@ def make(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is kept of an entry of the period: a hundredth of the whole, so that a report of any log fits.
+
+    `ruled` are the rules that decided, each with its reason and law."""
+
+    kind: str
+    recorded_at: int
+    about: RequestFacts | None
+    depositor: Agency | None
+    rules: tuple[str, ...]
+    ruled: tuple[tuple[str, str, str], ...]
+
+
+def _told(entry: Entry) -> _Told:
+    ruled = tuple(
+        rule
+        for decision in entry.decisions
+        for rule in zip(decision.rules, decision.reasons, decision.law, strict=False)
+    )
+    return _Told(entry.kind, entry.recorded_at, entry.about, entry.depositor, entry.rules, ruled)
+
+
 def _space_of(entry: Entry) -> str | None:
     if entry.about is not None:
         return entry.about.space_id
     return None if entry.record is None else entry.record.space_id
 
 
-def _requests(inside: Sequence[Entry]) -> list[Listing]:
+def _requests(inside: Sequence[_Told]) -> list[Listing]:
     decided = [each for each in inside if each.kind in _DECIDED and each.about is not None]
     outcomes = Counter(_DECIDED[each.kind] for each in decided)
     told = small_cells.suppress(outcomes).cells
@@ -154,7 +177,7 @@ def _requests(inside: Sequence[Entry]) -> list[Listing]:
     return listings
 
 
-def _agencies(decided: Sequence[Entry]) -> list[Listing]:
+def _agencies(decided: Sequence[_Told]) -> list[Listing]:
     """By kind, and within each kind that is told by agency, so that a kind's sum gives no agency of it away."""
     asking = [each.about.requester for each in decided if each.about is not None]
     kinds = Counter(each.kind for each in asking)
@@ -172,7 +195,7 @@ def _agencies(decided: Sequence[Entry]) -> list[Listing]:
     return [_listing("agency_kinds", "By kind of agency that asked", kinds), by_agency]
 
 
-def _instruments(decided: Sequence[Entry]) -> Counter[str]:
+def _instruments(decided: Sequence[_Told]) -> Counter[str]:
     named = [(each.kind, each.about.verified) for each in decided if each.about is not None]
     known = {found.basis.instrument for kind, found in named if found and kind == RecordKind.ADMITTED}
 
@@ -184,7 +207,7 @@ def _instruments(decided: Sequence[Entry]) -> Counter[str]:
     return Counter(name(found) for _, found in named)
 
 
-def _answers(inside: Sequence[Entry], admitted: Sequence[Entry]) -> Counter[str]:
+def _answers(inside: Sequence[_Told], admitted: Sequence[_Told]) -> Counter[str]:
     closed = {each.about.request_digest: each.kind for each in _closing(inside) if each.about is not None}
     words = {RecordKind.RELEASED.value: "disclosed", RecordKind.FAILED.value: "refused on the result"}
     return Counter(
@@ -194,16 +217,15 @@ def _answers(inside: Sequence[Entry], admitted: Sequence[Entry]) -> Counter[str]
     )
 
 
-def _closing(inside: Sequence[Entry]) -> list[Entry]:
+def _closing(inside: Sequence[_Told]) -> list[_Told]:
     return [each for each in inside if each.kind in (RecordKind.RELEASED, RecordKind.FAILED)]
 
 
-def _rules(key: str, title: str, decided: Sequence[Entry]) -> Listing:
+def _rules(key: str, title: str, decided: Sequence[_Told]) -> Listing:
     """How often each rule decided, with its reason and law in the words of the rules that were in force last."""
     words: dict[str, str] = {}
-    for decision in itertools.chain.from_iterable(each.decisions for each in decided):
-        for rule, reason, law in zip(decision.rules, decision.reasons, decision.law, strict=False):
-            words[rule] = f"{reason} ({law})"
+    for rule, reason, law in itertools.chain.from_iterable(each.ruled for each in decided):
+        words[rule] = f"{reason} ({law})"
     counts = Counter(rule for each in decided for rule in each.rules)
     told = small_cells.suppress(counts)
     rows = tuple(Row(name, number, words.get(name, "")) for name, number in told.cells.items())
@@ -211,7 +233,7 @@ def _rules(key: str, title: str, decided: Sequence[Entry]) -> Listing:
     return Listing(key, title, rows, told.withheld, None, note)
 
 
-def _hours(inside: Sequence[Entry]) -> Hours:
+def _hours(inside: Sequence[_Told]) -> Hours:
     """Of the answers given in the period to requests filed in it."""
     filed = {
         each.about.request_digest: each.recorded_at
@@ -235,7 +257,7 @@ def hours_taken(taken: Sequence[float]) -> Hours:
     return Hours(round(lower, 1), median, round(upper, 1))
 
 
-def _deposits(inside: Sequence[Entry]) -> list[Listing]:
+def _deposits(inside: Sequence[_Told]) -> list[Listing]:
     admitted = [each for each in inside if each.kind == RecordKind.DEPOSIT_ADMITTED]
     refused = sum(each.kind == RecordKind.DEPOSIT_REFUSED for each in inside)
     kinds = Counter(each.depositor.kind for each in admitted if each.depositor is not None)

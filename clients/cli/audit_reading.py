@@ -17,7 +17,7 @@ import typer
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
 from clients.auditing.anomalies import Looked, look
-from clients.auditing.findings import History, Numbers
+from clients.auditing.findings import Known, Numbers
 from clients.auditing.mirrored import Entry, MirroredLog
 from clients.auditing.report import make
 from clients.auditing.report_page import page
@@ -72,10 +72,13 @@ def search(
         tier=None if tier is None else tier.value,
     )
     log = _mirrored(directory, space_id)
-    found = list(find(log.entries(), wanted))
-    value = {"size": log.checkpoint.size, "entries": [_entry(each) for each in found]}
-    lines = [_line(each) for each in found]
-    run.show(value, "\n".join(lines) if lines else "No entry fits.", as_json=as_json)
+    # What is told of each is all that is kept, and told once the whole mirror was verified again.
+    if as_json:
+        told = [_entry(each) for each in find(log.entries(), wanted)]
+        run.print_json({"size": log.checkpoint.size, "entries": told})
+    else:
+        lines = [_line(each) for each in find(log.entries(), wanted)]
+        run.show({}, "\n".join(lines) if lines else "No entry fits.", as_json=False)
 
 
 def anomalies(
@@ -96,7 +99,7 @@ def anomalies(
     """
     log = _mirrored(directory, space_id)
     space = run.open_home(directory).space(run.space_id(space_id)).payload
-    looked = look(History(tuple(log.entries()), _numbers(bundle or []), space))
+    looked = look(log.entries(), Known(_numbers(bundle or []), space))
     run.show(_looked(looked, log.checkpoint.size), _words(looked, log.checkpoint.size), as_json=as_json)
     if strict and (looked.findings or looked.left_out):
         raise typer.Exit(int(run.ExitCode.VERIFICATION_FAILED))

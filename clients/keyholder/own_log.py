@@ -145,7 +145,7 @@ class OwnLog:
         storage = SqlLogStorage(connection)
         try:
             appended = self._append(connection, storage, kind, record, now)
-            was = self._newest.put_back(storage, appended.before, appended.head, now)
+            was = self._newest.put_back(storage, appended.before.head, appended.head, now)
             if was is not None:
                 step = ClockWentBack(index=appended.first_index, from_at=was, to_at=now)
                 self._append(connection, storage, RecordKind.CLOCK_WENT_BACK, step, now)

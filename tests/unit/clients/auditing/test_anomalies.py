@@ -12,7 +12,7 @@ from broker.gate.facts import AdmitFacts
 from broker.protocol.messages.log import LoggedRecord
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.auditing.anomalies import look
-from clients.auditing.findings import MEANING, Anomaly, History
+from clients.auditing.findings import MEANING, Anomaly, Known
 from clients.auditing.search import Wanted
 from clients.mirror import Mirror
 from clients.remote import RefusedByGate
@@ -99,7 +99,7 @@ def test_what_was_erased_is_named_and_no_other_anomaly_is_made_up_for_it(
             yield logged.model_copy(update=gone)
 
     monkeypatch.setattr(Mirror, "records", records)
-    looked = look(History(tuple(log.entries()), case.numbers_of(honest), honest.space))
+    looked = look(log.entries(), Known(case.numbers_of(honest), honest.space))
     assert [(each.anomaly, each.entries) for each in looked.findings] == [(Anomaly.RECORDS_ERASED, erased)]
     # One erased record must not blind a check in silence.
     (left,) = looked.left_out
