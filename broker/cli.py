@@ -16,6 +16,8 @@ import typer
 
 from broker import folder
 from broker.protocol.errors import BadInput, Unavailable
+from broker.protocol.messages.erasure import ErasureGround, order
+from broker.protocol.messages.vocabulary import RecordKind
 from broker.recovery import commands
 
 app = typer.Typer(
@@ -222,6 +224,46 @@ def purge(directory: Folder, as_json: Json = False) -> None:
         f"{purged.records:,} records are deleted. {purged.matches:,} matched tokens had their time."
     )
     _show(purged.model_dump(mode="json"), words, as_json)
+
+
+@app.command("erase-record")
+def erase_record(
+    directory: Folder,
+    index: Annotated[
+        int, typer.Argument(metavar="INDEX", help="The entry's place in the log, from 0.", min=0)
+    ],
+    kind: Annotated[
+        RecordKind, typer.Option("--kind", metavar="KIND", help="The entry's kind: who erases has looked.")
+    ],
+    ground: Annotated[ErasureGround, typer.Option("--ground", help="Why it may be erased.")],
+    ordered_by: Annotated[
+        str,
+        typer.Option(
+            "--ordered-by", metavar="TEXT", help="The court, authority or office, and its letter. No person."
+        ),
+    ],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="In a sentence, naming no person and no case.")
+    ],
+    trial: Trial = False,
+    as_json: Json = False,
+) -> None:
+    """Erase one record of the log with its salt, on somebody's order; the leaf stays, and an entry says so.
+
+    Stop the broker first, and start it again afterwards. Auditors who read the record keep their copy. It cannot be
+    undone.
+    """
+    from broker import erasing
+
+    said = order(index, kind, ground, ordered_by, reason)
+    settings, keys = folder.read_settings(directory, trial=trial or None), folder.read_keys(directory)
+    done = erasing.erase_stopped(settings, keys, said, clock, os.urandom)
+    _show(
+        {"leaf_index": index, "kind": done.kind.value, "log_index": done.log_index},
+        f"The record of entry {index}, {done.kind.value}, is erased with its salt; entry {done.log_index} says so. "
+        "Tell the auditors of each space: what they mirrored before stays with them.",
+        as_json,
+    )
 
 
 @app.command(epilog=commands.NEVER_REPAIRS)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from broker.protocol.messages.base import Bytes32, Count, Id16, KeyIdentifier, Message, Seconds, Slug
 from broker.protocol.messages.bundles import BundleActivation
+from broker.protocol.messages.erasure import RecordErasure
 from broker.protocol.messages.log import ClockStep
 from broker.protocol.messages.vocabulary import Role, Tier
 
@@ -305,3 +306,7 @@ class RecordsRead(Message):
 
 class ClockWentBack(ClockStep):
     """CLOCK_WENT_BACK: an entry's time is well before that of the entry before it."""
+
+
+class RecordErased(RecordErasure):
+    """RECORD_ERASED: the operator erased a record with its salt, on somebody's order; the leaf stays."""

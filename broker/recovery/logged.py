@@ -50,6 +50,7 @@ RECORD_TYPES: dict[RecordKind, type[Message]] = {
     RecordKind.FAILED: records.Failed,
     RecordKind.OUTCOME_REPORTED: records.OutcomeReported,
     RecordKind.RECORDS_READ: records.RecordsRead,
+    RecordKind.RECORD_ERASED: records.RecordErased,
     RecordKind.CLOCK_WENT_BACK: records.ClockWentBack,
 }
 """What a broker records beside each kind of entry it writes."""

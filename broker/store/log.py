@@ -12,11 +12,11 @@ from functools import cache
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from broker.protocol.errors import Conflict
 from broker.protocol.merkle import EMPTY_ROOT
-from broker.store import locks
+from broker.store import locks, partitions
 from broker.store.tables import log_records
 from broker.translog.storage import EMPTY_HEAD, Head
 
@@ -180,3 +180,14 @@ def read_records(connection: Connection, start: int, end: int) -> tuple[StoredRe
         .order_by(log_records.c.leaf_index)
     )
     return tuple(StoredRecord(row.leaf_index, row.record, row.salt) for row in connection.execute(query))
+
+
+def erase_record(connection: Connection, index: int) -> None:
+    """Set a record and its salt to NULL, and in PostgreSQL write the table anew without their bytes.
+
+    SQLite overwrites them (`secure_delete`); empty its write-ahead log after."""
+    connection.execute(
+        update(log_records).where(log_records.c.leaf_index == index).values(record=None, salt=None)
+    )
+    if connection.dialect.name == "postgresql":
+        partitions.write_anew(connection, "log_records")

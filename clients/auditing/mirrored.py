@@ -37,6 +37,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     RecordKind.BUNDLE_ACTIVATED: ("bundle_digest",),
     RecordKind.RECORDS_WITHDRAWN: ("deposit_id", "contributor", "number"),
     RecordKind.RECORDS_REPLACED: ("deposit_id", "contributor", "number"),
+    RecordKind.RECORD_ERASED: ("leaf_index",),
     RecordKind.DEPOSIT_ADMITTED: ("decision",),
     RecordKind.DEPOSIT_REFUSED: ("decision",),
 }

@@ -24,7 +24,7 @@ from clients.cli.run import (
     show,
     write_output,
 )
-from clients.keyholder import activation, pinning
+from clients.keyholder import activation, erasing_command, pinning
 from clients.keyholder.context import KeyHolder, open_key_holder, open_unmarked
 from clients.keyholder.keys import ENROLMENT_FILE, Persona, create_keys
 from clients.keyholder.store import permits, pinned
@@ -274,6 +274,9 @@ def accept_restore(
         "and what\napprovers refused or took back since must be told again.",
         as_json=json,
     )
+
+
+app.command("erase-record")(erasing_command.erase_record)
 
 
 @app.command("status")
