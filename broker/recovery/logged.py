@@ -52,6 +52,7 @@ RECORD_TYPES: dict[RecordKind, type[Message]] = {
     RecordKind.RECORDS_READ: records.RecordsRead,
     RecordKind.RECORD_ERASED: records.RecordErased,
     RecordKind.CLOCK_WENT_BACK: records.ClockWentBack,
+    RecordKind.LOG_KEY_ROTATED: records.LogKeyRotated,
 }
 """What a broker records beside each kind of entry it writes."""
 
