@@ -16,8 +16,9 @@ class LogProof(Message):
     index: Count
     leaf: Blob
     path: Annotated[tuple[Bytes32, ...], Field(max_length=64)]
-    checkpoint: Annotated[str, Field(max_length=16_384)]
-    """The signed note (C2SP tlog-checkpoint) whose tree the path leads to."""
+    checkpoint: Annotated[str, Field(max_length=131_072)]
+    """The signed note (C2SP tlog-checkpoint) whose tree the path leads to; an ML-DSA-44 cosignature has 3,244 letters,
+    and 20 witnesses may cosign."""
 
 
 class ReceiptMessage(Message):
@@ -67,6 +68,20 @@ class ConsistencyPath(Message):
     old_size: Count
     new_size: Count
     path: tuple[Bytes32, ...]
+
+
+class ClockStep(Message):
+    """An entry whose time is well before that of the one before it, in the log of a broker or a key holder.
+
+    Kept right behind that entry: the order is the index's all the same."""
+
+    v: Literal[1] = 1
+    index: Count
+    """The earlier entry's index."""
+    from_at: Seconds
+    """The time of the entry before it."""
+    to_at: Seconds
+    """Its own time."""
 
 
 class RestoreAccepted(Message):
