@@ -7,10 +7,12 @@ damaged log refuses to serve. Without witnesses every receipt says `trial`. What
 decided elsewhere.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from broker.audit.records import ClockWentBack
 from broker.protocol import checkpoint, leaves
 from broker.protocol.errors import BadInput, NarrowgateError, Unavailable, VerificationFailed
 from broker.protocol.messages.base import Message, RandomBytes, encode
@@ -27,12 +29,19 @@ from broker.protocol.tiles import Tile
 from broker.store.database import Connection
 from broker.store.log import SqlLogStorage, read_records
 from broker.translog import log as translog
+from broker.translog.clock import NewestTime
+from broker.translog.cosigning import SignedHead, Witnessed
+from broker.translog.log import Appended
 from broker.translog.storage import Head
 from broker.translog.tiles import read_tile
 from broker.translog.verify import rederive
 
 PAGE_ENTRIES = 1000
 MAXIMUM_INDEX = 1_000_000_000
+_DAMAGED = (
+    "The stored log is damaged, so nothing is served. Keep the database as evidence, see what is wrong with "
+    "`narrowgate broker fsck`, and restore the newest backup."
+)
 
 
 @dataclass(frozen=True)
@@ -53,35 +62,24 @@ class Receipt:
         return ReceiptMessage(proof=self.proof, trial=self.trial)
 
 
-@dataclass(frozen=True)
-class SignedHead:
-    """The log's own note of its present head, which no witness has seen yet."""
-
-    size: int
-    note: str
-
-
-@dataclass(frozen=True)
-class Witnessed:
-    """Evidence that as many witnesses as the broker needs cosigned the log of `size` entries; in a trial none does.
-
-    Made by `broker.audit.witnesses` alone."""
-
-    size: int
-    note: str
-
-
 class AuditLog:
     """The log of one broker."""
 
     def __init__(
-        self, origin: str, log_key: Ed25519PrivateKey, random_bytes: RandomBytes, trial: bool
+        self,
+        origin: str,
+        log_key: Ed25519PrivateKey,
+        random_bytes: RandomBytes,
+        trial: bool,
+        earlier_keys: Sequence[Ed25519PrivateKey] = (),
     ) -> None:
+        """`earlier_keys` sign too while the log's key is changed (`broker.log_rotation`)."""
         self.origin = origin
         self.trial = trial
-        self._log_key = log_key
+        self._keys = (log_key, *earlier_keys)
         self._random_bytes = random_bytes
         self._checked = False
+        self._newest = NewestTime()
         self._kept = translog.KeptEdge()
         self._refused: str | None = None
 
@@ -92,9 +90,12 @@ class AuditLog:
     @property
     def verifier_key(self) -> checkpoint.VerifierKey:
         """The log's public key, under the log's name."""
-        return checkpoint.VerifierKey(
-            self.origin, checkpoint.ED25519, self._log_key.public_key().public_bytes_raw()
-        )
+        return checkpoint.VerifierKey(self.origin, checkpoint.ED25519, self.public_keys[0])
+
+    @property
+    def public_keys(self) -> tuple[bytes, ...]:
+        """The raw public keys that every checkpoint is signed with, the newest first."""
+        return tuple(key.public_key().public_bytes_raw() for key in self._keys)
 
     def check_not_refused(self) -> None:
         """Raises Unavailable once `refuse` was called."""
@@ -109,14 +110,14 @@ class AuditLog:
             head = rederive(SqlLogStorage(connection))
             _check_records(connection, head.size)
         except VerificationFailed as error:
-            raise Unavailable(
-                "The stored log is damaged, so nothing is served. Keep the database as evidence and restore it."
-            ) from error
+            self.refuse(_DAMAGED)
+            raise Unavailable(_DAMAGED) from error
         self._checked = True
         return head
 
     def append(self, connection: Connection, kind: RecordKind, record: Message, now: int) -> Receipt:
-        """Append one entry in the caller's write transaction.
+        """Append one entry in the caller's write transaction; another behind it, if its time is well before that of
+        the entry before it (AUDIT 3, promise 6).
 
         Args:
             record: a type of `broker.audit.records`, or `AdmissionRecord`.
@@ -127,23 +128,37 @@ class AuditLog:
         if not self._checked:
             self.start(connection)
         try:
-            salt = self._random_bytes(leaves.SALT_BYTES)
-            leaf = leaves.compose(kind.value, now, encode(record), salt)
-            storage = SqlLogStorage(connection, lock=True, beside=[(leaf.record, leaf.salt)])
-            appended = translog.append(storage, [leaf.leaf], self._kept)
+            leaf, appended = self._append(connection, kind, record, now)
+            index = appended.first_index
             # Proved to the head that ends with this entry. Whoever is given the proof has it after the commit: an entry
             # that comes after it in the same commit does not change it, and if the commit fails nobody has it.
             proof = LogProof(
-                index=appended.first_index,
+                index=index,
                 leaf=leaf.leaf,
                 path=appended.before.path_of_next,
                 checkpoint=self._note(appended.head),
             )
+            storage = SqlLogStorage(connection)
+            was = self._newest.put_back(storage, appended.before.head, appended.head, now)
+            if was is not None:
+                step = ClockWentBack(index=index, from_at=was, to_at=now)
+                self._append(connection, RecordKind.CLOCK_WENT_BACK, step, now)
+        except VerificationFailed as error:
+            # What is stored does not give the head (AUDIT 3, promise 3): the health check says so from now on.
+            self.refuse(_DAMAGED)
+            raise Unavailable(_DAMAGED) from error
         except NarrowgateError as error:
             # Whatever did not fit may have been read wrongly: derive the log anew before the next entry.
             self._checked = False
             raise Unavailable("The step could not be recorded, so it was not taken.") from error
         return Receipt(kind, now, proof, self.trial, leaf.record, leaf.salt)
+
+    def _append(
+        self, connection: Connection, kind: RecordKind, record: Message, now: int
+    ) -> tuple[leaves.Leaf, Appended]:
+        leaf = leaves.compose(kind.value, now, encode(record), self._random_bytes(leaves.SALT_BYTES))
+        storage = SqlLogStorage(connection, lock=True, beside=[(leaf.record, leaf.salt)])
+        return leaf, translog.append(storage, [leaf.leaf], self._kept)
 
     def receipt(self, connection: Connection, index: int) -> Receipt:
         """The receipt of an earlier entry, proved to the present head: what a retried step is answered.
@@ -213,7 +228,7 @@ class AuditLog:
         return LogProof(index=index, leaf=leaf, path=path, checkpoint=self._note(head))
 
     def _note(self, head: Head) -> str:
-        return checkpoint.sign(self.origin, head.size, head.root, self._log_key, self.origin).decode()
+        return checkpoint.sign(self.origin, head.size, head.root, self._keys, self.origin).decode()
 
 
 def _check_records(connection: Connection, size: int) -> None:

@@ -32,7 +32,7 @@ class WitnessProcess:
     def __init__(self, folder: Path, broker: Path) -> None:
         """Its `folder` is made; `broker` is a folder with the log's key."""
         self.folder, [self.port] = folder, free_ports(1)
-        self.key = create_keys(folder, "w1.example.org", os.urandom).verifier_key
+        self.key = create_keys(folder, "w1.example.org", os.urandom).verifier_keys[0]
         witness = open_witness(folder, lambda: int(time.time()))
         pin_log(witness, VerifierKey(LOG_ORIGIN, ED25519, read_keys(broker).log_public))
         witness.close()
