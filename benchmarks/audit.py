@@ -95,7 +95,7 @@ def _bare(mirror: Mirror, size: int) -> float:
 
 def _mirror(size: int, folder: Path) -> tuple[Mirror, bytes, int]:
     """A mirror of so many leaves, their root, and how many bytes they take."""
-    mirror = Mirror(create_vault(folder / "home", lambda number: bytes(number)), "mirror/log")
+    mirror = Mirror(create_vault(folder / "home", lambda number: bytes(number)), "log")
     frontier, written = merkle.Frontier(), 0
     for first in range(0, size, TILE_WIDTH):
         bundle = [_leaf(index) for index in range(first, min(size, first + TILE_WIDTH))]

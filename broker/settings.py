@@ -81,6 +81,9 @@ class Settings(BaseSettings):
             raise ValueError("two witnesses have the same name or key")
         if self.witness_quorum > len(keys):
             raise ValueError("witness_quorum is more than there are witnesses")
+        # Else two halves of honest witnesses, shown two logs, would each be enough.
+        if 0 < 2 * self.witness_quorum <= len(keys):
+            raise ValueError("witness_quorum must be more than half of the witnesses")
         return self
 
     @classmethod

@@ -13,7 +13,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from broker.protocol import checkpoint as notes
 from broker.protocol import leaves
@@ -59,9 +58,7 @@ class Auditor:
         """Mirror what is new in the log and verify its leaves and root, but no record. Raises as `verify`."""
         with self._reported():
             found = self._mirroring.update(progress)
-        return self._mirroring.report(
-            found.checkpoint, verified=True, kinds=MappingProxyType(dict(found.kinds))
-        )
+        return self._mirroring.report(found.checkpoint, verified=True, mirrored=found)
 
     def verify(self, progress: Progress | None = None) -> AuditReport:
         """Mirror what is new and verify all of the log, records too.
@@ -71,8 +68,7 @@ class Auditor:
         with self._reported():
             found = self._mirroring.update(progress)
             erased = self._check_records(found.checkpoint, progress)
-        kinds = MappingProxyType(dict(found.kinds))
-        return self._mirroring.report(found.checkpoint, verified=True, kinds=kinds, erased=erased)
+        return self._mirroring.report(found.checkpoint, verified=True, mirrored=found, erased=erased)
 
     def decisions(self) -> Iterator[tuple[int, str]]:
         """Index and text of every decision in the mirrored records; a release that was decided under two bundles of
@@ -80,6 +76,12 @@ class Auditor:
         for index, logged in enumerate(self._mirror.records()):
             for text in recorded_decisions(logged.record):
                 yield index, text
+
+    def entries(self) -> Iterator[Entry]:
+        """Every entry whose record was fetched, in the log's order. Raises VerificationFailed."""
+        kept = self._mirror.leaves(0, self._mirror.records_kept())
+        for logged, leaf in zip(self._mirror.records(), kept, strict=True):
+            yield Entry(logged.index, leaves.parse_leaf(leaf), logged.record)
 
     def entry(self, index: int) -> Entry:
         """One mirrored entry. Raises NotFound."""
@@ -122,7 +124,7 @@ class Auditor:
         expected = list(range(start, start + len(page.records)))
         in_order = [record.index for record in page.records] == expected
         if page.start != start or not in_order or not 1 <= len(page.records) <= end - start:
-            raise VerificationFailed("The broker served other records than were asked for.")
+            raise VerificationFailed(f"The {self._log.served_by} served other records than were asked for.")
         return page
 
     def _check_record(self, latest: notes.Checkpoint, index: int, leaf: bytes, logged: LoggedRecord) -> int:

@@ -12,6 +12,7 @@ It makes no call and draws no conclusion from a document beyond whose it is.
 """
 
 import hmac
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -163,9 +164,22 @@ class Home:
             raise Conflict(
                 "This roster version is pinned with another text. Keep both files and ask the founder."
             )
+        self._check_stays_witnessed(space)
         self.vault.write_message(f"{folder}/founder.json", _Founder(signing_key=founder_key))
         self.vault.write_text(name, document)
         return signed
+
+    def _check_stays_witnessed(self, space: Space) -> None:
+        """Else one signature of the founder's would do away with every witness. Raises Conflict."""
+        try:
+            before = self.space(space.space_id).payload
+        except NotFound:
+            return
+        if space.trial and not before.trial:
+            raise Conflict(
+                "This roster makes a trial of a space that has witnesses. Keep the file, and ask the founder; a trial "
+                "is a space of its own."
+            )
 
     def space_ids(self) -> tuple[bytes, ...]:
         """The spaces pinned here."""
@@ -193,6 +207,13 @@ class Home:
         if name not in rosters:
             raise NotFound("This home has not pinned that space, or not that version of its roster.")
         return documents.verify(Space, self.vault.read_text(f"{folder}/{name}"), self.founder_key(space_id))
+
+    def rosters(self) -> Iterator[Signed[Space]]:
+        """Every pinned version of every pinned space, verified again as it is read."""
+        for space_id in self.space_ids():
+            for name in self.vault.names(f"spaces/{space_id.hex()}"):
+                if name.startswith("roster-"):
+                    yield self.space(space_id, int(name.removeprefix("roster-").removesuffix(".jws")))
 
     def founder_key(self, space_id: bytes) -> bytes:
         """The raw key under which a pinned space's rosters verify. Raises NotFound."""

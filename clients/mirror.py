@@ -30,11 +30,11 @@ class Mirror:
     """The files of one log in a home folder.
 
     Args:
-        folder: where they lie in the home (`clients.watched_log`)."""
+        folder: its own among those in `mirror/` (`clients.watched_log`)."""
 
     def __init__(self, vault: Vault, folder: str) -> None:
         self._vault = vault
-        self._folder = folder
+        self._folder = f"mirror/{folder}"
 
     # --- checkpoints ---
 
@@ -153,7 +153,7 @@ class Mirror:
         return self._vault.read_text(path) if self._vault.exists(path) else None
 
     def _bundle(self, tile_index: int) -> str:
-        return f"{self._folder}/{Tile(None, tile_index).path}"
+        return f"{self._folder}/entries/{Tile(None, tile_index).path.removeprefix('entries/')}"
 
 
 def _member(items: Sequence[Item], place: int) -> Item:

@@ -46,6 +46,10 @@ class AuditReport:
     fork: bool
     first_bad_index: int | None
     trial: bool
+    new: int = 0
+    """Entries that were not verified before."""
+    witnesses: tuple[str, ...] = ()
+    """Those of the pinned witnesses who cosigned the checkpoint."""
     kinds: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     erased: int = 0
     """Records that the broker has erased; their leaves stand."""
@@ -62,9 +66,12 @@ class AuditFailed(VerificationFailed):
 
 @dataclass(frozen=True)
 class Mirrored:
-    """Evidence that the mirror's first `checkpoint.size` leaves give its root, with the entries by kind."""
+    """Evidence that the mirror's first `checkpoint.size` leaves give its root, with the entries by kind.
+
+    The first `before` of them were verified by an earlier run."""
 
     checkpoint: notes.Checkpoint
+    before: int
     kinds: Mapping[str, int]
 
 
@@ -109,7 +116,7 @@ class Mirroring:
         self._mirror.keep_checkpoint(note)
         if derived.first_bad is not None:
             raise self.bad_entry(latest, derived.first_bad.index, derived.first_bad.reason)
-        return Mirrored(latest, derived.kinds)
+        return Mirrored(latest, start, derived.kinds)
 
     # --- checkpoints ---
 
@@ -182,8 +189,8 @@ class Mirroring:
         if last is not None and differs is not None and frontier.root() == latest.root:
             return self._fork(last, latest, note, differs)
         return AuditFailed(
-            "The leaves that the broker served do not give the root that it signed. Tell the broker's operator; "
-            "the checkpoints are kept as evidence.",
+            f"The leaves that the {self._log.served_by} served do not give the root that it signed. Tell the "
+            f"{self._log.served_by}'s operator; the checkpoints are kept as evidence.",
             self.report(latest, verified=False),
             self._evidence("A checkpoint to which the leaves served with it do not lead.", last, note),
         )
@@ -198,8 +205,8 @@ class Mirroring:
         self._mirror.drop_fetching()
         where = "" if differs is None else f" Entry {differs} is the first in which they differ."
         return AuditFailed(
-            f"The broker showed two different logs: its log was cut or rewritten since the last audit.{where} Both "
-            "signed checkpoints are kept as evidence; tell the members and key holders of the space.",
+            f"The {self._log.served_by} showed two different logs: its log was cut or rewritten since the last audit."
+            f"{where} Both signed checkpoints are kept as evidence; tell the members and key holders of the space.",
             self.report(latest, verified=False, fork=True, first_bad_index=differs),
             evidence,
         )
@@ -228,7 +235,7 @@ class Mirroring:
         verified: bool,
         fork: bool = False,
         first_bad_index: int | None = None,
-        kinds: Mapping[str, int] = MappingProxyType({}),
+        mirrored: Mirrored | None = None,
         erased: int = 0,
     ) -> AuditReport:
         """The report about a checkpoint of this log, or about none that could be believed."""
@@ -240,7 +247,9 @@ class Mirroring:
             fork=fork,
             first_bad_index=first_bad_index,
             trial=self._log.quorum == 0,
-            kinds=kinds,
+            new=0 if mirrored is None else mirrored.checkpoint.size - mirrored.before,
+            witnesses=() if latest is None else tuple(each.witness for each in latest.cosignatures),
+            kinds=MappingProxyType({} if mirrored is None else dict(mirrored.kinds)),
             erased=erased,
         )
 

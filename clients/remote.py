@@ -196,6 +196,12 @@ def readable(text: str, longest: int = 4000) -> str:
     return _UNPRINTABLE.sub(" ", text)[:longest]
 
 
+def visible(text: str) -> str:
+    """The same text, whole, with its control and direction characters written out as JSON does (`\\u001b`), so that
+    they move no cursor and hide nothing. Newlines and tabs stay."""
+    return _UNPRINTABLE.sub(lambda each: each[0] if each[0] in "\n\t" else f"\\u{ord(each[0]):04x}", text)
+
+
 def _members(answer: Answer) -> dict[str, Any]:
     try:
         members = json.loads(answer.body)

@@ -19,7 +19,7 @@ class WatchedLog:
 
     `address` is where it is read, as `https://broker.example.org`; `origin` its name in checkpoints; `key` its raw
     Ed25519 key. `quorum` of the witnesses must have cosigned a checkpoint before it counts; 0 is a log that nobody
-    witnesses. `folder` is where its mirror lies in a home, as `mirror/SPACE`."""
+    witnesses. `folder` is that of its mirror in a home, below `mirror/`."""
 
     address: str
     origin: str
@@ -27,6 +27,8 @@ class WatchedLog:
     folder: str
     witness_keys: tuple[notes.VerifierKey, ...] = ()
     quorum: int = 0
+    served_by: str = "broker"
+    """Whose log it is, in words for people."""
 
     def verify_checkpoint(self, note: str) -> notes.Checkpoint:
         """What a note says. Raises VerificationFailed unless this log signed it and enough witnesses cosigned."""
@@ -46,8 +48,8 @@ def broker_log(space: Space) -> WatchedLog:
 
 
 def mirror_folder(space_id: bytes) -> str:
-    """Where the mirror of a space's broker's log lies in an auditor's home."""
-    return f"mirror/{space_id.hex()}"
+    """The folder of the mirror of a space's broker's log in an auditor's home, below `mirror/`."""
+    return space_id.hex()
 
 
 def holder_log(space: Space, holder: Holder) -> WatchedLog:
@@ -61,4 +63,5 @@ def holder_log(space: Space, holder: Holder) -> WatchedLog:
         key=holder.signing_key,
         folder=f"{mirror_folder(space.space_id)}-{holder.holder_id}",
         witness_keys=tuple(space.witness_keys),
+        served_by="key holder",
     )

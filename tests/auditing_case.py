@@ -157,10 +157,17 @@ class Story:
         base = record_at(self.world, TokensReceived, self._first(RecordKind.TOKENS))
         return plant(self.world, RecordKind.TOKENS, base.model_copy(update=self._named))
 
-    def release(self, at: int | None = None, **members: Any) -> int:
-        """RELEASE; `members` are the decision's."""
+    def release(self, at: int | None = None, made_up: Mapping[str, Any] | None = None, **members: Any) -> int:
+        """RELEASE of what this story was admitted, where it was; `members` are the decision's, and `made_up` changes
+        the facts of the admission in it."""
         base = record_at(self.world, ReleaseDecided, self._first(RecordKind.RELEASE))
-        decision = changed(base.decision, self._facts, **members)
+        told, text = json.loads(base.decision), self._admission()
+        if text is not None:
+            told["facts"] |= {
+                "admission_digest": hashlib.sha256(text.encode()).hexdigest(),
+                "admitted": json.loads(text)["facts"],
+            }
+        decision = changed(json.dumps(told), {**self._facts, **(made_up or {})}, **members)
         record = base.model_copy(update=self._named | {"decision": decision})
         return plant(self.world, RecordKind.RELEASE, record, at)
 
@@ -169,6 +176,15 @@ class Story:
         base = record_at(self.world, Released, self._first(RecordKind.RELEASED))
         record = base.model_copy(update=self._named | {"release_index": release_index})
         return plant(self.world, RecordKind.RELEASED, record, at)
+
+    def _admission(self) -> str | None:
+        """The decision that admitted this story, the first if there are several."""
+        for index, kind in enumerate(self.world.log_kinds()):
+            if kind == RecordKind.ADMITTED:
+                record = record_at(self.world, AdmissionRecord, index)
+                if record.terms.permit_id == self.permit_id:
+                    return record.decision
+        return None
 
     def failed(self, release_index: int) -> int:
         """FAILED."""

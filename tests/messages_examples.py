@@ -160,7 +160,7 @@ SPACE = parties.Space(
         verifier_key("w1.example.org", bytes([13]) * 32, ED25519_COSIGNATURE),
         verifier_key("w2.example.org", bytes([14]) * 32, ED25519_COSIGNATURE),
     ),
-    witness_quorum=1,
+    witness_quorum=2,
     trial=False,
     count_epsilon_millis=500,
     count_budget_millis=10_000,

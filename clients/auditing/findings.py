@@ -26,6 +26,7 @@ class Anomaly(StrEnum):
     DISCLOSED_THOUGH_REFUSED = "disclosed-though-refused"
     RELEASE_WITHOUT_ADMISSION = "release-without-admission"
     RELEASE_WITHOUT_TOKENS = "release-without-tokens"
+    OTHER_ADMISSION = "other-admission"
     ADMITTED_TWICE = "admitted-twice"
     TOKENS_TWICE = "tokens-twice"
     RELEASE_TWICE = "release-twice"
@@ -53,6 +54,8 @@ MEANING: Mapping[Anomaly, str] = MappingProxyType(
         Anomaly.DISCLOSED_THOUGH_REFUSED: "The decision to release was a refusal, and a disclosure was signed on it.",
         Anomaly.RELEASE_WITHOUT_ADMISSION: "A release was decided for a permit that the log never admitted.",
         Anomaly.RELEASE_WITHOUT_TOKENS: "A release was decided for a permit under which no tokens were recorded.",
+        Anomaly.OTHER_ADMISSION: "A release was decided on other facts than its request was admitted on, or above its "
+        "permit's tier: on made-up facts the rules may allow it, and deciding it again shows nothing.",
         Anomaly.ADMITTED_TWICE: "One request, or one permit, was admitted more than once; a permit is for one use.",
         Anomaly.TOKENS_TWICE: "Tokens were taken more than once under one permit; a permit is for one use.",
         Anomaly.RELEASE_TWICE: "The release of one request, or permit, was decided more than once.",

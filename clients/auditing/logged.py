@@ -111,6 +111,7 @@ class ReleaseFacts:
     """Facts of the action `release`."""
 
     now: int
+    admission_digest: str
     admitted: RequestFacts
     result: Result
 

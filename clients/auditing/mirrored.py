@@ -169,12 +169,15 @@ class _Requests:
         for terms in (record.terms, record.opening):
             if terms is not None:
                 names += [terms.permit_id, terms.request_digest]
-        known = (self._facts[name] for name in names if name is not None and name in self._facts)
-        facts = next(known, None) or next((each.request for each in decisions), None)
+        named = [name for name in names if name is not None]
+        # A decision on a request speaks for itself: else an entry before it, such as a refusal made up under the same
+        # digest, would put another agency and case in the place of its own.
+        own = next((each.facts for each in decisions if isinstance(each.facts, RequestFacts)), None)
+        known = next((self._facts[name] for name in named if name in self._facts), None)
+        facts = own or known or next((each.request for each in decisions), None)
         if facts is not None:
-            for name in names:
-                if name is not None:
-                    self._facts.setdefault(name, facts)
+            admitted = own is not None and record.terms is not None
+            self._facts.update((name, facts) for name in named if admitted or name not in self._facts)
         return facts
 
 

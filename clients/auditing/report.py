@@ -3,8 +3,9 @@
 Rule (issue 5): counts of decisions and nothing below them, so never a case, officer, request or identifier. Small cells
 are withheld (`clients.auditing.small_cells`), the agencies of one kind against the sum of their kind. A list that is
 part of another number is told only where that number is. Nothing of the last `DELAY_DAYS` before the mirror's last
-entry is told, as DESIGN 5 asks of public reports, so that no report betrays an investigation under way. There are no
-tables of two headings: each of their cells would have to be guarded against both.
+entry, or before the auditor's own time where that is earlier, is told, as DESIGN 5 asks of public reports, so that no
+report betrays an investigation under way. There are no tables of two headings: each of their cells would have to be
+guarded against both.
 
 It writes no text: see `clients.auditing.report_text` and `clients.auditing.report_page`.
 """
@@ -87,11 +88,14 @@ class Report:
     hours: Hours
 
 
-def make(entries: Iterable[Entry], space: Space, size: int, root: bytes, since: int, until: int) -> Report:
+def make(
+    entries: Iterable[Entry], space: Space, size: int, root: bytes, since: int, until: int, now: int
+) -> Report:
     """Count the entries of `space` from `since` up to, not including, `until`.
 
     Args:
         entries: the whole mirrored log, of `size` entries under `root`; consumed to its end.
+        now: the auditor's time, Unix seconds: entries have the broker's, and one dated ahead must not end the delay.
 
     Raises BadInput for a period that is empty, or within the delay; or what taking the entries raises."""
     own, last, kept = space.space_id.hex(), 0, list[_Told]()
@@ -99,7 +103,7 @@ def make(entries: Iterable[Entry], space: Space, size: int, root: bytes, since: 
         last = entry.recorded_at
         if since <= entry.recorded_at < until and _space_of(entry) == own:
             kept.append(_told(entry))
-    known_until = max(0, last - DELAY_DAYS * DAY_SECONDS)
+    known_until = max(0, min(last, now) - DELAY_DAYS * DAY_SECONDS)
     # Whole days: the second at which the last entry was written is nobody's business.
     end = min(until, known_until - known_until % DAY_SECONDS)
     if since >= until:

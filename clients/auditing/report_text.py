@@ -7,14 +7,18 @@ or a nought. What is told is `clients.auditing.report`'s to say.
 import csv
 import datetime
 import io
+import re
 from typing import Any
 
 from clients.auditing.report import DELAY_DAYS, MEDIAN_OF, QUARTILES_OF, Hours, Listing, Report
 from clients.auditing.small_cells import LEAST
+from clients.remote import readable
 
 WITHHELD = "withheld"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""With what a cell begins that a spreadsheet would run."""
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+"""With what a cell begins that a spreadsheet would run; some pass over white space, some read full-width signs."""
+_MARKUP = re.compile(r"[\\`*\[\]!|<>&]")
+"""What Markdown gives a meaning, an image to be fetched from elsewhere among it."""
 
 
 def day(seconds: int) -> str:
@@ -127,8 +131,10 @@ def _told(hours: float | None, least: int) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    """Names, reasons and law are the record's, so the broker's or a requester's words, and not this report's."""
+    return _MARKUP.sub(lambda each: f"&#{ord(each[0])};", readable(text))
 
 
 def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    shown = readable(text)
+    return f"'{shown}" if _FORMULA.match(shown) else shown

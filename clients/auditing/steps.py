@@ -1,24 +1,44 @@
 """Are the entries of each request whole and in order: ADMITTED, TOKENS, RELEASE, then RELEASED or FAILED, once each?
 
 Rule (AUDIT 3, promise 1): no evaluation without ADMITTED, nothing assembled without RELEASE, and each RELEASE closed.
+A RELEASE repeats the facts of its ADMITTED, and what it was decided on is compared with that: findings, people and the
+series searched count as of the release, everything else as of the admission.
 Where an erased record could be the one that is missing, nothing is said: `clients.auditing.upkeep` says that it was
 erased. What the decisions say is `clients.replay`'s.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from broker.protocol.messages.vocabulary import Outcome, RecordKind
+from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
 from clients.auditing.findings import Anomaly, Decided, End, Finding, Known
+from clients.auditing.logged import ReleaseFacts, RequestFacts, Terms
 from clients.auditing.mirrored import Entry
 
+_TIERS = tuple(Tier)
 _CLOSING = (RecordKind.RELEASED, RecordKind.FAILED)
 _TWICE = {
     RecordKind.ADMITTED.value: Anomaly.ADMITTED_TWICE,
     RecordKind.TOKENS.value: Anomaly.TOKENS_TWICE,
     RecordKind.RELEASE.value: Anomaly.RELEASE_TWICE,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Admission:
+    """What is kept of an ADMITTED: what a RELEASE is compared with. `asked` is what it was admitted on."""
+
+    index: int
+    decision_digest: str
+    tier: str
+    asked: RequestFacts | None
+
+    @classmethod
+    def of(cls, entry: Entry, terms: Terms) -> "_Admission":
+        """That of an ADMITTED entry."""
+        request = entry.decisions[0].request if entry.decisions else None
+        return cls(entry.index, terms.decision_digest, terms.tier, request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +58,7 @@ class Steps:
     request or permit."""
 
     def __init__(self, known: Known) -> None:
-        self._admitted: set[str] = set()
+        self._admitted: dict[str, _Admission] = {}
         self._used: set[str] = set()
         self._releases: dict[int, _Release] = {}
         self._closed: defaultdict[int, list[int]] = defaultdict(list)
@@ -56,7 +76,7 @@ class Steps:
         if entry.kind in _TWICE:
             self._name(entry)
         if entry.kind == RecordKind.ADMITTED and record.terms is not None:
-            self._admitted.add(record.terms.permit_id)
+            self._admitted.setdefault(record.terms.permit_id, _Admission.of(entry, record.terms))
         elif entry.kind == RecordKind.TOKENS and record.permit_id is not None:
             self._used.add(record.permit_id)
         elif entry.kind == RecordKind.RELEASE:
@@ -90,6 +110,8 @@ class Steps:
             yield _one(
                 Anomaly.RELEASE_WITHOUT_ADMISSION, entry, "No ADMITTED entry of its permit came before."
             )
+        if permit_id in self._admitted:
+            yield from _of_other_admission(self._admitted[permit_id], entry)
         if permit_id not in self._used and RecordKind.TOKENS not in self._erased:
             yield _one(Anomaly.RELEASE_WITHOUT_TOKENS, entry, "No TOKENS entry of its permit came before.")
 
@@ -109,6 +131,31 @@ class Steps:
             entries = (release_index, entry.index)
             detail = f"Refused by {', '.join(release.rules)}, and disclosed."
             yield Finding(Anomaly.DISCLOSED_THOUGH_REFUSED, entries, detail, entry.agency)
+
+
+def _of_other_admission(admitted: _Admission, release: Entry) -> Iterator[Finding]:
+    if admitted.asked is None:
+        return
+    differs = []
+    for decision in release.decisions:
+        facts = decision.facts
+        if not isinstance(facts, ReleaseFacts):
+            differs.append("a decision that is none about a release")
+            continue
+        if facts.admission_digest != admitted.decision_digest:
+            differs.append("the admission it names")
+        differs += [
+            name
+            for name in (each.name for each in fields(RequestFacts))
+            if name != "verified" and getattr(facts.admitted, name) != getattr(admitted.asked, name)
+        ]
+        if decision.tier is not None and _TIERS.index(Tier(decision.tier)) > _TIERS.index(
+            Tier(admitted.tier)
+        ):
+            differs.append("a tier above the permit's")
+    if differs:
+        indices, told = (admitted.index, release.index), ", ".join(dict.fromkeys(differs))
+        yield Finding(Anomaly.OTHER_ADMISSION, indices, f"Different: {told}.", release.agency)
 
 
 def _one(anomaly: Anomaly, entry: Entry, detail: str) -> Finding:

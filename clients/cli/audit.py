@@ -1,9 +1,9 @@
-"""`narrowgate audit`: verify the broker's log, decide recorded cases again, and read single entries.
+"""`narrowgate audit`: the auditor's commands, of which those that take decisions again and show an entry are here.
 
 Rule: a log that does not verify, and a decision that comes out otherwise, exit with 4. No command believes the
-broker: keys come from the pinned space document, rules from the auditor's own folder. Draws are in
-`clients.cli.draw`, what is read in the mirror in `clients.cli.audit_reading`, key holders' logs in
-`clients.cli.audit_holders`.
+broker: keys come from the pinned space document, rules from the auditor's own folder. Mirroring and verifying is in
+`clients.cli.audit_log`, draws in `clients.cli.draw`, what is read in the mirror in `clients.cli.audit_reading`, key
+holders' logs in `clients.cli.audit_holders`.
 """
 
 import json
@@ -13,42 +13,12 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.auditor import AuditFailed, Auditor, AuditReport
-from clients.cli import audit_holders, audit_reading, draw, receipt, run
-from clients.home import Home
-from clients.watched_log import broker_log
+from clients.cli import audit_holders, audit_log, audit_reading, draw, receipt, run
 
 app = run.application("Auditor: verify the broker's log, and decide past cases again.")
 
-_TRIAL = "TRIAL: no witness cosigned the log, so the broker could show another log to somebody else."
-
-
-@app.command()
-def verify(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: run.Json = False) -> None:
-    """Mirror what is new in the log and verify all of it: root, growth, and every record against its leaf.
-
-    Reading the records is itself recorded. Two signed logs that do not fit each other are kept as evidence.
-    """
-    auditor = auditor_of(run.open_home(directory), space_id)
-    try:
-        with run.progress("Mirroring") as update:
-            report = auditor.verify(update)
-    except AuditFailed as error:
-        if as_json:
-            run.print_json(_report(error.report) | {"detail": error.detail, "evidence": error.evidence})
-        run.say(error.detail)
-        if error.evidence is not None:
-            run.say(f"Evidence: {error.evidence}")
-        raise typer.Exit(int(run.ExitCode.VERIFICATION_FAILED)) from None
-    lines = [
-        f"{report.size} entries of {report.origin} give the signed root {(report.root or b'').hex()}.",
-        *(f"  {kind}: {number}" for kind, number in report.kinds.items()),
-    ]
-    if report.erased:
-        lines.append(f"{report.erased} records were erased at the broker; their leaves stand.")
-    if report.trial:
-        lines.append(_TRIAL)
-    run.show(_report(report), "\n".join(lines), as_json=as_json)
+app.command()(audit_log.mirror)
+app.command()(audit_log.verify)
 
 
 @app.command()
@@ -72,7 +42,9 @@ def replay(
     # Imported on use: deciding needs the extra [policy], verifying does not.
     from clients.replay import load_all, replay_all
 
-    report = replay_all(load_all(bundle), auditor_of(run.open_home(directory), space_id).decisions())
+    report = replay_all(
+        load_all(bundle), audit_log.auditor_of(run.open_home(directory), space_id).decisions()
+    )
     lines = [f"{report.same} of {report.decisions} decisions come out the same."]
     for each in report.different:
         lines.append(
@@ -109,7 +81,7 @@ def show_entry(
 ) -> None:
     """Show one mirrored entry with its record."""
     home = run.open_home(directory)
-    auditor = auditor_of(home, space_id)
+    auditor = audit_log.auditor_of(home, space_id)
     if holder is not None:
         auditor = audit_holders.auditor_of_holder(home, run.space_id(space_id), holder)
     entry = auditor.entry(index)
@@ -138,24 +110,3 @@ app.command("report")(audit_reading.report)
 app.command()(receipt.receipt)
 app.command()(draw.draw)
 app.command("draw-check")(draw.draw_check)
-
-
-def auditor_of(home: Home, space_id: str | None) -> Auditor:
-    """The auditor of a home, for the one space it is in or the one named. Raises BadInput or NotFound."""
-    space = home.space(run.space_id(space_id)).payload
-    return Auditor(home.vault, broker_log(space), run.caller(home), run.clock)
-
-
-def _report(report: AuditReport) -> dict[str, Any]:
-    return {
-        "origin": report.origin,
-        "size": report.size,
-        "root": None if report.root is None else report.root.hex(),
-        "verified": report.verified,
-        "fork": report.fork,
-        "first_bad_index": report.first_bad_index,
-        "entries": report.size,
-        "erased": report.erased,
-        "kinds": dict(report.kinds),
-        "trial": report.trial,
-    }

@@ -94,7 +94,6 @@ def _verified(home: Home, space: Space, holder: Holder) -> dict[str, Any]:
     log = holder_log(space, holder)
     with run.progress(f"Mirroring {holder.holder_id}") as update:
         report = Auditor(home.vault, log, run.caller(home), run.clock).verify(update)
-    cosigned_by = MirroredHolderLog(home, space, holder).cosigned_by
     return {
         "holder": holder.holder_id,
         "origin": report.origin,
@@ -103,7 +102,7 @@ def _verified(home: Home, space: Space, holder: Holder) -> dict[str, Any]:
         "verified": True,
         "kinds": dict(report.kinds),
         "erased": report.erased,
-        "cosigned_by": list(cosigned_by),
+        "cosigned_by": list(report.witnesses),
     }
 
 

@@ -25,6 +25,7 @@ from clients.auditing.report_text import comma_separated, markdown, members
 from clients.auditing.search import Wanted
 from clients.auditing.search import search as find
 from clients.cli import run
+from clients.remote import visible
 
 _Day = Annotated[str | None, typer.Option("--since", metavar="DATE", help="From this day on, as 2027-01-31.")]
 _Until = Annotated[
@@ -133,7 +134,7 @@ def report(
     log = _mirrored(directory, space_id)
     space = run.open_home(directory).space(run.space_id(space_id)).payload
     checkpoint, period = log.checkpoint, (_seconds(since, "--since"), _seconds(until, "--until"))
-    made = make(log.entries(), space, checkpoint.size, checkpoint.root, *period)
+    made = make(log.entries(), space, checkpoint.size, checkpoint.root, *period, run.clock())
     value, chosen = members(made), ReportFormat.JSON if as_json and out is None else written
     if chosen is ReportFormat.JSON:
         text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
@@ -145,7 +146,8 @@ def report(
         }
         text = writers[chosen](made)
     if out is None:
-        typer.echo(text, nl=False)
+        # A spreadsheet's lines end in a carriage return, which is layout; whatever else a record could hold is not.
+        typer.echo("\r\n".join(map(visible, text.split("\r\n"))), nl=False)
         return
     run.write_output(out, text)
     words = f"Written: {out}, from {value['since']} up to, not including, {value['until']}."

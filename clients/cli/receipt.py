@@ -2,7 +2,8 @@
 
 Rule (C2SP tlog-proof): a receipt is verified with public keys alone, so that a defence lawyer can, without an account,
 a home or a network. What a receipt shows is that the entry stands in the log that this key signed; without witnesses
-the broker could show another log to somebody else, and that is said every time.
+the broker could show another log to somebody else, and that is said every time no cosignature was verified. The time in
+a leaf is the broker's word, and the leaf names no request: what a receipt does not prove is said beside what it does.
 """
 
 from pathlib import Path
@@ -14,12 +15,21 @@ from broker.protocol import checkpoint, documents, tlog_proof
 from broker.protocol.errors import BadInput, Conflict
 from broker.protocol.messages.log import LogProof
 from broker.protocol.messages.requests import Disclosure, Permit
+from broker.protocol.messages.vocabulary import RecordKind
 from clients.cli import run
 from clients.cli.answer_words import utc
 from clients.request_folder import RequestFolder
 
 SUFFIX = ".tlog-proof"
-_NO_WITNESS = "No witness was asked for: the broker could show another log to somebody else."
+_NO_WITNESS = (
+    "No witness's cosignature was verified: the broker could show another log to somebody else. Ask for the witnesses' "
+    "keys."
+)
+_NAMES_NOBODY = (
+    "Whose entry it is, the receipt does not say: the permit or disclosure that bears this proof does, on the broker's "
+    "word, and the entry's record, which an auditor can open against the digest {digest}."
+)
+_DECIDED_ONLY = "It says that the release of a result was decided, and not whether it was allowed."
 
 Key = Annotated[
     str,
@@ -71,13 +81,19 @@ def receipt(
     }
     lines = [
         f"Entry {entry.index} of the log {entry.checkpoint.origin} is {entry.content.kind}, recorded on "
-        f"{utc(entry.content.recorded_at)}. The log had {entry.checkpoint.size} entries when it signed this.",
+        f"{utc(entry.content.recorded_at)} by the log's own clock, which nobody vouches for. The log had "
+        f"{entry.checkpoint.size} entries when it signed this.",
+        *([_DECIDED_ONLY] if entry.content.kind == RecordKind.RELEASE else []),
+        _NAMES_NOBODY.format(digest=entry.content.digest.hex()),
         *(
-            f"Witness {each.witness} cosigned on {utc(each.cosigned_at)}."
+            f"Witness {each.witness} cosigned the log on {utc(each.cosigned_at)} by its own clock: the entry is no "
+            "younger."
             for each in entry.checkpoint.cosignatures
         ),
     ]
-    run.show(told, "\n".join(lines if witnesses else [*lines, _NO_WITNESS]), as_json=as_json)
+    if not entry.checkpoint.cosignatures:
+        lines.append(_NO_WITNESS)
+    run.show(told, "\n".join(lines), as_json=as_json)
 
 
 def receipts(

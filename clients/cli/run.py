@@ -28,7 +28,7 @@ from broker.protocol.checkpoint import VerifierKey, parse_verifier_key
 from broker.protocol.documents import MAXIMUM_DOCUMENT_BYTES
 from broker.protocol.errors import BadInput, NarrowgateError
 from broker.protocol.messages.base import Message
-from clients.remote import RefusedByGate, RemoteProblem, readable
+from clients.remote import RefusedByGate, RemoteProblem, readable, visible
 
 if TYPE_CHECKING:
     from clients.home import Home
@@ -131,7 +131,7 @@ def report(error: NarrowgateError, *, as_json: bool) -> None:
             problem |= {"what_to_do": error.what_to_do, **error.extensions}
         print_json(problem)
     for line in _in_words(error):
-        typer.echo(line, err=True)
+        typer.echo(visible(line), err=True)
 
 
 def _in_words(error: NarrowgateError) -> Iterator[str]:
@@ -168,12 +168,12 @@ def _report_fault(error: Exception) -> None:
 
 def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on standard output."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True))
+    typer.echo(visible(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)))
 
 
 def print_json_in_order(value: Mapping[str, Any]) -> None:
     """One JSON object on standard output, its members in the order a person should read them."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(visible(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def show(value: Message | Mapping[str, Any], words: str, *, as_json: bool) -> None:
@@ -181,12 +181,13 @@ def show(value: Message | Mapping[str, Any], words: str, *, as_json: bool) -> No
     if as_json:
         print_json(value.model_dump(mode="json") if isinstance(value, Message) else value)
     else:
-        typer.echo(words)
+        # Much of what is shown was written by somebody else: a log's record, a contributor's address, a payload.
+        typer.echo(visible(words))
 
 
 def say(words: str) -> None:
     """A remark for the person at the terminal, on standard error."""
-    typer.echo(words, err=True)
+    typer.echo(visible(words), err=True)
 
 
 @contextmanager

@@ -31,7 +31,9 @@ def choose_witnesses(
     ] = None,
     quorum: Annotated[
         int | None,
-        typer.Option(min=0, max=20, help="How many must cosign before an answer leaves; 0 is a trial."),
+        typer.Option(
+            min=0, max=20, help="How many must cosign before an answer leaves, more than half; 0 is a trial."
+        ),
     ] = None,
     timeout: Annotated[
         int | None, typer.Option(min=1, max=60, help="Seconds to wait for them; then nothing leaves.")

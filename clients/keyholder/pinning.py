@@ -114,6 +114,11 @@ def _check_succeeds(known: pinned.PinnedSpace, space: Space, founder: bytes) -> 
     # Else a new roster would let the broker's log start over, unseen.
     if (space.log_origin, space.log_key) != (before.log_origin, before.log_key):
         raise Conflict("The new roster names another log. A broker with a new log needs a new space.")
+    # Else one signature of the founder's would do away with every witness.
+    if space.trial and not before.trial:
+        raise Conflict(
+            "The new roster makes a trial of a space that has witnesses. Found a new space for a trial."
+        )
 
 
 @lru_cache(maxsize=64)

@@ -49,6 +49,9 @@ class WitnessChoice(Message):
             raise ValueError("two witnesses share a name or a key")
         if self.quorum > len(keys):
             raise ValueError("more witnesses are needed than there are")
+        # Else two halves of honest witnesses, shown two logs, would each be enough.
+        if 0 < 2 * self.quorum <= len(keys):
+            raise ValueError("the quorum must be more than half of the witnesses")
         return self
 
     @property
@@ -103,8 +106,8 @@ def choose(
         )
     except ValueError:
         raise BadInput(
-            "Choose witnesses with a name and key each of its own, and need no more of them than there are. Waiting "
-            "takes 1 to 60 seconds."
+            "Choose witnesses with a name and key each of its own, and need more than half of them, or none in a "
+            "trial. Waiting takes 1 to 60 seconds."
         ) from None
     write_durably(directory / CHOICE_FILE, encode(choice))
     return choice

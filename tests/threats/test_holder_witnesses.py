@@ -348,14 +348,19 @@ def test_an_auditor_whom_a_newer_roster_leaves_out_reads_nothing_more(fresh: Wit
 # --- the operator's choice ---
 
 
-def test_one_witness_under_two_names_or_more_needed_than_there_are_is_no_choice(tmp_path: Path) -> None:
+def test_one_witness_under_two_names_or_half_of_them_or_more_than_there_are_is_no_choice(
+    tmp_path: Path,
+) -> None:
     case = WitnessCase(tmp_path / "w", "w1.example.org")
+    other = WitnessCase(tmp_path / "w2", "w2.example.org")
     case.stop()
+    other.stop()
     key = str(case.verifier_key)
     renamed = str(replace(case.verifier_key, name="w2.example.org"))
     for pairs, quorum in (
         ([(key, "http://w1.example.org"), (renamed, "http://w2.example.org")], 2),
         ([(key, "http://w1.example.org")], 2),
+        ([(key, "http://w1.example.org"), (str(other.verifier_key), "http://w2.example.org")], 1),
         ([(key, "ftp://w1.example.org")], 1),
         ([(str(replace(case.verifier_key, algorithm=checkpoint.ED25519)), "http://w1.example.org")], 1),
     ):

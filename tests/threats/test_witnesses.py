@@ -18,7 +18,7 @@ from broker.audit.records import DepositCompleted
 from broker.context import Broker
 from broker.protocol import checkpoint, documents, witnessing
 from broker.protocol.checkpoint import ED25519_COSIGNATURE, VerifierKey
-from broker.protocol.errors import NotPermitted, Unavailable, VerificationFailed
+from broker.protocol.errors import BadInput, NotPermitted, Unavailable, VerificationFailed
 from broker.protocol.messages.base import decode, encode
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Admission, Disclosure, Permit, TokensAnswered
@@ -427,9 +427,10 @@ def test_when_the_broker_asks_other_witnesses_the_founder_names_them_in_a_new_ro
     world.broker = start(world)
     world.run_broker(world.broker)
     keys = [each.key for each in world.settings.witnesses]
-    for named, quorum in ((keys[:1], 1), (keys, 1)):
-        with pytest.raises(RemoteConflict, match="other witnesses"):
-            world.founder().change_witnesses(None, named, quorum)
+    with pytest.raises(RemoteConflict, match="other witnesses"):
+        world.founder().change_witnesses(None, keys[:1], 1)
+    with pytest.raises(BadInput, match="more than half"):
+        world.founder().change_witnesses(None, keys, 1)
     world.take_over(world.founder().change_witnesses(None, keys, 2))
     assert world.ask(ASKED).hits
     world.take_down(WITNESSES[2])

@@ -22,6 +22,7 @@ from clients.cli.main import app
 from clients.home import Home
 from clients.remote import RefusedByGate
 from clients.transport import Unreachable
+from tests import rules
 from tests.world import CONTRIBUTORS, POLICIES, World, phone
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to-audit.md"
@@ -91,8 +92,18 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     _interrupted(world)
     (tmp_path / "space.jws").write_text(world.signed_space.document)
     (tmp_path / "founder-enrolment.jws").write_text(world.homes["company-1"].enrolment)
+    for name in rules.OFFICERS:
+        (tmp_path / f"{name}.jws").write_text(rules.officer_document(name))
+    _hand_over(tmp_path, tmp_path / "papers")
     yield world
     world.close()
+
+
+def _hand_over(parties: Path, papers: Path) -> None:
+    """The parties hand the auditor copies of what they signed."""
+    papers.mkdir()
+    for number, path in enumerate(sorted(parties.rglob("*.jws"))):
+        (papers / f"{number}.jws").write_bytes(path.read_bytes())
 
 
 def _interrupted(world: World) -> None:
@@ -110,7 +121,7 @@ def _interrupted(world: World) -> None:
 def test_every_step_that_the_issue_asks_for_is_on_the_page() -> None:
     names = [" ".join(shlex.split(line)[1:3]) for step in steps() for line in step.commands]
     assert list(dict.fromkeys(names)) == [
-        *("agency init", "agency enrol", "space join", "audit verify", "audit replay"),
+        *("agency init", "agency enrol", "space join", "audit mirror", "audit verify", "audit replay"),
         *("audit search", "audit anomalies", "audit show"),
         *("audit verify-holders", "audit reconcile", "audit report"),
     ]

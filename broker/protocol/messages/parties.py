@@ -148,7 +148,8 @@ class Space(Message):
     bundle_digest: Bytes32
     witnesses: Annotated[tuple[WitnessKey, ...], Field(max_length=20)] = ()
     witness_quorum: Annotated[int, Field(ge=0, le=20)] = 0
-    """How many of the witnesses must have cosigned before a permit or disclosure counts."""
+    """How many of the witnesses must have cosigned before a permit or disclosure counts: more than half of them, or two
+    halves that never meet would each cosign a log of its own."""
     trial: bool
     count_epsilon_millis: Annotated[int, Field(ge=1, le=10_000)]
     """Privacy loss of one noised count, in thousandths."""
@@ -201,6 +202,8 @@ class Space(Message):
         others = {*other_keys, self.broker_signing_key, self.log_key}
         if not len(names) == len(keys) == len(witnesses) or keys & others or self.log_origin in names:
             raise ValueError("a witness is somebody of its own: two share a name or key, or one is a party's")
+        if witnesses and 2 * self.witness_quorum <= len(witnesses):
+            raise ValueError("the witness quorum must be more than half of the witnesses")
 
     @property
     def witness_keys(self) -> tuple[VerifierKey, ...]:

@@ -46,6 +46,7 @@ def test_a_broker_with_witnesses_says_so_in_its_description(made: Path) -> None:
     "lines",
     [
         (named(*KEYS), "witness_quorum = 3"),
+        (named(*KEYS), "witness_quorum = 1"),
         ("witness_quorum = 1",),
         (named(KEYS[0], KEYS[0]),),
         (named(verifier_key("w1", bytes(32), ED25519)),),

@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.protocol import documents, tokens, wrapping
+from broker.protocol.checkpoint import ED25519_COSIGNATURE, verifier_key
 from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted, VerificationFailed
 from broker.protocol.messages.parties import Enrolment, Holder, Member, Reviewer, Space
 from broker.protocol.messages.vocabulary import AgencyKind, Role
@@ -150,6 +151,18 @@ def test_a_roster_version_never_has_two_texts(tmp_path: Path) -> None:
     with pytest.raises(Conflict):
         home.pin_space(_sign(_space(home, name="Another"), home), key)
     assert home.space().payload.name == "North Sea"
+
+
+def test_a_roster_never_does_away_with_all_witnesses(tmp_path: Path) -> None:
+    home = _home(tmp_path)
+    key = home.identity.signing_key
+    witness = verifier_key("w1.example.org", bytes([9]) * 32, ED25519_COSIGNATURE)
+    fields = _space(home).model_dump() | {"trial": False, "witnesses": (witness,), "witness_quorum": 1}
+    witnessed = Space.model_validate(fields)
+    home.pin_space(_sign(witnessed, home), key)
+    with pytest.raises(Conflict, match="makes a trial"):
+        home.pin_space(_sign(_space(home, roster_version=2), home), key)
+    assert not home.space().payload.trial
 
 
 def test_a_space_never_changes_its_founder(tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def test_where_a_cache_dropped_a_partial_tile_the_full_one_is_read(reading: Read
 
 def test_a_mirror_in_which_somebody_changed_a_leaf_is_damaged_and_not_mended(reading: Reading) -> None:
     reading.mirror()
-    name = f"{reading.log.folder}/entries/002"
+    name = f"mirror/{reading.log.folder}/entries/002"
     changed = reading.home.vault.read(name).replace(b'"time":600', b'"time":601')
     reading.home.vault.write(name, changed)
     for _ in range(2):

@@ -27,7 +27,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Mirror:
 
 
 def written(folder: Path, kept: list[bytes]) -> Mirror:
-    mirror = Mirror(create_vault(folder / "home", lambda number: bytes(number)), "mirror/log")
+    mirror = Mirror(create_vault(folder / "home", lambda number: bytes(number)), "log")
     for first in range(0, len(kept), TILE_WIDTH):
         mirror.keep_bundle(first // TILE_WIDTH, entry_bundle(kept[first : first + TILE_WIDTH]))
     return mirror

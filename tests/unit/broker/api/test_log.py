@@ -2,6 +2,8 @@
 
 import hashlib
 
+import pytest
+
 from broker.protocol import checkpoint, leaves, merkle
 from broker.protocol.messages.base import read
 from broker.protocol.messages.envelopes import ServerTime
@@ -95,3 +97,22 @@ def test_a_tile_may_be_cached_for_ever_and_a_checkpoint_not_at_all(ready: Case) 
     assert (missing.slug, "cache-control" in dict(missing.headers)) == ("not-found", False)
     for path in ("0/1", "entries/000.p/256", "9/000", "0/%2e%2e/000"):
         assert ready.raw("GET", f"/tile/{path}", {}, b"").slug == "bad-input"
+
+
+@pytest.mark.parametrize("number", ["-1", str(2**63), str(2**64 + 1), "9" * 4000, "1e3", "0x1", "", "%00"])
+def test_no_number_in_a_call_that_anybody_may_make_is_a_fault(ready: Case, number: str) -> None:
+    for path in (
+        f"/v1/log/consistency?old={number}&new={number}",
+        f"/v1/log/consistency?old=1&new={number}",
+        f"/v1/log/proof?index={number}&size=4",
+        f"/v1/log/proof?index=0&size={number}",
+        f"/v1/log/leaves?start={number}&end={number}",
+        f"/v1/log/leaves?start=0&end={number}",
+        f"/tile/entries/{number}",
+        f"/tile/0/{number}.p/{number}",
+        "/tile/5/x999/x999/x999/x999/x999/999",
+        "/tile/entries/x999/x999/x999/x999/x999/999.p/255",
+    ):
+        answer = ready.raw("GET", path, {}, b"")
+        assert answer.status in (400, 404), (path, answer.status)
+        assert dict(answer.headers).get("cache-control") != "public, max-age=31536000, immutable"

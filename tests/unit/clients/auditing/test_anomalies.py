@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from broker import exchange
-from broker.audit.records import ApproverStated, RecordsRead, RecordsWithdrawn, ReleaseAsked
+from broker.audit.records import ApproverStated, RecordsRead, RecordsWithdrawn, ReleaseAsked, RequestRefused
 from broker.gate.decide import decide_admission
 from broker.gate.facts import AdmitFacts
 from broker.protocol.messages.log import LoggedRecord
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.auditing.anomalies import look
 from clients.auditing.findings import MEANING, Anomaly, Known
+from clients.auditing.search import Wanted
 from clients.mirror import Mirror
 from clients.remote import RefusedByGate
 from tests import auditing_case as case
@@ -100,6 +101,10 @@ def test_what_was_erased_is_named_and_no_other_anomaly_is_made_up_for_it(
     monkeypatch.setattr(Mirror, "records", records)
     looked = look(log.entries(), Known(case.numbers_of(honest), honest.space))
     assert [(each.anomaly, each.entries) for each in looked.findings] == [(Anomaly.RECORDS_ERASED, erased)]
+    # One erased record must not blind a check in silence.
+    (left,) = looked.left_out
+    assert kind in left.reason
+    assert all(str(index) in left.reason for index in erased)
 
 
 def test_every_anomaly_says_what_it_means() -> None:
@@ -142,6 +147,42 @@ def test_a_release_without_what_must_come_before(planted: World) -> None:
     for anomaly in (Anomaly.RELEASE_WITHOUT_ADMISSION, Anomaly.RELEASE_WITHOUT_TOKENS):
         (finding,) = case.found(planted, anomaly, "unit-bare")
         assert finding.entries == (release,)
+
+
+@pytest.mark.parametrize(
+    ("made_up", "members", "said"),
+    [
+        ({"tier": "sources"}, {}, "tier"),
+        ({"identifiers": 1}, {}, "identifiers"),
+        ({"request_digest": "00" * 32}, {}, "request_digest"),
+        ({}, {"tier": "payload"}, "a tier above the permit's"),
+    ],
+    ids=["tier", "identifiers", "request", "above"],
+)
+def test_a_release_on_other_facts_than_were_admitted(
+    planted: World, made_up: dict[str, Any], members: dict[str, Any], said: str
+) -> None:
+    story = Story(planted, f"unit-other-{said.split()[0]}-{len(members)}")
+    admitted = story.admitted(derived=ledger(planted))
+    story.tokens()
+    honest = story.release()
+    assert case.found(planted, Anomaly.OTHER_ADMISSION, story.agency) == []
+    release = story.release(made_up=made_up, **members)
+    (finding,) = case.found(planted, Anomaly.OTHER_ADMISSION, story.agency)
+    assert finding.entries == (admitted, release)
+    assert finding.detail == f"Different: {said}."
+    assert honest < release
+
+
+def test_a_refusal_made_up_before_it_does_not_hide_whose_request_was_admitted(planted: World) -> None:
+    story = Story(planted, "unit-hidden")
+    cover = case.record_at(planted, RequestRefused, Story(planted, "unit-cover").refused())
+    case.plant(planted, RecordKind.REFUSED, cover.model_copy(update={"request_digest": story.digest}))
+    own = [story.admitted(derived=ledger(planted)), story.tokens(), story.release()]
+    found = [each.index for each in case.entries(planted) if Wanted(agency="unit-hidden").fits(each)]
+    assert found == own
+    about = [each.about for each in case.entries(planted) if each.index in own]
+    assert {each.requester.agency_id for each in about if each is not None} == {"unit-hidden"}
 
 
 def test_a_disclosure_that_nothing_decided_and_one_that_was_refused(planted: World) -> None:

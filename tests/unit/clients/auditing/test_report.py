@@ -2,9 +2,11 @@
 
 import csv
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.requests import AdmissionRecord
 from broker.protocol.messages.vocabulary import Purpose
-from clients.auditing.report import Hours, Report, hours_taken, make
+from clients.auditing.report import Hours, Report, Row, hours_taken, make
 from clients.auditing.report_page import page
 from clients.auditing.report_text import comma_separated, day, markdown, members
 from clients.remote import RefusedByGate
@@ -75,7 +77,7 @@ def report(world: World, since: int | None = None, until: int | None = None) -> 
     log = case.mirror(world)
     begin = world.space.founded_at - DAY_SECONDS if since is None else since
     end = world.now + DAY_SECONDS if until is None else until
-    return make(log.entries(), world.space, log.checkpoint.size, log.checkpoint.root, begin, end)
+    return make(log.entries(), world.space, log.checkpoint.size, log.checkpoint.root, begin, end, world.now)
 
 
 def numbers(made: Report, key: str) -> dict[str, int]:
@@ -134,6 +136,48 @@ def test_the_last_thirty_days_are_not_told_and_it_is_said(world: World) -> None:
         report(world, since=world.now - 30 * DAY_SECONDS)
     with pytest.raises(BadInput, match="empty"):
         report(world, since=world.now, until=world.now)
+
+
+def test_a_broker_that_dates_an_entry_ahead_does_not_end_the_delay(world: World) -> None:
+    log = case.mirror(world)
+    ahead = replace(case.entries(world)[-1], recorded_at=world.now + 400 * DAY_SECONDS)
+    entries = itertools.chain(log.entries(), [ahead])
+    since = world.space.founded_at - DAY_SECONDS
+    made = make(entries, world.space, log.checkpoint.size, log.checkpoint.root, since, world.now, world.now)
+    assert made.until == (world.now - 30 * DAY_SECONDS) // DAY_SECONDS * DAY_SECONDS
+    assert "L06" not in numbers(made, "refusals")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "![](https://example.org/who-reads-this)",
+        "[here](https://example.org)",
+        "<img src=x>",
+        "a\\|b | 99 |",
+        "`|`\n\n# Another report",
+        "\x1b]0;title\x07\u202e",
+    ],
+)
+def test_what_a_record_says_is_no_markup_in_the_report(world: World, words: str) -> None:
+    made = report(world)
+    first = made.listings[0]
+    told = replace(made, listings=(replace(first, rows=(Row(words, 770_077, words),)), *made.listings[1:]))
+    (row,) = (line for line in markdown(told).splitlines() if "| 770077 |" in line)
+    assert row.count("|") == 4
+    assert not set(row) & set("[]<!`\\\x1b\x07\u202e")
+    assert len(markdown(told).splitlines()) == len(markdown(made).splitlines()) - len(first.rows) + 1
+
+
+@pytest.mark.parametrize("words", ["=1+1", "+1", "-1", "@A1", "\t=1", " =1", "\n=1", "\r=1", "\uff1d1"])
+def test_what_a_record_says_is_no_formula_in_the_report(world: World, words: str) -> None:
+    made = report(world)
+    told = replace(made, listings=(replace(made.listings[0], rows=(Row(words, 770_077, words),)),))
+    row = next(
+        each for each in csv.DictReader(io.StringIO(comma_separated(told))) if each["number"] == "770077"
+    )
+    assert row["name"].startswith("'")
+    assert row["explanation"].startswith("'")
 
 
 def test_no_format_names_a_case_an_officer_a_request_or_an_identifier(world: World) -> None:
@@ -211,6 +255,7 @@ def test_the_page_needs_no_script_and_no_other_file_and_escapes_what_it_is_told(
         log.checkpoint.size,
         log.checkpoint.root,
         world.space.founded_at - DAY_SECONDS,
+        world.now,
         world.now,
     )
     text = page(made)

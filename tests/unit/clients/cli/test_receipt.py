@@ -52,6 +52,9 @@ def test_an_answered_requests_receipts_are_verified_by_a_stranger(world: World, 
         assert (proved["verified"], proved["kind"], proved["origin"]) == (True, kind, world.space.log_origin)
         words = _run(world, "audit", "receipt", file, "--log-key", told["log_key"]).stdout
         assert f"is {kind.value}, recorded on" in words
+        assert "log's own clock, which nobody vouches for" in words
+        assert f"against the digest {proved['digest']}" in words
+        assert ("not whether it was allowed" in words) is (name == "released")
         assert "could show another log" in words
 
 
@@ -78,6 +81,9 @@ def test_a_receipt_without_the_witness_that_is_asked_for_ends_with_4(world: Worl
     command = ("audit", "receipt", "@receipts/admitted.tlog-proof", "--log-key", told["log_key"])
     assert "Too few" in _run(world, *command, "--witness-key", witness, expect=4).stderr
     assert "at most" in _run(world, *command, "--quorum", "1", expect=6).stderr
+    # A witness's key that nobody's cosignature was held against is no comfort.
+    said = _run(world, *command, "--witness-key", witness, "--quorum", "0").stdout
+    assert "could show another log" in said
 
 
 def test_a_refusal_has_its_receipt_too(world: World) -> None:

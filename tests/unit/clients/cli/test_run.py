@@ -115,6 +115,21 @@ def test_with_json_an_answer_is_alone_on_standard_output() -> None:
     assert result.stderr == "a remark\n"
 
 
+def test_what_others_wrote_moves_no_cursor_and_turns_no_words_round() -> None:
+    hostile = "fine\x1b[2K\x1b]0;title\x07\r\x9b2K\u202eevil\nnext"
+
+    def show() -> None:
+        run.say(hostile)
+        run.show({"words": hostile}, hostile, as_json=False)
+        run.show({"words": hostile}, hostile, as_json=True)
+
+    result = CliRunner().invoke(_program(show), ["act"])
+    shown = result.stdout + result.stderr
+    assert not set(shown) & set("\x1b\x07\r\x9b\u202e")
+    assert "fine\\u001b[2K" in shown
+    assert hostile in [json.loads(part)["words"] for part in [result.stdout[result.stdout.index("{") :][:-6]]]
+
+
 @pytest.mark.parametrize("arguments", [["act"], ["act", "--json"]])
 def test_an_unexpected_error_tells_its_place_and_never_its_text(arguments: list[str]) -> None:
     result = CliRunner().invoke(_failing(ValueError(f"cannot parse {NUMBER}")), arguments)

@@ -1,7 +1,10 @@
 """Pinning: what a founder signed and a person handed over, and nothing else."""
 
+from typing import Any
+
 import pytest
 
+from broker.protocol.checkpoint import ED25519_COSIGNATURE, verifier_key
 from broker.protocol.documents import public_bytes
 from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted, VerificationFailed
 from clients.keyholder.pinning import (
@@ -79,6 +82,15 @@ def test_a_new_roster_cannot_start_the_brokers_log_over(world: World) -> None:
     for changes in ({"log_key": public_bytes(world.keys["desk-1"])}, {"log_origin": "other.example.org/log"}):
         with pytest.raises(Conflict, match="another log"):
             pin(world, world.sign_space(roster_version=2, **changes).document)
+
+
+def test_a_new_roster_cannot_do_away_with_all_witnesses(world: World) -> None:
+    witness = verifier_key("w1.example.org", bytes([9]) * 32, ED25519_COSIGNATURE)
+    witnessed: dict[str, Any] = {"witnesses": (witness,), "witness_quorum": 1, "trial": False}
+    pin(world, world.sign_space(roster_version=2, **witnessed).document)
+    with pytest.raises(Conflict, match="makes a trial"):
+        pin(world, world.sign_space(roster_version=3).document)
+    assert pinned_version(world) == 2
 
 
 def test_an_unknown_space_is_not_found(world: World) -> None:

@@ -15,7 +15,8 @@ def witness(name: str, key: bytes = bytes([90]) * 32, algorithm: int = ED25519_C
 
 
 def space(**changes: Any) -> Space:
-    return Space.model_validate({name: getattr(SPACE, name) for name in Space.model_fields} | changes)
+    one = {name: getattr(SPACE, name) for name in Space.model_fields} | {"witness_quorum": 1}
+    return Space.model_validate(one | changes)
 
 
 def test_a_space_names_its_witnesses_keys_and_how_many_are_needed() -> None:
@@ -32,6 +33,8 @@ def test_a_space_names_its_witnesses_keys_and_how_many_are_needed() -> None:
         ({"witnesses": ()}, "is a trial"),
         ({"trial": True}, "is a trial"),
         ({"witness_quorum": 3}, "more witnesses"),
+        # Two honest witnesses, each shown a log of its own, would each be enough.
+        ({"witness_quorum": 1}, "more than half"),
         ({"witnesses": (witness("w1"), witness("w1", bytes([91]) * 32))}, "two share a name or key"),
         ({"witnesses": (witness("w1"), witness("w2"))}, "two share a name or key"),
         ({"witnesses": (witness("w1", SPACE.log_key),)}, "one is a party's"),
