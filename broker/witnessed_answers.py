@@ -1,6 +1,6 @@
 """An answer to tokens leaves with the entry that records it, opened, under a checkpoint that witnesses cosigned.
 
-Rule (decision 0021): RELEASE is durable and cosigned before anything is assembled; RELEASED or FAILED names the exact
+Rule (decision 0022): RELEASE is durable and cosigned before anything is assembled; RELEASED or FAILED names the exact
 answer, is durable with it, and is cosigned before the answer leaves. The entry is proved to the newest cosigned
 checkpoint each time, and its record is read from beside the log and kept nowhere else, so that erasing it erases it.
 The witnesses are asked outside of any transaction; a call that was cut short in between is sent again and goes on here.

@@ -1,6 +1,6 @@
 """What a requester checks before it believes a disclosure: that it is this request's answer, and is in the log as such.
 
-Rule (DESIGN 2.7, decision 0021): the broker signed it; it tells no more than its tier; and two entries of the log stand
+Rule (DESIGN 2.7, decision 0022): the broker signed it; it tells no more than its tier; and two entries of the log stand
 behind it, cosigned as the space says. RELEASE is the decision to let it leave, which names facts that requesters may
 not see, so its record stays closed here. RELEASED comes opened: it names the digest of this very disclosure and of this
 very request, so that a broker cannot prove one answer by the entry of another. That the RELEASE it points to is this

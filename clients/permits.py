@@ -2,7 +2,7 @@
 
 Rule: a permit is signed by the broker and rests on an entry of its log; keys come from the pinned space document
 (DESIGN 2.4). Whose decision that entry records, key holders check, who get its record; a requester may not open it
-(decision 0021), and checks the entry that records its answer (`clients.disclosures`). A permit must allow exactly what
+(decision 0022), and checks the entry that records its answer (`clients.disclosures`). A permit must allow exactly what
 was asked, and the keys of each series must be those that t holders accepted. Whoever goes on to ask key holders needs
 a `VerifiedAdmission`.
 

@@ -1,6 +1,6 @@
 """What a requester checks before it believes that the rules refused its result: that the log records this very refusal.
 
-Rule (decision 0021): a refusal on the result comes with its FAILED entry, opened: it names the digest of this request
+Rule (decision 0022): a refusal on the result comes with its FAILED entry, opened: it names the digest of this request
 and of the very words that were told, cosigned as the space says. A refusal to admit comes with a proof alone: what was
 decided on names what requesters may not see, so whose entry it is stands on the broker's word.
 """

@@ -25,7 +25,7 @@ from broker.protocol.messages.log import (
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.protocol.tiles import Tile
 from broker.store.database import Connection
-from broker.store.log import SqlLogStorage, read_records, store_record
+from broker.store.log import SqlLogStorage, read_records
 from broker.translog import log as translog
 from broker.translog.cosigning import SignedHead, Witnessed
 from broker.translog.storage import Head
@@ -77,6 +77,7 @@ class AuditLog:
         self._log_key = log_key
         self._random_bytes = random_bytes
         self._checked = False
+        self._kept = translog.KeptEdge()
         self._refused: str | None = None
 
     def refuse(self, why: str) -> None:
@@ -122,10 +123,16 @@ class AuditLog:
         try:
             salt = self._random_bytes(leaves.SALT_BYTES)
             leaf = leaves.compose(kind.value, now, encode(record), salt)
-            storage = SqlLogStorage(connection, lock=True)
-            appended = translog.append(storage, [leaf.leaf])
-            store_record(connection, appended.first_index, leaf.record, leaf.salt)
-            proof = self._proof(storage, appended.first_index, leaf.leaf, appended.head)
+            storage = SqlLogStorage(connection, lock=True, beside=[(leaf.record, leaf.salt)])
+            appended = translog.append(storage, [leaf.leaf], self._kept)
+            # Proved to the head that ends with this entry. Whoever is given the proof has it after the commit: an entry
+            # that comes after it in the same commit does not change it, and if the commit fails nobody has it.
+            proof = LogProof(
+                index=appended.first_index,
+                leaf=leaf.leaf,
+                path=appended.before.path_of_next,
+                checkpoint=self._note(appended.head),
+            )
         except NarrowgateError as error:
             # Whatever did not fit may have been read wrongly: derive the log anew before the next entry.
             self._checked = False

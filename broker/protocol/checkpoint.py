@@ -40,6 +40,7 @@ _KEY_ID_BYTES = 4
 _TIME_BYTES = 8
 _SIGNATURE_BYTES = 64
 _SIGNATURE_PREFIX = "— "
+_KEY_NAME = re.compile(r"[^\s\x00-\x1f+]+")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -226,7 +227,7 @@ def _check_keys(log_key: VerifierKey, witness_keys: Sequence[VerifierKey]) -> No
 
 
 def _check_key_name(name: str) -> None:
-    if not name or any(character.isspace() or character < " " or character == "+" for character in name):
+    if not _KEY_NAME.fullmatch(name):
         raise BadInput("A key's name is not empty and holds no spaces and no plus sign.")
 
 

@@ -35,6 +35,7 @@ class Alarm(StrEnum):
     OUT_OF_TIME = "out-of-time"
     OTHER_HOLDERS = "other-holders"
     TOO_FEW_HOLDERS = "too-few-holders"
+    DATED_AHEAD = "dated-ahead"
 
 
 MEANING = {
@@ -48,6 +49,8 @@ MEANING = {
     "one among them.",
     Alarm.TOO_FEW_HOLDERS: "Tokens were sent of a series that too few key holders say they evaluated together: one "
     "evaluated without writing it down, or the requester has the tokens from somewhere else.",
+    Alarm.DATED_AHEAD: "The entry is dated later than your own clock has it, so it could be too new to be judged for "
+    "ever. Whose clock is wrong?",
 }
 
 
@@ -100,6 +103,8 @@ class Reconciled:
     not_opened: list[Unanswered] = field(default_factory=list)
     unfinished: list[Unanswered] = field(default_factory=list)
     too_new: int = 0
+    other_spaces: int = 0
+    """Entries of evaluations that name another space, which were passed over."""
     left_out: list[str] = field(default_factory=list)
 
 
@@ -107,13 +112,15 @@ Answered = dict[tuple[int, ...], set[int]]
 """Of one permit and series: which holders evaluated, by the quorum they evaluated in."""
 
 
-def reconcile(broker: MirroredLog, holders: Sequence[MirroredHolderLog], space: Space) -> Reconciled:
-    """Compare the mirrors. Raises VerificationFailed where one of them does not verify."""
+def reconcile(
+    broker: MirroredLog, holders: Sequence[MirroredHolderLog], space: Space, now: int
+) -> Reconciled:
+    """Compare the mirrors; `now` is the auditor's own clock. Raises VerificationFailed where one does not verify."""
     permitted = permitted_by(broker.entries(), broker.checkpoint.size, space.space_id)
     found = Reconciled(permitted.size)
     mirrored = {log.holder.holder_id for log in holders}
     found.not_mirrored = tuple(each.holder_id for each in space.holders if each.holder_id not in mirrored)
-    comparing = _Comparing(space, permitted, found)
+    comparing = _Comparing(space, permitted, found, now)
     for log in holders:
         comparing.read(log)
     comparing.conclude()
@@ -125,10 +132,11 @@ def reconcile(broker: MirroredLog, holders: Sequence[MirroredHolderLog], space: 
 class _Comparing:
     """One comparison as it goes on."""
 
-    def __init__(self, space: Space, permitted: PermittedBy, found: Reconciled) -> None:
+    def __init__(self, space: Space, permitted: PermittedBy, found: Reconciled, now: int) -> None:
         self._space = space
         self._permitted = permitted
         self._found = found
+        self._latest = now + CLOCKS_APART_SECONDS
         self._answered: defaultdict[tuple[str, str, str], Answered] = defaultdict(dict)
         """By kind, permit and series."""
         self._known_until = {each.x: -1 for each in space.holders}
@@ -141,8 +149,12 @@ class _Comparing:
             until = max(until, entry.recorded_at)
             if entry.kind in ANSWERED and entry.erased:
                 erased += 1
-            if entry.evaluation is not None and entry.evaluation.space_id == self._space.space_id.hex():
+            if entry.evaluation is None:
+                continue
+            if entry.evaluation.space_id == self._space.space_id.hex():
                 self._entry(log.holder, entry, entry.evaluation)
+            else:
+                self._found.other_spaces += 1
         if erased:
             self._found.left_out.append(
                 f"{erased} records of evaluations were erased at {log.holder.holder_id}; what they say is not known."
@@ -167,6 +179,11 @@ class _Comparing:
             self._found.openings += 1
         else:
             self._found.evaluations += 1
+        if entry.recorded_at > self._latest:
+            detail = self._ahead(entry.recorded_at)
+            self._found.alarms.append(
+                Discrepancy(Alarm.DATED_AHEAD, detail, said.permit_id, holder.holder_id, entry.index)
+            )
         by_quorum = self._answered[entry.kind, said.permit_id, said.series_id]
         by_quorum.setdefault(said.quorum, set()).add(holder.x)
         permitted = self._permitted.permits.get((ANSWERED_BY[entry.kind], said.permit_id))
@@ -189,6 +206,9 @@ class _Comparing:
                 Discrepancy(alarm, detail, said.permit_id, holder.holder_id, entry.index)
             )
 
+    def _ahead(self, recorded_at: int) -> str:
+        return f"By {recorded_at - self._latest + CLOCKS_APART_SECONDS} seconds."
+
     def _newer(self, entry: HolderEntry) -> bool:
         return entry.recorded_at > self._permitted.until - CLOCKS_APART_SECONDS
 
@@ -197,6 +217,12 @@ class _Comparing:
     def _sent(self, sent: Sent) -> None:
         answered = self._answered.get((RecordKind.EVALUATED.value, sent.permit_id, sent.series_id), {})
         if _complete(answered, self._space.threshold):
+            return
+        if sent.sent_at > self._latest:
+            detail = self._ahead(sent.sent_at)
+            self._found.alarms.append(
+                Discrepancy(Alarm.DATED_AHEAD, detail, sent.permit_id, broker_entry=sent.index)
+            )
             return
         asked_by = sent.sent_at + CLOCKS_APART_SECONDS
         blind = {x for x, until in self._known_until.items() if until < asked_by}

@@ -15,13 +15,15 @@ import typer
 
 from clients.cli import audit_holders, audit_log, audit_reading, draw, receipt, run
 
-app = run.application("Auditor: verify the broker's log, and decide past cases again.")
+app = run.application(
+    "Auditor: copy and verify the broker's log, look into it, and decide past cases again. Start with: mirror, verify."
+)
 
-app.command()(audit_log.mirror)
-app.command()(audit_log.verify)
+app.command(short_help="Copy the log and derive its root again; no record is read.")(audit_log.mirror)
+app.command(short_help="Mirror, then verify all: root, growth, records, documents.")(audit_log.verify)
 
 
-@app.command()
+@app.command(short_help="Decide every mirrored case again under your own rules.")
 def replay(
     directory: run.HomeFolder,
     bundle: Annotated[
@@ -66,7 +68,7 @@ def replay(
         raise typer.Exit(int(run.ExitCode.VERIFICATION_FAILED))
 
 
-@app.command("show")
+@app.command("show", short_help="Show one mirrored entry with its record.")
 def show_entry(
     directory: run.HomeFolder,
     index: Annotated[
@@ -102,11 +104,13 @@ def show_entry(
     run.show(facts, words, as_json=as_json)
 
 
-app.command("verify-holders")(audit_holders.verify_holders)
-app.command()(audit_holders.reconcile)
-app.command()(audit_reading.search)
-app.command()(audit_reading.anomalies)
-app.command("report")(audit_reading.report)
-app.command()(receipt.receipt)
-app.command()(draw.draw)
-app.command("draw-check")(draw.draw_check)
+app.command("verify-holders", short_help="Mirror and verify the key holders' own logs.")(
+    audit_holders.verify_holders
+)
+app.command(short_help="Hold the key holders' logs against the broker's.")(audit_holders.reconcile)
+app.command(short_help="List the entries of a case, agency, law, rule or time.")(audit_reading.search)
+app.command(short_help="Say what to look at first, and what it means.")(audit_reading.anomalies)
+app.command("report", short_help="Write a report for the public: counts alone.")(audit_reading.report)
+app.command(short_help="Verify one receipt offline, with public keys alone.")(receipt.receipt)
+app.command(short_help="Order a requester to open some of what it asked about.")(draw.draw)
+app.command("draw-check", short_help="Check what a requester opened.")(draw.draw_check)

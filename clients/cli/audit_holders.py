@@ -66,7 +66,7 @@ def reconcile(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: 
             mirrored.append(MirroredHolderLog(home, space, each))
         except NotFound:
             continue  # it is named among those that are not mirrored
-    found = compare(broker, mirrored, space)
+    found = compare(broker, mirrored, space, run.clock())
     run.show(_members(found), _words(found, space), as_json=as_json)
     if found.alarms:
         raise typer.Exit(int(run.ExitCode.VERIFICATION_FAILED))
@@ -151,6 +151,7 @@ def _members(found: Reconciled) -> dict[str, Any]:
         "not_opened": list(map(asdict, found.not_opened)),
         "unfinished": list(map(asdict, found.unfinished)),
         "too_new": found.too_new,
+        "other_spaces": found.other_spaces,
         "left_out": found.left_out,
     }
 
@@ -176,6 +177,8 @@ def _words(found: Reconciled, space: Space) -> str:
             f"Not judged, since the mirrors end too early: {found.too_new}. Use audit verify-holders and audit verify "
             "some minutes later."
         )
+    if found.other_spaces:
+        lines.append(f"Passed over, since they name other spaces: {found.other_spaces} evaluations.")
     if found.not_mirrored:
         lines.append(f"Not mirrored, so not looked at: {', '.join(found.not_mirrored)}.")
     lines += [f"Left out: {each}" for each in found.left_out]

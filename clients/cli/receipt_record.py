@@ -1,6 +1,6 @@
 """What the entry of a receipt records: the record that was kept beside the receipt, opened against its leaf.
 
-Rule (decision 0021): a record is believed once it and its salt give the digest in the leaf that the receipt proves, and
+Rule (decision 0022): a record is believed once it and its salt give the digest in the leaf that the receipt proves, and
 a paper once the record names its SHA-256. Only then is said whose entry it is. Who has no record learns nothing of it:
 the leaf is a salted digest.
 """

@@ -43,7 +43,7 @@ def choose_witnesses(
     """Show or change who cosigns this holder's log. A service that runs goes by it when it is started anew.
 
     The witness's operator pins the key that `keyholder status` prints, and hands you the witness's own. Never name a
-    witness that you or the broker's operator run: it would vouch for itself.
+    witness that you yourself run: it would vouch for its own log.
     """
     open_keys(directory, passphrase())
     if len(add or ()) != len(url or ()):

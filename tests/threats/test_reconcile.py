@@ -74,7 +74,7 @@ def compared(world: World) -> Reconciled:
     """What the mirrors say as they are."""
     home = world.homes["auditor-1"]
     logs = [MirroredHolderLog(home, world.space, each) for each in world.space.holders]
-    return reconcile(MirroredLog(home, world.space), logs, world.space)
+    return reconcile(MirroredLog(home, world.space), logs, world.space, world.now)
 
 
 def first_evaluation(holder: KeyHolder) -> Evaluated:
@@ -151,14 +151,32 @@ def test_what_was_evaluated_otherwise_than_permitted_is_an_alarm_each(world: Wor
     at, before = _evaluated_at(world), compared(world).alarms
     for changes, _, _ in DIFFERENCES:
         permit_id = plant(world, at=at, **changes)
-    plant(world, at=world.now + 40 * 86_400)
+    plant(world, at=at - 86_400)
     mirror(world)
     fresh = [each for each in alarms(compared(world), permit_id) if each not in before]
     fresh.sort(key=lambda each: each.holder_entry or 0)
-    expected = [*((alarm, words) for _, alarm, words in DIFFERENCES), (Alarm.OUT_OF_TIME, "after its end")]
+    expected = [*((alarm, words) for _, alarm, words in DIFFERENCES), (Alarm.OUT_OF_TIME, "before it began")]
     assert [each.alarm for each in fresh] == [alarm for alarm, _ in expected]
     for found, (_, words) in zip(fresh, expected, strict=True):
         assert words in found.detail
+
+
+def test_what_is_dated_ahead_is_an_alarm_and_never_too_new_to_be_judged(world: World) -> None:
+    permit_id = plant(
+        world, at=world.now + 40 * 86_400, permit_id=bytes(range(2, 18)), admitted_index=1_000_000
+    )
+    mirror(world)
+    assert [each.alarm for each in alarms(compared(world), permit_id)] == [Alarm.DATED_AHEAD]
+    permit_id = plant(world, at=world.now + 50 * 86_400)
+    mirror(world)
+    found = {each.alarm for each in alarms(compared(world), permit_id)}
+    assert found >= {Alarm.OUT_OF_TIME, Alarm.DATED_AHEAD}
+
+
+def test_an_evaluation_that_names_another_space_is_passed_over_and_counted(world: World) -> None:
+    permit_id = plant(world, permit_id=bytes(range(3, 19)), space_id=bytes(16))
+    found = reconciled(world)
+    assert (alarms(found, permit_id), found.other_spaces) == ([], 1)
 
 
 def _evaluated_at(world: World) -> int:

@@ -1,6 +1,6 @@
 """The records of the two entries that close a release: RELEASED, an answer left; FAILED, none did.
 
-Rule (decision 0021): such a record names the request and the exact answer by their digests, and nothing that the
+Rule (decision 0022): such a record names the request and the exact answer by their digests, and nothing that the
 requester was not told. So the requester gets record and salt of its own entry, and shows anybody, offline, that the log
 records exactly this answer to exactly this request. What was decided on stays in RELEASE, which requesters cannot open.
 

@@ -145,11 +145,6 @@ def _add_readings(app: FastAPI, holder: KeyHolder) -> None:
             data = holder.log.tile(connection, wanted)
         return Response(data, media_type="application/octet-stream", headers=CACHED_FOR_EVER)
 
-    @app.get("/v1/log/leaves")
-    def log_leaves(start: int, end: int) -> Response:
-        with holder.database.read() as connection:
-            return _message(holder.log.leaf_page(connection, start, end))
-
     @app.get("/v1/log/seen")
     def log_seen(space_id: str | None = None) -> Response:
         """`space_id` is needed only by a holder whose spaces have several logs."""

@@ -26,6 +26,17 @@ def test_a_leaf_is_these_exact_bytes() -> None:
     assert DIGEST == "590c3c5a915a7087b90a01859f28520d630264b9094792582937ed90ed178d00"
 
 
+@given(
+    st.from_regex(r"[A-Za-z][A-Za-z0-9._/-]{0,63}", fullmatch=True),
+    st.integers(0, leaves.MAX_TIME),
+    st.binary(min_size=32, max_size=32),
+)
+def test_a_leaf_is_canonical_json(kind: str, recorded_at: int, salt: bytes) -> None:
+    leaf = leaves.compose(kind, recorded_at, b"record", salt).leaf
+    digest = hashlib.sha256(salt + b"record").hexdigest()
+    assert leaf == rfc8785.dumps({"v": 1, "kind": kind, "time": recorded_at, "digest": digest})
+
+
 def test_a_leaf_does_not_show_its_record_or_salt() -> None:
     shown = repr(leaves.compose("admitted", 1767225600, RECORD, SALT))
     assert "requester" not in shown

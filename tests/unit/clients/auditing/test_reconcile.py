@@ -16,7 +16,7 @@ def reconciled(world: World) -> Reconciled:
     for each in world.space.holders:
         Auditor(home.vault, holder_log(world.space, each), world.caller("auditor-1"), world.clock).verify()
     logs = [MirroredHolderLog(home, world.space, each) for each in world.space.holders]
-    return reconcile(case.mirror(world), logs, world.space)
+    return reconcile(case.mirror(world), logs, world.space, world.now)
 
 
 def test_a_payload_that_was_released_is_listed_until_it_is_opened_and_then_reconciles(honest: World) -> None:
@@ -39,7 +39,7 @@ def test_a_holder_that_was_not_mirrored_is_named_and_no_silence_of_it_counts(hon
     log = holder_log(honest.space, honest.space.holders[0])
     Auditor(home.vault, log, honest.caller("auditor-1"), honest.clock).verify()
     only = MirroredHolderLog(home, honest.space, honest.space.holders[0])
-    found = reconcile(case.mirror(honest), [only], honest.space)
+    found = reconcile(case.mirror(honest), [only], honest.space, honest.now)
     assert found.not_mirrored == ("holder-2", "holder-3")
     assert found.alarms == []
     assert found.too_new > 0

@@ -34,10 +34,11 @@ MODULES: tuple[ModuleType, ...] = (
 )  # fmt: skip
 PARTS_OF_OTHERS = {  # types that travel only inside others, and so are covered by them
     "Member", "Holder", "Reviewer", "Prekey", "Batch", "Claims", "LegalBasis", "PermitSeries", "SealedRecord",
-    "TokenList", "Consistency", "Chunk", "LogProof", "LoggedRecord", "OpenedEntry", "RecordsReading",
+    "TokenList", "Consistency", "Chunk", "LogProof", "LoggedRecord", "OpenedEntry",
     "DrawnIndices", "OpenedIndex", "BatchPoints", "HolderElements", "EvaluatedSeries", "DrawEvidence",
     "OutcomeEntry", "Cell", "SeriesMonth", "Approver", "Selection", "LadderStep", "Source", "RecordReference",
     "EarlierRelease", "ReleasedRecord", "ReleaseAsk", "Waiting", "Opening", "RootChange", "BundleActivation",
+    "RecordsReading",
 }  # fmt: skip
 
 
