@@ -15,7 +15,7 @@ from broker.protocol.messages.base import decode
 from broker.protocol.messages.closings import Failed, told_digest
 from broker.protocol.messages.log import OpenedEntry
 from broker.protocol.messages.parties import Space
-from broker.protocol.messages.requests import Request
+from broker.protocol.messages.requests import Disclosure, Request
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.protocol.receipts import VerifiedEntry
 from clients.permits import VerifiedAdmission, check_entry
@@ -50,6 +50,12 @@ def verify_refusal(
     if not admission.entry.index < said.release_index < entry.index:
         raise VerificationFailed("The refusal stands in the log before the decision that it follows.")
     return entry
+
+
+def refusal_told(told: Disclosure) -> RefusedByGate:
+    """The refusal that a verified disclosure tells."""
+    members = told.model_dump(mode="json", include={"rules", "reasons", "law", "trial"})
+    return RefusedByGate("refused", "The rules do not allow the result to be released.", members)
 
 
 def _words(members: Mapping[str, Any], name: str) -> Sequence[str]:

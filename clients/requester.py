@@ -41,7 +41,7 @@ from clients.evaluating import Evaluating, MatchQuestion, Progress
 from clients.home import Home
 from clients.opened import verify_opening
 from clients.permits import VerifiedAdmission, check_time, verify_admission
-from clients.refusals import verify_refusal
+from clients.refusals import refusal_told, verify_refusal
 from clients.remote import RefusedByGate
 from clients.request_folder import RequestFolder
 from clients.request_values import Answer, Plan, PlannedBatch, Refusal, Tokens
@@ -297,7 +297,6 @@ class Requester:
     def submit(self, request_id: bytes) -> Answer:
         """Send the tokens, once, and read the answer. Done before, the kept answer is returned.
 
-
         Raises AnswerAwaited while contributors may still say whether their records are opened, RefusedByGate (the
         result may not be released), VerificationFailed (the disclosure is kept as evidence), Conflict (not evaluated
         yet), Unreachable, RemoteProblem.
@@ -346,11 +345,7 @@ class Requester:
         if answered.opening is not None:
             folder.keep_opening(answered.opening)
         if signed.payload.outcome is not Outcome.ALLOW:
-            refused = RefusedByGate(
-                "refused",
-                "The rules do not allow the result to be released.",
-                signed.payload.model_dump(mode="json", include={"rules", "reasons", "law", "trial"}),
-            )
+            refused = refusal_told(signed.payload)
             folder.keep_refusal(Refusal.of(refused, self._space.trial))
             raise refused
         return answer_of(signed.payload, admission, folder.plan(), kept)
