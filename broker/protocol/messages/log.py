@@ -20,6 +20,14 @@ class LogProof(Message):
     """The signed note (C2SP tlog-checkpoint) whose tree the path leads to."""
 
 
+class OpenedEntry(Message):
+    """An entry with the record and salt that open its leaf (`leaves.verify_record`)."""
+
+    proof: LogProof
+    record: Blob
+    salt: Bytes32
+
+
 class ReceiptMessage(Message):
     """The answer to a step whose only result is that it was recorded."""
 
