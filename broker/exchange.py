@@ -119,8 +119,7 @@ def answer_tokens(
         answer = permits.disclosed_before(broker, connection, held, tokens) or _record_tokens(
             broker, connection, held, tokens
         )
-        if isinstance(answer, TokensAnswered):
-            reading.read_again(broker, connection, caller, held, answer)
+    again = isinstance(answer, TokensAnswered)
     if isinstance(answer, Recorded):
         with broker.database.write() as connection:
             # 7. to 9. What is found decides whether it may leave; the decision is durable when this block ends.
@@ -135,7 +134,11 @@ def answer_tokens(
     # The entry that names this answer is durable: witnesses cosign the log before it leaves, and it goes along.
     if isinstance(answer, GateRefusal):
         raise witnessed_answers.refused_with_entry(broker, answer)
-    return witnessed_answers.with_entry(broker, request_id, answer)
+    answered = witnessed_answers.with_entry(broker, request_id, answer)
+    if again:
+        with broker.database.write() as connection:
+            reading.read_again(broker, connection, caller, held, answered)
+    return answered
 
 
 def _admit(
