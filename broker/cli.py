@@ -187,6 +187,70 @@ def activate(
     )
 
 
+@app.command("rotate-log-key")
+def rotate_log_key(
+    directory: Folder,
+    reason: Annotated[
+        str | None, typer.Option(help="Why the key is changed, in a sentence; it is signed and logged.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the file of log keys there, to hand to everybody."),
+    ] = None,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Drop the old key, once everybody follows the new one.")
+    ] = False,
+    lost_key: Annotated[
+        str | None,
+        typer.Option(
+            "--lost-key",
+            metavar="KEY",
+            help="The old key's public line, name+id+base64, if the old key itself is lost. People have to accept it.",
+        ),
+    ] = None,
+    last_checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --lost-key: the newest checkpoint that the old key signed, as an auditor's mirror has it.",
+        ),
+    ] = None,
+    trial: Trial = False,
+    as_json: Json = False,
+) -> None:
+    """Change the key that signs the log, through the log itself. Stop every broker first, and start it afterwards.
+
+    From then on the log is signed with both keys. Witnesses follow the file of log keys by command, founders make new
+    rosters of it, and everybody else pins those. With --finish the old key is dropped. Cut short, the same command
+    goes on.
+    """
+    from broker import log_key_change
+
+    settings = folder.read_settings(directory, trial=trial or None)
+    if finish:
+        log_key_change.finish(directory, settings, clock, os.urandom)
+        _show(
+            {"finished": True},
+            "The old key is dropped: the log is signed with the new one alone. Start the broker now.",
+            as_json,
+        )
+        return
+    if reason is None or (lost_key is None) != (last_checkpoint is None):
+        raise BadInput("Give a --reason, and --lost-key together with --last-checkpoint or neither.")
+    lost = None if last_checkpoint is None else log_key_change.read_lost(lost_key or "", last_checkpoint)
+    chain = log_key_change.change(directory, settings, reason, clock, os.urandom, lost)
+    file = log_key_change.hand_out(directory, out)
+    value = log_key_change.describe(chain) | {"file": str(file)}
+    _show(
+        value,
+        f"The log's key is changed, from {value['from_size']} entries on. Start the broker now: it signs with "
+        f"{'the new key alone' if lost else 'both keys'}.\nHand {file} to every witness (narrowgate witness "
+        "follow-log), to the founder of every space\n(narrowgate space change-log-key), and to whoever verifies "
+        "receipts. Then: narrowgate broker rotate-log-key DIR --finish",
+        as_json,
+    )
+
+
 # One thumbprint in 64 begins with a dash, and is no option.
 @app.command(context_settings={"ignore_unknown_options": True})
 def accept(

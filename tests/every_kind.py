@@ -6,12 +6,12 @@ judges nothing: see tests/threats/test_every_record.py.
 """
 
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from broker import erasing, retention
+from broker import erasing, retention, startup
 from broker.audit.log import AuditLog
 from broker.protocol import tokens
 from broker.protocol.documents import verify
@@ -42,8 +42,9 @@ from clients.request_folder import RequestFolder
 from clients.series_folder import SeriesState, all_series
 from clients.taking_back import TakingBack
 from clients.watched_log import holder_log
-from tests import gate_world
+from tests import gate_world, rules
 from tests.asgi import InMemoryClient
+from tests.broker_case import key_of
 from tests.world import BROKER, CONTRIBUTORS, HOLDERS, POLICE, World, email, phone
 
 DAY_SECONDS = 86_400
@@ -60,6 +61,7 @@ FREE_TEXT = {
     "basis.article": "canary-article",
     "ordered_by": "canary-court, letter 7",
     "erased_reason": "canary-erasure",
+    "rotated_reason": "canary-rotation",
 }
 """What people write that is documented to stand in records, by where it was given."""
 REASONS = {
@@ -90,6 +92,7 @@ def tell(world: World) -> Told:
     restore(world)
     expire(world)
     erase(world)
+    change_log_key(world)
     world.auditor().verify()
     return told
 
@@ -246,6 +249,16 @@ def erase(world: World) -> None:
     holder = world.holders[1]
     index = next(each.index for each in holder_entries(holder) if each.kind == RecordKind.SERIES_ACCEPTED)
     holder_erasing.erase(holder, order(index, RecordKind.SERIES_ACCEPTED, *said))
+
+
+def change_log_key(world: World) -> None:
+    """The broker's operator changes the key that signs the log; both keys sign from then on."""
+    startup.stop(world.broker)
+    world.broker_keys = replace(world.broker_keys, next_log_key=key_of("log 2"))
+    acts = (world.clock, world.random("broker"))
+    startup.rotate_log_key(world.settings, world.broker_keys, FREE_TEXT["rotated_reason"], *acts)
+    world.broker = rules.start_broker(world.settings, world.broker_keys, *acts)
+    world.run_broker(world.broker)
 
 
 # --- what was made ---

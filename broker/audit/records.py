@@ -13,6 +13,7 @@ from broker.protocol.messages.base import Bytes32, Count, Id16, KeyIdentifier, M
 from broker.protocol.messages.bundles import BundleActivation
 from broker.protocol.messages.erasure import RecordErasure
 from broker.protocol.messages.log import RecordsReading
+from broker.protocol.messages.log_keys import LogKeyRecord
 from broker.protocol.messages.vocabulary import Role, Tier
 
 
@@ -40,6 +41,10 @@ class SpaceFounded(Message):
 
 class BundleActivated(BundleActivation):
     """BUNDLE_ACTIVATED: the operator put a bundle of rules in force that two pinned officers approved."""
+
+
+class LogKeyRotated(LogKeyRecord):
+    """LOG_KEY_ROTATED: the log is signed with another key from here on; both keys signed the statement."""
 
 
 class SeriesOpened(Message):

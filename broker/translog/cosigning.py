@@ -94,7 +94,7 @@ class WitnessedLog(Protocol):
         ...
 
     def seen(self) -> Mapping[str, int]:
-        """The size each witness saw last, by its key as one line: a hint, which its answer corrects."""
+        """The size each witness saw last, by the short form of its key: a hint, which its answer corrects."""
         ...
 
     def keep_seen(self, witnesses: Sequence[str], size: int) -> None:
@@ -221,7 +221,7 @@ class Witnesses:
             head = self._log.head()
             answers: SimpleQueue[tuple[WitnessAt, str | Exception]] = SimpleQueue()
             for each in self._witnesses:
-                asking = (each, head, seen.get(str(each.key), 0), answers)
+                asking = (each, head, seen.get(each.key.short, 0), answers)
                 self._start_thread(asking)
             cosigned, overtaken = self._collect(answers, deadline, patient)
             if len(cosigned) >= self._quorum:
@@ -262,7 +262,7 @@ class Witnesses:
     def _keep(self, head: SignedHead, cosigned: dict[VerifierKey, str]) -> Witnessed:
         note = witnessing.join_signatures(head.note, list(cosigned.values()))
         self._verified(note, list(cosigned), self._quorum)
-        self._log.keep_seen(tuple(map(str, cosigned)), head.size)
+        self._log.keep_seen(tuple(key.short for key in cosigned), head.size)
         return Witnessed(head.size, note)
 
     def _ask_into(
@@ -324,11 +324,11 @@ class Witnesses:
     def _line(self, witness: WitnessAt, head: SignedHead, body: bytes) -> str:
         """The witness's own signature line of its answer. Raises VerificationFailed when it is not over this head."""
         lines = body.decode("utf-8", "replace").split("\n")
-        own = [line for line in lines if line.startswith(f"— {witness.key.name} ")]
-        if not own:
+        own = checkpoint.line_of(witness.key, lines)
+        if own is None:
             raise _NotCosigned("answered without a cosignature")
-        self._verified(witnessing.join_signatures(head.note, own[:1]), [witness.key], 1)
-        return own[0]
+        self._verified(witnessing.join_signatures(head.note, [own]), [witness.key], 1)
+        return own
 
     def _verified(self, note: str, keys: Sequence[VerifierKey], quorum: int) -> checkpoint.Checkpoint:
         log_key = self._log.verifier_key

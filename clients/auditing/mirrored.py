@@ -18,6 +18,7 @@ from broker.protocol.errors import NotFound, VerificationFailed
 from broker.protocol.messages.log import LoggedRecord
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
+from clients.auditing.log_key_entries import earlier_rosters
 from clients.auditing.logged import Agency, Decision, DepositFacts, Record, RequestFacts
 from clients.home import Home
 from clients.mirror import Mirror
@@ -105,12 +106,12 @@ class MirroredLog:
     Raises NotFound before the first audit, or VerificationFailed for a checkpoint that is not the log's."""
 
     def __init__(self, home: Home, space: Space) -> None:
-        log = broker_log(space)
+        log = broker_log(space, earlier_rosters(home, space))
         self._mirror = Mirror(home.vault, log.folder)
         note = self._mirror.checkpoint()
         if note is None:
             raise NotFound("Nothing is mirrored in this home yet. Use: narrowgate audit verify")
-        self.checkpoint = log.verify_checkpoint(note)
+        self.checkpoint = log.verify_kept(note)
 
     def entries(self) -> Iterator[Entry]:
         """Every entry up to the checkpoint, in the log's order.

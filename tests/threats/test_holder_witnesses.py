@@ -140,7 +140,7 @@ def anew(witnessed: Witnessed) -> EvaluationCall:
     world = witnessed.world
     filed = world.admit(witnessed.deals)
     with world.holder.database.read() as connection:
-        seen = permits.seen(connection, public_bytes(world.keys["log"]))
+        seen = permits.seen(connection, [public_bytes(world.keys["log"])])
     size = world.log.storage.head().size
     consistency = None if seen is None else world.log.consistency(seen.size, size)
     return filed.call(world.holder, witnessed.deals[0], consistency=consistency)
@@ -208,7 +208,7 @@ def another_log(witnessed: Witnessed, url: str, answer: Answer) -> bytes:
     """The witness's true key, over a log that does not exist."""
     keys = witnessed.cases[url].witness.keys
     text = checkpoint.body(witnessed.log_key.name, 10_000, bytes(32))
-    return checkpoint.cosign(text, 1, keys.private_key, keys.name)
+    return checkpoint.cosign(text, 1, keys.private_keys[0], keys.name)
 
 
 @pytest.mark.parametrize("lie", [other_key, another_log, lambda *_: b""])

@@ -73,6 +73,7 @@ ERASABLE: Mapping[RecordKind, Erasable] = MappingProxyType(
         RecordKind.RECORDS_READ: Erasable.AT_ANY_TIME,
         RecordKind.DISCLOSURE_READ: Erasable.AT_ANY_TIME,
         RecordKind.RECORD_ERASED: Erasable.NEVER,
+        RecordKind.LOG_KEY_ROTATED: Erasable.NEVER,
         RecordKind.SERIES_ACCEPTED: Erasable.AT_ANY_TIME,
         RecordKind.EVALUATED: Erasable.AT_ANY_TIME,
         RecordKind.OPENED: Erasable.AT_ANY_TIME,

@@ -171,7 +171,7 @@ def test_witnesses_are_chosen_shown_and_taken_out_and_without_them_it_says_that_
     folder = stopped.directory / HOLDER_IDS[0]
     words = CliRunner().invoke(app, ["witnesses", str(folder)]).stdout
     assert "TRIAL" in words
-    keys = [str(create_keys(tmp_path / name, name, os.urandom).verifier_key) for name in ("w1", "w2")]
+    keys = [str(create_keys(tmp_path / name, name, os.urandom).verifier_keys[0]) for name in ("w1", "w2")]
     (tmp_path / "w1.key").write_text(keys[0] + "\n")
     chosen = run(
         "witnesses", folder, "--add", tmp_path / "w1.key", "--url", "https://w1.example.org", "--quorum", 1
@@ -198,7 +198,7 @@ def test_witnesses_are_chosen_shown_and_taken_out_and_without_them_it_says_that_
 
 def test_witnesses_that_cannot_be_chosen_are_refused(stopped: World, tmp_path: Path) -> None:
     folder = stopped.directory / HOLDER_IDS[0]
-    key = str(create_keys(tmp_path / "w1", "w1", os.urandom).verifier_key)
+    key = str(create_keys(tmp_path / "w1", "w1", os.urandom).verifier_keys[0])
     assert run("witnesses", folder, "--add", key, code=6)["problem"] == "bad-input"
     log_key = run("status", folder)["log_verifier_key"]
     refused = run("witnesses", folder, "--add", log_key, "--url", "https://w1.example.org", code=6)
