@@ -12,7 +12,7 @@ from typing import Literal
 from broker.protocol.messages.base import Bytes32, Count, Id16, KeyIdentifier, Message, Seconds, Slug
 from broker.protocol.messages.bundles import BundleActivation
 from broker.protocol.messages.erasure import RecordErasure
-from broker.protocol.messages.log import RecordsReading
+from broker.protocol.messages.log import ClockStep, RecordsReading
 from broker.protocol.messages.log_keys import LogKeyRecord
 from broker.protocol.messages.vocabulary import Role, Tier
 
@@ -291,6 +291,10 @@ class DisclosureRead(Message):
     tier: Tier
     disclosure_digest: Bytes32
     read_at: Seconds
+
+
+class ClockWentBack(ClockStep):
+    """CLOCK_WENT_BACK: an entry's time is well before that of the entry before it."""
 
 
 class RecordErased(RecordErasure):

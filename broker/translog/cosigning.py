@@ -30,7 +30,8 @@ _TOO_FEW = (
 )
 ROLLED_BACK = (
     "A witness saw a larger log than the one in this database: the database was rolled back, or is another log's. "
-    "Nothing is served. Restore the newest database; entries that are lost for good need a new log."
+    "Nothing is served. Restore a newer backup; entries that are lost for good need a new log "
+    "(docs/how-to-keep-a-broker.md)."
 )
 REWRITTEN = (
     "A witness saw another log than the one in this database: entries were changed. Nothing is served. Keep the "
@@ -94,7 +95,7 @@ class WitnessedLog(Protocol):
         ...
 
     def seen(self) -> Mapping[str, int]:
-        """The size each witness saw last, by the short form of its key: a hint, which its answer corrects."""
+        """The size each witness saw last, by its name and key id: a hint, which its answer corrects."""
         ...
 
     def keep_seen(self, witnesses: Sequence[str], size: int) -> None:
@@ -161,10 +162,14 @@ class Witnesses:
     def start(self) -> None:
         """Show every witness the present log before anything is served (AUDIT 3, promise 4).
 
+        Of N witnesses N-K+1 must cosign, and K: whatever left the service K cosigned, so that one of any N-K+1 saw it,
+        and an older copy of the database is found out whichever witnesses are away.
+
         Raises Unavailable when too few answer in time, or when any saw another log."""
         if self._quorum:
+            needed = max(self._quorum, len(self._witnesses) - self._quorum + 1)
             with self._one_round:
-                self._latest = self._rounds(patient=True)
+                self._latest = self._rounds(needed, patient=True)
 
     def cosign(self, index: int) -> Witnessed:
         """A cosigned checkpoint of a log that holds the durable entry `index`; -1 for none.
@@ -181,7 +186,7 @@ class Witnesses:
             raise Unavailable(_TOO_FEW)
         try:
             if self._latest is None or self._latest.size <= index:
-                self._latest = self._rounds(patient=False)
+                self._latest = self._rounds(self._quorum, patient=False)
             return self._latest
         finally:
             self._one_round.release()
@@ -213,7 +218,7 @@ class Witnesses:
         except VerificationFailed:
             return None
 
-    def _rounds(self, patient: bool) -> Witnessed:
+    def _rounds(self, needed: int, patient: bool) -> Witnessed:
         deadline = self._monotonic() + self._timeout_seconds
         for _ in range(ROUNDS):
             # In this order: a size that another broker keeps in between must not look larger than the log.
@@ -224,7 +229,7 @@ class Witnesses:
                 asking = (each, head, seen.get(each.key.short, 0), answers)
                 self._start_thread(asking)
             cosigned, overtaken = self._collect(answers, deadline, patient)
-            if len(cosigned) >= self._quorum:
+            if len(cosigned) >= needed:
                 return self._keep(head, cosigned)
             if not overtaken:
                 break
