@@ -21,6 +21,7 @@ from broker.protocol.messages.log import (
     LeafPage,
     LoggedRecord,
     LogProof,
+    OpenedEntry,
     ReceiptMessage,
     RecordPage,
 )
@@ -38,6 +39,8 @@ from broker.translog.verify import rederive
 
 PAGE_ENTRIES = 1000
 MAXIMUM_INDEX = 1_000_000_000
+_OPEN_TO_REQUESTER = frozenset({RecordKind.RELEASED, RecordKind.FAILED})
+"""Their records name nothing that the requester was not told (`broker.protocol.messages.closings`)."""
 _DAMAGED = (
     "The stored log is damaged, so nothing is served. Keep the database as evidence, see what is wrong with "
     "`narrowgate broker fsck`, and restore the newest backup."
@@ -48,7 +51,7 @@ _DAMAGED = (
 class Receipt:
     """Evidence that an entry was appended; it holds once the transaction it came from is durable.
 
-    `record` and `salt` open the leaf's digest: for holders and auditors, never for a caller's answer."""
+    `record` and `salt` open the leaf's digest: for holders and auditors, and see `opened` for whom else."""
 
     kind: RecordKind
     recorded_at: int
@@ -60,6 +63,16 @@ class Receipt:
     def message(self) -> ReceiptMessage:
         """The receipt as it goes over the wire."""
         return ReceiptMessage(proof=self.proof, trial=self.trial)
+
+    def opened(self) -> OpenedEntry:
+        """The entry with what opens it, for the requester whose answer it records.
+
+        Raises Unavailable for any other kind: its record says what the requester may not see."""
+        if self.kind not in _OPEN_TO_REQUESTER:
+            raise Unavailable(
+                "An entry of this kind is not for its requester to open. Nothing was disclosed."
+            )
+        return OpenedEntry(proof=self.proof, record=self.record, salt=self.salt)
 
 
 class AuditLog:
