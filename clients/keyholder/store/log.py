@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, func, insert, select, tuple_, update
 
 from broker.protocol.errors import Conflict
+from broker.protocol.messages.log import LoggedRecord
 from broker.translog.storage import EMPTY_HEAD, Head
 from clients.keyholder.store.tables import log_head, log_leaves, log_nodes, log_records
 
@@ -79,7 +80,25 @@ def store_record(connection: Connection, index: int, record: bytes, salt: bytes)
     connection.execute(insert(log_records).values(leaf_index=index, record=record, salt=salt))
 
 
+def records_between(connection: Connection, start: int, end: int) -> tuple[LoggedRecord, ...]:
+    """The records `start` up to, not including, `end`, in order; record and salt are None once erased."""
+    query = (
+        select(log_records)
+        .where(log_records.c.leaf_index >= start, log_records.c.leaf_index < end)
+        .order_by(log_records.c.leaf_index)
+    )
+    rows = connection.execute(query)
+    return tuple(LoggedRecord(index=row.leaf_index, record=row.record, salt=row.salt) for row in rows)
+
+
 def record_at(connection: Connection, index: int) -> tuple[bytes, bytes] | None:
     """A record and its salt, or None if there is none, or it was erased."""
     row = connection.execute(select(log_records).where(log_records.c.leaf_index == index)).one_or_none()
     return None if row is None or row.record is None or row.salt is None else (row.record, row.salt)
+
+
+def erase_record_at(connection: Connection, index: int) -> None:
+    """Set a record and its salt to NULL; `secure_delete` overwrites them. Empty the write-ahead log after."""
+    connection.execute(
+        update(log_records).where(log_records.c.leaf_index == index).values(record=None, salt=None)
+    )
