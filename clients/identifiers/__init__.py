@@ -9,9 +9,20 @@ It does not hash or mask: see `clients.masking`.
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from clients.identifiers.bank_account import canonicalise_iban
+from clients.identifiers.crypto_address import (
+    canonicalise_btc_address,
+    canonicalise_eth_address,
+    canonicalise_tron_address,
+)
+from clients.identifiers.device import canonicalise_imei
 from clients.identifiers.email import canonicalise_email, canonicalise_email_mailbox
+from clients.identifiers.file_hash import canonicalise_file_hash
 from clients.identifiers.phone import canonicalise_phone
+from clients.identifiers.picture import canonicalise_pdq, canonicalise_photodna
+from clients.identifiers.travel_document import canonicalise_passport_mrz
 from clients.identifiers.types import Canonical, Canonicaliser, Rejected
+from clients.identifiers.vehicle import canonicalise_licence_plate
 
 __all__ = ["MAXIMUM_RAW_CHARACTERS", "Canonical", "Rejected", "canonicalise", "registered_types"]
 
@@ -19,9 +30,19 @@ MAXIMUM_RAW_CHARACTERS = 4096
 
 _REGISTRY: Mapping[str, Canonicaliser] = MappingProxyType(
     {
+        "btc_address": canonicalise_btc_address,
         "email": canonicalise_email,
         "email_mailbox": canonicalise_email_mailbox,
+        "eth_address": canonicalise_eth_address,
+        "file_hash": canonicalise_file_hash,
+        "iban": canonicalise_iban,
+        "imei": canonicalise_imei,
+        "licence_plate": canonicalise_licence_plate,
+        "passport_mrz": canonicalise_passport_mrz,
+        "pdq": canonicalise_pdq,
         "phone": canonicalise_phone,
+        "photodna": canonicalise_photodna,
+        "tron_address": canonicalise_tron_address,
     }
 )
 
@@ -37,7 +58,8 @@ def canonicalise(type_name: str, raw: str, hint: str | None = None) -> Canonical
     Args:
         type_name: one of `registered_types()`.
         raw: the identifier as it was found, at most 4,096 characters.
-        hint: what the value alone does not say; for a phone number in national format, its region ("TR").
+        hint: what the value alone does not say: the region of a national phone number ("TR"), the country of a
+            licence plate ("DE", "US-CA"), the quality of a PDQ hash ("100"), "network" for an IMEI of a call record.
 
     Raises: Rejected, with a reason in plain words that repeats neither the value nor the name.
     """
