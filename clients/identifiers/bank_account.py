@@ -20,6 +20,9 @@ NOT_IN_REGISTRY = "not-in-registry"
 _DROPPED = str.maketrans("", "", " \t\r\n-./:")
 _PRINTED_PREFIX = "IBAN"  # no country has the code IB
 _MAXIMUM_CHARACTERS = 34
+_NO_COUNTRY = (
+    "The value does not begin with the code of a country that has IBANs; a plain account number is none."
+)
 
 
 def canonicalise_iban(raw: str, hint: str | None) -> Canonical:
@@ -31,6 +34,8 @@ def canonicalise_iban(raw: str, hint: str | None) -> Canonical:
             "that look the same. Type it again."
         )
     text = text.upper().removeprefix(_PRINTED_PREFIX)
+    if not text[:2].isalpha():
+        raise Rejected(_NO_COUNTRY)
     if len(text) > _MAXIMUM_CHARACTERS:
         raise Rejected(
             "The value is too long for one IBAN. Give each IBAN its own row, without a name or BIC."
@@ -46,7 +51,7 @@ def _parsed(text: str) -> IBAN:
     try:
         return IBAN(text)
     except InvalidCountryCode:
-        reason = "The value does not begin with the code of a country that has IBANs; a plain account number is none."
+        reason = _NO_COUNTRY
     except InvalidLength:
         reason = "The IBAN is too short or too long for its country. Compare it with the paper it comes from."
     except InvalidChecksumDigits:

@@ -50,7 +50,7 @@ def canonicalise_passport_mrz(raw: str, hint: str | None) -> Canonical:
     if len(text) not in _LINES:
         raise Rejected(
             "The zone has 2 lines of 44 signs (passports), 2 of 36 or 3 of 30 (cards). Give all lines, with each <. "
-            "For a number alone write the state and the number, such as UTO:L898902C3."
+            "For a number alone write the state and the number, such as UTO:AB1234567."
         )
     width, kinds = _LINES[len(text)]
     if text[0] not in kinds or (text.startswith("IDFRA") and width == 36):

@@ -122,7 +122,7 @@ def _capitals(grouped: str, country: str) -> tuple[str, bool]:
 
 
 def _refuse_what_is_none(signs: str) -> None:
-    if signs in PLACEHOLDERS or (len(signs) > 2 and len(set(signs)) == 1):
+    if signs in PLACEHOLDERS or (signs and not signs.strip(signs[0]) and signs[0] in "0X"):
         raise Rejected("This says that there is no plate or that nobody saw it: it would match everyone.")
     if not _MINIMUM_SIGNS <= len(signs) <= _MAXIMUM_SIGNS:
         raise Rejected(
