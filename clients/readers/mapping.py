@@ -22,11 +22,70 @@ _PHONE = """
     cell cellphone cellulare movil celular msisdn whatsapp gsm rufnummer
 """
 _EMAIL = "email emails emailaddress mail mailaddress emailadresse mailadresse correo courriel eposta"
+_BTC_ADDRESS = """
+    btcaddress btc bitcoin bitcoinaddress btcwallet bitcoinwallet bitcoinadresse btcadresse adressebitcoin adressebtc
+    direccionbitcoin direccionbtc bitcoinadres bitcoinadresi btcadresi anwaniyabitcoin عنوانبيتكوين биткоинадрес
+    биткоин адресбиткоин адресбиткоина адресbtc adresabitcoin adresabtc
+"""
+_ETH_ADDRESS = """
+    ethaddress eth ethereum ethereumaddress ethwallet ethereumwallet ethereumadresse ethadresse adresseethereum
+    adresseeth direccionethereum direccioneth ethereumadres ethereumadresi ethadresi anwaniyaethereum عنوانايثيريوم
+    эфириум адресэфириум адресeth adresaethereum adresaeth
+"""
+_TRON_ADDRESS = """
+    tronaddress tron trx trxaddress tronwallet trxwallet tronadresse adressetron direcciontron tronadres tronadresi
+    anwaniyatron عنوانترون адрестрон адресtrx adresatron
+"""
+_IBAN = """
+    iban ibannumber ibanno ibannummer ibannr numeroiban codeiban codigoiban ibannumarasi nambariyaiban ايبان
+    رقمالايبان номерiban numariban codiban
+"""
+_IMEI = """
+    imei imeinumber imeino imeinr imeinummer imeisv deviceimei numeroimei codigoimei imeinumarasi nambariyaimei
+    رقمimei номерimei имеи numarimei codimei
+"""
+_LICENCE_PLATE = """
+    licenceplate licenseplate plate plateno platenumber numberplate licenceplatenumber licenseplatenumber regplate
+    registrationplate vehicleregistration vrm carplate kennzeichen kfzkennzeichen autokennzeichen nummernschild plaque
+    immatriculation plaquedimmatriculation numerodimmatriculation matricula placa placavehiculo kenteken
+    kentekennummer nummerplaat plaka plakano plakanumarasi aracplakasi nambariyagari nambazagari رقماللوحة
+    لوحةالسيارة госномер номерныизнак номеравтомобиля номермашины numarinmatriculare numardeinmatriculare
+    placutadeinmatriculare
+"""
+_PASSPORT_MRZ = """
+    passportmrz mrz mrzcode mrzline mrzlines mrzzone machinereadablezone maschinenlesbarezone zonemrz
+    zonedelectureautomatique zonalecturamecanica zonadelecturamecanica machineleesbarezone makinedeokunabiliralan
+    машиносчитываемаязона المنطقةالمقروءةاليا zonamrz
+"""
+_FILE_HASH = """
+    filehash md5 md5hash md5sum hashmd5 sha1 sha1hash sha1sum hashsha1 sha256 sha256hash sha256sum hashsha256 dateihash
+    hashfichier hashdufichier hasharchivo hashdelarchivo bestandshash dosyahashi dosyaozeti heshiyafaili بصمةالملف
+    хешфаила хэшфаила hashfisier
+"""
+_PDQ = "pdq pdqhash pdqdigest pdqsignature pdqhashwert hashpdq pdqozeti heshiyapdq хешpdq بصمةpdq"
+_PHOTODNA = "photodna pdna photodnahash pdnahash photodnahashwert hashphotodna photodnaozeti хешphotodna"
 _TYPE = "type identifiertype indicatortype kind"
 _VALUE = "value identifier indicator raw"
 _HINT = "region country countrycode hint land pays pais paese"
+_QUALITY = """
+    quality pdqquality hashquality hint qualitat qualite calidad kwaliteit kalite ubora جودة الجودة качество calitate
+"""
 _REFERENCE = "reference localreference ref caseid caseref casereference casenumber caseno aktenzeichen"
-_IDENTIFIERS = {"phone": _PHONE, "email": _EMAIL, "email_mailbox": "emailmailbox mailbox"}
+_IDENTIFIERS = {
+    "phone": _PHONE,
+    "email": _EMAIL,
+    "email_mailbox": "emailmailbox mailbox",
+    "btc_address": _BTC_ADDRESS,
+    "eth_address": _ETH_ADDRESS,
+    "tron_address": _TRON_ADDRESS,
+    "iban": _IBAN,
+    "imei": _IMEI,
+    "licence_plate": _LICENCE_PLATE,
+    "passport_mrz": _PASSPORT_MRZ,
+    "file_hash": _FILE_HASH,
+    "pdq": _PDQ,
+    "photodna": _PHOTODNA,
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +93,8 @@ class ColumnMapping:
     """The columns of a table, by name; letter case, spaces and punctuation in names do not count.
 
     `identifiers` are (column, identifier type). A row may also give its type and value in two columns. `hint`
-    holds the region of national phone numbers, `reference` the contributor's own reference, and `ignored`
+    holds what the values alone do not say (the region of national phone numbers, the country of plates, the quality
+    of PDQ hashes), `reference` the contributor's own reference, and `ignored`
     columns go nowhere. All others become attributes, sealed with every identifier of their row. Raises
     BadInput for an unknown type.
     """
@@ -112,17 +172,20 @@ def guess_mapping(names: Sequence[str]) -> ColumnMapping:
         identifiers=identifiers,
         type_column=type_column,
         value_column=value_column,
-        hint_column=_first(names, _HINT),
+        # "quality" says something of PDQ hashes alone; beside other identifiers it is an attribute.
+        hint_column=_first(names, _QUALITY if {kind for _, kind in identifiers} == {"pdq"} else _HINT),
         reference_column=_first(names, _REFERENCE),
     )
 
 
 def guess_type(name: str) -> str | None:
-    """The identifier type that a word names: "E-Mail", "phone 2", "Telefon"; None if it names none."""
+    """The identifier type that a word names: "E-Mail", "phone 2", "Kennzeichen"; None if it names none."""
     if name in registered_types():
         return name
-    word = re.sub(r"[0-9]+\Z", "", _plain(name))
-    return next((kind for kind, words in _IDENTIFIERS.items() if word in words.split()), None)
+    whole = _plain(name)
+    # "phone 2" is a phone; "sha256" is one word.
+    either = {whole, re.sub(r"[0-9]+\Z", "", whole)}
+    return next((kind for kind, words in _IDENTIFIERS.items() if not either.isdisjoint(words.split())), None)
 
 
 def _plain(name: str) -> str:

@@ -1,10 +1,16 @@
 """`narrowgate canonicalise`: a line in, a line out, and never an error for what a line holds."""
 
 import json
+from pathlib import Path
 
 from typer.testing import CliRunner
 
 from clients.cli.main import app
+from clients.identifiers import registered_types
+
+CASES = json.loads(
+    (Path(__file__).parents[3] / "vectors" / "canonical_forms.json").read_text(encoding="utf-8")
+)
 
 
 def test_each_line_gets_its_line_and_the_end_is_always_good() -> None:
@@ -26,3 +32,16 @@ def test_damaged_bytes_are_a_rejected_line_and_not_a_crash() -> None:
     result = CliRunner().invoke(app, ["canonicalise"], input=b"\xff\xfe\n{}\n")
     assert result.exit_code == 0
     assert ["rejected" in json.loads(line) for line in result.stdout.splitlines()] == [True, True]
+
+
+def test_every_shared_case_holds_through_the_command() -> None:
+    cases = [case for case in CASES if case["type"] in registered_types()]
+    lines = "".join(json.dumps(case) + "\n" for case in cases)
+    result = CliRunner().invoke(app, ["canonicalise"], input=lines)
+    assert result.exit_code == 0
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(answers) == len(cases) > 30
+    for case, answer in zip(cases, answers, strict=True):
+        expected = None if case["expected"] == "reject" else f"{case['type']}/1|{case['expected']}"
+        assert answer.get("canonical") == expected, case["why"]
+        assert ("rejected" in answer) == (expected is None), case["why"]

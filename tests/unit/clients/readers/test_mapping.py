@@ -3,7 +3,7 @@
 import pytest
 
 from broker.protocol.errors import BadInput
-from clients.readers.mapping import ColumnMapping, guess_mapping, guess_type, settle
+from clients.readers.mapping import _IDENTIFIERS, ColumnMapping, _plain, guess_mapping, guess_type, settle
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,28 @@ from clients.readers.mapping import ColumnMapping, guess_mapping, guess_type, se
         ("e mail address", "email"),
         ("mail", "email"),
         ("email_mailbox", "email_mailbox"),
+        ("BTC address", "btc_address"),
+        ("Адрес биткоина", "btc_address"),
+        ("Ethereum-Adresse", "eth_address"),
+        ("TRX address 2", "tron_address"),
+        ("Numéro IBAN", "iban"),
+        ("رقم الآيبان", "iban"),
+        ("IMEI 1", "imei"),
+        ("Kfz-Kennzeichen", "licence_plate"),
+        ("Plaque d'immatriculation", "licence_plate"),
+        ("Matrícula", "licence_plate"),
+        ("Kenteken", "licence_plate"),
+        ("Araç plakası", "licence_plate"),
+        ("Nambari ya gari", "licence_plate"),
+        ("Номерный знак", "licence_plate"),
+        ("Număr de înmatriculare", "licence_plate"),
+        ("Machine-readable zone", "passport_mrz"),
+        ("MD5", "file_hash"),
+        ("SHA-256", "file_hash"),
+        ("sha1 2", None),
+        ("PDQ hash", "pdq"),
+        ("PhotoDNA", "photodna"),
+        ("hash", None),
         ("name", None),
         ("", None),
         ("12", None),
@@ -26,6 +48,19 @@ from clients.readers.mapping import ColumnMapping, guess_mapping, guess_type, se
 )
 def test_a_name_means_what_people_mean_by_it(name: str, kind: str | None) -> None:
     assert guess_type(name) == kind
+
+
+def test_each_word_is_written_as_it_is_looked_up_and_names_one_type() -> None:
+    words = [word for words in _IDENTIFIERS.values() for word in words.split()]
+    assert [word for word in words if _plain(word) != word] == []
+    assert sorted(set(words)) == sorted(words)
+    assert all(guess_type(kind) == kind for kind in _IDENTIFIERS)
+
+
+def test_quality_is_the_hint_of_picture_hashes_and_an_attribute_of_other_rows() -> None:
+    assert guess_mapping(["pdq", "quality"]).hint_column == "quality"
+    assert guess_mapping(["pdq", "phone", "quality"]).hint_column is None
+    assert guess_mapping(["phone", "quality", "country"]).hint_column == "country"
 
 
 def test_a_type_column_without_a_value_column_is_an_ordinary_one() -> None:
