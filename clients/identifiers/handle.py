@@ -64,7 +64,7 @@ def _hinted(hint: str | None) -> Platform | None:
 
 
 def _is_link(text: str) -> bool:
-    return ("/" in text or "tg:" in text or ".t.me" in text) and _LINK.match(refanged(text) + "/") is not None
+    return ("/" in text or "tg:" in text) and _LINK.match(refanged(text) + "/") is not None
 
 
 def _one(named: Platform | None, found: Platform | None) -> Platform:

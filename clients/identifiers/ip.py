@@ -23,7 +23,7 @@ FOR_EXAMPLES = "for-examples"
 _PRIVATE = "The IP address is of a private network such as a home or an office: millions of networks use it."
 _CARRIER = "The IP address is one that providers use inside their networks: every provider has the same ones."
 _DEVICE = "The IP address means the device itself or its nearest network, and so any device."
-_GROUP = "The IP address is not of one device: it is a multicast or broadcast address."
+_GROUP = "The IP address is not of one device: it is a multicast address, for a group."
 _RESERVED = "The IP address is reserved and in use nowhere on the public internet."
 _NAME_SERVER = "The IP address is a public name server that countless devices use: it would match everyone."
 
@@ -32,9 +32,9 @@ _RANGES: tuple[tuple[str, str | None], ...] = (
     ("10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7 fec0::/10", _PRIVATE),
     ("100.64.0.0/10 192.0.0.0/24", _CARRIER),
     ("0.0.0.0/8 127.0.0.0/8 169.254.0.0/16 ::/127 fe80::/10", _DEVICE),
-    ("224.0.0.0/4 255.255.255.255/32 ff00::/8", _GROUP),
+    ("224.0.0.0/4 ff00::/8", _GROUP),
     ("192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.175.48.0/24 198.18.0.0/15", _RESERVED),
-    ("240.0.0.0/5 248.0.0.0/6 252.0.0.0/7 254.0.0.0/8 2001:2::/48 2001:10::/28 2001:20::/28", _RESERVED),
+    ("240.0.0.0/4 2001:2::/48 2001:10::/28 2001:20::/28", _RESERVED),
     ("192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20", None),
     ("8.8.8.8 8.8.4.4 2001:4860:4860::8888 2001:4860:4860::8844", _NAME_SERVER),
     ("1.1.1.1 1.0.0.1 2606:4700:4700::1111 2606:4700:4700::1001", _NAME_SERVER),

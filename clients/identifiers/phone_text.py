@@ -21,12 +21,16 @@ _EXTENSION = re.compile(
         [\s.:=]* [0-9]{1,6} \s* \#? \s* \Z""",
     re.IGNORECASE | re.VERBOSE,
 )
-_SCHEME = re.compile(r"(tel|callto|sms|smsto):(?!//)(.*)\Z", re.IGNORECASE | re.DOTALL)
+_SCHEME = re.compile(
+    r"(?:(?:tel|callto|sms|smsto|imessage|facetime(?:-audio)?):(?://)?|(?:whatsapp|skype):(?!//))(.*)\Z",
+    re.IGNORECASE | re.DOTALL,
+)
 _MAXIMUM_CHARACTERS = 80
 _SEPARATORS = frozenset(" -.()[]/~·•_")
 _LINK = re.compile(
-    r"(?:(?:https?|whatsapp|viber)://)?(?:www\.)?"
-    r"(?:wa\.me|api\.whatsapp\.com|web\.whatsapp\.com|t\.me|signal\.me|send|chat)(?=[/?#])",
+    r"(?:(?:https?|whatsapp|viber|tg|sgnl|intent)://)?(?:www\.)?"
+    r"(?:wa\.me|(?:(?:api|web|chat)\.)?whatsapp\.com|t\.me|telegram\.me|signal\.me|send|chat|add|contact|resolve)"
+    r"(?=[/?#])",
     re.IGNORECASE,
 )
 _LINKED_NUMBER = re.compile(r"[\s+()\-.0-9]+\Z")
@@ -37,9 +41,9 @@ def plain_number(raw: str) -> str:
     text = plain_characters(raw).strip()
     scheme = _SCHEME.match(text)
     if scheme is not None:
-        text = _from_uri(unquote(scheme[2]))
-    elif _LINK.match(refanged(text)):
-        text = _from_link(refanged(text))
+        text = _from_uri(unquote(scheme[1]))
+    elif _LINK.match(link := refanged(text)):
+        text = _from_link(link)
     if len(text) > _MAXIMUM_CHARACTERS:
         raise Rejected("The value is too long for one phone number. Give each number its own row.")
     text = _EXTENSION.sub("", text).strip()
@@ -83,7 +87,7 @@ def _from_link(text: str) -> str:
         linked = (query.get("phone") or query["number"])[0]
     elif fragment.startswith("p/"):
         linked = fragment.removeprefix("p/")
-    elif (parts.hostname or "").removeprefix("www.") == "t.me" and not path.startswith("+"):
+    elif (parts.hostname or "").removeprefix("www.") in ("t.me", "telegram.me") and not path.startswith("+"):
         linked = ""  # a Telegram name, which may be written in digits
     else:
         linked = path
