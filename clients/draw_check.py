@@ -28,6 +28,7 @@ from clients.draw_report import DrawnIndex, DrawReport
 from clients.home import Home
 from clients.logged_requests import LoggedRequest, find_by_digest
 from clients.mirror import Mirror
+from clients.watched_log import mirror_folder
 
 Result = TypeVar("Result")
 
@@ -57,7 +58,7 @@ class DrawCheck:
         self._home = home
         self._signed = documents.verify(draws.DrawOrder, order_document, home.identity.signing_key)
         self.order = self._signed.payload
-        mirror = Mirror(home.vault, self.order.space_id)
+        mirror = Mirror(home.vault, mirror_folder(self.order.space_id))
         self.logged: LoggedRequest = find_by_digest(mirror, self.order.request_digest)
         self._space: Space = home.space(self.order.space_id, self.logged.terms.roster_version).payload
         self._case_file = None if case_file is None else frozenset(case_file)

@@ -21,6 +21,7 @@ from clients.home import Home
 from clients.logged_requests import LoggedRequest, find_by_digest, find_by_id
 from clients.mirror import Mirror
 from clients.transport import Clock
+from clients.watched_log import mirror_folder
 
 DAY_SECONDS = 86_400
 MAXIMUM_VALID_DAYS = 90
@@ -44,7 +45,7 @@ class Drawing:
         self._space = space
         self._clock = clock
         self._random_bytes = random_bytes
-        self._mirror = Mirror(home.vault, space.space_id)
+        self._mirror = Mirror(home.vault, mirror_folder(space.space_id))
 
     def find(self, request: bytes | str) -> tuple[bytes, LoggedRequest]:
         """The id and the log's word of an admitted request.

@@ -75,7 +75,7 @@ def _find(mirror: Mirror, wanted: Callable[[PermitTerms, LoggedTokens | None], b
 
 
 def _entries(mirror: Mirror) -> Iterator[tuple[int, str, bytes]]:
-    kept = mirror.leaves(mirror.records_kept())
+    kept = mirror.leaves(0, mirror.records_kept())
     for logged, leaf in zip(mirror.records(), kept, strict=True):
         if logged.record is not None:
             yield logged.index, leaves.parse_leaf(leaf).kind, logged.record

@@ -1,8 +1,9 @@
 """The one module of the clients that opens sockets: signed calls out, typed answers or typed errors back.
 
-Rule: every call is signed (RFC 9421, `broker.protocol.calls`); a retry is a new nonce with the same Idempotency-Key;
-a problem document (RFC 9457) becomes an error of the same name (DESIGN 5, `clients.remote`). Nothing here prints, logs
-or repeats a body, and a redirect is never followed: the signature names the address it was made for.
+Rule: every call is signed (RFC 9421, `broker.protocol.calls`), but for reading what is public, which any cache may
+answer and which tells nobody who reads; a retry is a new nonce with the same Idempotency-Key; a problem document
+(RFC 9457) becomes an error of the same name (DESIGN 5, `clients.remote`). Nothing here prints, logs or repeats a body,
+and a redirect is never followed: the signature names the address it was made for.
 
 It trusts no answer: signed documents in one are verified by those who asked, under keys pinned from files.
 """
@@ -161,25 +162,15 @@ class Caller:
         """GET and read the answer as `expect`. Errors as `post`."""
         return self._read(self._attempt("GET", url, {"accept": "application/json"}, b""), expect)
 
-    def get_text(self, url: str) -> str:
-        """GET a text, such as a checkpoint's note. Errors as `post`."""
-        answer = self._attempt("GET", url, {"accept": "text/plain"}, b"")
-        try:
-            return answer.body.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise VerificationFailed("The service's answer is not text.") from error
+    def get_public(self, url: str) -> bytes:
+        """GET what anybody may read, such as a tile of a log, unsigned. Errors as `post`."""
+        return self._attempt("GET", url, {"accept": "*/*"}, b"", sign=False).body
 
-    def _attempt(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def _attempt(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, sign: bool = True
+    ) -> Answer:
         for attempt in range(1, ATTEMPTS + 1):
-            signed = calls.sign_call(
-                self._signing_key,
-                method=method,
-                url=url,
-                headers=headers,
-                body=body,
-                now=self._clock(),
-                random_bytes=self._random_bytes,
-            )
+            signed = self._signed(method, url, headers, body) if sign else headers
             wait = 0.2 * 2**attempt
             try:
                 answer = self._transport.send(method, url, signed, body)
@@ -192,6 +183,17 @@ class Caller:
                 wait = _retry_after(answer, wait)
             self._pause(wait)
         raise AssertionError("the last attempt returns or raises")
+
+    def _signed(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
+        return calls.sign_call(
+            self._signing_key,
+            method=method,
+            url=url,
+            headers=headers,
+            body=body,
+            now=self._clock(),
+            random_bytes=self._random_bytes,
+        )
 
     def _accepted(self, answer: Answer) -> Answer:
         if 200 <= answer.status < 300:

@@ -168,6 +168,13 @@ class Vault:
         path.unlink()
         _sync_folder(path.parent)
 
+    def remove(self, name: str) -> None:
+        """Remove a file of no secrets durably, as it is: cut short, it is there whole or gone."""
+        path = self.path(name)
+        path.unlink(missing_ok=True)
+        if path.parent.exists():
+            _sync_folder(path.parent)
+
 
 def create_vault(directory: Path, random_bytes: RandomBytes, passphrase: str | None = None) -> Vault:
     """A new folder with a fresh home key. Raises Conflict if one is there."""

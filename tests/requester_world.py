@@ -21,6 +21,7 @@ from broker.protocol.messages.base import Message, encode, read
 from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.vocabulary import AgencyKind, Outcome, Purpose, RecordKind, Role, Tier
 from broker.protocol.problems import PROBLEMS, URN_PREFIX
+from broker.protocol.tiles import TILE_WIDTH, entry_bundle, read_path
 from clients.home import Home, Persona
 from clients.remote import Answer
 from clients.requester import Requester
@@ -262,11 +263,15 @@ class RequesterWorld:
             return answer(log.ConsistencyPath(old_size=old, new_size=new, path=path_between))
         if parts.path == "/checkpoint":
             return Answer(200, (), self.log.note().encode())
+        if parts.path.startswith("/tile/"):
+            tile = read_path(parts.path.removeprefix("/tile/"))
+            at = tile.index * TILE_WIDTH
+            held = [entry.leaf for entry in self.log.entries[at : at + tile.width]]
+            assert tile.level is None
+            if len(held) < tile.width:
+                return problem("not-found", 404)
+            return Answer(200, (), entry_bundle(held))
         entries = list(enumerate(self.log.entries))[query["start"] : query["end"]]
-        if parts.path == "/v1/log/leaves":
-            return answer(
-                log.LeafPage(start=query["start"], leaves=tuple(entry.leaf for _, entry in entries))
-            )
         assert parts.path == "/v1/audit/records"
         records = tuple(
             log.LoggedRecord(index=index, record=entry.record, salt=entry.salt) for index, entry in entries

@@ -1,4 +1,4 @@
-"""The log, for everybody: checkpoint and tiles (C2SP tlog-tiles), proofs and leaves.
+"""The log, for everybody: checkpoint and tiles (C2SP tlog-tiles), and proofs.
 
 Rule: leaves tell nothing but kinds and times of entries, so these routes ask nobody who they are. A tile never changes
 once it is given, so any cache may keep it; the checkpoint does, so none may.
@@ -41,10 +41,3 @@ def proof(index: int, size: int, broker: BrokerInUse) -> Response:
     """RFC 9162 2.1.3 proof of one leaf in the log of a size, with a checkpoint of that size."""
     with broker.database.read() as connection:
         return reply(broker.audit.inclusion(connection, index, size))
-
-
-@router.get("/v1/log/leaves")
-def leaves(start: int, end: int, broker: BrokerInUse) -> Response:
-    """Leaves from start up to, not including, end: at most 1,000."""
-    with broker.database.read() as connection:
-        return reply(broker.audit.leaf_page(connection, start, end))

@@ -12,21 +12,20 @@ This module composes and checks leaves; it does not store them, and draws neithe
 """
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass, field
-
-import rfc8785
 
 from broker.protocol.errors import BadInput, VerificationFailed
 
 LEAF_VERSION = 1
 SALT_BYTES = 32
-MAX_LEAF_BYTES = 512
 MAX_TIME = 2**53 - 1  # the largest integer of RFC 8785 (I-JSON)
 
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9._/-]{0,63}")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+_LEAF = re.compile(
+    rb'\{"digest":"(?P<digest>[0-9a-f]{64})","kind":"(?P<kind>[A-Za-z][A-Za-z0-9._/-]{0,63})",'
+    rb'"time":(?P<time>0|[1-9][0-9]{0,15}),"v":1\}'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +70,22 @@ def parse_leaf(leaf: bytes) -> LeafContent:
     """Reads a leaf and raises VerificationFailed unless these are the exact bytes `compose` would have
     written.
     """
-    malformed = VerificationFailed("The log leaf is not the canonical JSON of a version 1 leaf.")
-    if len(leaf) > MAX_LEAF_BYTES:
-        raise malformed
-    try:
-        members = json.loads(leaf.decode("ascii"))
-    except ValueError:
-        raise malformed from None
-    if not isinstance(members, dict) or set(members) != {"digest", "kind", "time", "v"}:
-        raise malformed
-    digest, kind, recorded_at = members["digest"], members["kind"], members["time"]
-    if not isinstance(kind, str) or not _KIND.fullmatch(kind):
-        raise malformed
-    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-        raise malformed
-    if type(recorded_at) is not int or not 0 <= recorded_at <= MAX_TIME:
-        raise malformed
-    # Writing it again catches what a JSON parser forgives: spaces, order, repeated members, 1.0 or true for
-    # 1.
-    content = LeafContent(kind, recorded_at, bytes.fromhex(digest))
-    if _encode(kind, recorded_at, content.digest) != leaf:
-        raise malformed
-    return content
+    match = _match(leaf)
+    return LeafContent(match["kind"].decode(), int(match["time"]), bytes.fromhex(match["digest"].decode()))
+
+
+def leaf_kind(leaf: bytes) -> bytes:
+    """The kind that a leaf tells, as ASCII. Raises as `parse_leaf`, of which it is the quick part."""
+    return _match(leaf)["kind"]
+
+
+def _match(leaf: bytes) -> re.Match[bytes]:
+    # RFC 8785 leaves one way to write these four members, so a pattern tells it, in a fifth of the time that reading
+    # JSON and writing it again takes. tests/unit/broker/protocol/test_leaves.py holds it to that.
+    match = _LEAF.fullmatch(leaf)
+    if match is None or int(match["time"]) > MAX_TIME:
+        raise VerificationFailed("The log leaf is not the canonical JSON of a version 1 leaf.")
+    return match
 
 
 def verify_record(leaf: bytes, record: bytes, salt: bytes) -> None:
@@ -106,4 +99,10 @@ def _digest(record: bytes, salt: bytes) -> bytes:
 
 
 def _encode(kind: str, recorded_at: int, digest: bytes) -> bytes:
-    return rfc8785.dumps({"digest": digest.hex(), "kind": kind, "time": recorded_at, "v": LEAF_VERSION})
+    # RFC 8785 of these four members: nothing in a kind or a digest needs escaping, and the time is a whole number.
+    return b'{"digest":"%b","kind":"%b","time":%d,"v":%d}' % (
+        digest.hex().encode(),
+        kind.encode(),
+        recorded_at,
+        LEAF_VERSION,
+    )

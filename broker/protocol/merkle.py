@@ -68,16 +68,26 @@ class Frontier:
         The hash at position `level` is that of the complete subtree of 2**level leaves whose index at that
         level is `(size before the call) >> level`. Raises BadInput unless the hash is 32 bytes.
         """
-        if len(leaf_hash) != HASH_BYTES:
+        return self.append_subtree(leaf_hash, 0)
+
+    def append_subtree(self, root: bytes, level: int) -> tuple[bytes, ...]:
+        """Adds a complete subtree of 2**level leaves by its root and returns the hashes of the subtrees it
+        completes, its own first.
+
+        Raises BadInput unless the hash is 32 bytes and the tree so far is made of whole subtrees of that level.
+        """
+        if len(root) != HASH_BYTES:
             raise BadInput("A leaf hash is 32 bytes.")
-        completed = [leaf_hash]
+        if self._size & ((1 << level) - 1):
+            raise BadInput("A subtree is added where the tree so far is made of whole ones of its size.")
+        completed = [root]
         # Two neighbours of one level become their parent, as a carry runs through a binary counter.
-        index = self._size
+        index = self._size >> level
         while index & 1:
             completed.append(node_hash(self._hashes.pop(), completed[-1]))
             index >>= 1
         self._hashes.append(completed[-1])
-        self._size += 1
+        self._size += 1 << level
         return tuple(completed)
 
     def root(self) -> bytes:

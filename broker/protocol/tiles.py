@@ -21,6 +21,7 @@ MAXIMUM_LEVEL = 5
 CACHED_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 NEVER_CACHED = {"Cache-Control": "no-cache"}
 _LENGTH = struct.Struct(">H")
+_CUT_SHORT = "An entry bundle is cut short, or holds another number of leaves than its name."
 _PATH = re.compile(
     r"(?P<level>[0-5]|entries)/(?P<index>(?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/(?P<width>[1-9][0-9]{0,2}))?"
 )
@@ -81,19 +82,22 @@ def entry_bundle(leaves: Sequence[bytes]) -> bytes:
 
 def read_entry_bundle(data: bytes, width: int) -> tuple[bytes, ...]:
     """The leaves of a bundle of `width`. Raises VerificationFailed when it is cut short or holds other numbers."""
+    leaves = leaves_in(data)
+    if len(leaves) != width:
+        raise VerificationFailed(_CUT_SHORT)
+    return leaves
+
+
+def leaves_in(data: bytes) -> tuple[bytes, ...]:
+    """The leaves of a bundle, however many it holds. Raises VerificationFailed when it is cut short."""
     leaves: list[bytes] = []
-    at = 0
-    while at < len(data):
-        start = at + _LENGTH.size
-        if start > len(data):
-            break
-        (length,) = _LENGTH.unpack_from(data, at)
-        at = start + length
+    at, end = 0, len(data)
+    while at < end:
+        start = at + 2
+        at = start + int.from_bytes(data[at:start], "big")
+        if start > end or at > end:
+            raise VerificationFailed(_CUT_SHORT)
         leaves.append(data[start:at])
-    if at != len(data) or len(leaves) != width:
-        raise VerificationFailed(
-            "An entry bundle is cut short, or holds another number of leaves than its name."
-        )
     return tuple(leaves)
 
 

@@ -2,7 +2,8 @@
 
 Rule: SQLite runs in WAL with synchronous=FULL and secure_delete, and one process owns the file: a second refuses.
 Before each transaction and each commit the open files are compared with the files of that name (device and inode),
-since writes to a deleted file still "succeed" (AUDIT 4). After a fault nothing more is written or read.
+since writes to a deleted file still "succeed" (AUDIT 4). After a fault nothing more is written or read. Steps that come
+at once share a commit (`broker.store.group_commit`).
 
 PostgreSQL may be shared by several brokers. Each connection refuses a server with fsync, full_page_writes or
 synchronous_commit off. Writes run at READ COMMITTED, whatever the server's default: a step locks what it decides on
@@ -16,9 +17,9 @@ It holds no query.
 
 import fcntl
 import os
-import threading
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from broker.protocol.errors import BadInput, Conflict, Unavailable
 from broker.store import partitions
+from broker.store.group_commit import GroupCommit
 from broker.store.locks import READING
 
 __all__ = ["Connection", "Database"]
@@ -40,6 +42,8 @@ _NOT_KNOWN = (
     "Repeat the very same call: it is answered as it stands."
 )
 _OTHER_FIRST = "Another call wrote this first."
+_ERRORS = (SQLAlchemyError, psycopg.Error, sqlite3.Error)
+"""Both drivers' own errors are among them, where a statement goes to the driver itself."""
 _CONNECT = {"connect_timeout": "10", "tcp_user_timeout": "30000"}
 _SESSION = (
     # A broker that is stuck holds up the others for so long, and no longer.
@@ -63,8 +67,7 @@ class Database:
         self._lock_file: int | None = None
         self._identity: tuple[tuple[int, int], ...] | None = None
         self._keeper: Connection | None = None
-        self._write_lock = threading.Lock()
-        self._writer: int | None = None
+        self._steps: GroupCommit | None = None
         self._failed = False
         if not self.is_sqlite:
             self.engine = _postgresql(parsed)
@@ -78,6 +81,7 @@ class Database:
         )
         event.listen(self.engine, "connect", _prepare_sqlite)
         event.listen(self.engine, "begin", _begin_immediate)
+        self._steps = GroupCommit(self.engine, self._check_same_files, _is_fault, self._stop)
         self._keep_files_open()
 
     def _keep_files_open(self) -> None:
@@ -101,49 +105,48 @@ class Database:
                     yield connection
                 finally:
                     transaction.rollback()
-        except (SQLAlchemyError, psycopg.Error) as error:
+        except _ERRORS as error:
             raise Unavailable("The database cannot be read now. Nothing was disclosed.") from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A connection in one transaction: committed when the block ends, rolled back when it raises.
+        """A connection for one step: durable when the block ends, rolled back when it raises.
 
-        Raises Unavailable when a statement or the commit fails. A row that is there already is a Conflict in SQLite;
-        in PostgreSQL another broker was faster, and a repeated call finds what it left: Unavailable. After a failure
-        of SQLite every later call is refused (AUDIT 3, promise 3)."""
+        In SQLite steps that come at once share a commit (`broker.store.group_commit`). Raises Unavailable when a
+        statement or the commit fails. A row that is there already is a Conflict in SQLite; in PostgreSQL another broker
+        was faster, and a repeated call finds what it left: Unavailable. After a failure of SQLite every later call is
+        refused (AUDIT 3, promise 3)."""
+        try:
+            with self._steps.step() if self._steps else self._own_transaction() as connection:
+                yield connection
+        except (IntegrityError, psycopg.IntegrityError, sqlite3.IntegrityError) as error:
+            if self.is_sqlite:
+                raise Conflict(f"{_OTHER_FIRST} Ask for the current state.") from error
+            raise Unavailable(f"{_OTHER_FIRST} Repeat the call.") from error
+        except _ERRORS as error:
+            raise Unavailable(_NOT_TAKEN) from error
+
+    @contextmanager
+    def _own_transaction(self) -> Iterator[Connection]:
         committing = False
-        with self._only_writer():
-            self._check_same_files()
-            try:
-                with self.engine.connect() as connection:
-                    transaction = connection.begin()
-                    try:
-                        yield connection
-                        self._check_same_files()
-                        committing = True
-                        transaction.commit()
-                    except BaseException:
-                        transaction.rollback()
-                        raise
-            except (IntegrityError, psycopg.IntegrityError) as error:
-                if self.is_sqlite:
-                    raise Conflict(f"{_OTHER_FIRST} Ask for the current state.") from error
-                raise Unavailable(f"{_OTHER_FIRST} Repeat the call.") from error
-            except (SQLAlchemyError, psycopg.Error) as error:
-                # One process owns a SQLite file, so a failed statement is a full or failing disk.
-                self._failed = self._failed or self.is_sqlite
-                lost = isinstance(error, DBAPIError) and error.connection_invalidated
-                raise Unavailable(_NOT_KNOWN if committing and lost else _NOT_TAKEN) from error
+        try:
+            with self.engine.connect() as connection, connection.begin():
+                yield connection
+                committing = True
+        except DBAPIError as error:
+            if committing and error.connection_invalidated:
+                raise Unavailable(_NOT_KNOWN) from error
+            raise
 
     def empty_wal(self) -> None:
         """Let deleted rows be gone from the database's files. Raises Unavailable when somebody is in the way.
 
         SQLite's write-ahead log is moved into the database file and truncated. PostgreSQL's is the server's own; there
         kept matches and released records are written anew, and empty partitions of deposits that are gone dropped."""
-        if not self.is_sqlite:
+        if self._steps is None:
             self._tidy_postgresql()
             return
-        with self._only_writer():
+        with self._steps.alone():
             self._check_same_files()
             raw = self.engine.raw_connection()
             try:
@@ -176,23 +179,15 @@ class Database:
                 # Somebody reads. Its rows went before; the next purge drops what is left of it.
                 return
 
-    @contextmanager
-    def _only_writer(self) -> Iterator[None]:
-        # A second transaction of the same thread would wait for the first for ever: that is a fault of ours.
-        if self.is_sqlite and self._writer == threading.get_ident():
-            raise RuntimeError("a write transaction is open already in this thread")
-        with self._write_lock if self.is_sqlite else nullcontext():
-            self._writer = threading.get_ident() if self.is_sqlite else None
-            try:
-                yield
-            finally:
-                self._writer = None
-
     def _found(self) -> tuple[tuple[int, int], ...]:
         if self.path is None:
             return ()
         found = (os.stat(self.path), os.stat(f"{self.path}-wal"))
         return tuple((each.st_dev, each.st_ino) for each in found)
+
+    def _stop(self) -> None:
+        # One process owns a SQLite file, so a failed statement is a full or failing disk.
+        self._failed = True
 
     def _check_same_files(self) -> None:
         if self._failed:
@@ -217,6 +212,10 @@ class Database:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
+
+
+def _is_fault(error: BaseException) -> bool:
+    return isinstance(error, _ERRORS) and not isinstance(error, IntegrityError | sqlite3.IntegrityError)
 
 
 def _own_file(path: Path) -> int:

@@ -1,22 +1,56 @@
 """The log in the broker's database: `translog`'s storage over SQL, and the records beside the leaves.
 
-Rule: everything runs in the caller's transaction, so that an entry and what it records are durable together. It
-computes no hash and signs nothing.
+Rule: everything runs in the caller's transaction, so that an entry and what it records are durable together. An entry
+belongs to each step of each party, so what it needs goes to the driver itself, whose errors `Database` knows: composing
+a statement costs more than running it. It computes no hash and signs nothing.
 """
 
+import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, TextClause, bindparam, insert, select, text, update
-from sqlalchemy.exc import IntegrityError
+import psycopg
+from sqlalchemy import ColumnElement, Connection, func, literal, select, update
 
 from broker.protocol.errors import Conflict
-from broker.store import locks
-from broker.store.tables import log_head, log_leaves, log_nodes, log_records
-from broker.translog.storage import EMPTY_HEAD, Head, StoredLeaf
+from broker.protocol.merkle import EMPTY_ROOT
+from broker.store import locks, partitions
+from broker.store.tables import log_leaves, log_records
+from broker.translog.storage import EMPTY_HEAD, Head
 
 _RUNS_PER_QUERY = 80
+_HEAD = 'SELECT size, root FROM log_head WHERE "only" = 1'
+_FIRST_HEAD = (
+    'INSERT INTO log_head ("only", size, root) SELECT 1, 0, ? WHERE NOT EXISTS (SELECT 1 FROM log_head)'
+)
+# The head goes before the rows: of two writers the second finds here that it moved. A leaf that is missing or too many
+# does too, since every proof would tell of another log than the one that is stored.
+_MOVE_HEAD = (
+    'UPDATE log_head SET size = ?, root = ? WHERE "only" = 1 AND size = ? AND root = ?'
+    " AND COALESCE((SELECT MAX(leaf_index) FROM log_leaves), -1) + 1 = ?"
+)
+_ADD_LEAF = "INSERT INTO log_leaves (leaf_index, leaf) VALUES (?, ?)"
+_ADD_NODE = "INSERT INTO log_nodes (level, node_index, hash) VALUES (?, ?, ?)"
+_ADD_RECORD = "INSERT INTO log_records (leaf_index, record, salt) VALUES (?, ?, ?)"
+# One statement, one round trip, from the moment at which the head is locked.
+_GROW = (
+    f"WITH moved AS ({_MOVE_HEAD} RETURNING 1),"  # noqa: S608 - places for values only
+    " added_leaves AS (INSERT INTO log_leaves (leaf_index, leaf)"
+    " SELECT * FROM unnest(CAST(? AS int8[]), CAST(? AS bytea[])) WHERE EXISTS (SELECT 1 FROM moved)),"
+    " added_nodes AS (INSERT INTO log_nodes (level, node_index, hash)"
+    " SELECT * FROM unnest(CAST(? AS int2[]), CAST(? AS int8[]), CAST(? AS bytea[]))"
+    " WHERE EXISTS (SELECT 1 FROM moved)),"
+    " added_records AS (INSERT INTO log_records (leaf_index, record, salt)"
+    " SELECT * FROM unnest(CAST(? AS int8[]), CAST(? AS bytea[]), CAST(? AS bytea[]))"
+    " WHERE EXISTS (SELECT 1 FROM moved))"
+    " SELECT 1 FROM moved"
+)
+_LEAVES = "SELECT leaf FROM log_leaves WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"
+_HASHES = (
+    "SELECT hash FROM log_nodes WHERE level = ? AND node_index >= ? AND node_index < ? ORDER BY node_index"
+)
 
 
 @dataclass(frozen=True)
@@ -28,80 +62,62 @@ class StoredRecord:
     salt: bytes | None = field(repr=False)
 
 
-# Built once: composing a statement costs more than running it, and an entry is appended to each step of each party.
-_HEAD = select(log_head.c.size, log_head.c.root).where(log_head.c.only == 1)
-_LOCKED_HEAD = _HEAD.with_for_update()
-_MOVE_HEAD = (
-    update(log_head)
-    .where(
-        log_head.c.only == 1,
-        log_head.c.size == bindparam("expected_size"),
-        log_head.c.root == bindparam("expected_root"),
-    )
-    .values(size=bindparam("new_size"), root=bindparam("new_root"))
-)
-_LAST_LEAF = select(log_leaves.c.leaf_index).order_by(log_leaves.c.leaf_index.desc()).limit(1)
-_LEAVES = (
-    select(log_leaves.c.leaf)
-    .where(log_leaves.c.leaf_index >= bindparam("start"), log_leaves.c.leaf_index < bindparam("end"))
-    .order_by(log_leaves.c.leaf_index)
-)
-_ADD_LEAF, _ADD_NODE, _ADD_RECORD = insert(log_leaves), insert(log_nodes), insert(log_records)
-
-
 class SqlLogStorage:
     """Implements `broker.translog.storage.LogStorage` on one connection.
 
-    With `lock` the head's row is locked until the transaction ends, where the database knows row locks."""
+    With `lock` the head's row is locked until the transaction ends, where the database knows row locks. `beside` are
+    the records and salts that `grow` lays beside its leaves, one for each or none."""
 
-    def __init__(self, connection: Connection, lock: bool = False) -> None:
+    def __init__(
+        self, connection: Connection, lock: bool = False, beside: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
         self._connection = connection
-        self._head = _LOCKED_HEAD if lock else _HEAD
+        self._lock = lock and connection.dialect.name != "sqlite"
+        self._beside = beside
 
     def head(self) -> Head:
         """See `LogStorage.head`."""
-        row = self._connection.execute(self._head).one_or_none()
-        if row is None and self._head is _LOCKED_HEAD:
+        query = f"{_HEAD} FOR UPDATE" if self._lock else _HEAD
+        row = _run(self._connection, query).fetchone()
+        if row is None and self._lock:
             # There is no row to lock before the first entry.
             locks.lock(self._connection, "first entry")
-            row = self._connection.execute(self._head).one_or_none()
-        return EMPTY_HEAD if row is None else Head(row.size, row.root)
+            row = _run(self._connection, query).fetchone()
+        return EMPTY_HEAD if row is None else Head(*row)
 
-    def set_head(self, expected: Head, new: Head) -> None:
-        """See `LogStorage.set_head`."""
-        moved = {
-            "expected_size": expected.size,
-            "expected_root": expected.root,
-            "new_size": new.size,
-            "new_root": new.root,
-        }
-        if self._connection.execute(_MOVE_HEAD, moved).rowcount == 1:
-            return
-        if expected != EMPTY_HEAD or self.head() != EMPTY_HEAD:
-            raise Conflict("The log grew meanwhile: read its head again and repeat the step.")
-        self._connection.execute(insert(log_head).values(only=1, size=new.size, root=new.root))
+    def grow(
+        self, old: Head, new: Head, leaves: Sequence[bytes], nodes: Sequence[tuple[int, int, bytes]]
+    ) -> None:
+        """See `LogStorage.grow`."""
+        if old == EMPTY_HEAD:
+            _run(self._connection, _FIRST_HEAD, (EMPTY_ROOT,))
+        moved = (new.size, new.root, old.size, old.root, old.size)
+        indexes = range(old.size, new.size)
+        records = [(index, *each) for index, each in zip(indexes, self._beside, strict=False)]
+        try:
+            if self._connection.dialect.name == "sqlite":
+                _check_moved(_run(self._connection, _MOVE_HEAD, moved).rowcount)
+                self._add(_ADD_LEAF, zip(indexes, leaves, strict=True))
+                self._add(_ADD_NODE, nodes)
+                self._add(_ADD_RECORD, records)
+            else:
+                columns = (indexes, leaves, *_columns(nodes), *_columns(records))
+                values = (*moved, *map(list, columns))
+                _check_moved(len(_run(self._connection, _GROW, values).fetchall()))
+        except (sqlite3.IntegrityError, psycopg.IntegrityError) as error:
+            raise Conflict("What the log holds is stored once and never changed.") from error
 
-    def append_leaves(self, start_index: int, leaves: Sequence[StoredLeaf]) -> None:
-        """See `LogStorage.append_leaves`."""
-        last = self._connection.execute(_LAST_LEAF).scalar_one_or_none()
-        if start_index != (0 if last is None else last + 1):
-            raise Conflict("Leaves are stored one after the other, without a gap.")
-        rows = [
-            {"leaf_index": index, "leaf": stored.leaf} for index, stored in enumerate(leaves, start_index)
-        ]
-        self._connection.execute(_ADD_LEAF, rows)
+    def _add(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        driver: Any = self._connection.connection.driver_connection
+        driver.executemany(statement, rows)
 
     def leaves(self, start: int, end: int) -> Iterable[bytes]:
         """See `LogStorage.leaves`."""
-        return self._connection.execute(_LEAVES, {"start": start, "end": end}).scalars().all()
+        return [leaf for (leaf,) in _run(self._connection, _LEAVES, (start, end)).fetchall()]
 
-    def put_nodes(self, nodes: Sequence[tuple[int, int, bytes]]) -> None:
-        """See `LogStorage.put_nodes`."""
-        rows = [{"level": level, "node_index": index, "hash": each} for level, index, each in nodes]
-        try:
-            self._connection.execute(_ADD_NODE, rows)
-        except IntegrityError as error:
-            raise Conflict("A subtree's hash is stored once and never changed.") from error
+    def hashes(self, level: int, start: int, end: int) -> Iterable[bytes]:
+        """See `LogStorage.hashes`."""
+        return [each for (each,) in _run(self._connection, _HASHES, (level, start, end)).fetchall()]
 
     def get_nodes(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
         """See `LogStorage.get_nodes`."""
@@ -110,24 +126,39 @@ class SqlLogStorage:
         runs = _runs(keys)
         for at in range(0, len(runs), _RUNS_PER_QUERY):
             part = runs[at : at + _RUNS_PER_QUERY]
-            values = {
-                f"{name}{number}": value
-                for number, run in enumerate(part)
-                for name, value in zip(("level", "first", "last"), run, strict=True)
-            }
-            for level, index, node in self._connection.execute(_nodes_query(len(part)), values):
+            values = [value for run in part for value in run]
+            for level, index, node in _run(self._connection, _nodes_query(len(part)), values).fetchall():
                 found[(level, index)] = node
         return found
 
 
+def _run(connection: Connection, statement: str, values: Sequence[object] = ()) -> Any:
+    """The driver's cursor after a statement, whose places for values are written as SQLite's."""
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "sqlite":
+        return driver.execute(statement, values)
+    return driver.execute(_for_postgresql(statement), values, binary=True)
+
+
 @cache
-def _nodes_query(runs: int) -> TextClause:
-    """The nodes of so many runs, each bound as :levelN, :firstN and :lastN."""
-    wanted = " OR ".join(
-        f"(level = :level{number} AND node_index BETWEEN :first{number} AND :last{number})"
-        for number in range(runs)
-    )
-    return text(f"SELECT level, node_index, hash FROM log_nodes WHERE {wanted}")  # noqa: S608 - numbers only
+def _for_postgresql(statement: str) -> str:
+    return statement.replace("?", "%b")
+
+
+def _columns(rows: Sequence[tuple[object, object, object]]) -> tuple[Sequence[object], ...]:
+    return tuple(zip(*rows, strict=True)) if rows else ((), (), ())
+
+
+def _check_moved(rows: int) -> None:
+    if rows != 1:
+        raise Conflict("The log grew meanwhile, or its leaves are not those of its head: repeat the step.")
+
+
+@cache
+def _nodes_query(runs: int) -> str:
+    """The nodes of so many runs, each bound as level, first and last."""
+    wanted = " OR ".join(["(level = ? AND node_index BETWEEN ? AND ?)"] * runs)
+    return f"SELECT level, node_index, hash FROM log_nodes WHERE {wanted}"  # noqa: S608 - places for values only
 
 
 def _runs(keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
@@ -141,9 +172,20 @@ def _runs(keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
     return runs
 
 
-def store_record(connection: Connection, index: int, record: bytes, salt: bytes) -> None:
-    """Lay a record beside its leaf."""
-    connection.execute(_ADD_RECORD, {"leaf_index": index, "record": record, "salt": salt})
+def of_kind(connection: Connection, kind: str) -> tuple[int, ...]:
+    """Indices of the leaves of a kind, in order; every leaf is looked at, so it is for starts alone."""
+    # A leaf is canonical JSON, and a kind is a word of it between quotes, so nothing else in it can look like that.
+    position = func.instr if connection.dialect.name == "sqlite" else _position
+    wanted = position(log_leaves.c.leaf, f'"kind":"{kind}"'.encode()) > 0
+    return tuple(
+        connection.execute(
+            select(log_leaves.c.leaf_index).where(wanted).order_by(log_leaves.c.leaf_index)
+        ).scalars()
+    )
+
+
+def _position(column: ColumnElement[bytes], part: bytes) -> ColumnElement[int]:
+    return func.position(literal(part).op("IN")(column))
 
 
 def read_records(connection: Connection, start: int, end: int) -> tuple[StoredRecord, ...]:
@@ -154,3 +196,14 @@ def read_records(connection: Connection, start: int, end: int) -> tuple[StoredRe
         .order_by(log_records.c.leaf_index)
     )
     return tuple(StoredRecord(row.leaf_index, row.record, row.salt) for row in connection.execute(query))
+
+
+def erase_record(connection: Connection, index: int) -> None:
+    """Set a record and its salt to NULL, and in PostgreSQL write the table anew without their bytes.
+
+    SQLite overwrites them (`secure_delete`); empty its write-ahead log after."""
+    connection.execute(
+        update(log_records).where(log_records.c.leaf_index == index).values(record=None, salt=None)
+    )
+    if connection.dialect.name == "postgresql":
+        partitions.write_anew(connection, "log_records")

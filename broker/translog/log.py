@@ -10,43 +10,88 @@ from dataclasses import dataclass
 
 from broker.protocol.errors import BadInput, VerificationFailed
 from broker.protocol.merkle import EMPTY_ROOT, Frontier, leaf_hash
-from broker.translog.storage import Head, LogStorage, StoredLeaf
+from broker.translog.storage import Head, LogStorage
 from broker.translog.subtrees import Range, fetch, hashes_of, split_point, subtrees_of
 
 
 @dataclass(frozen=True, slots=True)
+class Edge:
+    """The right edge of a log at one head: the hashes of its complete subtrees, largest first.
+
+    Made by `append` alone, which checked them against the head's root or grew them from such.
+    """
+
+    head: Head
+    hashes: tuple[bytes, ...]
+
+    @property
+    def path_of_next(self) -> tuple[bytes, ...]:
+        """The inclusion path of the leaf that is appended next, in the tree that ends with it: each subtree
+        that is complete now stands to its left.
+        """
+        return self.hashes[::-1]
+
+
+@dataclass(slots=True)
+class KeptEdge:
+    """The edge that an `append` left, at hand for the next.
+
+    A root commits to the edge below it, so an edge is that of any log with its very head, whatever became of
+    the transaction that it came from, and with another head it is not used.
+    """
+
+    edge: Edge | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Appended:
-    """Where the first of the appended leaves stands, and the head once they are in."""
+    """Where the first of the appended leaves stands, and the log's edge before and after them."""
 
     first_index: int
-    head: Head
+    before: Edge
+    after: Edge
+
+    @property
+    def head(self) -> Head:
+        """The head once the leaves are in."""
+        return self.after.head
 
 
-def append(storage: LogStorage, leaves: Sequence[bytes]) -> Appended:
+def append(storage: LogStorage, leaves: Sequence[bytes], kept: KeptEdge | None = None) -> Appended:
     """Appends leaves in their order. Nothing is durable until the caller's transaction is.
+
+    Args:
+        kept: where the last append left its edge. If that is the stored head's, no node is read; this one
+            leaves its own there.
 
     Raises Conflict if the head moved meanwhile: roll back and try again. Raises VerificationFailed if the
     stored nodes do not give the stored head: the store is damaged, and the process must stop serving.
     """
-    old = storage.head()
-    edge = subtrees_of(0, old.size)
-    nodes = fetch(storage, edge)
-    frontier = Frontier(old.size, [nodes[key] for key in edge])
-    if frontier.root() != old.root:
-        raise VerificationFailed("The stored log is damaged: its nodes do not give its root.")
-    stored = [StoredLeaf(leaf, leaf_hash(leaf)) for leaf in leaves]
-    grown: list[tuple[int, int, bytes]] = []
-    for leaf in stored:
+    head = storage.head()
+    # Looked at only now that the head is locked: whoever held it until now left the edge that fits.
+    known = None if kept is None else kept.edge
+    before = known if known is not None and known.head == head else _read_edge(storage, head)
+    frontier = Frontier(head.size, before.hashes)
+    nodes: list[tuple[int, int, bytes]] = []
+    for leaf in leaves:
         index = frontier.size
-        completed = frontier.append(leaf.leaf_hash)
-        grown.extend((level, index >> level, each) for level, each in enumerate(completed))
-    new = Head(frontier.size, frontier.root())
-    if stored:
-        # The head goes first: of two writers the second meets Conflict here, not a duplicate row further on.
-        storage.set_head(old, new)
-        storage.append_leaves(old.size, stored)
-        storage.put_nodes(grown)
-    return Appended(old.size, new)
+        for level, each in enumerate(frontier.append(leaf_hash(leaf))):
+            nodes.append((level, index >> level, each))
+    after = Edge(Head(frontier.size, frontier.root()), frontier.hashes) if leaves else before
+    if leaves:
+        storage.grow(head, after.head, leaves, nodes)
+    if kept is not None:
+        kept.edge = after
+    return Appended(head.size, before, after)
+
+
+def _read_edge(storage: LogStorage, head: Head) -> Edge:
+    keys = subtrees_of(0, head.size)
+    nodes = fetch(storage, keys)
+    edge = Edge(head, tuple(nodes[key] for key in keys))
+    if Frontier(head.size, edge.hashes).root() != head.root:
+        raise VerificationFailed("The stored log is damaged: its nodes do not give its root.")
+    return edge
 
 
 def root_at(storage: LogStorage, size: int) -> bytes:

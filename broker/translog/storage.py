@@ -29,14 +29,6 @@ EMPTY_HEAD = Head(0, EMPTY_ROOT)
 """The head of a log before its first leaf; a new store answers this."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredLeaf:
-    """A leaf's bytes and their hash (RFC 6962 2.1), so that a leaf can be found by its hash."""
-
-    leaf: bytes
-    leaf_hash: bytes
-
-
 class LogStorage(Protocol):
     """One log in a store, within the caller's transaction."""
 
@@ -47,12 +39,16 @@ class LogStorage(Protocol):
         """
         ...
 
-    def set_head(self, expected: Head, new: Head) -> None:
-        """Replaces the head. Raises Conflict, and changes nothing, unless the stored head equals `expected`."""
-        ...
+    def grow(
+        self, old: Head, new: Head, leaves: Sequence[bytes], nodes: Sequence[tuple[int, int, bytes]]
+    ) -> None:
+        """Moves the head from `old` to `new`, stores the leaves between the two and the (level, index, hash)
+        of each subtree that they complete. There is at least one leaf.
 
-    def append_leaves(self, start_index: int, leaves: Sequence[StoredLeaf]) -> None:
-        """Stores leaves from `start_index` on. Raises Conflict if that is not the number of leaves stored."""
+        Raises Conflict, having changed nothing, unless the stored head is `old` and as many leaves are stored as
+        it says. Raises Conflict, and the caller rolls back, if one of the nodes is stored already: what is stored
+        never changes.
+        """
         ...
 
     def leaves(self, start: int, end: int) -> Iterable[bytes]:
@@ -61,9 +57,9 @@ class LogStorage(Protocol):
         """
         ...
 
-    def put_nodes(self, nodes: Sequence[tuple[int, int, bytes]]) -> None:
-        """Stores (level, index, hash) of subtrees that became complete. Raises Conflict for one already
-        stored.
+    def hashes(self, level: int, start: int, end: int) -> Iterable[bytes]:
+        """Yields the stored hashes of one level from index `start` up to, not including, `end`, in order;
+        fewer if fewer are stored.
         """
         ...
 

@@ -1,20 +1,29 @@
 """All that is looked for in a mirrored log: one module a subject, findings in the order in which to look.
 
-Rule: every check reads the same history and finds without judging (`clients.auditing.findings`). A check that needs
-rules that are not at hand, or a record that was erased, is left out or incomplete, and is named as left out, so that
-silence never passes for "nothing found": else a broker that erases one record would blind a check for the whole log.
+Rule: the log is read once, entry by entry, and every check keeps what it needs of those before and no entry, so that a
+log of any size fits. Checks find without judging (`clients.auditing.findings`). A check that needs rules that are not
+at hand, or a record that was erased, is left out or incomplete, and is named as left out, so that silence never passes
+for "nothing found": else a broker that erases one record would blind a check for the whole log.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from broker.protocol.messages.vocabulary import RecordKind
-from clients.auditing import asking, asks, budgets, reviews, rules_in_force, steps, upkeep
-from clients.auditing.findings import Anomaly, Finding, History, LeftOut
+from clients.auditing.asking import Asking
+from clients.auditing.asks import Asks
+from clients.auditing.budgets import Budgets
+from clients.auditing.findings import Anomaly, Check, End, Finding, Known, LeftOut
+from clients.auditing.mirrored import Entry
+from clients.auditing.reviews import Reviews
+from clients.auditing.rules_in_force import RulesInForce
+from clients.auditing.steps import Steps
+from clients.auditing.upkeep import Upkeep
+from clients.auditing.usage import Ledger
 
-_CHECKS = (steps.look, rules_in_force.look, budgets.look, reviews.look, asking.look, asks.look, upkeep.look)
+_CHECKS: tuple[Callable[[Known], Check], ...] = (Steps, RulesInForce, Budgets, Reviews, Asking, Asks, Upkeep)
 _LEDGER = (Anomaly.LEDGER_KINDER, Anomaly.LEDGER_STRICTER)
 _UNSEEN: Mapping[str, tuple[Anomaly, ...]] = MappingProxyType(
     {
@@ -74,17 +83,33 @@ class Looked:
     left_out: tuple[LeftOut, ...]
 
 
-def look(history: History) -> Looked:
-    """Look for every anomaly. Findings come by weight, then by entry."""
+def look(entries: Iterable[Entry], known: Known) -> Looked:
+    """Look for every anomaly. Findings come by weight, then by entry.
+
+    Args:
+        entries: the whole log in its order; consumed to its end, none of them is kept."""
+    checks, ledger = [check(known) for check in _CHECKS], Ledger()
     found: list[Finding] = []
+    until, missing, erased = 0, set[str](), defaultdict[str, list[int]](list)
+    for entry in entries:
+        until = entry.recorded_at
+        if entry.record is None:
+            erased[entry.kind].append(entry.index)
+        numbers = known.numbers_of(entry)
+        if entry.bundle is not None and entry.about is not None and numbers is None:
+            missing.add(entry.bundle)
+        decided = ledger.decided(entry)
+        for check in checks:
+            found += check.see(entry, decided)
+        ledger.enter(entry, None if numbers is None else numbers.emergency_review_days)
     left_out: list[LeftOut] = []
-    for check in _CHECKS:
-        for each in check(history):
+    for check in checks:
+        for each in check.finish(End(until, frozenset(missing))):
             if isinstance(each, Finding):
                 found.append(each)
             else:
                 left_out.append(each)
-    left_out += _hidden(history)
+    left_out += _hidden(erased)
     order = list(Anomaly)
     found.sort(key=lambda each: (order.index(each.anomaly), each.entries))
     by_reason: dict[str, tuple[Anomaly, ...]] = {}
@@ -93,12 +118,8 @@ def look(history: History) -> Looked:
     return Looked(tuple(found), tuple(LeftOut(anomalies, reason) for reason, anomalies in by_reason.items()))
 
 
-def _hidden(history: History) -> Iterator[LeftOut]:
+def _hidden(erased: Mapping[str, Sequence[int]]) -> Iterator[LeftOut]:
     """What the erased records may hide."""
-    erased: defaultdict[str, list[int]] = defaultdict(list)
-    for entry in history.entries:
-        if entry.record is None:
-            erased[entry.kind].append(entry.index)
     for kind, indices in erased.items():
         if kind in _UNSEEN:
             told = ", ".join(map(str, indices))

@@ -7,13 +7,12 @@ say already, by asking for an approver. The other numbers stand below, each with
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from broker.protocol.messages.vocabulary import RecordKind, Tier
-from clients.auditing.findings import DAY_SECONDS, Anomaly, Finding, History, LeftOut, Numbers
+from clients.auditing.findings import DAY_SECONDS, Anomaly, Decided, End, Finding, Known, LeftOut, Numbers
 from clients.auditing.logged import RequestFacts
 from clients.auditing.mirrored import Entry
-from clients.auditing.usage import counted_decisions
 
 LOW_RATE_PART = 2
 """The part of the rules' rate below which an agency is named: half."""
@@ -30,77 +29,127 @@ REFUSED_RUN = 3
 _TOO_MANY_RULES = ("L06", "L10", "L10a")
 
 
-@dataclass(frozen=True)
+_Agency = tuple[str, str]
+"""Space and agency."""
+
+
+@dataclass(slots=True)
 class _Asked:
-    entry: Entry
-    facts: RequestFacts
-    hits: int
+    """An admitted request that goes on from none, with what was found. `agency` is the entry's."""
+
+    index: int
+    now: int
+    identifiers: int
+    agency: str | None
+    full: bool
+    hits: int = 0
 
 
-def look(history: History) -> Iterator[Finding | LeftOut]:
+@dataclass(slots=True)
+class _Low:
+    """The requests that were decided at a low rate, and the rate at the last of them."""
+
+    entries: list[int] = field(default_factory=list)
+    hits: int = 0
+    queries: int = 0
+
+
+@dataclass(slots=True)
+class _Run:
+    """Refusals in a row for too many identifiers. `agency` is that of the first."""
+
+    agency: str | None
+    entries: list[int] = field(default_factory=list)
+    rules: set[str] = field(default_factory=set)
+
+
+class Asking:
     """Rates and patterns by agency of a space."""
-    yield from _low_rates(history)
-    yield from _refused_in_a_row(history)
-    for asked in _by_agency(history).values():
-        yield from _many_requests(asked)
-        yield from _full_batches(history, asked)
-    yield from history.unknown_rules(Anomaly.LOW_HIT_RATE, Anomaly.FULL_BATCHES)
 
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._low: defaultdict[_Agency, _Low] = defaultdict(_Low)
+        self._asked: defaultdict[_Agency, list[_Asked]] = defaultdict(list)
+        self._by_request: dict[str, list[_Asked]] = {}
+        self._runs: dict[_Agency, _Run] = {}
 
-def _low_rates(history: History) -> Iterator[Finding]:
-    low: defaultdict[tuple[str, str], list[tuple[Entry, int, int]]] = defaultdict(list)
-    for entry, facts, _, counted in counted_decisions(history):
-        numbers = history.numbers_of(entry)
-        if numbers is None or not counted.complete or counted.queries_90d < numbers.rate_queries:
-            continue
-        if counted.hits_90d * 100 * LOW_RATE_PART < counted.queries_90d * numbers.rate_percent:
-            low[facts.space_id, facts.requester.agency_id].append(
-                (entry, counted.hits_90d, counted.queries_90d)
-            )
-    for (_, agency), found in low.items():
-        _, hits, queries = found[-1]
-        indices = tuple(entry.index for entry, _, _ in found)
-        detail = f"{hits} hits of {queries} identifiers in the 90 days before the last of these."
-        yield Finding(Anomaly.LOW_HIT_RATE, indices, detail, agency)
-
-
-def _by_agency(history: History) -> dict[tuple[str, str], list[_Asked]]:
-    """Admitted requests that go on from none, with what was found."""
-    hits: dict[str, int] = {}
-    for entry in history.entries:
-        if entry.kind == RecordKind.RELEASE and entry.about is not None and entry.decisions:
-            result = getattr(entry.decisions[0].facts, "result", None)
-            hits[entry.about.request_digest] = 0 if result is None else result.hits
-    asked: defaultdict[tuple[str, str], list[_Asked]] = defaultdict(list)
-    for entry in history.entries:
+    def see(self, entry: Entry, decided: Decided | None) -> Iterator[Finding]:
+        """A run of refusals that has ended."""
+        if decided is not None:
+            self._rate(entry, decided)
         facts = entry.about
-        if entry.kind == RecordKind.ADMITTED and facts is not None and not facts.goes_on:
-            found = hits.get(facts.request_digest, 0)
-            asked[facts.space_id, facts.requester.agency_id].append(_Asked(entry, facts, found))
-    return dict(asked)
+        if facts is None:
+            return
+        if entry.kind == RecordKind.RELEASE and entry.decisions:
+            result = getattr(entry.decisions[0].facts, "result", None)
+            for each in self._by_request.get(facts.request_digest, ()):
+                each.hits = 0 if result is None else result.hits
+        elif entry.kind == RecordKind.ADMITTED and not facts.goes_on:
+            self._ask(entry, facts)
+        if entry.kind in (RecordKind.ADMITTED, RecordKind.REFUSED):
+            yield from self._refusal(entry, (facts.space_id, facts.requester.agency_id))
+
+    def finish(self, end: End) -> Iterator[Finding | LeftOut]:
+        """Rates, bursts, and runs of refusals that went on to the end."""
+        for (_, agency), low in self._low.items():
+            detail = f"{low.hits} hits of {low.queries} identifiers in the 90 days before the last of these."
+            yield Finding(Anomaly.LOW_HIT_RATE, tuple(low.entries), detail, agency)
+        for run in self._runs.values():
+            yield from _told(run)
+        for asked in self._asked.values():
+            yield from _many_requests(asked)
+            yield from _full_batches(asked)
+        yield from end.unknown_rules(Anomaly.LOW_HIT_RATE, Anomaly.FULL_BATCHES)
+
+    def _rate(self, entry: Entry, decided: Decided) -> None:
+        numbers, facts, counted = self._known.numbers_of(entry), decided.facts, decided.counted
+        if numbers is None or not counted.complete or counted.queries_90d < numbers.rate_queries:
+            return
+        if counted.hits_90d * 100 * LOW_RATE_PART < counted.queries_90d * numbers.rate_percent:
+            low = self._low[facts.space_id, facts.requester.agency_id]
+            low.entries.append(entry.index)
+            low.hits, low.queries = counted.hits_90d, counted.queries_90d
+
+    def _ask(self, entry: Entry, facts: RequestFacts) -> None:
+        numbers = self._known.numbers_of(entry)
+        full = numbers is not None and facts.identifiers * 100 >= _most(numbers, facts) * FULL_PERCENT
+        asked = _Asked(entry.index, facts.now, facts.identifiers, entry.agency, full)
+        self._asked[facts.space_id, facts.requester.agency_id].append(asked)
+        self._by_request.setdefault(facts.request_digest, []).append(asked)
+
+    def _refusal(self, entry: Entry, agency: _Agency) -> Iterator[Finding]:
+        rules = set(entry.rules) & set(_TOO_MANY_RULES)
+        if entry.kind == RecordKind.REFUSED and rules:
+            run = self._runs.setdefault(agency, _Run(entry.agency))
+            run.entries.append(entry.index)
+            run.rules |= rules
+        elif agency in self._runs:
+            yield from _told(self._runs.pop(agency))
+
+
+def _told(run: _Run) -> Iterator[Finding]:
+    if len(run.entries) >= REFUSED_RUN:
+        detail = f"{len(run.entries)} refusals, by {', '.join(sorted(run.rules))}."
+        yield Finding(Anomaly.REFUSED_IN_A_ROW, tuple(run.entries), detail, run.agency)
 
 
 def _many_requests(asked: Sequence[_Asked]) -> Iterator[Finding]:
     for burst in _bursts(asked, DAY_SECONDS, MANY_REQUESTS):
         hits = sum(each.hits for each in burst)
         if hits * REQUESTS_PER_HIT < len(burst):
-            indices = tuple(each.entry.index for each in burst)
-            identifiers = sum(each.facts.identifiers for each in burst)
+            indices = tuple(each.index for each in burst)
+            identifiers = sum(each.identifiers for each in burst)
             detail = f"{len(burst)} requests about {identifiers} identifiers, {hits} hits."
-            yield Finding(Anomaly.MANY_REQUESTS, indices, detail, burst[0].entry.agency)
+            yield Finding(Anomaly.MANY_REQUESTS, indices, detail, burst[0].agency)
 
 
-def _full_batches(history: History, asked: Sequence[_Asked]) -> Iterator[Finding]:
-    full = []
-    for each in asked:
-        numbers = history.numbers_of(each.entry)
-        if numbers is not None and each.facts.identifiers * 100 >= _most(numbers, each.facts) * FULL_PERCENT:
-            full.append(each)
+def _full_batches(asked: Sequence[_Asked]) -> Iterator[Finding]:
+    full = [each for each in asked if each.full]
     for burst in _bursts(full, 30 * DAY_SECONDS, FULL_BATCHES):
-        indices = tuple(each.entry.index for each in burst)
-        sizes = sorted({each.facts.identifiers for each in burst})
+        indices = tuple(each.index for each in burst)
+        sizes = sorted({each.identifiers for each in burst})
         detail = f"{len(burst)} requests within 30 days of each other, about {sizes[0]} to {sizes[-1]} identifiers."
-        yield Finding(Anomaly.FULL_BATCHES, indices, detail, burst[0].entry.agency)
+        yield Finding(Anomaly.FULL_BATCHES, indices, detail, burst[0].agency)
 
 
 def _most(numbers: Numbers, facts: RequestFacts) -> int:
@@ -123,35 +172,14 @@ def _bursts(asked: Sequence[_Asked], seconds: int, least: int) -> Iterator[list[
     burst: list[_Asked] = []
     for each in asked:
         window.append(each)
-        while each.facts.now - window[0].facts.now >= seconds:
+        while each.now - window[0].now >= seconds:
             window.popleft()
         if len(window) < least:
             continue
         if burst and burst[-1] not in window:
             yield burst
             burst = []
-        last = burst[-1].entry.index if burst else -1
-        burst += [one for one in window if one.entry.index > last]
+        last = burst[-1].index if burst else -1
+        burst += [one for one in window if one.index > last]
     if burst:
         yield burst
-
-
-def _refused_in_a_row(history: History) -> Iterator[Finding]:
-    runs: defaultdict[tuple[str, str], list[Entry]] = defaultdict(list)
-    for entry in history.entries:
-        if entry.kind not in (RecordKind.ADMITTED, RecordKind.REFUSED) or entry.about is None:
-            continue
-        key = (entry.about.space_id, entry.about.requester.agency_id)
-        if entry.kind == RecordKind.REFUSED and set(entry.rules) & set(_TOO_MANY_RULES):
-            runs[key].append(entry)
-        else:
-            yield from _run(runs.pop(key, []))
-    for run in runs.values():
-        yield from _run(run)
-
-
-def _run(run: Sequence[Entry]) -> Iterator[Finding]:
-    if len(run) >= REFUSED_RUN:
-        rules = sorted({rule for entry in run for rule in entry.rules} & set(_TOO_MANY_RULES))
-        detail = f"{len(run)} refusals, by {', '.join(rules)}."
-        yield Finding(Anomaly.REFUSED_IN_A_ROW, tuple(entry.index for entry in run), detail, run[0].agency)

@@ -7,22 +7,38 @@ never hears of its asks has lost its say. Silence is told once the log has come 
 from collections.abc import Iterator
 
 from broker.protocol.messages.vocabulary import RecordKind
-from clients.auditing.findings import Anomaly, Finding, History
+from clients.auditing.findings import Anomaly, Decided, End, Finding, Known
+from clients.auditing.mirrored import Entry
+
+_Ask = tuple[str | None, str | None]
+"""Permit and series."""
 
 
-def look(history: History) -> Iterator[Finding]:
+class Asks:
     """Asks whose time is over, without an answer."""
-    if any(each.kind == RecordKind.RELEASE_ANSWERED and each.record is None for each in history.entries):
-        return  # an erased record may be the answer
-    answered = {
-        (each.record.permit_id, each.record.series_id)
-        for each in history.entries
-        if each.kind == RecordKind.RELEASE_ANSWERED and each.record is not None
-    }
-    for entry in history.entries:
+
+    def __init__(self, known: Known) -> None:
+        self._asked: dict[int, tuple[_Ask, int, Finding]] = {}
+        self._answered: set[_Ask] = set()
+        self._erased = False
+
+    def see(self, entry: Entry, decided: Decided | None) -> tuple[Finding, ...]:
+        """Nothing yet: whether an ask is answered, later entries tell."""
         record = entry.record
-        if entry.kind != RecordKind.RELEASE_ASKED or record is None or record.until_at is None:
-            continue
-        if record.until_at <= history.until and (record.permit_id, record.series_id) not in answered:
+        if record is None:
+            self._erased = self._erased or entry.kind == RecordKind.RELEASE_ANSWERED
+            return ()
+        ask = (record.permit_id, record.series_id)
+        if entry.kind == RecordKind.RELEASE_ANSWERED:
+            self._answered.add(ask)
+        elif entry.kind == RecordKind.RELEASE_ASKED and record.until_at is not None:
             detail = f"Asked about {record.records or 0} of its records."
-            yield Finding(Anomaly.SILENT_CONTRIBUTOR, (entry.index,), detail, record.contributor)
+            found = Finding(Anomaly.SILENT_CONTRIBUTOR, (entry.index,), detail, record.contributor)
+            self._asked[entry.index] = (ask, record.until_at, found)
+        return ()
+
+    def finish(self, end: End) -> Iterator[Finding]:
+        """The asks that nobody answered in time. Silent where an erased record may be the answer."""
+        for ask, until_at, found in self._asked.values():
+            if not self._erased and until_at <= end.until and ask not in self._answered:
+                yield found

@@ -11,35 +11,55 @@ as a difference.
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from broker.protocol.messages.vocabulary import RecordKind
-from clients.auditing.findings import Anomaly, Finding, History, LeftOut
+from clients.auditing.findings import Anomaly, Counted, Decided, End, Finding, Known, LeftOut
 from clients.auditing.logged import LedgerFacts
 from clients.auditing.mirrored import Entry
-from clients.auditing.usage import Counted, counted_decisions
 
 NEAR_PERCENT = 80
 """Of the budget of identifiers: from here on an agency is named, while there is time to ask it why."""
 
 
-def look(history: History) -> Iterator[Finding | LeftOut]:
+@dataclass
+class _Near:
+    """The requests by which an agency came near its budget, and the nearest it came."""
+
+    entries: list[int] = field(default_factory=list)
+    used: int = 0
+    limit: int = 0
+
+
+class Budgets:
     """Ledgers that differ from the log, and agencies near their budgets."""
-    near: defaultdict[str, list[tuple[Entry, int, int]]] = defaultdict(list)
-    for entry, facts, recorded, counted in counted_decisions(history):
-        own_space = facts.space_id == history.space.space_id.hex()
-        budget = history.space.count_budget_millis if own_space else None
-        yield from _compare(entry, recorded, counted, budget)
-        numbers = history.numbers_of(entry)
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._near: defaultdict[str, _Near] = defaultdict(_Near)
+
+    def see(self, entry: Entry, decided: Decided | None) -> Iterator[Finding]:
+        """A ledger that differs."""
+        if decided is None:
+            return
+        facts, counted, space = decided.facts, decided.counted, self._known.space
+        own_space = facts.space_id == space.space_id.hex()
+        yield from _compare(entry, facts.derived, counted, space.count_budget_millis if own_space else None)
+        numbers = self._known.numbers_of(entry)
         if numbers is not None and entry.kind == RecordKind.ADMITTED and not facts.goes_on:
             used = counted.identifiers_30d + facts.identifiers
             if used * 100 > numbers.identifiers_30d * NEAR_PERCENT:
-                near[facts.requester.agency_id].append((entry, used, numbers.identifiers_30d))
-    for agency, over in near.items():
-        _, used, limit = max(over, key=lambda each: each[1])
-        indices = tuple(entry.index for entry, _, _ in over)
-        detail = f"At most {used} of {limit} identifiers in 30 days."
-        yield Finding(Anomaly.NEAR_BUDGET, indices, detail, agency)
-    yield from history.unknown_rules(Anomaly.NEAR_BUDGET)
+                near = self._near[facts.requester.agency_id]
+                near.entries.append(entry.index)
+                if used > near.used:
+                    near.used, near.limit = used, numbers.identifiers_30d
+
+    def finish(self, end: End) -> Iterator[Finding | LeftOut]:
+        """Agencies near their budgets."""
+        for agency, near in self._near.items():
+            detail = f"At most {near.used} of {near.limit} identifiers in 30 days."
+            yield Finding(Anomaly.NEAR_BUDGET, tuple(near.entries), detail, agency)
+        yield from end.unknown_rules(Anomaly.NEAR_BUDGET)
 
 
 def _compare(

@@ -6,12 +6,14 @@ with are the rules' own, from the auditor's copy of the bundle that the decision
 left out and said to be. Which checks there are is in `clients.auditing.anomalies`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Protocol
 
 from broker.protocol.messages.parties import Space
+from clients.auditing.logged import RequestFacts
 from clients.auditing.mirrored import Entry
 
 DAY_SECONDS = 86_400
@@ -30,6 +32,7 @@ class Anomaly(StrEnum):
     RELEASE_TWICE = "release-twice"
     CLOSED_TWICE = "closed-twice"
     OPEN_RELEASE = "open-release"
+    ERASED_UNRECORDED = "erased-unrecorded"
     OTHER_RULES = "other-rules"
     LEDGER_KINDER = "ledger-kinder"
     LEDGER_STRICTER = "ledger-stricter"
@@ -60,6 +63,8 @@ MEANING: Mapping[Anomaly, str] = MappingProxyType(
         Anomaly.CLOSED_TWICE: "One decision to release led to more than one disclosure or failure.",
         Anomaly.OPEN_RELEASE: "A release was decided and neither a disclosure nor a failure followed: the broker was "
         "interrupted, or told somebody something without saying so. Ask broker and requester.",
+        Anomaly.ERASED_UNRECORDED: "Records are gone and no entry says on whose word: nobody may erase one unrecorded. "
+        "What rests on them cannot be checked. Ask the broker's operator.",
         Anomaly.OTHER_RULES: "The decision was taken under other rules than the log says were in force.",
         Anomaly.LEDGER_KINDER: "The broker decided on a ledger that is kinder to the agency than the log's own entries "
         "add up to, so a limit could be passed unseen.",
@@ -76,8 +81,8 @@ MEANING: Mapping[Anomaly, str] = MappingProxyType(
         "Does it know that it is asked?",
         Anomaly.ROOT_NUMBERS: "The changes of a deposit are not numbered one by one: one is missing, or came twice.",
         Anomaly.CLOCK_BACK: "An entry's time is before that of the entry before it: the broker's clock was put back.",
-        Anomaly.RECORDS_ERASED: "Records were erased before they were mirrored. Who ordered it? What rests on them "
-        "cannot be checked.",
+        Anomaly.RECORDS_ERASED: "Records were erased on somebody's order before they were mirrored; the last of these "
+        "entries says whose. What rests on them cannot be checked.",
     }
 )
 
@@ -122,30 +127,60 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class History:
-    """What the checks read: the whole log, the numbers of the bundles at hand by hexadecimal digest, and the space."""
+class Known:
+    """What the checks know besides the log: the numbers of the bundles at hand by hexadecimal digest, and the space."""
 
-    entries: tuple[Entry, ...]
     numbers: Mapping[str, Numbers]
     space: Space
-
-    @property
-    def until(self) -> int:
-        """Up to when the mirror knows: the time of the last entry, 0 for an empty log."""
-        return self.entries[-1].recorded_at if self.entries else 0
 
     def numbers_of(self, entry: Entry) -> Numbers | None:
         """The numbers of the rules that an entry was decided under, None when that bundle is not at hand."""
         return self.numbers.get(entry.bundle or "")
 
+
+@dataclass(frozen=True)
+class Counted:
+    """What a ledger must have said of one agency when a request of its was decided, that request left out.
+
+    `complete` is false once a record that it should be counted from was erased."""
+
+    identifiers_30d: int
+    queries_90d: int
+    hits_90d: int
+    epsilon_millis_30d: int
+    overdue_reviews: int
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision on a request: the facts it was taken on, the broker's ledger among them, and the log's own."""
+
+    facts: RequestFacts
+    counted: Counted
+
+
+@dataclass(frozen=True)
+class End:
+    """The log was read to its end. `until` is the time of its last entry, 0 for an empty log; `missing` are the bundles
+    that requests were decided under and that are not at hand."""
+
+    until: int
+    missing: frozenset[str]
+
     def unknown_rules(self, *anomalies: Anomaly) -> tuple[LeftOut, ...]:
         """That checks were left out for decisions about requests under a bundle that is not at hand."""
-        missing = {
-            entry.bundle
-            for entry in self.entries
-            if entry.bundle is not None and entry.about is not None and entry.bundle not in self.numbers
-        }
         return tuple(
             LeftOut(anomalies, f"It needs the numbers of the bundle {digest}. Name it with --bundle.")
-            for digest in sorted(missing)
+            for digest in sorted(self.missing)
         )
+
+
+class Check(Protocol):
+    """Looks for anomalies of one subject while the log is read once. It may keep figures and ids, and no entry."""
+
+    def see(self, entry: Entry, decided: Decided | None) -> Iterable[Finding]:
+        """The next entry of the log, and what it decided on a request; what is found at once."""
+
+    def finish(self, end: End) -> Iterable[Finding | LeftOut]:
+        """What is found, or was left out, now that there are no more entries."""

@@ -11,25 +11,33 @@ import sys
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic.dataclasses import dataclass
 
 Repeated = Annotated[str, AfterValidator(sys.intern)]
 """Text that thousands of entries share: kept once."""
 
 
+_READ = ConfigDict(extra="ignore", hide_input_in_errors=True)
+"""What a later release adds is passed over, and no error repeats a value."""
+
+
 class Logged(BaseModel):
-    """Base of what is read from a record: frozen, and no error repeats a value."""
+    """Base of what is read from a record and dropped again. Facts, of which one is kept for each request, have slots:
+    a quarter of the memory."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, **_READ)
 
 
-class Agency(Logged):
+@dataclass(frozen=True, slots=True, config=_READ)
+class Agency:
     """A party in a decision's facts."""
 
     agency_id: Repeated
     kind: Repeated
 
 
-class Basis(Logged):
+@dataclass(frozen=True, slots=True, config=_READ)
+class Basis:
     """The instrument that a request stands on."""
 
     instrument: Repeated
@@ -37,21 +45,24 @@ class Basis(Logged):
     reference: str
 
 
-class Claimed(Logged):
+@dataclass(frozen=True, slots=True, config=_READ)
+class Claimed:
     """What the requester stated."""
 
     case_reference: str
     basis: Basis
 
 
-class Found(Logged):
+@dataclass(frozen=True, slots=True, config=_READ)
+class Found:
     """What a legal desk verified."""
 
     basis: Basis
     maximum_penalty_months: int
 
 
-class LedgerFacts(Logged):
+@dataclass(frozen=True, slots=True, config=_READ)
+class LedgerFacts:
     """What the broker's ledger said of the requester when it decided."""
 
     identifiers_30d: int
@@ -63,7 +74,8 @@ class LedgerFacts(Logged):
     overdue_reviews: int = 0
 
 
-class RequestFacts(Logged):
+@dataclass(frozen=True, slots=True, config=_READ)
+class RequestFacts:
     """Facts of the action `admit`."""
 
     now: int
@@ -87,13 +99,15 @@ class RequestFacts(Logged):
         return (self.verified or self.claims).basis
 
 
-class Result(Logged):
+@dataclass(frozen=True, slots=True, config=_READ)
+class Result:
     """What matching found."""
 
     hits: int
 
 
-class ReleaseFacts(Logged):
+@dataclass(frozen=True, slots=True, config=_READ)
+class ReleaseFacts:
     """Facts of the action `release`."""
 
     now: int
@@ -102,7 +116,8 @@ class ReleaseFacts(Logged):
     result: Result
 
 
-class DepositFacts(Logged):
+@dataclass(frozen=True, slots=True, config=_READ)
+class DepositFacts:
     """Facts of the action `deposit`."""
 
     now: int
@@ -130,6 +145,19 @@ class Decision(Logged):
         return self.facts if isinstance(self.facts, RequestFacts) else None
 
 
+class SeriesSearched(Logged):
+    """A series that a permit opens, by its deposits."""
+
+    deposits: tuple[Repeated, ...]
+
+
+class TokensSent(Logged):
+    """How many tokens were sent for one deposit."""
+
+    deposit_id: Repeated
+    tokens: int
+
+
 class Terms(Logged):
     """The terms of a permit."""
 
@@ -137,6 +165,7 @@ class Terms(Logged):
     request_digest: str
     tier: str
     decision_digest: str
+    series: tuple[SeriesSearched, ...] = ()
 
 
 class Record(Logged):
@@ -160,6 +189,9 @@ class Record(Logged):
     earlier_decision: str | None = None
     bundle_digest: str | None = None
     release_index: int | None = None
+    lists: tuple[TokensSent, ...] | None = None
+    disclosure_digest: str | None = None
+    leaf_index: int | None = None
     number: int | None = None
     until_at: int | None = None
     justified: bool | None = None

@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from broker.protocol import leaves, merkle, receipts
+from broker.protocol import leaves, merkle
 from broker.protocol.errors import NotFound, VerificationFailed
 from broker.protocol.messages.log import LoggedRecord
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
+from clients.auditing.log_key_entries import earlier_rosters
 from clients.auditing.logged import Agency, Decision, DepositFacts, Record, RequestFacts
 from clients.home import Home
 from clients.mirror import Mirror
+from clients.watched_log import broker_log
 
 _TIERS = tuple(Tier)
 _NEEDED: Mapping[str, tuple[str, ...]] = {
@@ -36,6 +38,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     RecordKind.BUNDLE_ACTIVATED: ("bundle_digest",),
     RecordKind.RECORDS_WITHDRAWN: ("deposit_id", "contributor", "number"),
     RecordKind.RECORDS_REPLACED: ("deposit_id", "contributor", "number"),
+    RecordKind.RECORD_ERASED: ("leaf_index",),
     RecordKind.DEPOSIT_ADMITTED: ("decision",),
     RecordKind.DEPOSIT_REFUSED: ("decision",),
 }
@@ -102,13 +105,12 @@ class MirroredLog:
     Raises NotFound before the first audit, or VerificationFailed for a checkpoint that is not the log's."""
 
     def __init__(self, home: Home, space: Space) -> None:
-        self._mirror = Mirror(home.vault, space.space_id)
+        log = broker_log(space, earlier_rosters(home, space))
+        self._mirror = Mirror(home.vault, log.folder)
         note = self._mirror.checkpoint()
         if note is None:
             raise NotFound("Nothing is mirrored in this home yet. Use: narrowgate audit verify")
-        self.checkpoint = receipts.verify_checkpoint(
-            note, space.log_origin, space.log_key, space.witness_keys, space.witness_quorum
-        )
+        self.checkpoint = log.verify_kept(note)
 
     def entries(self) -> Iterator[Entry]:
         """Every entry up to the checkpoint, in the log's order.
@@ -120,7 +122,7 @@ class MirroredLog:
             raise VerificationFailed(
                 "The last audit ended before all records were fetched. Use: narrowgate audit verify"
             )
-        for leaf, logged in zip(self._mirror.leaves(size), self._mirror.records(), strict=False):
+        for leaf, logged in zip(self._mirror.leaves(0, size), self._mirror.records(), strict=False):
             frontier.append(merkle.leaf_hash(leaf))
             yield requests.entry(leaf, logged)
         if frontier.root() != self.checkpoint.root:

@@ -9,87 +9,120 @@ erased. What the decisions say is `clients.replay`'s.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 
 from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
-from clients.auditing.findings import Anomaly, Finding, History
-from clients.auditing.logged import ReleaseFacts
+from clients.auditing.findings import Anomaly, Decided, End, Finding, Known
+from clients.auditing.logged import ReleaseFacts, RequestFacts, Terms
 from clients.auditing.mirrored import Entry
 
 _TIERS = tuple(Tier)
 _CLOSING = (RecordKind.RELEASED, RecordKind.FAILED)
 _TWICE = {
-    RecordKind.ADMITTED: Anomaly.ADMITTED_TWICE,
-    RecordKind.TOKENS: Anomaly.TOKENS_TWICE,
-    RecordKind.RELEASE: Anomaly.RELEASE_TWICE,
+    RecordKind.ADMITTED.value: Anomaly.ADMITTED_TWICE,
+    RecordKind.TOKENS.value: Anomaly.TOKENS_TWICE,
+    RecordKind.RELEASE.value: Anomaly.RELEASE_TWICE,
 }
 
 
-def look(history: History) -> Iterator[Finding]:
-    """What is missing, doubled or out of order."""
-    yield from _twice(history)
-    seen = _Seen()
-    for entry in history.entries:
-        if entry.record is None:
-            seen.erased.add(entry.kind)
-        else:
-            yield from seen.step(entry)
-    yield from seen.open_releases()
+@dataclass(frozen=True, slots=True)
+class _Admission:
+    """What is kept of an ADMITTED: what a RELEASE is compared with. `asked` is what it was admitted on."""
+
+    index: int
+    decision_digest: str
+    tier: str
+    asked: RequestFacts | None
+
+    @classmethod
+    def of(cls, entry: Entry, terms: Terms) -> "_Admission":
+        """That of an ADMITTED entry."""
+        request = entry.decisions[0].request if entry.decisions else None
+        return cls(entry.index, terms.decision_digest, terms.tier, request)
 
 
-@dataclass
-class _Seen:
-    """What came so far: permits admitted and used, releases, and how each was closed."""
+@dataclass(frozen=True, slots=True)
+class _Release:
+    """What is kept of a RELEASE until it is closed, and after."""
 
-    admitted: dict[str, Entry] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
-    releases: dict[int, Entry] = field(default_factory=dict)
-    closed: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-    erased: set[str] = field(default_factory=set)
+    permit_id: str
+    agency: str | None
+    outcome: str | None
+    rules: tuple[str, ...]
 
-    def step(self, entry: Entry) -> Iterator[Finding]:
+
+class Steps:
+    """What is missing, doubled or out of order.
+
+    Kept of what came so far: permits admitted and used, releases and how each was closed, and which entries name a
+    request or permit."""
+
+    def __init__(self, known: Known) -> None:
+        self._admitted: dict[str, _Admission] = {}
+        self._used: set[str] = set()
+        self._releases: dict[int, _Release] = {}
+        self._closed: defaultdict[int, list[int]] = defaultdict(list)
+        self._erased: set[str] = set()
+        self._named: dict[tuple[str, str], tuple[int, ...]] = {}
+        self._agencies: dict[int, str | None] = {}
+        """Of the first of each entry that has a double."""
+
+    def see(self, entry: Entry, decided: Decided | None) -> Iterator[Finding]:
         """What is wrong with one entry after those before it."""
         record = entry.record
         if record is None:
+            self._erased.add(entry.kind)
             return
+        if entry.kind in _TWICE:
+            self._name(entry)
         if entry.kind == RecordKind.ADMITTED and record.terms is not None:
-            self.admitted.setdefault(record.terms.permit_id, entry)
+            self._admitted.setdefault(record.terms.permit_id, _Admission.of(entry, record.terms))
         elif entry.kind == RecordKind.TOKENS and record.permit_id is not None:
-            self.used.add(record.permit_id)
+            self._used.add(record.permit_id)
         elif entry.kind == RecordKind.RELEASE:
             yield from self._release(entry, record.permit_id or "")
         elif entry.kind in _CLOSING and record.release_index is not None:
             yield from self._closing(entry, record.release_index, record.permit_id or "")
 
-    def open_releases(self) -> Iterator[Finding]:
-        """Releases that nothing closed."""
-        if self.erased & set(_CLOSING):
+    def finish(self, end: End) -> Iterator[Finding]:
+        """What was doubled, and releases that nothing closed."""
+        # A request and its permit name the same entries: told once.
+        doubled = {(kind, found): None for (kind, _), found in self._named.items() if len(found) > 1}
+        for kind, found in doubled:
+            detail = f"{len(found)} {kind} entries."
+            yield Finding(_TWICE[kind], found, detail, self._agencies[found[0]])
+        if self._erased & set(_CLOSING):
             return
-        for index, entry in self.releases.items():
-            if index not in self.closed:
-                yield Finding(
-                    Anomaly.OPEN_RELEASE, (index,), "Neither RELEASED nor FAILED followed.", entry.agency
-                )
+        for index, release in self._releases.items():
+            if index not in self._closed:
+                detail = "Neither RELEASED nor FAILED followed."
+                yield Finding(Anomaly.OPEN_RELEASE, (index,), detail, release.agency)
+
+    def _name(self, entry: Entry) -> None:
+        for name in set(_names(entry)):
+            before = self._named.get((entry.kind, name), ())
+            self._named[entry.kind, name] = (*before, entry.index)
+            self._agencies.setdefault(entry.index, entry.agency)
 
     def _release(self, entry: Entry, permit_id: str) -> Iterator[Finding]:
-        self.releases[entry.index] = entry
-        if permit_id not in self.admitted and RecordKind.ADMITTED not in self.erased:
+        self._releases[entry.index] = _Release(permit_id, entry.agency, entry.outcome, entry.rules)
+        if permit_id not in self._admitted and RecordKind.ADMITTED not in self._erased:
             yield _one(
                 Anomaly.RELEASE_WITHOUT_ADMISSION, entry, "No ADMITTED entry of its permit came before."
             )
-        if permit_id in self.admitted:
-            yield from _of_other_admission(self.admitted[permit_id], entry)
-        if permit_id not in self.used and RecordKind.TOKENS not in self.erased:
+        if permit_id in self._admitted:
+            yield from _of_other_admission(self._admitted[permit_id], entry)
+        if permit_id not in self._used and RecordKind.TOKENS not in self._erased:
             yield _one(Anomaly.RELEASE_WITHOUT_TOKENS, entry, "No TOKENS entry of its permit came before.")
 
     def _closing(self, entry: Entry, release_index: int, permit_id: str) -> Iterator[Finding]:
-        release = self.releases.get(release_index)
-        if release is None or release.record is None or release.record.permit_id != permit_id:
-            if RecordKind.RELEASE not in self.erased:
+        release = self._releases.get(release_index)
+        if release is None or release.permit_id != permit_id:
+            if RecordKind.RELEASE not in self._erased:
                 detail = f"It names entry {release_index}, which is no RELEASE of its permit."
                 yield _one(Anomaly.DISCLOSED_UNDECIDED, entry, detail)
             return
-        before = self.closed[release_index]
+        before = self._closed[release_index]
         before.append(entry.index)
         if len(before) == 2:
             entries = (release_index, *before)
@@ -100,23 +133,25 @@ class _Seen:
             yield Finding(Anomaly.DISCLOSED_THOUGH_REFUSED, entries, detail, entry.agency)
 
 
-def _of_other_admission(admitted: Entry, release: Entry) -> Iterator[Finding]:
-    terms = None if admitted.record is None else admitted.record.terms
-    request = admitted.decisions[0].request if admitted.decisions else None
-    if terms is None or request is None:
+def _of_other_admission(admitted: _Admission, release: Entry) -> Iterator[Finding]:
+    if admitted.asked is None:
         return
-    asked = request.model_copy(update={"verified": None})
     differs = []
     for decision in release.decisions:
         facts = decision.facts
         if not isinstance(facts, ReleaseFacts):
             differs.append("a decision that is none about a release")
             continue
-        if facts.admission_digest != terms.decision_digest:
+        if facts.admission_digest != admitted.decision_digest:
             differs.append("the admission it names")
-        again = facts.admitted.model_copy(update={"verified": None})
-        differs += [name for name in type(again).model_fields if getattr(again, name) != getattr(asked, name)]
-        if decision.tier is not None and _TIERS.index(Tier(decision.tier)) > _TIERS.index(Tier(terms.tier)):
+        differs += [
+            name
+            for name in (each.name for each in fields(RequestFacts))
+            if name != "verified" and getattr(facts.admitted, name) != getattr(admitted.asked, name)
+        ]
+        if decision.tier is not None and _TIERS.index(Tier(decision.tier)) > _TIERS.index(
+            Tier(admitted.tier)
+        ):
             differs.append("a tier above the permit's")
     if differs:
         indices, told = (admitted.index, release.index), ", ".join(dict.fromkeys(differs))
@@ -125,23 +160,6 @@ def _of_other_admission(admitted: Entry, release: Entry) -> Iterator[Finding]:
 
 def _one(anomaly: Anomaly, entry: Entry, detail: str) -> Finding:
     return Finding(anomaly, (entry.index,), detail, entry.agency)
-
-
-def _twice(history: History) -> Iterator[Finding]:
-    for kind, anomaly in _TWICE.items():
-        by_name: defaultdict[str, list[Entry]] = defaultdict(list)
-        for entry in history.entries:
-            if entry.kind == kind and entry.record is not None:
-                for name in _names(entry):
-                    by_name[name].append(entry)
-        # A request and its permit name the same entries: told once.
-        doubled = {
-            tuple(each.index for each in entries): entries[0].agency
-            for entries in by_name.values()
-            if len(entries) > 1
-        }
-        for indices, agency in doubled.items():
-            yield Finding(anomaly, indices, f"{len(indices)} {kind} entries.", agency)
 
 
 def _names(entry: Entry) -> list[str]:

@@ -6,41 +6,59 @@ its clock before it waits for the database, and several brokers have several clo
 from 1, whatever they are (docs/data-model.md).
 """
 
-import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 
 from broker.protocol.messages.vocabulary import RecordKind
-from clients.auditing.findings import Anomaly, Finding, History
+from clients.auditing.findings import Anomaly, Decided, End, Finding, Known
 from clients.auditing.mirrored import Entry
 
 CLOCK_TOLERANCE_SECONDS = 60
 _CHANGES = (RecordKind.RECORDS_WITHDRAWN, RecordKind.RECORDS_REPLACED)
 
 
-def look(history: History) -> Iterator[Finding]:
+class Upkeep:
     """What is odd about the log itself."""
-    yield from _root_numbers(history)
-    for before, entry in itertools.pairwise(history.entries):
-        back = before.recorded_at - entry.recorded_at
-        if back > CLOCK_TOLERANCE_SECONDS:
-            yield Finding(Anomaly.CLOCK_BACK, (before.index, entry.index), f"By {back} seconds.")
-    erased = tuple(entry.index for entry in history.entries if entry.record is None)
-    if erased:
-        kinds = sorted({entry.kind for entry in history.entries if entry.record is None})
-        yield Finding(Anomaly.RECORDS_ERASED, erased, f"{len(erased)}, of the kinds {', '.join(kinds)}.")
 
+    def __init__(self, known: Known) -> None:
+        self._before: tuple[int, int] | None = None
+        self._erased: dict[int, str] = {}
+        """Kinds of the entries whose records are gone, by index."""
+        self._said: dict[int, int] = {}
+        """For an entry, the one that says its record was erased on an order."""
+        self._changes: defaultdict[str, list[tuple[int, int | None, str | None]]] = defaultdict(list)
+        """By deposit: index, number and contributor of each change."""
 
-def _root_numbers(history: History) -> Iterator[Finding]:
-    if any(entry.kind in _CHANGES and entry.record is None for entry in history.entries):
-        return  # an erased one may be the number that is missing
-    changes: defaultdict[str, list[Entry]] = defaultdict(list)
-    for entry in history.entries:
-        if entry.kind in _CHANGES and entry.record is not None:
-            changes[entry.record.deposit_id or ""].append(entry)
-    for entries in changes.values():
-        numbers = [each.record.number for each in entries if each.record is not None]
-        if numbers != list(range(1, len(numbers) + 1)):
-            told = ", ".join(map(str, numbers))
-            indices = tuple(each.index for each in entries)
-            yield Finding(Anomaly.ROOT_NUMBERS, indices, f"The numbers are {told}.", entries[0].agency)
+    def see(self, entry: Entry, decided: Decided | None) -> Iterator[Finding]:
+        """A clock that was put back."""
+        if self._before is not None:
+            index, recorded_at = self._before
+            back = recorded_at - entry.recorded_at
+            if back > CLOCK_TOLERANCE_SECONDS:
+                yield Finding(Anomaly.CLOCK_BACK, (index, entry.index), f"By {back} seconds.")
+        self._before = (entry.index, entry.recorded_at)
+        if entry.record is None:
+            self._erased[entry.index] = entry.kind
+        elif entry.kind == RecordKind.RECORD_ERASED and entry.record.leaf_index is not None:
+            self._said[entry.record.leaf_index] = entry.index
+        elif entry.kind in _CHANGES:
+            change = (entry.index, entry.record.number, entry.agency)
+            self._changes[entry.record.deposit_id or ""].append(change)
+
+    def finish(self, end: End) -> Iterator[Finding]:
+        """Changes that are not numbered one by one, and what was erased."""
+        if not set(self._erased.values()) & set(_CHANGES):  # an erased one may be the number that is missing
+            for changes in self._changes.values():
+                numbers = [number for _, number, _ in changes]
+                if numbers != list(range(1, len(numbers) + 1)):
+                    told = ", ".join(map(str, numbers))
+                    indices = tuple(index for index, _, _ in changes)
+                    yield Finding(Anomaly.ROOT_NUMBERS, indices, f"The numbers are {told}.", changes[0][2])
+        for index, kind in self._erased.items():
+            if index in self._said:
+                yield Finding(Anomaly.RECORDS_ERASED, (index, self._said[index]), f"Of the kind {kind}.")
+        unrecorded = {index: kind for index, kind in self._erased.items() if index not in self._said}
+        if unrecorded:
+            kinds = ", ".join(sorted(set(unrecorded.values())))
+            detail = f"{len(unrecorded)}, of the kinds {kinds}."
+            yield Finding(Anomaly.ERASED_UNRECORDED, tuple(unrecorded), detail)

@@ -8,22 +8,23 @@ here is what its ledger must have said. The broker's own ledger is not in the lo
 It compares nothing: see `clients.auditing.budgets` and `clients.auditing.reviews`.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
 from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
-from clients.auditing.findings import DAY_SECONDS, History
-from clients.auditing.logged import LedgerFacts, RequestFacts
+from clients.auditing.findings import DAY_SECONDS, Counted, Decided
+from clients.auditing.logged import RequestFacts
 from clients.auditing.mirrored import Entry
 
 EMERGENCY = "G3"
 _COUNTED = (RecordKind.ADMITTED, RecordKind.RELEASE, RecordKind.RELEASED, RecordKind.EMERGENCY_REVIEWED)
 _SHORT_SECONDS = 30 * DAY_SECONDS
 _LONG_SECONDS = 90 * DAY_SECONDS
+_KEPT_SECONDS = _LONG_SECONDS + _SHORT_SECONDS
+"""A charge counts for 90 days; it is kept for a month longer, should the broker's clock be put back."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Charge:
     """What one admitted request was charged, and what it owes.
 
@@ -40,44 +41,28 @@ class Charge:
     reviewed: bool = False
 
 
-@dataclass(frozen=True)
-class Counted:
-    """What a ledger must have said of one agency when a request of its was decided, that request left out.
+@dataclass(slots=True)
+class _Account:
+    """The charges of one agency of a space that still count, and those that owe a review."""
 
-    `complete` is false once a record that it should be counted from was erased."""
-
-    identifiers_30d: int
-    queries_90d: int
-    hits_90d: int
-    epsilon_millis_30d: int
-    overdue_reviews: int
-    complete: bool
+    recent: deque[Charge] = field(default_factory=deque)
+    owing: list[Charge] = field(default_factory=list)
 
 
 @dataclass
 class Ledger:
-    """The charges so far: by agency of a space, and by request digest."""
+    """The charges so far, by agency of a space; and by request digest, for what is entered later."""
 
-    by_agency: defaultdict[tuple[str, str], list[Charge]] = field(default_factory=lambda: defaultdict(list))
+    accounts: defaultdict[tuple[str, str], _Account] = field(default_factory=lambda: defaultdict(_Account))
     by_request: dict[str, Charge] = field(default_factory=dict)
     complete: bool = True
 
-    def at(self, facts: RequestFacts) -> Counted:
-        """What is counted for the requester at the time its request is decided."""
-        now, key = facts.now, (facts.space_id, facts.requester.agency_id)
-        longer = [each for each in self.by_agency[key] if each.charged_at > now - _LONG_SECONDS]
-        shorter = [each for each in longer if each.charged_at > now - _SHORT_SECONDS]
-        return Counted(
-            identifiers_30d=sum(each.identifiers for each in shorter),
-            queries_90d=sum(each.identifiers for each in longer),
-            hits_90d=sum(each.hits for each in longer),
-            epsilon_millis_30d=sum(each.epsilon_millis for each in shorter),
-            overdue_reviews=sum(
-                each.review_due_at is not None and each.review_due_at < now and not each.reviewed
-                for each in self.by_agency[key]
-            ),
-            complete=self.complete,
-        )
+    def decided(self, entry: Entry) -> Decided | None:
+        """What an entry decided on a request, with the ledger that the entries before it add up to."""
+        if entry.kind not in (RecordKind.ADMITTED, RecordKind.REFUSED) or not entry.decisions:
+            return None
+        facts = entry.decisions[0].request
+        return None if facts is None else Decided(facts, self._at(facts))
 
     def enter(self, entry: Entry, review_days: int | None) -> None:
         """Enter what an entry charges, finds or owes."""
@@ -87,6 +72,7 @@ class Ledger:
         facts = entry.about
         if facts is None:
             return
+        account = self.accounts[facts.space_id, facts.requester.agency_id]
         if entry.kind == RecordKind.ADMITTED:
             counted = entry.record.terms is not None and entry.record.terms.tier == Tier.COUNT
             charge = Charge(
@@ -94,22 +80,32 @@ class Ledger:
                 0 if facts.goes_on else facts.identifiers,
                 epsilon_millis=facts.derived.count_cost_millis if counted else 0,
             )
-            self.by_agency[facts.space_id, facts.requester.agency_id].append(charge)
+            account.recent.append(charge)
             self.by_request[facts.request_digest] = charge
         elif (known := self.by_request.get(facts.request_digest)) is not None:
+            owed = known.review_due_at
             _settle(known, entry, facts, review_days)
+            if owed is None and known.review_due_at is not None:
+                account.owing.append(known)
 
-
-def counted_decisions(history: History) -> Iterator[tuple[Entry, RequestFacts, LedgerFacts, Counted]]:
-    """Every decision on a request, with the ledger it was recorded to rest on and the one that the log adds up to."""
-    ledger = Ledger()
-    for entry in history.entries:
-        decided = entry.kind in (RecordKind.ADMITTED, RecordKind.REFUSED)
-        if decided and entry.decisions and entry.decisions[0].request is not None:
-            facts = entry.decisions[0].request
-            yield entry, facts, facts.derived, ledger.at(facts)
-        numbers = history.numbers_of(entry)
-        ledger.enter(entry, None if numbers is None else numbers.emergency_review_days)
+    def _at(self, facts: RequestFacts) -> Counted:
+        """What is counted for the requester at the time its request is decided."""
+        now, account = facts.now, self.accounts[facts.space_id, facts.requester.agency_id]
+        while account.recent and account.recent[0].charged_at <= now - _KEPT_SECONDS:
+            account.recent.popleft()
+        account.owing = [each for each in account.owing if not each.reviewed]
+        longer = [each for each in account.recent if each.charged_at > now - _LONG_SECONDS]
+        shorter = [each for each in longer if each.charged_at > now - _SHORT_SECONDS]
+        return Counted(
+            identifiers_30d=sum(each.identifiers for each in shorter),
+            queries_90d=sum(each.identifiers for each in longer),
+            hits_90d=sum(each.hits for each in longer),
+            epsilon_millis_30d=sum(each.epsilon_millis for each in shorter),
+            overdue_reviews=sum(
+                each.review_due_at is not None and each.review_due_at < now for each in account.owing
+            ),
+            complete=self.complete,
+        )
 
 
 def _settle(charge: Charge, entry: Entry, facts: RequestFacts, review_days: int | None) -> None:

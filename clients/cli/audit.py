@@ -1,8 +1,8 @@
-"""`narrowgate audit`: verify the broker's log, decide recorded cases again, and read single entries.
+"""`narrowgate audit`: the auditor's commands, of which those that take decisions again and show an entry are here.
 
 Rule: a log that does not verify, and a decision that comes out otherwise, exit with 4. No command believes the
-broker: keys come from the pinned space document, rules from the auditor's own folder. Draws are in
-`clients.cli.draw`, what is read in the mirror in `clients.cli.audit_reading`.
+broker: keys come from the pinned space document, rules from the auditor's own folder. Mirroring and verifying is in
+`clients.cli.audit_log`, draws in `clients.cli.draw`, what is read in the mirror in `clients.cli.audit_reading`.
 """
 
 import json
@@ -12,44 +12,17 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.auditor import AuditFailed, Auditor, AuditReport
-from clients.cli import audit_reading, draw, receipt, run
-from clients.home import Home
+from clients.cli import audit_log, audit_reading, draw, probe, receipt, run
 
-app = run.application("Auditor: verify the broker's log, and decide past cases again.")
+app = run.application(
+    "Auditor: copy and verify the broker's log, look into it, and decide past cases again. Start with: mirror, verify."
+)
 
-_TRIAL = "TRIAL: no witness cosigned the log, so the broker could show another log to somebody else."
-
-
-@app.command()
-def verify(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: run.Json = False) -> None:
-    """Mirror what is new in the log and verify all of it: root, growth, and every record against its leaf.
-
-    Reading the records is itself recorded. Two signed logs that do not fit each other are kept as evidence.
-    """
-    auditor = auditor_of(run.open_home(directory), space_id)
-    try:
-        with run.progress("Mirroring") as update:
-            report = auditor.verify(update)
-    except AuditFailed as error:
-        if as_json:
-            run.print_json(_report(error.report) | {"detail": error.detail, "evidence": error.evidence})
-        run.say(error.detail)
-        if error.evidence is not None:
-            run.say(f"Evidence: {error.evidence}")
-        raise typer.Exit(int(run.ExitCode.VERIFICATION_FAILED)) from None
-    lines = [
-        f"{report.entries} entries of {report.origin} give the signed root {report.root.hex()}.",
-        *(f"  {kind}: {number}" for kind, number in report.kinds.items()),
-    ]
-    if report.erased:
-        lines.append(f"{report.erased} records were erased at the broker; their leaves stand.")
-    if report.trial:
-        lines.append(_TRIAL)
-    run.show(_report(report), "\n".join(lines), as_json=as_json)
+app.command(short_help="Copy the log and derive its root again; no record is read.")(audit_log.mirror)
+app.command(short_help="Mirror, then verify all: root, growth, records, documents.")(audit_log.verify)
 
 
-@app.command()
+@app.command(short_help="Decide every mirrored case again under your own rules.")
 def replay(
     directory: run.HomeFolder,
     bundle: Annotated[
@@ -70,7 +43,9 @@ def replay(
     # Imported on use: deciding needs the extra [policy], verifying does not.
     from clients.replay import load_all, replay_all
 
-    report = replay_all(load_all(bundle), auditor_of(run.open_home(directory), space_id).decisions())
+    report = replay_all(
+        load_all(bundle), audit_log.auditor_of(run.open_home(directory), space_id).decisions()
+    )
     lines = [f"{report.same} of {report.decisions} decisions come out the same."]
     for each in report.different:
         lines.append(
@@ -92,7 +67,7 @@ def replay(
         raise typer.Exit(int(run.ExitCode.VERIFICATION_FAILED))
 
 
-@app.command("show")
+@app.command("show", short_help="Show one mirrored entry with its record.")
 def show_entry(
     directory: run.HomeFolder,
     index: Annotated[
@@ -102,7 +77,7 @@ def show_entry(
     as_json: run.Json = False,
 ) -> None:
     """Show one mirrored entry with its record."""
-    entry = auditor_of(run.open_home(directory), space_id).entry(index)
+    entry = audit_log.auditor_of(run.open_home(directory), space_id).entry(index)
     facts: dict[str, Any] = {
         "index": entry.index,
         "kind": entry.content.kind,
@@ -120,30 +95,10 @@ def show_entry(
     run.show(facts, words, as_json=as_json)
 
 
-app.command()(audit_reading.search)
-app.command()(audit_reading.anomalies)
-app.command("report")(audit_reading.report)
-app.command()(receipt.receipt)
-app.command()(draw.draw)
-app.command("draw-check")(draw.draw_check)
-
-
-def auditor_of(home: Home, space_id: str | None) -> Auditor:
-    """The auditor of a home, for the one space it is in or the one named. Raises BadInput or NotFound."""
-    space = home.space(run.space_id(space_id)).payload
-    return Auditor(home, space, run.caller(home), run.clock)
-
-
-def _report(report: AuditReport) -> dict[str, Any]:
-    return {
-        "origin": report.origin,
-        "size": report.size,
-        "root": report.root.hex(),
-        "verified": report.verified,
-        "fork": report.fork,
-        "first_bad_index": report.first_bad_index,
-        "entries": report.entries,
-        "erased": report.erased,
-        "kinds": dict(report.kinds),
-        "trial": report.trial,
-    }
+app.command(short_help="List the entries of a case, agency, law, rule or time.")(audit_reading.search)
+app.command(short_help="Say what to look at first, and what it means.")(audit_reading.anomalies)
+app.command("report", short_help="Write a report for the public: counts alone.")(audit_reading.report)
+app.command(short_help="Verify one receipt offline, with public keys alone.")(receipt.receipt)
+app.command(short_help="Order a requester to open some of what it asked about.")(draw.draw)
+app.command("draw-check", short_help="Check what a requester opened.")(draw.draw_check)
+app.add_typer(probe.app, name="probe")

@@ -16,7 +16,7 @@ from broker.protocol.messages.base import read
 from broker.protocol.messages.log import RecordPage
 from clients.auditor import recorded_decisions
 from clients.cli import run
-from clients.cli.audit import auditor_of
+from clients.cli.audit_log import auditor_of
 from clients.reconsidering import Change, Reconsidered, reconsider_all
 
 

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from broker.store import migrate
+from broker.store.database import Database
 from clients.cli.run import ExitCode
 from clients.demo.parties import COMPANY, POLICE
 from tests.integration import processes_world
@@ -102,6 +105,40 @@ def test_a_trace_without_the_syncs_does_not_pass(world: World, tmp_path: Path) -
     assert read_trace(tmp_path / "cut").too_early
 
 
+# --- callers who share a commit ---
+
+
+def test_nobody_of_a_group_is_answered_before_the_one_sync_that_they_share(tmp_path: Path) -> None:
+    told = group_of_callers(tmp_path, "-e", TRACED)
+    # The refused one has left no gap, and was told no earlier than the others.
+    assert sorted(told) == [*(f"answer {index}" for index in range(5)), "refused"]
+    found = read_trace(tmp_path / "trace", ('"answer ', '"refused'))
+    assert (found.answers, found.too_early) == (6, [])
+    assert found.commits == 1
+    lines = (tmp_path / "trace").read_text().splitlines()
+    kept = [line for line in lines if not re.search(r"fdatasync|fsync", line)]
+    (tmp_path / "cut").write_text("\n".join(kept))
+    assert len(read_trace(tmp_path / "cut", ('"answer ', '"refused')).too_early) == 6
+
+
+def test_a_sync_that_fails_fails_every_one_of_the_group(tmp_path: Path) -> None:
+    told = group_of_callers(tmp_path, "-e", f"trace={SYNCS}", "-e", f"inject={SYNCS}:error=EIO")
+    assert "EIO" in (tmp_path / "trace").read_text()
+    assert told == ["failed"] * 6
+
+
+def group_of_callers(folder: Path, *options: str) -> list[str]:
+    """What callers who came at once were told, in that order, by a process under strace; the trace is `trace`."""
+    path = folder / "broker.sqlite3"
+    prepared = Database(f"sqlite:///{path}")
+    migrate.upgrade(prepared)
+    prepared.close()
+    program = [sys.executable, "-m", "tests.integration.group_of_callers", str(path)]
+    command = ["strace", "-f", "-y", "-o", str(folder / "trace"), *options, *program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    return done.stdout.splitlines()
+
+
 # --- dying at a sync ---
 
 
@@ -163,6 +200,8 @@ class Order:
     answers: int
     syncs: int
     too_early: list[str]
+    commits: int
+    """Syncs after which something was answered before the log was written to again."""
 
 
 _MARK_NAME = "court-office.high-water"
@@ -212,9 +251,10 @@ def is_traced(pid: int, tracer: subprocess.Popen[str]) -> bool:
     return all(f"TracerPid:\t{tracer.pid}\n" in status for status in statuses)
 
 
-def read_trace(path: Path) -> Order:
-    """Follow the bytes of the write-ahead log through a trace, in the order in which calls returned."""
-    answers, syncs, unsynced = 0, 0, False
+def read_trace(path: Path, answer: tuple[str, ...] = ('"HTTP/1.1 2',)) -> Order:
+    """Follow the bytes of the write-ahead log through a trace, in the order in which calls returned. `answer` is how
+    what is written to a caller begins."""
+    answers, syncs, commits, unsynced, told = 0, 0, 0, False, True
     begun: dict[str, bool] = {}
     too_early: list[str] = []
     for line in path.read_text(errors="replace").splitlines():
@@ -230,9 +270,9 @@ def read_trace(path: Path) -> Order:
             if (returned := _RESULT.search(call["rest"])) and returned["result"] == "0":
                 syncs, unsynced = syncs + 1, False
         elif call["name"].startswith(("write", "pwrite")) and on_log:
-            unsynced = True
-        elif call["name"].startswith(("send", "write")) and '"HTTP/1.1 2' in call["rest"]:
-            answers += 1
+            unsynced, told = True, False
+        elif call["name"].startswith(("send", "write")) and any(each in call["rest"] for each in answer):
+            answers, commits, told = answers + 1, commits + (not told), True
             if unsynced:
                 too_early.append(line[:60])
-    return Order(answers, syncs, too_early)
+    return Order(answers, syncs, too_early, commits)

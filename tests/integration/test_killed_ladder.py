@@ -21,6 +21,7 @@ from clients.cli import run
 from clients.cli.run import ExitCode
 from clients.demo.parties import AUDITOR, HOLDERS, NGO, POLICE, SUPERVISOR
 from clients.mirror import Mirror
+from clients.watched_log import mirror_folder
 from tests.integration import ladder_world
 from tests.integration.ladder_world import CASE, OF_COMPANIES, OF_THE_NGO, Climbed, LadderWorld
 from tests.integration.processes_world import Asked, email, wait_until
@@ -100,7 +101,7 @@ def unfinished_releases(world: LadderWorld) -> set[str]:
     """Requests of which the auditor's own mirror has a RELEASE and neither RELEASED nor FAILED."""
     world.audit()
     home = run.open_home(world.places.home(AUDITOR))
-    mirror = Mirror(home.vault, home.space(None).payload.space_id)
+    mirror = Mirror(home.vault, mirror_folder(home.space(None).payload.space_id))
     decided, ended = {}, set()
     for logged in mirror.records():
         record = json.loads(logged.record or b"{}")

@@ -6,6 +6,7 @@ legal desk, approver, auditor, and a key holder that reads its own database; and
 
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
@@ -31,6 +32,7 @@ from broker.protocol.messages.evaluation import EvaluationAnswer
 from broker.protocol.messages.log import RecordPage
 from broker.protocol.messages.requests import Permit, TokensAnswered
 from broker.protocol.quorum import folded_key
+from broker.protocol.tiles import tiles_of
 from clients.keyholder.held import held_series
 from clients.transport import Caller, RemoteUnauthenticated
 from tests.threats import climbing, colluding
@@ -102,8 +104,11 @@ def answers_to(climbed: Climbed, name: str) -> dict[str, bytes]:
         if isinstance(route, APIRoute) and "GET" in (route.methods or ())
     }
     urls = [f"{BROKER}{path}" for path in sorted(paths)]
-    urls += [f"{BROKER}/v1/log/leaves?start=0&end=1000", f"{BROKER}/v1/audit/records?start=0&end=1000"]
-    urls += [f"{holder.origin}/v1/log/leaves?start=0&end=1000" for holder in world.space.holders]
+    urls += [f"{BROKER}/v1/audit/records?start=0&end=1000"]
+    urls += [f"{BROKER}/tile/{bundle}" for bundle in _bundles(world.broker.database, world.broker.audit)]
+    for holder in world.space.holders:
+        keeper = world.holders[holder.x]
+        urls += [f"{holder.origin}/tile/{bundle}" for bundle in _bundles(keeper.database, keeper.log)]
     found = {}
     for url in urls:
         before = len(world.wire.passed)
@@ -111,6 +116,12 @@ def answers_to(climbed: Climbed, name: str) -> dict[str, bytes]:
             world.caller(name).get(url, Nothing)
         found[url] = b"".join(each.answer.body for each in world.wire.passed[before:])
     return found
+
+
+def _bundles(database: Any, log: Any) -> list[str]:
+    """The paths of all entry bundles of a log."""
+    with database.read() as connection:
+        return [tile.path for tile in tiles_of(log.size(connection)) if tile.level is None]
 
 
 def assert_nothing_of(kinds: Iterable[str], climbed: Climbed, told: dict[str, bytes]) -> None:

@@ -129,7 +129,7 @@ def test_the_auditor_verifies_the_log_and_every_decision_replays(world: World) -
     report = world.auditor().verify()
     assert (report.verified, report.fork, report.first_bad_index) == (True, False, None)
     kinds = world.log_kinds()
-    assert dict(report.kinds) == {kind: kinds[: report.entries].count(kind) for kind in report.kinds}
+    assert dict(report.kinds) == {kind: kinds[: report.size].count(kind) for kind in report.kinds}
     decided = sum(
         kinds.count(kind)
         for kind in ("ADMITTED", "REFUSED", "RELEASE", "DEPOSIT_ADMITTED", "DEPOSIT_REFUSED")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, func, insert, select, tuple_, update
 
 from broker.protocol.errors import Conflict
-from broker.translog.storage import EMPTY_HEAD, Head, StoredLeaf
+from broker.translog.storage import EMPTY_HEAD, Head
 from clients.keyholder.store.tables import log_head, log_leaves, log_nodes, log_records
 
 _KEYS_PER_QUERY = 500
@@ -26,22 +26,25 @@ class SqlLogStorage:
         row = self._connection.execute(select(log_head).where(log_head.c.only == 1)).one_or_none()
         return EMPTY_HEAD if row is None else Head(row.size, row.root)
 
-    def set_head(self, expected: Head, new: Head) -> None:
-        """See `LogStorage.set_head`."""
-        if self.head() != expected:
+    def grow(
+        self, old: Head, new: Head, leaves: Sequence[bytes], nodes: Sequence[tuple[int, int, bytes]]
+    ) -> None:
+        """See `LogStorage.grow`."""
+        if self.head() != old:
             raise Conflict("The log grew meanwhile: read its head again and repeat the step.")
+        last = self._connection.execute(select(func.max(log_leaves.c.leaf_index))).scalar_one()
+        if old.size != (0 if last is None else last + 1):
+            raise Conflict("Leaves are stored one after the other, without a gap.")
+        if self.get_nodes([(level, index) for level, index, _ in nodes]):
+            raise Conflict("A subtree's hash is stored once and never changed.")
         values = {"size": new.size, "root": new.root}
         changed = self._connection.execute(update(log_head).where(log_head.c.only == 1).values(values))
         if changed.rowcount == 0:
             self._connection.execute(insert(log_head).values(only=1, **values))
-
-    def append_leaves(self, start_index: int, leaves: Sequence[StoredLeaf]) -> None:
-        """See `LogStorage.append_leaves`."""
-        last = self._connection.execute(select(func.max(log_leaves.c.leaf_index))).scalar_one()
-        if start_index != (0 if last is None else last + 1):
-            raise Conflict("Leaves are stored one after the other, without a gap.")
-        rows = [{"leaf_index": at, "leaf": stored.leaf} for at, stored in enumerate(leaves, start_index)]
+        rows = [{"leaf_index": at, "leaf": leaf} for at, leaf in enumerate(leaves, old.size)]
         self._connection.execute(insert(log_leaves), rows)
+        added = [{"level": level, "node_index": index, "hash": each} for level, index, each in nodes]
+        self._connection.execute(insert(log_nodes), added)
 
     def leaves(self, start: int, end: int) -> Iterable[bytes]:
         """See `LogStorage.leaves`."""
@@ -52,12 +55,14 @@ class SqlLogStorage:
         )
         return self._connection.execute(query).scalars().all()
 
-    def put_nodes(self, nodes: Sequence[tuple[int, int, bytes]]) -> None:
-        """See `LogStorage.put_nodes`."""
-        if self.get_nodes([(level, index) for level, index, _ in nodes]):
-            raise Conflict("A subtree's hash is stored once and never changed.")
-        rows = [{"level": level, "node_index": index, "hash": each} for level, index, each in nodes]
-        self._connection.execute(insert(log_nodes), rows)
+    def hashes(self, level: int, start: int, end: int) -> Iterable[bytes]:
+        """See `LogStorage.hashes`."""
+        query = (
+            select(log_nodes.c.hash)
+            .where(log_nodes.c.level == level, log_nodes.c.node_index >= start, log_nodes.c.node_index < end)
+            .order_by(log_nodes.c.node_index)
+        )
+        return self._connection.execute(query).scalars().all()
 
     def get_nodes(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
         """See `LogStorage.get_nodes`."""
@@ -78,3 +83,10 @@ def record_at(connection: Connection, index: int) -> tuple[bytes, bytes] | None:
     """A record and its salt, or None if there is none, or it was erased."""
     row = connection.execute(select(log_records).where(log_records.c.leaf_index == index)).one_or_none()
     return None if row is None or row.record is None or row.salt is None else (row.record, row.salt)
+
+
+def erase_record_at(connection: Connection, index: int) -> None:
+    """Set a record and its salt to NULL; `secure_delete` overwrites them. Empty the write-ahead log after."""
+    connection.execute(
+        update(log_records).where(log_records.c.leaf_index == index).values(record=None, salt=None)
+    )

@@ -12,11 +12,13 @@ from broker.protocol import leaves
 from broker.protocol.checkpoint import ED25519_COSIGNATURE, VerifierKey
 from broker.protocol.errors import NotFound, Unavailable, VerificationFailed
 from broker.protocol.messages.base import encode, read
-from broker.protocol.messages.log import LeafPage, RecordPage
+from broker.protocol.messages.log import RecordPage
 from broker.protocol.messages.requests import AdmissionRecord
 from broker.protocol.messages.vocabulary import RecordKind
+from broker.protocol.tiles import entry_bundle
 from clients.auditor import AuditFailed, Auditor
 from clients.remote import Answer
+from clients.watched_log import broker_log
 from tests.messages_examples import TERMS
 from tests.requester_world import Log, RequesterWorld, answer, down, problem
 
@@ -43,12 +45,12 @@ def _admit(world: RequesterWorld, decision: str) -> None:
 
 def _auditor(world: RequesterWorld) -> Auditor:
     home = world.homes["auditor-1"]
-    return Auditor(home, world.space, world.caller(home), world.clock)
+    return Auditor(home.vault, broker_log(world.space), world.caller(home), world.clock)
 
 
 def test_the_root_is_re_derived_and_every_record_opens_its_leaf(world: RequesterWorld) -> None:
     report = _auditor(world).verify()
-    assert (report.size, report.entries, report.verified, report.fork) == (5, 5, True, False)
+    assert (report.size, report.verified, report.fork) == (5, True, False)
     assert (report.first_bad_index, report.trial, report.erased) == (None, True, 0)
     assert dict(report.kinds) == {
         "SPACE_FOUNDED": 1,
@@ -74,7 +76,7 @@ def test_a_second_audit_reads_what_is_new_alone(world: RequesterWorld) -> None:
     assert report.kinds["RECORDS_READ"] == 1
     assert asked == [
         "/checkpoint",
-        "/v1/log/leaves?start=5&end=6",
+        "/tile/entries/000.p/6",
         "/v1/audit/records?start=5&end=6",
     ]
 
@@ -84,8 +86,8 @@ def test_a_log_of_more_than_a_page_is_mirrored_page_by_page(world: RequesterWorl
         world.log.entries.append(leaves.compose("TOKENS", 1, b"{}", bytes(32)))
     seen: list[tuple[int, int]] = []
     report = _auditor(world).verify(lambda done, total: seen.append((done, total)))
-    assert report.entries == 1105
-    assert seen[0] == (1000, 1105)
+    assert report.size == 1105
+    assert seen[0] == (256, 1105)
     assert _auditor(world).entry(1104).record == b"{}"
 
 
@@ -150,27 +152,30 @@ def test_a_fork_raises_and_both_signed_checkpoints_are_kept(
         _auditor(world).verify()
 
 
-def test_no_answer_about_consistency_is_no_proof_of_a_fork(world: RequesterWorld) -> None:
+def test_a_broker_that_answers_no_more_is_not_accused_of_a_fork(world: RequesterWorld) -> None:
     _auditor(world).verify()
+    served: list[str] = []
 
     def broker(method: str, path: str, body: bytes) -> Answer:
-        if "consistency" in path:
-            return down(method, path, body)
-        if "leaves" in path:
-            return answer(LeafPage(start=5, leaves=(b"not the leaf",)))
-        return world.answer_as_broker(method, path, body)
+        if "tile" not in path:
+            return world.answer_as_broker(method, path, body)
+        served.append(path)
+        false = [entry.leaf for entry in world.log.entries[:5]] + [b"not the leaf"]
+        return Answer(200, (), entry_bundle(false)) if len(served) == 1 else down(method, path, body)
 
     world.broker = broker
     with pytest.raises(Unavailable):
         _auditor(world).verify()
+    world.broker = world.answer_as_broker
+    assert _auditor(world).verify().verified
 
 
 def test_false_leaves_under_a_true_root_are_told_apart_from_a_fork(world: RequesterWorld) -> None:
     _auditor(world).verify()
 
     def broker(method: str, path: str, body: bytes) -> Answer:
-        if "leaves" in path:
-            return answer(LeafPage(start=5, leaves=(world.log.entries[0].leaf,)))
+        if "tile" in path:
+            return Answer(200, (), entry_bundle([world.log.entries[0].leaf] * 6))
         return world.answer_as_broker(method, path, body)
 
     world.broker = broker
@@ -218,7 +223,7 @@ def test_a_record_that_does_not_open_its_leaf_is_named_by_its_index(
 def test_an_erased_record_leaves_its_leaf_standing(world: RequesterWorld) -> None:
     _changing_records(world, 3, record=None, salt=None)
     report = _auditor(world).verify()
-    assert (report.verified, report.erased, report.entries) == (True, 1, 5)
+    assert (report.verified, report.erased, report.size) == (True, 1, 5)
     assert _auditor(world).entry(3).record is None
 
 
@@ -253,4 +258,4 @@ def test_a_space_with_witnesses_is_not_passed_off_as_witnessed(world: RequesterW
     changes = {"witnesses": (str(witness),), "witness_quorum": 1, "trial": False}
     space = world.space.model_copy(update=changes)
     with pytest.raises(VerificationFailed, match="witnesses"):
-        Auditor(home, space, world.caller(home), world.clock).verify()
+        Auditor(home.vault, broker_log(space), world.caller(home), world.clock).verify()

@@ -15,6 +15,7 @@ from clients.auditor import Auditor
 from clients.drawing import Drawing
 from clients.logged_requests import LoggedRequest, find_by_digest
 from clients.mirror import Mirror
+from clients.watched_log import broker_log
 from tests.messages_examples import BATCH, TERMS
 from tests.requester_world import RequesterWorld
 
@@ -86,7 +87,7 @@ def test_nobody_but_an_auditor_of_the_space_draws(world: RequesterWorld) -> None
 def test_a_request_that_the_log_does_not_have_cannot_be_drawn(world: RequesterWorld) -> None:
     world.log.append(RecordKind.SPACE_FOUNDED, b'{"v":1}')
     home = world.homes["auditor-1"]
-    Auditor(home, world.space, world.caller(home), world.clock).verify()
+    Auditor(home.vault, broker_log(world.space), world.caller(home), world.clock).verify()
     with pytest.raises(NotFound, match="audit verify"):
         _drawing(world).find(bytes(16))
 
@@ -95,6 +96,6 @@ def test_a_decision_without_a_retention_is_the_brokers_fault_and_told_so(world: 
     terms = TERMS.model_copy(update={"decision_digest": hashlib.sha256(b"{}").digest()})
     world.log.append(RecordKind.ADMITTED, encode(AdmissionRecord(terms=terms, decision="{}")))
     home = world.homes["auditor-1"]
-    Auditor(home, world.space, world.caller(home), world.clock).verify()
+    Auditor(home.vault, broker_log(world.space), world.caller(home), world.clock).verify()
     with pytest.raises(VerificationFailed, match="operator"):
-        find_by_digest(Mirror(home.vault, world.space.space_id), terms.request_digest)
+        find_by_digest(Mirror(home.vault, broker_log(world.space).folder), terms.request_digest)

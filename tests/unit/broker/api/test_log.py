@@ -7,8 +7,9 @@ import pytest
 from broker.protocol import checkpoint, leaves, merkle
 from broker.protocol.messages.base import read
 from broker.protocol.messages.envelopes import ServerTime
-from broker.protocol.messages.log import ConsistencyPath, LeafPage, LogProof, RecordPage
+from broker.protocol.messages.log import ConsistencyPath, LogProof, RecordPage
 from broker.protocol.receipts import verify_log_proof
+from broker.protocol.tiles import leaves_in
 from tests import tlog_reader
 from tests.broker_case import NOW, Case
 
@@ -21,9 +22,9 @@ def _checkpoint(case: Case) -> checkpoint.Checkpoint:
 
 def test_the_leaves_give_the_root_of_the_signed_checkpoint(ready: Case) -> None:
     signed = _checkpoint(ready)
-    page = read(LeafPage, ready.raw("GET", "/v1/log/leaves?start=0&end=1000", {}, b"").body)
-    assert signed.size == len(page.leaves) == 6
-    assert merkle.root_of(merkle.leaf_hash(leaf) for leaf in page.leaves) == signed.root
+    found = leaves_in(ready.raw("GET", "/tile/entries/000.p/6", {}, b"").body)
+    assert signed.size == len(found) == 6
+    assert merkle.root_of(merkle.leaf_hash(leaf) for leaf in found) == signed.root
 
 
 def test_an_older_checkpoint_is_proved_to_be_the_beginning_of_a_newer_one(ready: Case) -> None:
@@ -46,8 +47,8 @@ def test_a_leaf_is_proved_at_any_size(ready: Case) -> None:
 def test_an_auditor_reads_records_that_open_their_leaves_and_the_reading_is_logged(ready: Case) -> None:
     answer = ready.get("auditor-1", "/v1/audit/records?start=0&end=1000")
     page = read(RecordPage, answer.body)
-    found = read(LeafPage, ready.raw("GET", "/v1/log/leaves?start=0&end=6", {}, b"").body)
-    for leaf, logged in zip(found.leaves, page.records, strict=True):
+    found = leaves_in(ready.raw("GET", "/tile/entries/000.p/6", {}, b"").body)
+    for leaf, logged in zip(found, page.records, strict=True):
         assert logged.record is not None
         assert logged.salt is not None
         leaves.verify_record(leaf, logged.record, logged.salt)
@@ -65,7 +66,6 @@ def test_nobody_else_reads_records(ready: Case) -> None:
 
 def test_pages_are_bounded(ready: Case) -> None:
     for query in ("start=0&end=1001", "start=3&end=3", "start=-1&end=2", f"start={10**20}&end={10**20 + 1}"):
-        assert ready.raw("GET", f"/v1/log/leaves?{query}", {}, b"").slug == "bad-input"
         assert ready.get("auditor-1", f"/v1/audit/records?{query}").slug == "bad-input"
 
 

@@ -11,7 +11,7 @@ from broker.store.database import Database
 from broker.store.log import SqlLogStorage
 from broker.translog import log as translog
 from broker.translog.memory import MemoryStorage
-from broker.translog.storage import EMPTY_HEAD, Head, StoredLeaf
+from broker.translog.storage import EMPTY_HEAD, Head
 from broker.translog.verify import rederive
 
 
@@ -43,14 +43,21 @@ def test_it_grows_as_the_log_in_memory_does(database: Database) -> None:
         assert translog.consistency_proof(stored, 8, 315) == translog.consistency_proof(memory, 8, 315)
 
 
-def test_a_moved_head_and_a_gap_are_conflicts(database: Database) -> None:
+def test_a_moved_head_a_gap_and_a_known_node_are_conflicts(database: Database) -> None:
     head = _grow(database, [b"one"])
+    new, node = Head(2, bytes(32)), (0, 1, bytes(32))
     with pytest.raises(Conflict), database.write() as connection:
-        SqlLogStorage(connection).set_head(EMPTY_HEAD, head)
+        SqlLogStorage(connection).grow(EMPTY_HEAD, new, [b"two", b"three"], [node])
     with pytest.raises(Conflict), database.write() as connection:
-        SqlLogStorage(connection).append_leaves(2, [StoredLeaf(b"two", bytes(32))])
+        SqlLogStorage(connection).grow(Head(1, bytes(32)), new, [b"two"], [node])
     with pytest.raises(Conflict), database.write() as connection:
-        SqlLogStorage(connection).put_nodes([(0, 0, bytes(32))])
+        SqlLogStorage(connection).grow(head, new, [b"two"], [node, (0, 0, bytes(32))])
+    grown = _grow(database, [b"two"])
+    assert grown.size == 2
+    with database.write() as connection:
+        connection.execute(text("DELETE FROM log_leaves WHERE leaf_index = 1"))
+    with pytest.raises(Conflict):
+        _grow(database, [b"three"])
 
 
 @pytest.mark.parametrize(

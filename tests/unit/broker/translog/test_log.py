@@ -10,7 +10,7 @@ from broker.protocol import merkle
 from broker.protocol.errors import BadInput, Conflict, VerificationFailed
 from broker.translog import log
 from broker.translog.memory import MemoryStorage
-from broker.translog.storage import EMPTY_HEAD, Head, StoredLeaf
+from broker.translog.storage import EMPTY_HEAD, Head
 
 SIZE = 67
 
@@ -66,7 +66,8 @@ def test_a_new_log_is_empty() -> None:
     storage = MemoryStorage()
     assert storage.head() == EMPTY_HEAD
     assert log.root_at(storage, 0) == merkle.EMPTY_ROOT
-    assert log.append(storage, []) == log.Appended(0, EMPTY_HEAD)
+    empty = log.Edge(EMPTY_HEAD, ())
+    assert log.append(storage, []) == log.Appended(0, empty, empty)
 
 
 def test_every_root_ever_held_can_be_given_again() -> None:
@@ -175,14 +176,19 @@ def test_a_log_with_a_damaged_edge_does_not_grow() -> None:
 
 def test_memory_keeps_the_rules_of_a_store() -> None:
     storage = grown(2)
+    old, new = storage.head(), Head(3, bytes(32))
     with pytest.raises(Conflict):
-        storage.set_head(EMPTY_HEAD, Head(3, bytes(32)))
+        storage.grow(EMPTY_HEAD, new, [b"again"], [(0, 2, bytes(32))])
     with pytest.raises(Conflict):
-        storage.append_leaves(1, [StoredLeaf(b"again", merkle.leaf_hash(b"again"))])
+        storage.grow(old, new, [b"again"], [(0, 2, bytes(32)), (1, 0, bytes(32))])
+    storage._leaves.append(b"surplus")
     with pytest.raises(Conflict):
-        storage.put_nodes([(1, 0, bytes(32))])
+        storage.grow(old, new, [b"again"], [(0, 2, bytes(32))])
+    assert storage.head() == old
+    assert list(storage.hashes(0, 0, 9)) == [merkle.leaf_hash(leaf(number)) for number in range(2)]
+    assert list(storage.hashes(1, 0, 9)) == [old.root]
     assert storage.get_nodes([(5, 0)]) == {}
-    assert list(storage.leaves(1, 9)) == [leaf(1)]
+    assert list(storage.leaves(1, 9)) == [leaf(1), b"surplus"]
 
 
 class CountingStorage(MemoryStorage):
@@ -202,3 +208,26 @@ def test_a_proof_costs_one_fetch_of_nodes() -> None:
     log.inclusion_proof(storage, 123, 999)
     log.consistency_proof(storage, 777, 1000)
     assert storage.fetches == 2
+
+
+def test_with_the_edge_at_hand_nothing_is_read_and_the_next_leafs_path_is_there() -> None:
+    storage, kept, leaves = CountingStorage(), log.KeptEdge(), list[bytes]()
+    for number in range(SIZE):
+        leaves.append(leaf(number))
+        appended = log.append(storage, leaves[-1:], kept)
+        assert appended.before.path_of_next == path_of(number, leaves)
+        assert appended.head == Head(number + 1, root_of(leaves))
+    assert storage.fetches == 1
+
+
+def test_an_edge_of_another_head_is_not_used() -> None:
+    storage, kept = CountingStorage(), log.KeptEdge()
+    log.append(storage, [leaf(0), leaf(1), leaf(2)], kept)
+    # Another log of the same size, as after a rollback and another writer's entry.
+    other = CountingStorage()
+    log.append(other, [b"another", b"another", b"another"])
+    other.fetches = 0
+    appended = log.append(other, [leaf(3)], kept)
+    assert other.fetches == 1
+    assert appended.head.root == root_of([b"another", b"another", b"another", leaf(3)])
+    assert log.append(storage, [leaf(3)], kept).head.root == root_of([leaf(number) for number in range(4)])

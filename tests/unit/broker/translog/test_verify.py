@@ -10,7 +10,7 @@ from broker.protocol import merkle
 from broker.protocol.errors import VerificationFailed
 from broker.translog import log, verify
 from broker.translog.memory import MemoryStorage
-from broker.translog.storage import EMPTY_HEAD, Head, StoredLeaf
+from broker.translog.storage import EMPTY_HEAD, Head
 
 
 def grown(size: int) -> MemoryStorage:
@@ -19,7 +19,7 @@ def grown(size: int) -> MemoryStorage:
     return storage
 
 
-@pytest.mark.parametrize("size", [0, 1, 2, 3, 255, 256, 257, 600])
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 255, 600, 4095, 4096, 4097, 8192, 12_300])
 def test_a_sound_log_gives_its_head(size: int) -> None:
     storage = grown(size)
     assert verify.rederive(storage) == storage.head()
@@ -30,7 +30,7 @@ def test_an_empty_log_is_sound() -> None:
 
 
 def change_leaf(storage: MemoryStorage) -> None:
-    storage._leaves[300] = StoredLeaf(b"rewritten", merkle.leaf_hash(b"rewritten"))
+    storage._leaves[300] = b"rewritten"
 
 
 def change_leaf_and_its_hash(storage: MemoryStorage) -> None:
@@ -47,7 +47,7 @@ def drop_last_leaves(storage: MemoryStorage) -> None:
 
 
 def add_leaf(storage: MemoryStorage) -> None:
-    storage._leaves.append(StoredLeaf(b"surplus", merkle.leaf_hash(b"surplus")))
+    storage._leaves.append(b"surplus")
 
 
 def drop_node(storage: MemoryStorage) -> None:
@@ -87,3 +87,22 @@ def test_one_flipped_bit_in_any_stored_node_is_found(size: int, data: st.DataObj
     storage._nodes[(level, index)] = bytes(flipped)
     with pytest.raises(VerificationFailed, match=f"node {index} at level {level} "):
         verify.rederive(storage)
+
+
+def test_all_damage_is_told_each_node_once_where_it_begins() -> None:
+    storage = grown(9000)
+    sound = dict(storage._nodes)
+    for key in [(0, 5), (2, 1), (12, 1), (13, 0)]:
+        storage._nodes[key] = bytes(32)
+    del storage._nodes[(3, 7)]
+    storage._leaves.append(b"surplus")
+    assert list(verify.mismatches(storage, storage.head())) == [
+        "node 5 at level 0 does not fit the leaves",
+        "node 1 at level 2 does not fit the leaves",
+        "node 7 at level 3 is missing",
+        "node 1 at level 12 does not fit the leaves",
+        "leaf 9000 is stored beyond the head",
+    ]
+    storage._nodes = sound
+    storage._leaves = storage._leaves[:5000]
+    assert list(verify.mismatches(storage, storage.head())) == ["leaf 5000 is missing"]

@@ -3,7 +3,7 @@
 import pytest
 
 from broker.protocol.errors import NotFound, VerificationFailed
-from broker.protocol.messages.log import LeafPage
+from broker.protocol.tiles import entry_bundle, leaves_in
 from clients.auditing.mirrored import Entry, MirroredLog
 from clients.auditing.search import Wanted, search
 from tests import auditing_case as case
@@ -85,18 +85,18 @@ def test_nothing_is_read_before_the_first_audit_nor_from_a_mirror_that_was_chang
     with pytest.raises(NotFound, match="audit verify"):
         MirroredLog(honest.homes["desk-1"], honest.space)
     log, vault = case.mirror(honest), honest.homes["auditor-1"].vault
-    name = f"mirror/{honest.space.space_id.hex()}/leaves/{0:012d}.json"
-    kept = vault.read_message(LeafPage, name)
-    first, second, *rest = kept.leaves
+    name = f"mirror/{honest.space.space_id.hex()}/entries/000"
+    kept = vault.read(name)
+    first, second, *rest = leaves_in(kept)
     try:
-        vault.write_message(name, LeafPage(start=0, leaves=(second, first, *rest)))
+        vault.write(name, entry_bundle([second, first, *rest]))
         with pytest.raises(VerificationFailed):
             list(log.entries())
         # A leaf whose record is left alone, and whose time is another: only the root tells.
         later = rest[-1].replace(b'"time":1', b'"time":2')
-        vault.write_message(name, LeafPage(start=0, leaves=(first, second, *rest[:-1], later)))
+        vault.write(name, entry_bundle([first, second, *rest[:-1], later]))
         with pytest.raises(VerificationFailed, match="signed root"):
             list(log.entries())
     finally:
-        vault.write_message(name, kept)
+        vault.write(name, kept)
     assert len(list(log.entries())) == log.checkpoint.size

@@ -16,9 +16,9 @@ from broker.protocol.documents import verify
 from broker.protocol.messages.base import Message, MessageT, encode, read
 from broker.protocol.messages.envelopes import DocumentMessage, SeenCheckpoint
 from broker.protocol.messages.evaluation import EvaluationAnswer, SelfTestAnswer, SelfTestCall
-from broker.protocol.messages.log import LeafPage
 from broker.protocol.messages.series import Acceptance, DestructionReceipt, PrekeyPack
 from broker.protocol.problems import PROBLEMS
+from broker.protocol.tiles import leaves_in
 from clients.keyholder.api.app import MAXIMUM_BODY_BYTES, create_app
 from clients.keyholder.api.problems import STATUS
 from tests import tlog_reader
@@ -135,13 +135,13 @@ def test_a_series_lives_and_ends_over_http(world: World, door: Door) -> None:
 
 def test_the_holders_log_can_be_mirrored_and_checked(world: World, door: Door) -> None:
     world.deal_all()
-    page = door.send("GET", "/v1/log/leaves?start=0&end=1000").message(LeafPage)
+    found_leaves = leaves_in(door.send("GET", "/tile/entries/000.p/4").body)
     note = door.send("GET", "/checkpoint")
     key = checkpoint.VerifierKey(
         world.holder.log.origin, checkpoint.ED25519, world.holder.keys.signing_public
     )
     found = checkpoint.parse_and_verify(note.body, world.holder.log.origin, key)
-    assert found.root == merkle.root_of(merkle.leaf_hash(leaf) for leaf in page.leaves)
+    assert found.root == merkle.root_of(merkle.leaf_hash(leaf) for leaf in found_leaves)
 
 
 def test_the_holders_log_is_read_from_its_tiles(world: World, door: Door) -> None:
@@ -228,7 +228,7 @@ def test_no_error_repeats_what_was_sent(door: Door, caplog: pytest.LogCaptureFix
     answers = [door.post(POLICE, path, body) for path in paths for body in bodies]
     answers += [door.post(POLICE, f"/v1/series/{CANARY}/destroy", DocumentMessage(document="a.b.c"))]
     answers += [
-        door.send("GET", f"/v1/log/leaves?start={CANARY}&end=1"),
+        door.send("GET", f"/tile/{CANARY}"),
         door.send("GET", f"/v1/log/seen?space_id={CANARY}"),
         door.send("GET", f"/v1/{CANARY}"),
         door.send("DELETE", f"/v1/series?{CANARY}"),
