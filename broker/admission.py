@@ -141,6 +141,8 @@ def _read_earlier(
     permit = rows.permit_of(connection, stored.request_id)
     if stored.state != rows.RELEASED or permit is None or permit.disclosure is None:
         return None
+    if not stored.submission:
+        return None  # its papers were erased, so nothing goes on from it
     before = decode(RequestSubmission, stored.submission).request
     told = decode(TokensAnswered, permit.disclosure).document
     if told is None:

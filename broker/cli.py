@@ -16,6 +16,8 @@ import typer
 
 from broker import folder
 from broker.protocol.errors import BadInput, Unavailable
+from broker.protocol.messages.erasure import ErasureGround, order
+from broker.protocol.messages.vocabulary import RecordKind
 
 app = typer.Typer(
     help="Run a broker.",
@@ -185,6 +187,70 @@ def activate(
     )
 
 
+@app.command("rotate-log-key")
+def rotate_log_key(
+    directory: Folder,
+    reason: Annotated[
+        str | None, typer.Option(help="Why the key is changed, in a sentence; it is signed and logged.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the file of log keys there, to hand to everybody."),
+    ] = None,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Drop the old key, once everybody follows the new one.")
+    ] = False,
+    lost_key: Annotated[
+        str | None,
+        typer.Option(
+            "--lost-key",
+            metavar="KEY",
+            help="The old key's public line, name+id+base64, if the old key itself is lost. People have to accept it.",
+        ),
+    ] = None,
+    last_checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --lost-key: the newest checkpoint that the old key signed, as an auditor's mirror has it.",
+        ),
+    ] = None,
+    trial: Trial = False,
+    as_json: Json = False,
+) -> None:
+    """Change the key that signs the log, through the log itself. Stop every broker first, and start it afterwards.
+
+    From then on the log is signed with both keys. Witnesses follow the file of log keys by command, founders make new
+    rosters of it, and everybody else pins those. With --finish the old key is dropped. Cut short, the same command
+    goes on.
+    """
+    from broker import log_key_change
+
+    settings = folder.read_settings(directory, trial=trial or None)
+    if finish:
+        log_key_change.finish(directory, settings, clock, os.urandom)
+        _show(
+            {"finished": True},
+            "The old key is dropped: the log is signed with the new one alone. Start the broker now.",
+            as_json,
+        )
+        return
+    if reason is None or (lost_key is None) != (last_checkpoint is None):
+        raise BadInput("Give a --reason, and --lost-key together with --last-checkpoint or neither.")
+    lost = None if last_checkpoint is None else log_key_change.read_lost(lost_key or "", last_checkpoint)
+    chain = log_key_change.change(directory, settings, reason, clock, os.urandom, lost)
+    file = log_key_change.hand_out(directory, out)
+    value = log_key_change.describe(chain) | {"file": str(file)}
+    _show(
+        value,
+        f"The log's key is changed, from {value['from_size']} entries on. Start the broker now: it signs with "
+        f"{'the new key alone' if lost else 'both keys'}.\nHand {file} to every witness (narrowgate witness "
+        "follow-log), to the founder of every space\n(narrowgate space change-log-key), and to whoever verifies "
+        "receipts. Then: narrowgate broker rotate-log-key DIR --finish",
+        as_json,
+    )
+
+
 # One thumbprint in 64 begins with a dash, and is no option.
 @app.command(context_settings={"ignore_unknown_options": True})
 def accept(
@@ -221,6 +287,46 @@ def purge(directory: Folder, as_json: Json = False) -> None:
         f"{purged.records:,} records are deleted. {purged.matches:,} matched tokens had their time."
     )
     _show(purged.model_dump(mode="json"), words, as_json)
+
+
+@app.command("erase-record")
+def erase_record(
+    directory: Folder,
+    index: Annotated[
+        int, typer.Argument(metavar="INDEX", help="The entry's place in the log, from 0.", min=0)
+    ],
+    kind: Annotated[
+        RecordKind, typer.Option("--kind", metavar="KIND", help="The entry's kind: who erases has looked.")
+    ],
+    ground: Annotated[ErasureGround, typer.Option("--ground", help="Why it may be erased.")],
+    ordered_by: Annotated[
+        str,
+        typer.Option(
+            "--ordered-by", metavar="TEXT", help="The court, authority or office, and its letter. No person."
+        ),
+    ],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="In a sentence, naming no person and no case.")
+    ],
+    trial: Trial = False,
+    as_json: Json = False,
+) -> None:
+    """Erase one record of the log with its salt, on somebody's order; the leaf stays, and an entry says so.
+
+    Stop the broker first, and start it again afterwards. Auditors who read the record keep their copy. It cannot be
+    undone.
+    """
+    from broker import erasing
+
+    said = order(index, kind, ground, ordered_by, reason)
+    settings, keys = folder.read_settings(directory, trial=trial or None), folder.read_keys(directory)
+    done = erasing.erase_stopped(settings, keys, said, clock, os.urandom)
+    _show(
+        {"leaf_index": index, "kind": done.kind.value, "log_index": done.log_index},
+        f"The record of entry {index}, {done.kind.value}, is erased with its salt; entry {done.log_index} says so. "
+        "Tell the auditors of each space: what they mirrored before stays with them.",
+        as_json,
+    )
 
 
 @app.command()

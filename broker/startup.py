@@ -8,7 +8,7 @@ too, without serving. Without witnesses only a trial that says so may start.
 from dataclasses import dataclass
 from pathlib import Path
 
-from broker import activation
+from broker import activation, log_rotation
 from broker.activation import Activation
 from broker.audit.log import AuditLog
 from broker.audit.witness_calls import HttpCalls
@@ -16,8 +16,10 @@ from broker.audit.witnesses import Answer, Ask, WitnessAt, Witnesses
 from broker.context import Broker, BrokerKeys, Clock
 from broker.gate.officers import PinnedOfficers
 from broker.gate.shelf import BundleShelf
-from broker.protocol.errors import NotPermitted, Unavailable
+from broker.log_rotation import LostKey
+from broker.protocol.errors import Conflict, NotPermitted, Unavailable
 from broker.protocol.messages.base import RandomBytes
+from broker.protocol.messages.log_keys import LogKeyLink
 from broker.protocol.messages.parties import read_witness_key
 from broker.settings import Settings
 from broker.store import migrate
@@ -45,8 +47,9 @@ def open_checked(settings: Settings, keys: BrokerKeys, random_bytes: RandomBytes
     database = Database(settings.database_url)
     try:
         migrate.upgrade(database)
-        audit = AuditLog(settings.log_origin, keys.log_key, random_bytes, settings.trial)
         with database.read() as connection:
+            newest, *earlier = log_rotation.signing_keys(connection, keys)
+            audit = AuditLog(settings.log_origin, newest, random_bytes, settings.trial, earlier)
             audit.start(connection)
     except BaseException:
         database.close()
@@ -110,6 +113,56 @@ def activate(
     opened = open_checked(settings, keys, random_bytes)
     try:
         return activation.activate(opened.database, opened.audit, shelf, officers, source, clock())
+    finally:
+        opened.database.close()
+
+
+def rotate_log_key(
+    settings: Settings,
+    keys: BrokerKeys,
+    reason: str,
+    clock: Clock,
+    random_bytes: RandomBytes,
+    ask: Ask | None = None,
+    lost: LostKey | None = None,
+) -> LogKeyLink:
+    """Change the log's key to `keys.next_log_key`, and prove it; nothing is served. Done before, it is proved anew.
+
+    Raises as `open_checked`, `log_rotation.announce` and `log_rotation.prove`."""
+    opened = open_checked(settings, keys, random_bytes)
+    try:
+        index = log_rotation.announce(opened.database, opened.audit, keys, reason, clock(), lost)
+        with opened.database.read() as connection:
+            newest, *earlier = log_rotation.signing_keys(connection, keys)
+        audit = AuditLog(settings.log_origin, newest, random_bytes, settings.trial, earlier)
+        signing = Opened(opened.database, audit)
+        witnesses = _witnesses(signing, settings, clock, ask)
+        try:
+            return log_rotation.prove(opened.database, audit, witnesses, index, lost)
+        finally:
+            witnesses.close()
+    finally:
+        opened.database.close()
+
+
+def check_log_key_followed(
+    settings: Settings, keys: BrokerKeys, clock: Clock, random_bytes: RandomBytes, ask: Ask | None = None
+) -> None:
+    """That the old key of the log may be dropped: enough witnesses, and every space, name the new one.
+
+    Raises Conflict, or as `open_checked`."""
+    opened = open_checked(settings, keys, random_bytes)
+    try:
+        if keys.next_log_key is None or len(opened.audit.public_keys) < 2:
+            raise Conflict("The log's key is not being changed, so there is no old one to drop.")
+        with opened.database.read() as connection:
+            log_rotation.check_spaces(connection, opened.audit.public_keys[0])
+        alone = AuditLog(settings.log_origin, keys.next_log_key, random_bytes, settings.trial)
+        witnesses = _witnesses(Opened(opened.database, alone), settings, clock, ask)
+        try:
+            log_rotation.check_followed(witnesses)
+        finally:
+            witnesses.close()
     finally:
         opened.database.close()
 

@@ -129,7 +129,7 @@ class Mirroring:
         return note, self._log.verify_checkpoint(note)
 
     def _known(self, note: str | None) -> notes.Checkpoint | None:
-        return None if note is None else self._log.verify_checkpoint(note)
+        return None if note is None else self._log.verify_kept(note)
 
     # --- leaves ---
 

@@ -6,10 +6,13 @@ log. The broker's log is one such log, each key holder's own is another; who mir
 It fetches nothing: see `clients.mirroring`.
 """
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from broker.protocol import checkpoint as notes
 from broker.protocol import receipts
+from broker.protocol.errors import VerificationFailed
 from broker.protocol.messages.parties import Space
 
 
@@ -27,14 +30,28 @@ class WatchedLog:
     folder: str
     witness_keys: tuple[notes.VerifierKey, ...] = ()
     quorum: int = 0
+    earlier: tuple["WatchedLog", ...] = ()
+    """The same log as earlier rosters named it, the newest first: under another key, or with other witnesses."""
 
     def verify_checkpoint(self, note: str) -> notes.Checkpoint:
         """What a note says. Raises VerificationFailed unless this log signed it and enough witnesses cosigned."""
         return receipts.verify_checkpoint(note, self.origin, self.key, self.witness_keys, self.quorum)
 
+    def verify_kept(self, note: str) -> notes.Checkpoint:
+        """What a note says that verified when it was kept here, perhaps under an earlier roster.
 
-def broker_log(space: Space) -> WatchedLog:
-    """The log of a space's broker, as the pinned space document names it."""
+        Never for what a service shows now. Raises VerificationFailed as `verify_checkpoint`."""
+        try:
+            return self.verify_checkpoint(note)
+        except VerificationFailed as error:
+            for each in self.earlier:
+                with suppress(VerificationFailed):
+                    return each.verify_checkpoint(note)
+            raise error
+
+
+def broker_log(space: Space, earlier: Iterable[Space] = ()) -> WatchedLog:
+    """The log of a space's broker, as the pinned space document names it, and as `earlier` rosters did."""
     return WatchedLog(
         address=space.broker_origin,
         origin=space.log_origin,
@@ -42,6 +59,7 @@ def broker_log(space: Space) -> WatchedLog:
         folder=mirror_folder(space.space_id),
         witness_keys=tuple(space.witness_keys),
         quorum=space.witness_quorum,
+        earlier=tuple(broker_log(each) for each in earlier),
     )
 
 

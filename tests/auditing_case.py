@@ -15,6 +15,7 @@ from sqlalchemy import update
 
 from broker.audit.records import Failed, Released, RequestRefused, TokensReceived
 from broker.protocol.messages.base import Message, MessageT, decode
+from broker.protocol.messages.erasure import ErasureGround, RecordErasure, order
 from broker.protocol.messages.requests import AdmissionRecord, ReleaseDecided
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.store.tables import log_records
@@ -73,11 +74,16 @@ def plant(world: World, kind: RecordKind, record: Message, at: int | None = None
 
 
 def erase(world: World, index: int) -> None:
-    """Erase a record with its salt, as docs/data-model.md says."""
+    """Erase a record with its salt, as an operator can who says nothing of it."""
     with world.broker.database.write() as connection:
         connection.execute(
             update(log_records).where(log_records.c.leaf_index == index).values(record=None, salt=None)
         )
+
+
+def ordered(kind: RecordKind, index: int) -> RecordErasure:
+    """A court orders that the record of an entry is erased."""
+    return order(index, kind, ErasureGround.COURT_ORDER, "Court of Example, letter 7", "It was unlawful.")
 
 
 def changed(decision: str, facts: Mapping[str, Any], **members: Any) -> str:

@@ -6,6 +6,7 @@ At start the root is derived again from leaves and nodes; a damaged log refuses 
 receipt says `trial`. What may be disclosed on a receipt is decided elsewhere.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -74,11 +75,17 @@ class AuditLog:
     """The log of one broker."""
 
     def __init__(
-        self, origin: str, log_key: Ed25519PrivateKey, random_bytes: RandomBytes, trial: bool
+        self,
+        origin: str,
+        log_key: Ed25519PrivateKey,
+        random_bytes: RandomBytes,
+        trial: bool,
+        earlier_keys: Sequence[Ed25519PrivateKey] = (),
     ) -> None:
+        """`earlier_keys` sign too while the log's key is changed (`broker.log_rotation`)."""
         self.origin = origin
         self.trial = trial
-        self._log_key = log_key
+        self._keys = (log_key, *earlier_keys)
         self._random_bytes = random_bytes
         self._checked = False
         self._kept = translog.KeptEdge()
@@ -91,9 +98,12 @@ class AuditLog:
     @property
     def verifier_key(self) -> checkpoint.VerifierKey:
         """The log's public key, under the log's name."""
-        return checkpoint.VerifierKey(
-            self.origin, checkpoint.ED25519, self._log_key.public_key().public_bytes_raw()
-        )
+        return checkpoint.VerifierKey(self.origin, checkpoint.ED25519, self.public_keys[0])
+
+    @property
+    def public_keys(self) -> tuple[bytes, ...]:
+        """The raw public keys that every checkpoint is signed with, the newest first."""
+        return tuple(key.public_key().public_bytes_raw() for key in self._keys)
 
     def check_not_refused(self) -> None:
         """Raises Unavailable once `refuse` was called."""
@@ -205,7 +215,7 @@ class AuditLog:
         return LogProof(index=index, leaf=leaf, path=path, checkpoint=self._note(head))
 
     def _note(self, head: Head) -> str:
-        return checkpoint.sign(self.origin, head.size, head.root, self._log_key, self.origin).decode()
+        return checkpoint.sign(self.origin, head.size, head.root, self._keys, self.origin).decode()
 
 
 def _check_page(start: int, end: int) -> None:

@@ -10,6 +10,8 @@ from typing import Literal
 
 from broker.protocol.messages.base import Bytes32, Count, Id16, KeyIdentifier, Message, Seconds, Slug
 from broker.protocol.messages.bundles import BundleActivation
+from broker.protocol.messages.erasure import RecordErasure
+from broker.protocol.messages.log_keys import LogKeyRecord
 from broker.protocol.messages.vocabulary import Role, Tier
 
 
@@ -37,6 +39,10 @@ class SpaceFounded(Message):
 
 class BundleActivated(BundleActivation):
     """BUNDLE_ACTIVATED: the operator put a bundle of rules in force that two pinned officers approved."""
+
+
+class LogKeyRotated(LogKeyRecord):
+    """LOG_KEY_ROTATED: the log is signed with another key from here on; both keys signed the statement."""
 
 
 class SeriesOpened(Message):
@@ -300,3 +306,7 @@ class RecordsRead(Message):
     start: Count
     end: Count
     read_at: Seconds
+
+
+class RecordErased(RecordErasure):
+    """RECORD_ERASED: the operator erased a record with its salt, on somebody's order; the leaf stays."""

@@ -175,7 +175,7 @@ class Witnesses:
                 seen = rows.sizes(connection)
             answers: SimpleQueue[tuple[WitnessAt, str | Exception]] = SimpleQueue()
             for each in self._witnesses:
-                asking = (each, head, seen.get(str(each.key), 0), answers)
+                asking = (each, head, seen.get(each.key.short, 0), answers)
                 self._start_thread(asking)
             cosigned, overtaken = self._collect(answers, deadline, patient)
             if len(cosigned) >= self._quorum:
@@ -217,7 +217,7 @@ class Witnesses:
         note = witnessing.join_signatures(head.note, list(cosigned.values()))
         self._verified(note, list(cosigned), self._quorum)
         with self._database.write() as connection:
-            rows.keep(connection, tuple(map(str, cosigned)), head.size, self._clock())
+            rows.keep(connection, tuple(key.short for key in cosigned), head.size, self._clock())
         return Witnessed(head.size, note)
 
     def _ask_into(
@@ -282,11 +282,11 @@ class Witnesses:
     def _line(self, witness: WitnessAt, head: SignedHead, body: bytes) -> str:
         """The witness's own signature line of its answer. Raises VerificationFailed when it is not over this head."""
         lines = body.decode("utf-8", "replace").split("\n")
-        own = [line for line in lines if line.startswith(f"— {witness.key.name} ")]
-        if not own:
+        own = checkpoint.line_of(witness.key, lines)
+        if own is None:
             raise _NotCosigned("answered without a cosignature")
-        self._verified(witnessing.join_signatures(head.note, own[:1]), [witness.key], 1)
-        return own[0]
+        self._verified(witnessing.join_signatures(head.note, [own]), [witness.key], 1)
+        return own
 
     def _verified(self, note: str, keys: Sequence[VerifierKey], quorum: int) -> checkpoint.Checkpoint:
         return checkpoint.parse_and_verify(

@@ -12,12 +12,12 @@ from functools import cache
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, func, literal, select, update
 
 from broker.protocol.errors import Conflict
 from broker.protocol.merkle import EMPTY_ROOT
-from broker.store import locks
-from broker.store.tables import log_records
+from broker.store import locks, partitions
+from broker.store.tables import log_leaves, log_records
 from broker.translog.storage import EMPTY_HEAD, Head
 
 _RUNS_PER_QUERY = 80
@@ -172,6 +172,22 @@ def _runs(keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
     return runs
 
 
+def of_kind(connection: Connection, kind: str) -> tuple[int, ...]:
+    """Indices of the leaves of a kind, in order; every leaf is looked at, so it is for starts alone."""
+    # A leaf is canonical JSON, and a kind is a word of it between quotes, so nothing else in it can look like that.
+    position = func.instr if connection.dialect.name == "sqlite" else _position
+    wanted = position(log_leaves.c.leaf, f'"kind":"{kind}"'.encode()) > 0
+    return tuple(
+        connection.execute(
+            select(log_leaves.c.leaf_index).where(wanted).order_by(log_leaves.c.leaf_index)
+        ).scalars()
+    )
+
+
+def _position(column: ColumnElement[bytes], part: bytes) -> ColumnElement[int]:
+    return func.position(literal(part).op("IN")(column))
+
+
 def read_records(connection: Connection, start: int, end: int) -> tuple[StoredRecord, ...]:
     """Records `start` up to, not including, `end`, in order; fewer if fewer are stored."""
     query = (
@@ -180,3 +196,14 @@ def read_records(connection: Connection, start: int, end: int) -> tuple[StoredRe
         .order_by(log_records.c.leaf_index)
     )
     return tuple(StoredRecord(row.leaf_index, row.record, row.salt) for row in connection.execute(query))
+
+
+def erase_record(connection: Connection, index: int) -> None:
+    """Set a record and its salt to NULL, and in PostgreSQL write the table anew without their bytes.
+
+    SQLite overwrites them (`secure_delete`); empty its write-ahead log after."""
+    connection.execute(
+        update(log_records).where(log_records.c.leaf_index == index).values(record=None, salt=None)
+    )
+    if connection.dialect.name == "postgresql":
+        partitions.write_anew(connection, "log_records")

@@ -20,7 +20,8 @@ RELEASED, FAILED, REFUSED = "released", "failed", "refused"
 
 @dataclass(frozen=True)
 class StoredRequest:
-    """One request. `answer` is the exact answer given when it was filed, `submission` the call's canonical body."""
+    """One request. `answer` is the exact answer given when it was filed, `submission` the call's canonical body, which
+    is empty once its papers were erased."""
 
     request_id: bytes
     space_id: bytes
@@ -118,6 +119,14 @@ def use_permit(connection: Connection, permit_id: bytes, token_root: bytes) -> N
     ).rowcount
     if changed != 1:
         raise Conflict("Tokens were sent under this permit before. A permit is good for one set of tokens.")
+
+
+def erase_papers(connection: Connection, request_id: bytes) -> None:
+    """Empty what is kept of a request's papers and of its decision; both read as erased from then on.
+
+    PostgreSQL keeps the old rows' bytes until it vacuums the tables (docs/data-model.md)."""
+    connection.execute(update(requests).where(requests.c.request_id == request_id).values(submission=b""))
+    connection.execute(update(permits).where(permits.c.request_id == request_id).values(decision=""))
 
 
 def keep_disclosure(connection: Connection, permit_id: bytes, disclosure: bytes) -> None:

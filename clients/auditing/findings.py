@@ -32,6 +32,7 @@ class Anomaly(StrEnum):
     RELEASE_TWICE = "release-twice"
     CLOSED_TWICE = "closed-twice"
     OPEN_RELEASE = "open-release"
+    ERASED_UNRECORDED = "erased-unrecorded"
     OTHER_RULES = "other-rules"
     LEDGER_KINDER = "ledger-kinder"
     LEDGER_STRICTER = "ledger-stricter"
@@ -62,6 +63,8 @@ MEANING: Mapping[Anomaly, str] = MappingProxyType(
         Anomaly.CLOSED_TWICE: "One decision to release led to more than one disclosure or failure.",
         Anomaly.OPEN_RELEASE: "A release was decided and neither a disclosure nor a failure followed: the broker was "
         "interrupted, or told somebody something without saying so. Ask broker and requester.",
+        Anomaly.ERASED_UNRECORDED: "Records are gone and no entry says on whose word: nobody may erase one unrecorded. "
+        "What rests on them cannot be checked. Ask the broker's operator.",
         Anomaly.OTHER_RULES: "The decision was taken under other rules than the log says were in force.",
         Anomaly.LEDGER_KINDER: "The broker decided on a ledger that is kinder to the agency than the log's own entries "
         "add up to, so a limit could be passed unseen.",
@@ -78,8 +81,8 @@ MEANING: Mapping[Anomaly, str] = MappingProxyType(
         "Does it know that it is asked?",
         Anomaly.ROOT_NUMBERS: "The changes of a deposit are not numbered one by one: one is missing, or came twice.",
         Anomaly.CLOCK_BACK: "An entry's time is before that of the entry before it: the broker's clock was put back.",
-        Anomaly.RECORDS_ERASED: "Records were erased before they were mirrored. Who ordered it? What rests on them "
-        "cannot be checked.",
+        Anomaly.RECORDS_ERASED: "Records were erased on somebody's order before they were mirrored; the last of these "
+        "entries says whose. What rests on them cannot be checked.",
     }
 )
 

@@ -145,6 +145,19 @@ class Decision(Logged):
         return self.facts if isinstance(self.facts, RequestFacts) else None
 
 
+class SeriesSearched(Logged):
+    """A series that a permit opens, by its deposits."""
+
+    deposits: tuple[Repeated, ...]
+
+
+class TokensSent(Logged):
+    """How many tokens were sent for one deposit."""
+
+    deposit_id: Repeated
+    tokens: int
+
+
 class Terms(Logged):
     """The terms of a permit."""
 
@@ -152,6 +165,7 @@ class Terms(Logged):
     request_digest: str
     tier: str
     decision_digest: str
+    series: tuple[SeriesSearched, ...] = ()
 
 
 class Record(Logged):
@@ -175,6 +189,9 @@ class Record(Logged):
     earlier_decision: str | None = None
     bundle_digest: str | None = None
     release_index: int | None = None
+    lists: tuple[TokensSent, ...] | None = None
+    disclosure_digest: str | None = None
+    leaf_index: int | None = None
     number: int | None = None
     until_at: int | None = None
     justified: bool | None = None

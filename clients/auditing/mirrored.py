@@ -18,6 +18,7 @@ from broker.protocol.errors import NotFound, VerificationFailed
 from broker.protocol.messages.log import LoggedRecord
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
+from clients.auditing.log_key_entries import earlier_rosters
 from clients.auditing.logged import Agency, Decision, DepositFacts, Record, RequestFacts
 from clients.home import Home
 from clients.mirror import Mirror
@@ -37,6 +38,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     RecordKind.BUNDLE_ACTIVATED: ("bundle_digest",),
     RecordKind.RECORDS_WITHDRAWN: ("deposit_id", "contributor", "number"),
     RecordKind.RECORDS_REPLACED: ("deposit_id", "contributor", "number"),
+    RecordKind.RECORD_ERASED: ("leaf_index",),
     RecordKind.DEPOSIT_ADMITTED: ("decision",),
     RecordKind.DEPOSIT_REFUSED: ("decision",),
 }
@@ -103,12 +105,12 @@ class MirroredLog:
     Raises NotFound before the first audit, or VerificationFailed for a checkpoint that is not the log's."""
 
     def __init__(self, home: Home, space: Space) -> None:
-        log = broker_log(space)
+        log = broker_log(space, earlier_rosters(home, space))
         self._mirror = Mirror(home.vault, log.folder)
         note = self._mirror.checkpoint()
         if note is None:
             raise NotFound("Nothing is mirrored in this home yet. Use: narrowgate audit verify")
-        self.checkpoint = log.verify_checkpoint(note)
+        self.checkpoint = log.verify_kept(note)
 
     def entries(self) -> Iterator[Entry]:
         """Every entry up to the checkpoint, in the log's order.

@@ -13,7 +13,7 @@ It writes no text: see `clients.auditing.report_text` and `clients.auditing.repo
 import itertools
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from broker.protocol.errors import BadInput
@@ -32,8 +32,9 @@ QUARTILES_OF = 4 * LEAST
 NOT_VERIFIED = "none verified"
 NEVER_ADMITTED = "others, under which nothing was admitted"
 """An instrument is a word that people write; one that the rules know let something pass, and can be printed."""
-_DECIDED = {RecordKind.ADMITTED.value: "admitted", RecordKind.REFUSED.value: "refused"}
-_TAKEN_BACK = {
+DECIDED = {RecordKind.ADMITTED.value: "admitted", RecordKind.REFUSED.value: "refused"}
+ANSWERS = ("disclosed", "refused on the result", "not answered in the period")
+TAKEN_BACK = {
     RecordKind.SERIES_WITHDRAWN.value: "whole series withdrawn",
     RecordKind.DEPOSIT_WITHDRAWN.value: "deposits withdrawn",
     RecordKind.RECORDS_WITHDRAWN.value: "some records withdrawn",
@@ -43,7 +44,7 @@ _TAKEN_BACK = {
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a list. `explanation` is a rule's reason and law, or an agency's kind."""
+    """One line of a list. `explanation` is a rule's reason and law, or an agency's name and kind."""
 
     name: str
     number: int
@@ -86,23 +87,33 @@ class Report:
     log_root: bytes
     listings: tuple[Listing, ...]
     hours: Hours
+    epsilon_millis: int | None = None
+    """Of a report with noise (`clients.auditing.noised`), in thousandths; None where the numbers are exact."""
 
 
 def make(
-    entries: Iterable[Entry], space: Space, size: int, root: bytes, since: int, until: int, now: int
+    entries: Iterable[Entry],
+    space: Space,
+    size: int,
+    root: bytes,
+    since: int,
+    until: int,
+    now: int,
+    noised: "Noised | None" = None,
 ) -> Report:
     """Count the entries of `space` from `since` up to, not including, `until`.
 
     Args:
         entries: the whole mirrored log, of `size` entries under `root`; consumed to its end.
         now: the auditor's time, Unix seconds: entries have the broker's, and one dated ahead must not end the delay.
+        noised: epsilon in thousandths, and what makes lists with noise of the period's entries; None for exact numbers.
 
     Raises BadInput for a period that is empty, or within the delay; or what taking the entries raises."""
-    own, last, kept = space.space_id.hex(), 0, list[_Told]()
+    own, last, kept = space.space_id.hex(), 0, list[Told]()
     for entry in entries:
         last = entry.recorded_at
         if since <= entry.recorded_at < until and _space_of(entry) == own:
-            kept.append(_told(entry))
+            kept.append(kept_of(entry))
     known_until = max(0, min(last, now) - DELAY_DAYS * DAY_SECONDS)
     # Whole days: the second at which the last entry was written is nobody's business.
     end = min(until, known_until - known_until % DAY_SECONDS)
@@ -114,6 +125,7 @@ def make(
             "within them. Choose an earlier one, or verify the log again later."
         )
     inside = [each for each in kept if each.recorded_at < end]
+    listings = (*_requests(inside, space), *_deposits(inside)) if noised is None else noised[1](inside)
     return Report(
         space=space.name,
         log_origin=space.log_origin,
@@ -122,13 +134,15 @@ def make(
         asked_until=until,
         log_size=size,
         log_root=root,
-        listings=(*_requests(inside), *_deposits(inside)),
-        hours=_hours(inside),
+        listings=listings,
+        # No noise is made for a median.
+        hours=_hours(inside) if noised is None else Hours(None, None, None),
+        epsilon_millis=None if noised is None else noised[0],
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class Told:
     """What is kept of an entry of the period: a hundredth of the whole, so that a report of any log fits.
 
     `ruled` are the rules that decided, each with its reason and law."""
@@ -141,13 +155,17 @@ class _Told:
     ruled: tuple[tuple[str, str, str], ...]
 
 
-def _told(entry: Entry) -> _Told:
+Noised = tuple[int, Callable[[Sequence[Told]], tuple[Listing, ...]]]
+
+
+def kept_of(entry: Entry) -> Told:
+    """What a report keeps of an entry."""
     ruled = tuple(
         rule
         for decision in entry.decisions
         for rule in zip(decision.rules, decision.reasons, decision.law, strict=False)
     )
-    return _Told(entry.kind, entry.recorded_at, entry.about, entry.depositor, entry.rules, ruled)
+    return Told(entry.kind, entry.recorded_at, entry.about, entry.depositor, entry.rules, ruled)
 
 
 def _space_of(entry: Entry) -> str | None:
@@ -156,28 +174,28 @@ def _space_of(entry: Entry) -> str | None:
     return None if entry.record is None else entry.record.space_id
 
 
-def _requests(inside: Sequence[_Told]) -> list[Listing]:
-    decided = [each for each in inside if each.kind in _DECIDED and each.about is not None]
-    outcomes = Counter(_DECIDED[each.kind] for each in decided)
+def _requests(inside: Sequence[Told], space: Space) -> list[Listing]:
+    decided = [each for each in inside if each.kind in DECIDED and each.about is not None]
+    outcomes = Counter(DECIDED[each.kind] for each in decided)
     told = small_cells.suppress(outcomes).cells
     listings = [
         _listing("outcomes", "Requests decided", outcomes),
-        *_agencies(decided),
+        *_agencies(decided, {each.agency_id: each.name for each in space.members}),
         _listing("instruments", "By legal instrument, as verified", _instruments(decided)),
         _listing("tiers", "By tier asked for", Counter(each.about.tier for each in decided if each.about)),
     ]
     # Parts of a number that is withheld would add up to it.
     if "admitted" in told:
-        admitted = [each for each in decided if _DECIDED[each.kind] == "admitted"]
+        admitted = [each for each in decided if DECIDED[each.kind] == "admitted"]
         listings.append(_rules("gateways", "Admitted, by the gateway that opened", admitted))
-        listings.append(_listing("answers", "What became of admitted requests", _answers(inside, admitted)))
+        listings.append(_listing("answers", "What became of admitted requests", answers(inside, admitted)))
     if "refused" in told:
-        refused = [each for each in decided if _DECIDED[each.kind] == "refused"]
+        refused = [each for each in decided if DECIDED[each.kind] == "refused"]
         listings.append(_rules("refusals", "Refused, by rule", refused))
     return listings
 
 
-def _agencies(decided: Sequence[_Told]) -> list[Listing]:
+def _agencies(decided: Sequence[Told], names: Mapping[str, str]) -> list[Listing]:
     """By kind, and within each kind that is told by agency, so that a kind's sum gives no agency of it away."""
     asking = [each.about.requester for each in decided if each.about is not None]
     kinds = Counter(each.kind for each in asking)
@@ -189,13 +207,16 @@ def _agencies(decided: Sequence[_Told]) -> list[Listing]:
         told = (
             small_cells.suppress(agencies) if kind in told_kinds.cells else small_cells.nothing_of(agencies)
         )
-        rows += [Row(name, number, kind) for name, number in told.cells.items()]
+        rows += [
+            Row(name, number, f"{names[name]}, {kind}" if name in names else kind)
+            for name, number in told.cells.items()
+        ]
         withheld = withheld or told.withheld
     by_agency = Listing("agencies", "By agency that asked", tuple(rows), withheld, told_kinds.total)
     return [_listing("agency_kinds", "By kind of agency that asked", kinds), by_agency]
 
 
-def _instruments(decided: Sequence[_Told]) -> Counter[str]:
+def _instruments(decided: Sequence[Told]) -> Counter[str]:
     named = [(each.kind, each.about.verified) for each in decided if each.about is not None]
     known = {found.basis.instrument for kind, found in named if found and kind == RecordKind.ADMITTED}
 
@@ -207,21 +228,22 @@ def _instruments(decided: Sequence[_Told]) -> Counter[str]:
     return Counter(name(found) for _, found in named)
 
 
-def _answers(inside: Sequence[_Told], admitted: Sequence[_Told]) -> Counter[str]:
+def answers(inside: Sequence[Told], admitted: Sequence[Told]) -> Counter[str]:
+    """What became of admitted requests in the period, in `ANSWERS`."""
     closed = {each.about.request_digest: each.kind for each in _closing(inside) if each.about is not None}
-    words = {RecordKind.RELEASED.value: "disclosed", RecordKind.FAILED.value: "refused on the result"}
+    words = {RecordKind.RELEASED.value: ANSWERS[0], RecordKind.FAILED.value: ANSWERS[1]}
     return Counter(
-        words.get(closed.get(each.about.request_digest, ""), "not answered in the period")
+        words.get(closed.get(each.about.request_digest, ""), ANSWERS[2])
         for each in admitted
         if each.about is not None
     )
 
 
-def _closing(inside: Sequence[_Told]) -> list[_Told]:
+def _closing(inside: Sequence[Told]) -> list[Told]:
     return [each for each in inside if each.kind in (RecordKind.RELEASED, RecordKind.FAILED)]
 
 
-def _rules(key: str, title: str, decided: Sequence[_Told]) -> Listing:
+def _rules(key: str, title: str, decided: Sequence[Told]) -> Listing:
     """How often each rule decided, with its reason and law in the words of the rules that were in force last."""
     words: dict[str, str] = {}
     for rule, reason, law in itertools.chain.from_iterable(each.ruled for each in decided):
@@ -233,7 +255,7 @@ def _rules(key: str, title: str, decided: Sequence[_Told]) -> Listing:
     return Listing(key, title, rows, told.withheld, None, note)
 
 
-def _hours(inside: Sequence[_Told]) -> Hours:
+def _hours(inside: Sequence[Told]) -> Hours:
     """Of the answers given in the period to requests filed in it."""
     filed = {
         each.about.request_digest: each.recorded_at
@@ -257,11 +279,11 @@ def hours_taken(taken: Sequence[float]) -> Hours:
     return Hours(round(lower, 1), median, round(upper, 1))
 
 
-def _deposits(inside: Sequence[_Told]) -> list[Listing]:
+def _deposits(inside: Sequence[Told]) -> list[Listing]:
     admitted = [each for each in inside if each.kind == RecordKind.DEPOSIT_ADMITTED]
     refused = sum(each.kind == RecordKind.DEPOSIT_REFUSED for each in inside)
     kinds = Counter(each.depositor.kind for each in admitted if each.depositor is not None)
-    taken_back = Counter(_TAKEN_BACK[each.kind] for each in inside if each.kind in _TAKEN_BACK)
+    taken_back = Counter(TAKEN_BACK[each.kind] for each in inside if each.kind in TAKEN_BACK)
     return [
         _listing("deposits", "Deposits admitted, by kind of contributor", kinds),
         _listing("deposits_refused", "Deposits refused", Counter({"refused": refused})),

@@ -7,10 +7,12 @@ or a nought. What is told is `clients.auditing.report`'s to say.
 import csv
 import datetime
 import io
+import math
 import re
 from typing import Any
 
-from clients.auditing.report import DELAY_DAYS, MEDIAN_OF, QUARTILES_OF, Hours, Listing, Report
+from clients.auditing.report import DELAY_DAYS, MEDIAN_OF, QUARTILES_OF, Listing, Report
+from clients.auditing.report_words import LEADS, date_in_words, period_in_words
 from clients.auditing.small_cells import LEAST
 from clients.remote import readable
 
@@ -29,19 +31,41 @@ def day(seconds: int) -> str:
 def words_of(report: Report) -> list[str]:
     """What a reader should know before the numbers, a paragraph each."""
     cut = report.until < report.asked_until
-    asked = f" The report was asked for up to {day(report.asked_until)}." if cut else ""
+    asked = f" It was asked for up to {date_in_words(report.asked_until - 1)}." if cut else ""
     return [
-        f"From {day(report.since)} up to, not including, {day(report.until)} (UTC).{asked} Nothing of the last "
-        f"{DELAY_DAYS} days before the log was mirrored is told, so that no report betrays a case under way.",
-        f"Counted from the {report.log_size} entries of the log {report.log_origin} that give the signed root "
-        f"{report.log_root.hex()}, by an auditor who verified them.",
-        f"Numbers below {LEAST} are withheld, and others where a withheld one could be worked out from them; what is "
-        "withheld is not named. Do not put reports about overlapping periods side by side in public.",
+        f"From {period_in_words(report)}, both days included (UTC).{asked} The last {DELAY_DAYS} days before the log "
+        "was copied are left out, so that no report betrays a case under way.",
+        _exact() if report.epsilon_millis is None else _noised(report.epsilon_millis),
+        f"Counted from the {report.log_size:,} entries of the log {report.log_origin}, by an auditor who checked that "
+        f"they are whole and in order. Who has the log can check it too: its signed root is {report.log_root.hex()}.",
     ]
 
 
-def hours_of(hours: Hours) -> list[tuple[str, str]]:
+def _exact() -> str:
+    return (
+        f"Numbers below {LEAST} are withheld, because who knows of two or three cases by another way would learn the "
+        "rest; and some larger ones, where a withheld one could be worked out from a sum. What is withheld is not "
+        'named and stands as "others". Reports about overlapping periods must not be put side by side in public.'
+    )
+
+
+def _noised(epsilon_millis: int) -> str:
+    epsilon = epsilon_millis / 1000
+    return (
+        f"The numbers have chance added to them (differential privacy, epsilon {epsilon:g}): with any one request, "
+        f"deposit or act of taking back left out of the log, this same report would be at most {math.exp(epsilon):.1f} "
+        "times as likely, or as unlikely. That bounds what it gives away of any one of them, whatever else a reader "
+        "knows; the nearer to 1, the less. It hides one request, not how much an agency asks over all. Small numbers "
+        "are therefore not withheld, and a number smaller than its list's margin says little. The chance was drawn "
+        "once for these months; the exact numbers of the same months must not be published beside it."
+    )
+
+
+def hours_of(report: Report) -> list[tuple[str, str]]:
     """The lines on the time from filing to answer: name, and hours or why there are none."""
+    if report.epsilon_millis is not None:
+        return [("time to answer", "not told in a report with noise")]
+    hours = report.hours
     return [
         ("a quarter was answered within", _told(hours.lower_quartile, QUARTILES_OF)),
         ("half was answered within", _told(hours.median, MEDIAN_OF)),
@@ -67,7 +91,8 @@ def members(report: Report) -> dict[str, Any]:
         "until": day(report.until),
         "asked_until": day(report.asked_until),
         "delay_days": DELAY_DAYS,
-        "least": LEAST,
+        "least": LEAST if report.epsilon_millis is None else None,
+        "epsilon_millis": report.epsilon_millis,
         "lists": {
             each.key: {
                 "title": each.title,
@@ -77,6 +102,7 @@ def members(report: Report) -> dict[str, Any]:
                 ],
                 "withheld": each.withheld,
                 "total": each.total,
+                "note": each.note,
             }
             for each in report.listings
         },
@@ -94,7 +120,9 @@ def markdown(report: Report) -> str:
     for words in words_of(report):
         lines += [words, ""]
     for listing in report.listings:
-        lines += [f"## {listing.title}", "", "| | number | |", "|---|---:|---|"]
+        lines += [f"## {listing.title}", ""]
+        lines += [LEADS[listing.key], ""] if listing.key in LEADS else []
+        lines += ["| | number | |", "|---|---:|---|"]
         lines += [f"| {_cell(row.name)} | {row.number} | {_cell(row.explanation)} |" for row in listing.rows]
         if listing.withheld:
             lines.append(f"| others | {WITHHELD} | |")
@@ -102,7 +130,7 @@ def markdown(report: Report) -> str:
         lines += ["" if summed is None else f"| all | {summed} | |"]
         lines += [listing.note, ""] if listing.note else [""]
     lines += ["## Hours from filing to answer", "", "| | hours |", "|---|---:|"]
-    lines += [f"| {name} | {told} |" for name, told in hours_of(report.hours)]
+    lines += [f"| {name} | {told} |" for name, told in hours_of(report)]
     return "\n".join(lines) + "\n"
 
 
@@ -121,7 +149,9 @@ def comma_separated(report: Report) -> str:
         summed = total_of(listing)
         if summed is not None:
             writer.writerow((listing.key, "all", summed, ""))
-    for name, told in hours_of(report.hours):
+        if listing.note:
+            writer.writerow((listing.key, "note", "", listing.note))
+    for name, told in hours_of(report):
         writer.writerow(("hours_to_answer", name, told, ""))
     return file.getvalue()
 

@@ -22,8 +22,10 @@ class Upkeep:
 
     def __init__(self, known: Known) -> None:
         self._before: tuple[int, int] | None = None
-        self._erased: list[int] = []
-        self._erased_kinds: set[str] = set()
+        self._erased: dict[int, str] = {}
+        """Kinds of the entries whose records are gone, by index."""
+        self._said: dict[int, int] = {}
+        """For an entry, the one that says its record was erased on an order."""
         self._changes: defaultdict[str, list[tuple[int, int | None, str | None]]] = defaultdict(list)
         """By deposit: index, number and contributor of each change."""
 
@@ -36,21 +38,27 @@ class Upkeep:
                 yield Finding(Anomaly.CLOCK_BACK, (index, entry.index), f"By {back} seconds.")
         self._before = (entry.index, entry.recorded_at)
         if entry.record is None:
-            self._erased.append(entry.index)
-            self._erased_kinds.add(entry.kind)
+            self._erased[entry.index] = entry.kind
+        elif entry.kind == RecordKind.RECORD_ERASED and entry.record.leaf_index is not None:
+            self._said[entry.record.leaf_index] = entry.index
         elif entry.kind in _CHANGES:
             change = (entry.index, entry.record.number, entry.agency)
             self._changes[entry.record.deposit_id or ""].append(change)
 
     def finish(self, end: End) -> Iterator[Finding]:
         """Changes that are not numbered one by one, and what was erased."""
-        if not self._erased_kinds & set(_CHANGES):  # an erased one may be the number that is missing
+        if not set(self._erased.values()) & set(_CHANGES):  # an erased one may be the number that is missing
             for changes in self._changes.values():
                 numbers = [number for _, number, _ in changes]
                 if numbers != list(range(1, len(numbers) + 1)):
                     told = ", ".join(map(str, numbers))
                     indices = tuple(index for index, _, _ in changes)
                     yield Finding(Anomaly.ROOT_NUMBERS, indices, f"The numbers are {told}.", changes[0][2])
-        if self._erased:
-            detail = f"{len(self._erased)}, of the kinds {', '.join(sorted(self._erased_kinds))}."
-            yield Finding(Anomaly.RECORDS_ERASED, tuple(self._erased), detail)
+        for index, kind in self._erased.items():
+            if index in self._said:
+                yield Finding(Anomaly.RECORDS_ERASED, (index, self._said[index]), f"Of the kind {kind}.")
+        unrecorded = {index: kind for index, kind in self._erased.items() if index not in self._said}
+        if unrecorded:
+            kinds = ", ".join(sorted(set(unrecorded.values())))
+            detail = f"{len(unrecorded)}, of the kinds {kinds}."
+            yield Finding(Anomaly.ERASED_UNRECORDED, tuple(unrecorded), detail)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli import audit_log, audit_reading, draw, receipt, run
+from clients.cli import audit_log, audit_reading, draw, probe, receipt, run
 
 app = run.application(
     "Auditor: copy and verify the broker's log, look into it, and decide past cases again. Start with: mirror, verify."
@@ -101,3 +101,4 @@ app.command("report", short_help="Write a report for the public: counts alone.")
 app.command(short_help="Verify one receipt offline, with public keys alone.")(receipt.receipt)
 app.command(short_help="Order a requester to open some of what it asked about.")(draw.draw)
 app.command("draw-check", short_help="Check what a requester opened.")(draw.draw_check)
+app.add_typer(probe.app, name="probe")

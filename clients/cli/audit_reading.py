@@ -19,12 +19,14 @@ from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
 from clients.auditing.anomalies import Looked, look
 from clients.auditing.findings import Known, Numbers
 from clients.auditing.mirrored import Entry, MirroredLog
+from clients.auditing.noised import MOST_MILLIS, KnownRules, Noise, listings
 from clients.auditing.report import make
 from clients.auditing.report_page import page
 from clients.auditing.report_text import comma_separated, markdown, members
 from clients.auditing.search import Wanted
 from clients.auditing.search import search as find
 from clients.cli import run
+from clients.published import Published
 from clients.remote import visible
 
 _Day = Annotated[str | None, typer.Option("--since", metavar="DATE", help="From this day on, as 2027-01-31.")]
@@ -124,17 +126,51 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write it there, not on standard output.")
     ] = None,
+    epsilon: Annotated[
+        float | None,
+        typer.Option(
+            "--epsilon",
+            metavar="E",
+            help="Add noise (differential privacy) instead of withholding, such as 1.",
+        ),
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            "--bundle", metavar="FOLDER", help="With --epsilon: your copy of the rules, for lists by rule."
+        ),
+    ] = None,
     space_id: run.SpaceId = None,
     as_json: run.Json = False,
 ) -> None:
     """Write a transparency report for the public: counts alone, small numbers withheld, delayed by 30 days.
 
-    Nothing is asked of the broker. It names no case, officer, request or identifier.
+    Nothing is asked of the broker. It names no case, officer, request or identifier. With --epsilon every number has
+    noise instead; it is drawn once for a period, and the same report is written ever after.
     """
+    if bundle is not None and epsilon is None:
+        raise BadInput("--bundle is for a report with noise: name --epsilon too.")
     log = _mirrored(directory, space_id)
-    space = run.open_home(directory).space(run.space_id(space_id)).payload
+    home = run.open_home(directory)
+    space = home.space(run.space_id(space_id)).payload
     checkpoint, period = log.checkpoint, (_seconds(since, "--since"), _seconds(until, "--until"))
-    made = make(log.entries(), space, checkpoint.size, checkpoint.root, *period, run.clock())
+    if epsilon is None:
+        made = make(log.entries(), space, checkpoint.size, checkpoint.root, *period, run.clock())
+    else:
+        noise = Noise(_millis(epsilon), None if bundle is None else _known(bundle))
+        published = Published(home, space.space_id)
+        kept = published.find(*period, noise.epsilon_millis)
+        made = kept or make(
+            log.entries(),
+            space,
+            checkpoint.size,
+            checkpoint.root,
+            *period,
+            run.clock(),
+            noised=(noise.epsilon_millis, lambda inside: listings(inside, space, noise)),
+        )
+        if kept is None:
+            published.keep(made)
     value, chosen = members(made), ReportFormat.JSON if as_json and out is None else written
     if chosen is ReportFormat.JSON:
         text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
@@ -152,6 +188,35 @@ def report(
     run.write_output(out, text)
     words = f"Written: {out}, from {value['since']} up to, not including, {value['until']}."
     run.show({"out": str(out), "since": value["since"], "until": value["until"]}, words, as_json=as_json)
+
+
+def _millis(epsilon: float) -> int:
+    """Epsilon in thousandths, so that parts of it add up to it. Raises BadInput."""
+    if not 0.001 <= epsilon <= MOST_MILLIS / 1000:
+        raise BadInput("--epsilon is a number from 0.001 to 10, such as 1: the smaller, the more noise.")
+    return round(epsilon * 1000)
+
+
+def _known(folder: Path) -> KnownRules:
+    """The words of the auditor's bundle. Raises BadInput for a folder that is none."""
+    # Imported on use, as below.
+    from clients.replay import load_all
+
+    bundles = load_all([folder])
+    if len(bundles) != 1:
+        raise BadInput("--bundle is one folder of rules, those that were in force in the period.")
+    (rules,) = bundles.values()
+    words = {
+        each.id: f"{each.reason} ({each.law})"
+        for each in rules.rules.values()
+        if "'admit'" in str(rules.syntax[each.id]["action"])  # no rule about deposits or results
+    }
+    gateways = [name for name in words if rules.rules[name].effect == "permit"]
+    return KnownRules(
+        instruments=tuple(sorted(rules.instruments)),
+        gateways={name: words[name] for name in gateways},
+        refusals={name: text for name, text in words.items() if name not in gateways},
+    )
 
 
 def _mirrored(directory: Path, space_id: str | None) -> MirroredLog:

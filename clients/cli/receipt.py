@@ -13,11 +13,13 @@ import typer
 
 from broker.protocol import checkpoint, documents, tlog_proof
 from broker.protocol.errors import BadInput, Conflict
+from broker.protocol.log_keys import WitnessQuorum, follow
 from broker.protocol.messages.log import LogProof
 from broker.protocol.messages.requests import Disclosure, Permit
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.cli import run
 from clients.cli.answer_words import utc
+from clients.cli.log_key_options import AcceptLost, LogKeysIfChanged, log_key_change
 from clients.request_folder import RequestFolder
 
 SUFFIX = ".tlog-proof"
@@ -51,6 +53,8 @@ WitnessKeys = Annotated[
 def receipt(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The receipt, FILE.tlog-proof.")],
     log_key: Key,
+    log_keys: LogKeysIfChanged = None,
+    accept_lost: AcceptLost = False,
     witness_key: WitnessKeys = None,
     quorum: Annotated[
         int | None,
@@ -58,7 +62,10 @@ def receipt(
     ] = None,
     as_json: run.Json = False,
 ) -> None:
-    """Verify one receipt offline, with public keys alone, and say what it proves."""
+    """Verify one receipt offline, with public keys alone, and say what it proves.
+
+    If the log's key was changed, the file of log keys leads from the key you have to the receipt's, or back to it.
+    """
     witnesses = [run.verifier_key(each) for each in witness_key or ()]
     wanted = len(witnesses) if quorum is None else quorum
     if not 0 <= wanted <= len(witnesses):
@@ -68,7 +75,13 @@ def receipt(
         read = tlog_proof.read(text.decode("utf-8"))
     except UnicodeDecodeError:
         raise BadInput("The receipt is not a text file. Check that it is the right one.") from None
-    entry = tlog_proof.verify(read, run.verifier_key(log_key), witnesses, wanted)
+    key = run.verifier_key(log_key)
+    change = log_key_change(log_keys, accept_lost)
+    if change.chain is not None:
+        quorum_of = WitnessQuorum(tuple(witnesses), wanted)
+        followed = follow(change.chain, key, (quorum_of,), accept_lost=change.accept_lost)
+        key = followed.key_for(read.checkpoint)
+    entry = tlog_proof.verify(read, key, witnesses, wanted)
     told: dict[str, Any] = {
         "verified": True,
         "origin": entry.checkpoint.origin,
@@ -77,6 +90,7 @@ def receipt(
         "recorded_at": entry.content.recorded_at,
         "digest": entry.content.digest.hex(),
         "size": entry.checkpoint.size,
+        "log_key": str(key),
         "cosigned": {each.witness: each.cosigned_at for each in entry.checkpoint.cosignatures},
     }
     lines = [

@@ -14,6 +14,7 @@ from broker.gate.officers import PinnedOfficers
 from broker.protocol import documents
 from broker.protocol.checkpoint import verifier_key
 from broker.protocol.errors import VerificationFailed
+from clients.cli.log_key_options import AcceptLost, LogKeysIfChanged, log_key_change
 from clients.cli.run import (
     Json,
     application,
@@ -24,7 +25,7 @@ from clients.cli.run import (
     show,
     write_output,
 )
-from clients.keyholder import activation, pinning
+from clients.keyholder import activation, erasing_command, pinning
 from clients.keyholder.context import KeyHolder, open_key_holder, open_unmarked
 from clients.keyholder.keys import ENROLMENT_FILE, Persona, create_keys
 from clients.keyholder.store import permits, pinned
@@ -79,6 +80,8 @@ def pin(
     directory: Folder,
     space: Annotated[Path, typer.Option(metavar="FILE", help="The signed space document, as handed over.")],
     founder: Annotated[Path, typer.Option(metavar="FILE", help="The founder's enrolment document.")],
+    log_keys: LogKeysIfChanged = None,
+    accept_lost: AcceptLost = False,
     high_water: HighWaterFile = None,
     json: Json = False,
 ) -> None:
@@ -87,9 +90,10 @@ def pin(
     Check with the founder, by another way than the file came, that it is the right one."""
     document = read_document(space, "the space document")
     enrolment = read_document(founder, "the founder's enrolment")
+    change = log_key_change(log_keys, accept_lost)
     holder = _open(directory, high_water)
     try:
-        signed = pinning.pin_space(holder.database, holder.keys, document, enrolment, holder.clock())
+        signed = pinning.pin_space(holder.database, holder.keys, document, enrolment, holder.clock(), change)
     finally:
         holder.close()
     pinned_space = signed.payload
@@ -274,6 +278,9 @@ def accept_restore(
         "and what\napprovers refused or took back since must be told again.",
         as_json=json,
     )
+
+
+app.command("erase-record")(erasing_command.erase_record)
 
 
 @app.command("status")

@@ -30,7 +30,7 @@ from clients.keyholder.held import HeldSeries, held_contributors, held_series, o
 from clients.keyholder.own_knowledge import OwnKnowledge
 from clients.keyholder.own_ledger import OwnLedger, own_ledger
 from clients.keyholder.own_log import Evaluated
-from clients.keyholder.pinning import pinned_spaces
+from clients.keyholder.pinning import log_keys_of, pinned_spaces
 from clients.keyholder.restoring import check_given_since
 from clients.keyholder.self_test import wire_chunk
 from clients.keyholder.store import permits
@@ -116,11 +116,12 @@ def _charge(holder: KeyHolder, cleared: Cleared, consistency: Consistency | None
     with holder.database.write() as connection:
         # Read again inside: the largest size seen, and that the shares were not erased meanwhile.
         held_series(holder, connection, cleared.series_id)
-        seen = permits.seen(connection, space.log_key)
+        log_keys = log_keys_of(connection, space.space_id)
+        seen = permits.seen(connection, log_keys)
         shown = checks.check_log(cleared.record, note, seen, consistency)
         if seen is None or shown.size > seen.size:
             newest = permits.SeenCheckpoint(shown.size, shown.root, note)
-            permits.keep_seen(connection, space.log_key, newest, now)
+            permits.keep_seen(connection, log_keys, newest, now)
         _use_permit(connection, cleared, now)
         points = permits.points_evaluated(connection, terms.permit_id, cleared.series_id, cleared.quorum)
         if points is None:

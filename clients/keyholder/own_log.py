@@ -15,6 +15,7 @@ from broker.protocol import checkpoint, leaves
 from broker.protocol.errors import BadInput, NarrowgateError, Unavailable, VerificationFailed
 from broker.protocol.messages.base import Bytes32, Count, Id16, Message, RandomBytes, Seconds, Slug, encode
 from broker.protocol.messages.bundles import BundleActivation
+from broker.protocol.messages.erasure import RecordErasure
 from broker.protocol.messages.evaluation import Quorum
 from broker.protocol.messages.log import LeafPage
 from broker.protocol.messages.vocabulary import RecordKind
@@ -104,6 +105,10 @@ class LogRestored(Message):
     marked_size: Count | None
     restored_size: Count
     document_digest: Bytes32
+
+
+class RecordErased(RecordErasure):
+    """RECORD_ERASED: this holder's operator erased a record with its salt, on somebody's order; the leaf stays."""
 
 
 class OwnLog:

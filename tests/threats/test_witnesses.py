@@ -29,6 +29,7 @@ from clients.keyholder import checks
 from clients.keyholder.pinning import pinned_spaces
 from clients.remote import RemoteConflict, RemoteUnavailable
 from clients.transport import Answer
+from clients.witness.keys import Algorithm
 from clients.witness.store.logs import forks_of, newest
 from tests import rules
 from tests.broker_case import key_of
@@ -139,6 +140,24 @@ def test_the_ladder_up_to_sources_is_climbed_under_witnesses(fresh_world: World)
     assert world.replay().different == ()
 
 
+@pytest.mark.all_only
+def test_a_permit_and_a_disclosure_rest_on_ml_dsa_cosignatures_where_the_witnesses_have_such_keys(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, witnesses=2, quorum=2, algorithm=Algorithm.ML_DSA_44)
+    try:
+        for name, phones in (("company-1", range(5)), ("company-2", range(5)), ("ngo-1", range(5))):
+            world.deposit(name, phones)
+        assert {key.algorithm for key in world.space.witness_keys} == {checkpoint.ML_DSA_44_COSIGNATURE}
+        assert world.ask([phone(3), phone(500)]).hits == (phone(3),)
+        assert world.auditor().verify().verified
+        world.take_down(WITNESSES[2])
+        with pytest.raises(RemoteUnavailable, match="witnesses"):
+            run(world, prepare(world))
+    finally:
+        world.close()
+
+
 # --- a witness that stops ---
 
 
@@ -198,7 +217,7 @@ def another_checkpoint(world: World, body: bytes) -> bytes:
     """The witness's true key, over a log that does not exist."""
     text = checkpoint.body(LOG_ORIGIN, 10_000, bytes(32))
     return checkpoint.cosign(
-        text, world.now, world.witnesses[1].witness.keys.private_key, "witness-1.example.org"
+        text, world.now, world.witnesses[1].witness.keys.private_keys[0], "witness-1.example.org"
     )
 
 

@@ -25,6 +25,7 @@ from broker.api import app as broker_app
 from broker.api.problems import STATUS_BY_SLUG
 from broker.audit import records as broker_records
 from broker.protocol.messages.base import Message
+from broker.protocol.messages.erasure import ERASABLE, Erasable, ErasureGround
 from broker.protocol.messages.requests import AdmissionRecord, ReleaseDecided
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.protocol.problems import PROBLEMS
@@ -129,6 +130,20 @@ def test_every_kind_of_entry_in_the_brokers_log_is_documented_with_its_fields() 
 
 def test_every_kind_of_entry_in_a_key_holders_log_is_documented_with_its_fields() -> None:
     assert documented_records("Log entries of a key holder") == records_of(holder_records)
+
+
+@pytest.mark.parametrize("heading", ["Log entries of the broker", "Log entries of a key holder"])
+def test_every_kind_of_entry_says_whose_data_it_is_and_when_it_may_be_erased(heading: str) -> None:
+    for row in rows(section("data-model.md", heading)).values():
+        assert [bool(cell) for cell in row.cells] == [True] * 5, row.name
+        assert row.cells[4] == ERASABLE[RecordKind(row.name)].value, row.name
+
+
+def test_every_kind_of_entry_has_a_rule_of_erasure_that_is_explained() -> None:
+    assert set(ERASABLE) == set(RecordKind)
+    text = section("data-model.md", "Erasing a log record")
+    for word in [*Erasable, *ErasureGround]:
+        assert f"**{word}**" in text or f"`{word}`" in text, word
 
 
 def test_no_kind_of_entry_is_in_neither_log() -> None:

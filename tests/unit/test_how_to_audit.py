@@ -23,7 +23,7 @@ from clients.home import Home
 from clients.remote import RefusedByGate
 from clients.transport import Unreachable
 from tests import rules
-from tests.world import CONTRIBUTORS, POLICIES, World, phone
+from tests.world import CONTRIBUTORS, PLAINTEXT, POLICE, POLICIES, World, phone
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to-audit.md"
 AUDITOR = "auditor-1"
@@ -122,17 +122,48 @@ def test_every_step_that_the_issue_asks_for_is_on_the_page() -> None:
     names = [" ".join(shlex.split(line)[1:3]) for step in steps() for line in step.commands]
     assert list(dict.fromkeys(names)) == [
         *("agency init", "agency enrol", "space join", "audit mirror", "audit verify", "audit replay"),
-        *("audit search", "audit anomalies", "audit show", "audit report"),
+        *("audit search", "audit anomalies", "audit show", "audit probe", "audit report"),
     ]
 
 
+def _probed(world: World) -> dict[str, str]:
+    """Contributor and requester do what the page says of the probe's files. Returns the ids it leaves open."""
+    (name,) = world.homes["auditor-1"].vault.names("probes")
+    signals, question = (
+        [f"email/1|{each}" for each in (world.folder / f"{file}.csv").read_text().split()[1:]]
+        for file in ("signals", "identifiers")
+    )
+    contributor, conditions = world.contributor("company-1"), world.conditions("company-1")
+    series = contributor.open_series(world.space, "email", conditions)
+    deposit = contributor.deposit(series, [(each, PLAINTEXT) for each in signals])
+    for other in CONTRIBUTORS[1:]:
+        world.deposit(other, [], [1])
+    prepared, again = world.prepare(question), world.prepare(question)
+    world.requester().run(prepared.request_id, [world.finding(prepared)])
+    refused = world.finding(again, purpose=Purpose.GENERAL_INTELLIGENCE)
+    with pytest.raises(RefusedByGate):
+        world.requester().run(again.request_id, [refused])
+    vault = world.homes[POLICE].vault
+    for file, text in {
+        "request.jws": prepared.document,
+        "refused.jws": again.document,
+        "disclosure.jws": vault.read_text(f"requests/{prepared.request_id.hex()}/disclosure.jws"),
+    }.items():
+        (world.folder / file).write_text(text)
+    return {"PROBE_ID": name, "DEPOSIT_ID": deposit.deposit_id.hex()}
+
+
 def test_the_page_does_what_it_says(world: World) -> None:
+    ids: dict[str, str] = {}
     for step in steps()[1:]:
+        if "probe check" in step.commands[-1]:
+            ids = _probed(world)
         if "report" in step.commands[-1]:
             world.now += SOME_WEEKS
             with pytest.raises(RefusedByGate):
                 world.ask([phone(2)], answers={"purpose": Purpose.GENERAL_INTELLIGENCE})
-        printed = everything = "".join(map(called, step.commands)).splitlines()
+        commands = [" ".join(ids.get(word, word) for word in each.split(" ")) for each in step.commands]
+        printed = everything = "".join(map(called, commands)).splitlines()
         for shown in step.printed:
             pattern = ".*".join(map(re.escape, shown.split("...")))
             place = next((at for at, line in enumerate(printed) if re.match(pattern, line)), None)

@@ -16,8 +16,9 @@ class LogProof(Message):
     index: Count
     leaf: Blob
     path: Annotated[tuple[Bytes32, ...], Field(max_length=64)]
-    checkpoint: Annotated[str, Field(max_length=16_384)]
-    """The signed note (C2SP tlog-checkpoint) whose tree the path leads to."""
+    checkpoint: Annotated[str, Field(max_length=131_072)]
+    """The signed note (C2SP tlog-checkpoint) whose tree the path leads to; an ML-DSA-44 cosignature has 3,244 letters,
+    and 20 witnesses may cosign."""
 
 
 class ReceiptMessage(Message):

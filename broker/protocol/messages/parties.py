@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from broker.protocol.checkpoint import ED25519_COSIGNATURE, VerifierKey, parse_verifier_key
+from broker.protocol.checkpoint import VerifierKey, parse_verifier_key
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import (
     Blob,
@@ -23,6 +23,7 @@ from broker.protocol.messages.base import (
     Slug,
 )
 from broker.protocol.messages.vocabulary import AgencyKind, Capacity, Purpose, Role
+from broker.protocol.note_algorithms import SIGNS_AS_WITNESS
 
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]{1,255}$")]
 """Scheme, host and port of a service, without a path."""
@@ -31,7 +32,7 @@ Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:
 def read_witness_key(text: str) -> VerifierKey:
     """A witness's key from its one-line form. Raises BadInput for another kind of key."""
     key = parse_verifier_key(text)
-    if key.algorithm != ED25519_COSIGNATURE:
+    if key.algorithm not in SIGNS_AS_WITNESS:
         raise BadInput("This is not a witness's key: it is of another kind. Ask the witness for it.")
     return key
 
@@ -44,8 +45,8 @@ def _is_witness_key(text: str) -> str:
     return text
 
 
-WitnessKey = Annotated[str, StringConstraints(max_length=300), AfterValidator(_is_witness_key)]
-"""A witness's public key as one line, `name+id+base64` (C2SP signed-note)."""
+WitnessKey = Annotated[str, StringConstraints(max_length=2_000), AfterValidator(_is_witness_key)]
+"""A witness's public key as one line, `name+id+base64` (C2SP signed-note): Ed25519 or ML-DSA-44."""
 
 Contact = Annotated[str, StringConstraints(max_length=200)]
 

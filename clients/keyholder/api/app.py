@@ -28,7 +28,7 @@ from clients.keyholder import acceptance, destroy, evaluation, opening, prekeys,
 from clients.keyholder.api.authentication import ReceivedCall, authenticate
 from clients.keyholder.api.problems import fault_response, problem_response
 from clients.keyholder.context import Caller, KeyHolder, TooLarge
-from clients.keyholder.pinning import pinned_space, pinned_spaces
+from clients.keyholder.pinning import log_keys_of, pinned_space, pinned_spaces
 from clients.keyholder.store import permits
 
 MAXIMUM_BODY_BYTES = 16 * 1024 * 1024
@@ -133,12 +133,14 @@ def _add_readings(app: FastAPI, holder: KeyHolder) -> None:
         """`space_id` is needed only by a holder whose spaces have several logs."""
         with holder.database.read() as connection:
             if space_id is None:
-                keys = {space.payload.log_key for space in pinned_spaces(connection)}
+                spaces = [space.payload for space in pinned_spaces(connection)]
             else:
-                keys = {pinned_space(connection, _identifier(space_id, 16)).payload.log_key}
-            if len(keys) > 1:
+                spaces = [pinned_space(connection, _identifier(space_id, 16)).payload]
+            # A space that has not followed a change of the log's key yet has the same log.
+            keys = [log_keys_of(connection, space.space_id) for space in spaces]
+            if any(not set(keys[0]) & set(each) for each in keys):
                 raise BadInput("This key holder watches several logs. Name the space with ?space_id=.")
-            seen = permits.seen(connection, keys.pop()) if keys else None
+            seen = permits.seen(connection, [key for each in keys for key in each])
         if seen is None:
             return _message(SeenCheckpoint(size=0, root=EMPTY_ROOT))
         return _message(SeenCheckpoint(size=seen.size, root=seen.root))

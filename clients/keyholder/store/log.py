@@ -83,3 +83,10 @@ def record_at(connection: Connection, index: int) -> tuple[bytes, bytes] | None:
     """A record and its salt, or None if there is none, or it was erased."""
     row = connection.execute(select(log_records).where(log_records.c.leaf_index == index)).one_or_none()
     return None if row is None or row.record is None or row.salt is None else (row.record, row.salt)
+
+
+def erase_record_at(connection: Connection, index: int) -> None:
+    """Set a record and its salt to NULL; `secure_delete` overwrites them. Empty the write-ahead log after."""
+    connection.execute(
+        update(log_records).where(log_records.c.leaf_index == index).values(record=None, salt=None)
+    )

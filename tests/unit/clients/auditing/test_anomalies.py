@@ -7,6 +7,7 @@ import pytest
 
 from broker import exchange
 from broker.audit.records import ApproverStated, RecordsRead, RecordsWithdrawn, ReleaseAsked, RequestRefused
+from broker.erasing import erase
 from broker.gate.decide import decide_admission
 from broker.gate.facts import AdmitFacts
 from broker.protocol.messages.log import LoggedRecord
@@ -100,7 +101,7 @@ def test_what_was_erased_is_named_and_no_other_anomaly_is_made_up_for_it(
 
     monkeypatch.setattr(Mirror, "records", records)
     looked = look(log.entries(), Known(case.numbers_of(honest), honest.space))
-    assert [(each.anomaly, each.entries) for each in looked.findings] == [(Anomaly.RECORDS_ERASED, erased)]
+    assert [(each.anomaly, each.entries) for each in looked.findings] == [(Anomaly.ERASED_UNRECORDED, erased)]
     # One erased record must not blind a check in silence.
     (left,) = looked.left_out
     assert kind in left.reason
@@ -425,10 +426,21 @@ def test_a_clock_that_was_put_back(planted: World) -> None:
     assert before < later
 
 
-def test_records_that_were_erased(planted: World) -> None:
+def test_records_that_were_erased_and_no_entry_says_on_whose_word(planted: World) -> None:
     case.mirror(planted)
     index = _read(planted)
     case.erase(planted, index)
-    (finding,) = case.found(planted, Anomaly.RECORDS_ERASED)
-    assert finding.entries == (index,)
+    (finding,) = case.found(planted, Anomaly.ERASED_UNRECORDED)
+    assert index in finding.entries
     assert "RECORDS_READ" in finding.detail
+    assert case.found(planted, Anomaly.RECORDS_ERASED) == []
+
+
+def test_a_record_that_was_erased_on_an_order_is_told_with_the_entry_that_says_so(planted: World) -> None:
+    case.mirror(planted)
+    index = _read(planted)
+    said = case.ordered(RecordKind.RECORDS_READ, index)
+    done = erase(planted.broker.database, planted.broker.audit, said, planted.now)
+    (finding,) = case.found(planted, Anomaly.RECORDS_ERASED)
+    assert finding.entries == (index, done.log_index)
+    assert all(index not in each.entries for each in case.found(planted, Anomaly.ERASED_UNRECORDED))

@@ -14,9 +14,11 @@ import pytest
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.requests import AdmissionRecord
 from broker.protocol.messages.vocabulary import Purpose
-from clients.auditing.report import Hours, Report, Row, hours_taken, make
+from clients.auditing.report import Hours, Listing, Report, Row, hours_taken, make
 from clients.auditing.report_page import page
-from clients.auditing.report_text import comma_separated, day, markdown, members
+from clients.auditing.report_text import comma_separated, markdown, members
+from clients.auditing.report_words import LEADS, date_in_words, headline
+from clients.auditing.small_cells import suppress
 from clients.remote import RefusedByGate
 from tests import auditing_case as case
 from tests import gate_world
@@ -128,8 +130,9 @@ def test_of_few_answers_no_time_is_told() -> None:
 def test_the_last_thirty_days_are_not_told_and_it_is_said(world: World) -> None:
     made = report(world)
     assert made.until == (world.now - 30 * DAY_SECONDS) // DAY_SECONDS * DAY_SECONDS
-    assert day(made.until) in markdown(made)
-    assert day(made.asked_until) in markdown(made)
+    for text in (markdown(made), page(made), comma_separated(made)):
+        assert f"to {date_in_words(made.until - 1)}, both days included" in text
+        assert f"asked for up to {date_in_words(made.asked_until - 1)}." in text
     assert "unit-new" not in markdown(made)
     assert "L06" not in numbers(made, "refusals")
     with pytest.raises(BadInput, match="30 days"):
@@ -219,6 +222,68 @@ class Balance(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+
+def test_the_page_says_what_it_is_before_the_first_number(world: World) -> None:
+    text = page(report(world))
+    period = "17 November 2026 to 27 November 2026"
+    assert f"<title>Transparency report: Example space, {period}</title>" in text
+    opening = text[: text.index("<table>")]
+    for words in (
+        period,
+        "30 requests were decided: 23 were admitted and 7 were refused.",
+        "below 5 are withheld",
+    ):
+        assert words in opening
+    # The digest that only who checks the log needs comes last.
+    assert "signed root" not in opening
+    assert text.index("How this can be checked") < text.index("signed root")
+
+
+def test_every_list_of_the_page_has_a_sentence_on_what_it_is_and_heads_for_who_has_it_read_aloud(
+    world: World,
+) -> None:
+    made = report(world)
+    text = page(made)
+    assert {each.key for each in made.listings} == set(LEADS)
+    assert text.count('<p class="lead">') == text.count("<table>") == len(made.listings) + 1
+    assert text.count('<tr class="hidden"><th scope="col">') == text.count("<table>")
+    # A bar says nothing that its number does not: it is passed over.
+    assert text.count('class="bar" aria-hidden="true"') == sum(len(each.rows) for each in made.listings)
+    assert "each below 5, or needed to hide one that is" in text
+
+
+@pytest.mark.parametrize(
+    ("counts", "epsilon_millis", "words"),
+    [
+        (
+            {"admitted": 20, "refused": 9},
+            None,
+            "29 requests were decided: 20 were admitted and 9 were refused.",
+        ),
+        (
+            {"admitted": 20, "refused": 2},
+            None,
+            "22 requests were decided: how many were refused is withheld.",
+        ),
+        ({"admitted": 3}, None, "Fewer than 5 requests were decided."),
+        ({}, None, "No request was decided."),
+        (
+            {"admitted": 20, "refused": 9},
+            1000,
+            "About 20 requests were admitted and 9 were refused, with chance",
+        ),
+    ],
+)
+def test_the_headline_tells_no_more_than_the_first_list(
+    world: World, counts: dict[str, int], epsilon_millis: int | None, words: str
+) -> None:
+    told = suppress(counts)
+    rows = tuple(Row(name, number) for name, number in told.cells.items())
+    outcomes = Listing("outcomes", "Requests decided", rows, told.withheld, told.total)
+    made = replace(report(world), listings=(outcomes,), epsilon_millis=epsilon_millis)
+    assert headline(made).startswith(words)
+    assert words in page(made)
 
 
 def test_the_page_is_well_formed(world: World) -> None:

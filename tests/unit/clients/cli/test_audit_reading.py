@@ -105,6 +105,7 @@ def test_a_report_in_each_format(world: World, tmp_path: Path) -> None:
     assert (made["since"], made["until"], made["asked_until"]) == ("2026-11-01", "2026-11-28", "2027-01-01")
     assert made["lists"]["outcomes"] == {
         "title": "Requests decided",
+        "note": "",
         "rows": [],
         "total": None,
         "withheld": True,

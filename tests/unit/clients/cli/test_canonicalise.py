@@ -8,9 +8,7 @@ from typer.testing import CliRunner
 from clients.cli.main import app
 from clients.identifiers import registered_types
 
-CASES = json.loads(
-    (Path(__file__).parents[3] / "vectors" / "canonical_forms.json").read_text(encoding="utf-8")
-)
+VECTORS = Path(__file__).parents[3] / "vectors"
 
 
 def test_each_line_gets_its_line_and_the_end_is_always_good() -> None:
@@ -35,13 +33,12 @@ def test_damaged_bytes_are_a_rejected_line_and_not_a_crash() -> None:
 
 
 def test_every_shared_case_holds_through_the_command() -> None:
-    cases = [case for case in CASES if case["type"] in registered_types()]
-    lines = "".join(json.dumps(case) + "\n" for case in cases)
-    result = CliRunner().invoke(app, ["canonicalise"], input=lines)
-    assert result.exit_code == 0
-    answers = [json.loads(line) for line in result.stdout.splitlines()]
-    assert len(answers) == len(cases) > 30
-    for case, answer in zip(cases, answers, strict=True):
-        expected = None if case["expected"] == "reject" else f"{case['type']}/1|{case['expected']}"
-        assert answer.get("canonical") == expected, case["why"]
-        assert ("rejected" in answer) == (expected is None), case["why"]
+    cases = json.loads((VECTORS / "canonical_forms.json").read_text(encoding="utf-8"))
+    cases = [case for case in cases if case["type"] in registered_types()]
+    lines = [json.dumps({name: case[name] for name in ("type", "raw", "hint")}) for case in cases]
+    result = CliRunner().invoke(app, ["canonicalise"], input="\n".join(lines) + "\n")
+    answers = [json.loads(line).get("canonical", "reject") for line in result.stdout.splitlines()]
+    assert answers == [
+        case["expected"] if case["expected"] == "reject" else f"{case['type']}/1|{case['expected']}"
+        for case in cases
+    ]

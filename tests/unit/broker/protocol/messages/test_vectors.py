@@ -17,6 +17,7 @@ from broker.protocol.messages import (
     evaluation,
     ladder,
     log,
+    log_keys,
     outcomes,
     parties,
     requests,
@@ -28,8 +29,8 @@ from tests.messages_examples import EXAMPLES
 
 VECTORS = Path(__file__).parents[4] / "vectors" / "messages.json"
 MODULES: tuple[ModuleType, ...] = (
-    approvals, bundles, deposits, draws, envelopes, evaluation, ladder, log, outcomes, parties, requests, roots,
-    series,
+    approvals, bundles, deposits, draws, envelopes, evaluation, ladder, log, log_keys, outcomes, parties, requests,
+    roots, series,
 )  # fmt: skip
 PARTS_OF_OTHERS = {  # types that travel only inside others, and so are covered by them
     "Member", "Holder", "Reviewer", "Prekey", "Batch", "Claims", "LegalBasis", "PermitSeries", "SealedRecord",
