@@ -20,9 +20,6 @@ NOT_IN_REGISTRY = "not-in-registry"
 _DROPPED = str.maketrans("", "", " \t\r\n-./:")
 _PRINTED_PREFIX = "IBAN"  # no country has the code IB
 _MAXIMUM_CHARACTERS = 34
-_NO_COUNTRY = (
-    "The value does not begin with the code of a country that has IBANs; a plain account number is none."
-)
 
 
 def canonicalise_iban(raw: str, hint: str | None) -> Canonical:
@@ -34,12 +31,6 @@ def canonicalise_iban(raw: str, hint: str | None) -> Canonical:
             "that look the same. Type it again."
         )
     text = text.upper().removeprefix(_PRINTED_PREFIX)
-    if not text[:2].isalpha():
-        raise Rejected(_NO_COUNTRY)
-    if len(text) > _MAXIMUM_CHARACTERS:
-        raise Rejected(
-            "The value is too long for one IBAN. Give each IBAN its own row, without a name or BIC."
-        )
     account = _parsed(text)
     if not account.account_code.strip("0"):
         raise Rejected("The account number in the IBAN is all zeros: a placeholder, and many people use it.")
@@ -47,19 +38,23 @@ def canonicalise_iban(raw: str, hint: str | None) -> Canonical:
 
 
 def _parsed(text: str) -> IBAN:
-    # The library's own texts repeat the value.
     try:
         return IBAN(text)
-    except InvalidCountryCode:
-        reason = _NO_COUNTRY
-    except InvalidLength:
-        reason = "The IBAN is too short or too long for its country. Compare it with the paper it comes from."
-    except InvalidChecksumDigits:
-        reason = (
+    except SchwiftyException as error:
+        reason = _reason(text, error)
+    # Outside of the clause: the library's own text repeats the value, and must not come along as the cause.
+    raise Rejected(reason)
+
+
+def _reason(text: str, error: SchwiftyException) -> str:
+    if len(text) > _MAXIMUM_CHARACTERS:
+        return "The value is too long for one IBAN. Give each IBAN its own row, without a name or BIC."
+    if isinstance(error, InvalidCountryCode) or not text[:2].isalpha():
+        return "The value does not begin with the code of a country that has IBANs; a plain account number is none."
+    if isinstance(error, InvalidLength):
+        return "The IBAN is too short or too long for its country. Compare it with the paper it comes from."
+    if isinstance(error, InvalidChecksumDigits):
+        return (
             "The check digits of the IBAN do not fit: a character is wrong or two are swapped. Type it again."
         )
-    except SchwiftyException:
-        reason = (
-            "The IBAN has a letter where its country has a digit, or the reverse. Look for O and 0, I and 1."
-        )
-    raise Rejected(reason)
+    return "The IBAN has a letter where its country has a digit, or the reverse. Look for O and 0, I and 1."
