@@ -7,6 +7,7 @@ too, without serving. Without witnesses only a trial that says so may start.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from broker import activation, log_rotation
 from broker.activation import Activation
@@ -32,6 +33,14 @@ class Opened:
 
     database: Database
     audit: AuditLog
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the witnesses say of a database: it is as they saw it; behind, or another's; or too few answered."""
+
+    state: Literal["up-to-date", "behind", "not-known", "nobody"]
+    words: str
 
 
 def open_checked(settings: Settings, keys: BrokerKeys, random_bytes: RandomBytes) -> Opened:
@@ -96,6 +105,32 @@ def ready(
     return Broker(
         opened.database, opened.audit, witnesses, bundle, shelf, keys, settings, clock, random_bytes
     )
+
+
+def compare(
+    settings: Settings, keys: BrokerKeys, clock: Clock, random_bytes: RandomBytes, ask: Ask | None = None
+) -> Compared:
+    """Show the witnesses the log in a database that was put back, as a start does, and serve nothing.
+
+    Raises as `open_checked`; what the witnesses say is in what it returns."""
+    opened = open_checked(settings, keys, random_bytes)
+    witnesses = _witnesses(opened, settings, clock, ask)
+    try:
+        witnesses.start()
+    except Unavailable as error:
+        try:
+            opened.audit.check_not_refused()
+        except Unavailable:
+            return Compared("behind", error.detail)
+        return Compared("not-known", error.detail)
+    finally:
+        witnesses.close()
+        opened.database.close()
+    if settings.trial:
+        return Compared(
+            "nobody", "In a trial there is no witness that could tell whether entries are missing."
+        )
+    return Compared("up-to-date", "The witnesses saw this very log, and no more of it.")
 
 
 def activate(

@@ -45,6 +45,7 @@ from tests.broker_case import key_of
 from tests.world import CONTRIBUTORS, HOLDERS, POLICE, World, email, phone
 
 DAY_SECONDS = 86_400
+CLOCK_STEP_SECONDS = 3_600
 PIN = "PIN 4711-0815"
 """Such as a reporter writes into the text of a report."""
 
@@ -221,7 +222,8 @@ def expire(world: World) -> None:
 
 
 def erase(world: World) -> None:
-    """A court has the broker's record of a refusal erased, and a holder's of an acceptance."""
+    """A court has the broker's record of a refusal erased and a holder's of an acceptance, with clocks put back."""
+    world.now -= CLOCK_STEP_SECONDS
     said = (ErasureGround.COURT_ORDER, FREE_TEXT["ordered_by"], FREE_TEXT["erased_reason"])
     index = next(each.index for each in broker_entries(world) if each.kind == RecordKind.REFUSED)
     broker = world.broker
@@ -229,6 +231,7 @@ def erase(world: World) -> None:
     holder = world.holders[1]
     index = next(each.index for each in holder_entries(holder) if each.kind == RecordKind.SERIES_ACCEPTED)
     holder_erasing.erase(holder, order(index, RecordKind.SERIES_ACCEPTED, *said))
+    world.now += CLOCK_STEP_SECONDS
 
 
 def change_log_key(world: World) -> None:

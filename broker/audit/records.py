@@ -11,6 +11,7 @@ from typing import Literal
 from broker.protocol.messages.base import Bytes32, Count, Id16, KeyIdentifier, Message, Seconds, Slug
 from broker.protocol.messages.bundles import BundleActivation
 from broker.protocol.messages.erasure import RecordErasure
+from broker.protocol.messages.log import ClockStep
 from broker.protocol.messages.log_keys import LogKeyRecord
 from broker.protocol.messages.vocabulary import Role, Tier
 
@@ -306,6 +307,10 @@ class RecordsRead(Message):
     start: Count
     end: Count
     read_at: Seconds
+
+
+class ClockWentBack(ClockStep):
+    """CLOCK_WENT_BACK: an entry's time is well before that of the entry before it."""
 
 
 class RecordErased(RecordErasure):

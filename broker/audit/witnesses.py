@@ -34,7 +34,8 @@ _TOO_FEW = (
 )
 ROLLED_BACK = (
     "A witness saw a larger log than the one in this database: the database was rolled back, or is another log's. "
-    "Nothing is served. Restore the newest database; entries that are lost for good need a new log."
+    "Nothing is served. Restore a newer backup; entries that are lost for good need a new log "
+    "(docs/how-to-keep-a-broker.md)."
 )
 REWRITTEN = (
     "A witness saw another log than the one in this database: entries were changed. Nothing is served. Keep the "
@@ -110,10 +111,14 @@ class Witnesses:
     def start(self) -> None:
         """Show every witness the present log before anything is served (AUDIT 3, promise 4).
 
+        Of N witnesses N-K+1 must cosign, and K: whatever left the broker K cosigned, so that one of any N-K+1 saw it,
+        and an older copy of the database is found out whichever witnesses are away.
+
         Raises Unavailable when too few answer in time, or when any saw another log."""
         if self._quorum:
+            needed = max(self._quorum, len(self._witnesses) - self._quorum + 1)
             with self._one_round:
-                self._latest = self._rounds(patient=True)
+                self._latest = self._rounds(needed, patient=True)
 
     def cosign(self, index: int) -> Witnessed:
         """A cosigned checkpoint of a log that holds the durable entry `index`; -1 for none.
@@ -130,7 +135,7 @@ class Witnesses:
             raise Unavailable(_TOO_FEW)
         try:
             if self._latest is None or self._latest.size <= index:
-                self._latest = self._rounds(patient=False)
+                self._latest = self._rounds(self._quorum, patient=False)
             return self._latest
         finally:
             self._one_round.release()
@@ -167,7 +172,7 @@ class Witnesses:
         with self._database.read() as connection:
             return self._audit.checkpoint(connection)
 
-    def _rounds(self, patient: bool) -> Witnessed:
+    def _rounds(self, needed: int, patient: bool) -> Witnessed:
         deadline = time.monotonic() + self._timeout_seconds
         for _ in range(ROUNDS):
             with self._database.read() as connection:
@@ -178,7 +183,7 @@ class Witnesses:
                 asking = (each, head, seen.get(each.key.short, 0), answers)
                 self._start_thread(asking)
             cosigned, overtaken = self._collect(answers, deadline, patient)
-            if len(cosigned) >= self._quorum:
+            if len(cosigned) >= needed:
                 return self._keep(head, cosigned)
             if not overtaken:
                 break

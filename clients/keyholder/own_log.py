@@ -17,10 +17,12 @@ from broker.protocol.messages.base import Bytes32, Count, Id16, Message, RandomB
 from broker.protocol.messages.bundles import BundleActivation
 from broker.protocol.messages.erasure import RecordErasure
 from broker.protocol.messages.evaluation import Quorum
-from broker.protocol.messages.log import LeafPage
+from broker.protocol.messages.log import ClockStep, LeafPage
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.protocol.tiles import Tile
 from broker.translog import log as translog
+from broker.translog.clock import NewestTime
+from broker.translog.log import Appended
 from broker.translog.storage import Head
 from broker.translog.tiles import read_tile
 from broker.translog.verify import rederive
@@ -107,6 +109,10 @@ class LogRestored(Message):
     document_digest: Bytes32
 
 
+class ClockWentBack(ClockStep):
+    """CLOCK_WENT_BACK: an entry's time is well before that of the entry before it."""
+
+
 class RecordErased(RecordErasure):
     """RECORD_ERASED: this holder's operator erased a record with its salt, on somebody's order; the leaf stays."""
 
@@ -124,6 +130,7 @@ class OwnLog:
         self.origin = origin
         self._keys = (log_key, signing_key)
         self._random_bytes = random_bytes
+        self._newest = NewestTime()
 
     def start(self, connection: Connection) -> Head:
         """Derive the whole log again. Raises Unavailable if it is damaged: the holder must not serve."""
@@ -136,16 +143,28 @@ class OwnLog:
             ) from error
 
     def append(self, connection: Connection, kind: RecordKind, record: Message, now: int) -> int:
-        """Append one entry in the caller's transaction and return its index.
+        """Append one entry in the caller's transaction and return its index; another behind it, if its time is well
+        before that of the entry before it (AUDIT 3, promise 6).
 
         Raises Unavailable whatever fails, so that the transaction rolls back."""
+        storage = SqlLogStorage(connection)
         try:
-            leaf = leaves.compose(kind.value, now, encode(record), self._random_bytes(leaves.SALT_BYTES))
-            index = translog.append(SqlLogStorage(connection), [leaf.leaf]).first_index
+            appended = self._append(connection, storage, kind, record, now)
+            was = self._newest.put_back(storage, appended.before.head, appended.head, now)
+            if was is not None:
+                step = ClockWentBack(index=appended.first_index, from_at=was, to_at=now)
+                self._append(connection, storage, RecordKind.CLOCK_WENT_BACK, step, now)
         except NarrowgateError as error:
             raise Unavailable("The step could not be recorded, so it was not taken.") from error
-        store_record(connection, index, leaf.record, leaf.salt)
-        return index
+        return appended.first_index
+
+    def _append(
+        self, connection: Connection, storage: SqlLogStorage, kind: RecordKind, record: Message, now: int
+    ) -> Appended:
+        leaf = leaves.compose(kind.value, now, encode(record), self._random_bytes(leaves.SALT_BYTES))
+        appended = translog.append(storage, [leaf.leaf])
+        store_record(connection, appended.first_index, leaf.record, leaf.salt)
+        return appended
 
     def checkpoint(self, connection: Connection) -> str:
         """The signed note of the present head (C2SP tlog-checkpoint), with both signatures."""

@@ -58,6 +58,20 @@ class ConsistencyPath(Message):
     path: tuple[Bytes32, ...]
 
 
+class ClockStep(Message):
+    """An entry whose time is well before that of the one before it, in the log of a broker or a key holder.
+
+    Kept right behind that entry: the order is the index's all the same."""
+
+    v: Literal[1] = 1
+    index: Count
+    """The earlier entry's index."""
+    from_at: Seconds
+    """The time of the entry before it."""
+    to_at: Seconds
+    """Its own time."""
+
+
 class RestoreAccepted(Message):
     """A key holder's operator knows that entries of its own log are lost, and goes on from an older copy."""
 

@@ -9,7 +9,7 @@ from broker.protocol.documents import public_bytes
 from broker.protocol.errors import BadInput, Unavailable
 from broker.protocol.messages.base import decode
 from clients.keyholder.context import open_key_holder
-from clients.keyholder.own_log import SeriesAccepted
+from clients.keyholder.own_log import ClockWentBack, SeriesAccepted
 from clients.keyholder.store.log import record_at
 from tests.keyholder_world import COMPANIES, HOLDER_IDS, World
 
@@ -56,3 +56,17 @@ def test_a_holder_whose_log_was_changed_does_not_start(world: World) -> None:
     with pytest.raises(Unavailable, match="damaged"):
         open_key_holder(folder, world.clock, world.random_bytes)
     world.holders.clear()
+
+
+def test_a_clock_that_goes_back_is_an_entry_of_its_own(world: World) -> None:
+    world.deliver(world.deal(COMPANIES[1]))
+    world.clock.now -= 7200
+    world.deliver(world.deal(COMPANIES[2]))
+    with world.holder.database.read() as connection:
+        stored = record_at(connection, 3)
+        page = world.holder.log.leaf_page(connection, 0, 10)
+    kinds = [leaves.parse_leaf(leaf).kind for leaf in page.leaves]
+    assert kinds == ["BUNDLE_ACTIVATED", "SERIES_ACCEPTED", "SERIES_ACCEPTED", "CLOCK_WENT_BACK"]
+    assert stored is not None
+    told = decode(ClockWentBack, stored[0])
+    assert (told.index, told.from_at - told.to_at) == (2, 7200)
