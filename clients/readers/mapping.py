@@ -22,22 +22,24 @@ _PHONE = """
     telefono telefone mobile mobilenumber mobileno mobilephone mobil mobiltelefon handy handynummer handynr
     cell cellphone cellulare movil celular msisdn whatsapp viber gsm rufnummer numerodetelephone numerodetelefono
     telefoon telefoonnummer mobiel gsmnummer telefonnumarasi telefonnumarası ceptelefonu simu nambariyasimu
-    nambayasimu هاتف رقمالهاتف جوال телефон номертелефона мобильныи numardetelefon
+    nambayasimu هاتف رقمالهاتف جوال телефон номертелефона мобильный numardetelefon
 """
-_EMAIL = "email emails emailaddress mail mailaddress emailadresse mailadresse correo courriel eposta"
+_EMAIL = (
+    "email emails emailaddress mail mailaddress emailadresse mailadresse correo courriel eposta adresaemail"
+)
 _HANDLE = """
     handle accountname username usernames screenname benutzername nutzername accountnaam
     gebruikersnaam nomutilisateur nomdutilisateur usuario nombredeusuario kullanıcıadı kullaniciadi
-    jinalamtumiaji اسمالمستخدم имяпользователя логин никнеим ник numeutilizator utilizator numedeutilizator
+    jinalamtumiaji اسمالمستخدم имяпользователя логин никнейм ник numeutilizator utilizator numedeutilizator
 """
 _URL = """
     url urls uri link links weblink weblinks permalink website webadresse webadres websitelink webseite
-    adurl adlink profileurl profilelink homepage lien siteweb adresseweb enlace sitioweb paginaweb baglantı baglanti
-    websitesi kiungo tovuti anwaniyatovuti رابط الرابط موقع ссылка саит адрессаита legatura adresaweb
+    adurl adlink profileurl profilelink homepage lien siteweb adresseweb enlace sitioweb paginaweb bağlantı baglanti
+    websitesi kiungo tovuti anwaniyatovuti رابط الرابط موقع ссылка сайт адрессайта legătură adresaweb
 """
 _IP = """
     ip ips ipaddress ipaddr ipv ipadresse ipadres ipadresi adresseip direccionip anwaniyaip عنوانip عنوانالايبي
-    ipадрес адресip аипи аипиадрес adresaip adresip sourceip srcip clientip remoteip loginip registrationip
+    ipадрес адресip айпи айпиадрес adresaip adresip sourceip srcip clientip remoteip loginip registrationip
 """
 _TYPE = "type identifiertype indicatortype kind"
 _VALUE = "value identifier indicator raw"
@@ -164,8 +166,7 @@ def guess_type(name: str) -> str | None:
     if name in registered_types():
         return name
     word = re.sub(r"[0-9]+\Z", "", _plain(name))
-    kind = next((kind for kind, words in _IDENTIFIERS.items() if word in words.split()), None)
-    return kind or _platform_type(word)
+    return _TYPE_OF.get(word) or _platform_type(word)
 
 
 def typed(kind: str) -> tuple[str, str | None]:
@@ -187,8 +188,11 @@ def _plain(name: str) -> str:
     return "".join(character for character in decomposed if character.isalnum())
 
 
+_TYPE_OF = {_plain(word): kind for kind, words in _IDENTIFIERS.items() for word in words.split()}
+
+
 def _first(names: Sequence[str], words: str) -> str | None:
-    return next((name for name in names if _plain(name) in words.split()), None)
+    return next((name for name in names if _plain(name) in map(_plain, words.split())), None)
 
 
 def _attribute_names(
