@@ -26,6 +26,7 @@ NOT_VALID = "not-valid"
 
 _PROFILE = get_profile("UsernameCaseMapped")
 _LINK = re.compile(r"(?:https?|tg)://|(?:[a-z0-9-]+\.)+[a-z]{2,}/|tg:resolve", re.IGNORECASE)
+_PHONE_NUMBER = re.compile(r"\+[0-9 ().-]{6,}|(?=.*[ ()])[0-9 ().-]{7,}")
 _AT = re.compile("[@＠﹫]")
 _NOBODY_WORDS = """
     none null nil unknown unbekannt inconnu desconocido onbekend private privat deleted user username handle name
@@ -126,6 +127,10 @@ def _linked_name(platform: Platform, path: str, query: dict[str, list[str]]) -> 
 
 
 def _prepared(name: str) -> str:
+    if _PHONE_NUMBER.fullmatch(name):
+        raise Rejected("The value looks like a phone number and not an account name. Give it as a phone.")
+    if "@" in name and "." in name.rpartition("@")[2]:
+        raise Rejected("The value looks like an e-mail address and not an account name. Give it as an email.")
     if re.search(r"\s", name):
         raise Rejected("An account name has no spaces. Give the account name, not the name that is shown.")
     if not name:
@@ -143,7 +148,7 @@ def _prepared(name: str) -> str:
 def _flags(platform: Platform, name: str) -> tuple[str, ...]:
     """Raises Rejected if the name cannot be one of the platform's, or is nobody's."""
     if name in _NOBODY or name == platform.slug:
-        raise Rejected("The word is no account of anybody: it would match everyone without an account.")
+        raise Rejected("The word is no account of anybody: it would match all who have none. Leave it out.")
     if name.isascii():
         fits, flags = platform.name_of.fullmatch(name), ()
     else:

@@ -20,12 +20,16 @@ TYPE = "ip"
 VERSION = 1
 FOR_EXAMPLES = "for-examples"
 
-_PRIVATE = "The IP address is of a private network such as a home or an office: millions of networks use it."
-_CARRIER = "The IP address is one that providers use inside their networks: every provider has the same ones."
-_DEVICE = "The IP address means the device itself or its nearest network, and so any device."
-_GROUP = "The IP address is not of one device: it is a multicast address, for a group."
-_RESERVED = "The IP address is reserved and in use nowhere on the public internet."
-_NAME_SERVER = "The IP address is a public name server that countless devices use: it would match everyone."
+_PRIVATE = (
+    "The IP address is of a private network such as a home's: millions of networks use it. Leave it out."
+)
+_CARRIER = "The IP address is one that all providers use inside their networks: many have it. Leave it out."
+_DEVICE = "The IP address means the device itself or its nearest network, so any device. Leave it out."
+_GROUP = "The IP address is a multicast address, for a group of devices. Leave it out."
+_RESERVED = "The IP address is reserved and in use nowhere on the public internet. Leave it out."
+_NAME_SERVER = (
+    "The IP address is a public name server of countless devices: it would match everyone. Leave it out."
+)
 
 # IANA's special-purpose address registries (RFC 6890), and name servers as their operators publish them.
 _RANGES: tuple[tuple[str, str | None], ...] = (
@@ -83,7 +87,9 @@ def _parsed(text: str) -> IPv4Address | IPv6Address:
     if ":" not in text:
         return IPv4Address(text)
     if "%" in text:
-        raise Rejected("The IP address names a network card with a % sign, so it is of a local network only.")
+        raise Rejected(
+            "The IP address names a network card after a % sign, so it is of a local network. Leave it out."
+        )
     address = IPv6Address(text)
     number = int(address)
     return IPv4Address(number & 0xFFFF_FFFF) if number >> 32 in (_MAPPED, _TRANSLATED) else address

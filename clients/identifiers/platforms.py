@@ -122,7 +122,7 @@ _LIST = (
     ),
     Platform(
         "signal", "", "signal.me", "/(?!)()", r"[a-z_][a-z0-9_]{2,31}\.[0-9]{2,20}",
-        "a name of 3 to 32 letters, digits and underscores, a full stop, and two digits or more",
+        "3 to 32 letters, digits and underscores, then a full stop and two digits or more",
     ),
     Platform(
         "wechat", "weixin wechatid", "", "/(?!)()", "[a-z][a-z0-9_-]{5,31}",

@@ -42,7 +42,9 @@ def canonical_host(written: str) -> tuple[str, tuple[str, ...]]:
         # Browsers take any host whose last part is a number for an IPv4 address, in octal too.
         return _address(host)
     if _LOCAL.match(host) or (host and "." not in host):
-        raise Rejected("The host of the link is of a local network only: every network has one of that name.")
+        raise Rejected(
+            "The host of the link is of a local network only: every network has one. Leave it out."
+        )
     flags: tuple[str, ...] = ()
     if host.isascii() and "xn--" not in host:
         labels = host
@@ -54,7 +56,10 @@ def canonical_host(written: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _address(written: str) -> tuple[str, tuple[str, ...]]:
-    form = canonicalise_ip(written, None)
+    try:
+        form = canonicalise_ip(written, None)
+    except Rejected as refusal:
+        raise Rejected(f"The host of the link is a number and not a name. {refusal.detail}") from None
     return (f"[{form.value}]" if ":" in form.value else form.value), form.flags
 
 

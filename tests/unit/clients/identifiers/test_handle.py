@@ -175,6 +175,9 @@ def test_whatever_is_accepted_is_its_own_form_and_no_refusal_repeats_the_value(
         ("\U0001d41alice", "instagram", "invisible or decorated"),
         ("alice❤", "instagram", "invisible or decorated"),
         ("Alice Smith", "facebook", "no spaces"),
+        ("+44 7700 900123", "telegram", "phone number"),
+        ("07700 900123", "snapchat", "phone number"),
+        ("alice@example.org", "instagram", "e-mail address"),
         ("Alice#1234", "discord", "ended in 2023"),
         ("alice__99", "telegram", "single underscores"),
         ("12345678", "telegram", "first is a letter"),
@@ -182,7 +185,7 @@ def test_whatever_is_accepted_is_its_own_form_and_no_refusal_repeats_the_value(
         ("alice.lee", "x", "15 letters"),
         ("@", "x", "empty"),
         ("N/A", "kik", "2 to 30"),
-        ("Unknown", "kik", "match everyone"),
+        ("Unknown", "kik", "match all who have none"),
     ],
 )
 def test_what_names_no_account_or_everybodys_is_refused_in_words(
