@@ -109,6 +109,10 @@ def _number(field: str, digit: str, optional: str) -> str:
     if digit == _FILLER and optional and _FILLER not in field:
         tail = optional.partition(_FILLER)[0]
         field, digit = field + tail[:-1], tail[-1:]
+    if field.startswith(_FILLER) and field.strip(_FILLER):
+        raise Rejected(
+            "The document number in the zone begins with <: a sign before it is missing. Type it again."
+        )
     number = field.rstrip(_FILLER)
     _check("number", field, digit)
     return number

@@ -116,6 +116,7 @@ def test_germany_has_one_code() -> None:
         (TD3.replace("<", " "), "2 lines of 44"),
         (TD3.replace("<<ANNA", "\u00ab\u00abANNA"), "A to Z, 0 to 9"),
         ("L898902C3", "write the state and the number"),
+        (TD3.replace("L898902C36", "<L89890236"), "begins with <"),
         ("UTO:000000000", "placeholder"),
         ("UTO:X", "placeholder"),
         ("ZZZ:L898902C3", "issuing state"),
