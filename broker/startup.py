@@ -13,7 +13,7 @@ from broker import activation, log_rotation
 from broker.activation import Activation
 from broker.audit.log import AuditLog
 from broker.audit.witness_calls import HttpCalls
-from broker.audit.witnesses import Answer, Ask, WitnessAt, Witnesses
+from broker.audit.witnesses import witnesses_of
 from broker.context import Broker, BrokerKeys, Clock
 from broker.gate.officers import PinnedOfficers
 from broker.gate.shelf import BundleShelf
@@ -25,6 +25,7 @@ from broker.protocol.messages.parties import read_witness_key
 from broker.settings import Settings
 from broker.store import migrate
 from broker.store.database import Database
+from broker.translog.cosigning import Answer, Ask, WitnessAt, Witnesses
 
 
 @dataclass(frozen=True)
@@ -211,12 +212,12 @@ def stop(broker: Broker) -> None:
 def _witnesses(opened: Opened, settings: Settings, clock: Clock, ask: Ask | None) -> Witnesses:
     database, audit, timeout = opened.database, opened.audit, settings.witness_timeout_seconds
     if settings.trial:
-        return Witnesses(database, audit, (), 0, _nobody, clock, timeout)
+        return witnesses_of(database, audit, (), 0, _nobody, clock, timeout)
     named = [WitnessAt(read_witness_key(each.key), each.url) for each in settings.witnesses]
     if ask is not None:
-        return Witnesses(database, audit, named, settings.witness_quorum, ask, clock, timeout)
+        return witnesses_of(database, audit, named, settings.witness_quorum, ask, clock, timeout)
     calls = HttpCalls(timeout)
-    return Witnesses(database, audit, named, settings.witness_quorum, calls, clock, timeout, calls.close)
+    return witnesses_of(database, audit, named, settings.witness_quorum, calls, clock, timeout, calls.close)
 
 
 def _nobody(_url: str, _body: bytes) -> Answer:

@@ -29,6 +29,7 @@ from broker.store.database import Connection
 from broker.store.log import SqlLogStorage, read_records
 from broker.translog import log as translog
 from broker.translog.clock import NewestTime
+from broker.translog.cosigning import SignedHead, Witnessed
 from broker.translog.log import Appended
 from broker.translog.storage import Head
 from broker.translog.tiles import read_tile
@@ -58,24 +59,6 @@ class Receipt:
     def message(self) -> ReceiptMessage:
         """The receipt as it goes over the wire."""
         return ReceiptMessage(proof=self.proof, trial=self.trial)
-
-
-@dataclass(frozen=True)
-class SignedHead:
-    """The log's own note of its present head, which no witness has seen yet."""
-
-    size: int
-    note: str
-
-
-@dataclass(frozen=True)
-class Witnessed:
-    """Evidence that as many witnesses as the broker needs cosigned the log of `size` entries; in a trial none does.
-
-    Made by `broker.audit.witnesses` alone."""
-
-    size: int
-    note: str
 
 
 class AuditLog:

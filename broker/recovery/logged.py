@@ -51,6 +51,7 @@ RECORD_TYPES: dict[RecordKind, type[Message]] = {
     RecordKind.OUTCOME_REPORTED: records.OutcomeReported,
     RecordKind.RECORDS_READ: records.RecordsRead,
     RecordKind.RECORD_ERASED: records.RecordErased,
+    RecordKind.DISCLOSURE_READ: records.DisclosureRead,
     RecordKind.CLOCK_WENT_BACK: records.ClockWentBack,
     RecordKind.LOG_KEY_ROTATED: records.LogKeyRotated,
 }

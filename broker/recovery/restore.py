@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from broker import folder, startup
-from broker.audit.witnesses import Ask
 from broker.context import Clock
 from broker.keys import BrokerKeys
 from broker.protocol.errors import BadInput, Conflict, Unavailable
@@ -29,6 +28,7 @@ from broker.settings import SETTINGS_FILE, Settings
 from broker.startup import Compared
 from broker.store import migrate, whole
 from broker.store.database import Connection, Database
+from broker.translog.cosigning import Ask
 
 LISTED = 1000
 """So many findings are kept in memory; of a database with more, that many are told."""

@@ -37,7 +37,12 @@ OF_HOLDERS = {
     RecordKind.RESTORE_ACCEPTED,
 }
 KEPT = (Erasable.NEVER, Erasable.NOT_IN_FORCE)
-OF_BOTH = {RecordKind.BUNDLE_ACTIVATED, RecordKind.RECORD_ERASED, RecordKind.CLOCK_WENT_BACK}
+OF_BOTH = {
+    RecordKind.BUNDLE_ACTIVATED,
+    RecordKind.RECORDS_READ,
+    RecordKind.RECORD_ERASED,
+    RecordKind.CLOCK_WENT_BACK,
+}
 DECISIONS = {("ADMITTED", "decision"), ("REFUSED", "decision"), ("RELEASE", "decision")}
 DEPOSITS = {("DEPOSIT_ADMITTED", "decision"), ("DEPOSIT_REFUSED", "decision")}
 WHERE = {

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from broker.protocol.messages.base import Blob, Bytes32, Count, Message, Seconds, Slug
+from broker.protocol.messages.base import Blob, Bytes32, Count, KeyIdentifier, Message, Seconds, Slug
 
 
 class LogProof(Message):
@@ -48,6 +48,18 @@ class RecordPage(Message):
 
     start: Count
     records: tuple[LoggedRecord, ...]
+
+
+class RecordsReading(Message):
+    """Base of RECORDS_READ in the broker's log and in a holder's: an auditor read records from `start` up to, not
+    including, `end`."""
+
+    v: Literal[1] = 1
+    auditor: Slug
+    kid: KeyIdentifier
+    start: Count
+    end: Count
+    read_at: Seconds
 
 
 class ConsistencyPath(Message):
