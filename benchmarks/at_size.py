@@ -28,7 +28,9 @@ from clients.deposit_index import IndexRow
 from clients.home import Home
 from clients.index_comparison import compare
 from clients.masked_deposit import Row, checked, mask_deposit
+from clients.readers import Reading
 from clients.readers.grouping import Grouping
+from clients.readers.refused_rows import RefusedRows
 from clients.series_folder import SeriesFolder, all_series
 from clients.vault import create_vault
 from clients.working_folder import working_folder
@@ -55,7 +57,9 @@ def deposit_here(directory: Path, file: Path) -> dict[str, Any]:
         working_folder(home) as folder,
         Grouping(folder, home.salt(space), os.urandom) as grouping,
     ):
-        read = read_deposit_file(file, None, grouping, ConditionsByColumn(conditions.model_dump(), {}))
+        read = read_deposit_file(
+            file, Reading(), grouping, ConditionsByColumn(conditions.model_dump(), {}), RefusedRows()
+        )
         times["read and group"] = time.perf_counter() - started
         (part,) = read.parts
         (series,) = all_series(home)

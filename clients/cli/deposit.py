@@ -12,11 +12,24 @@ from clients.cli import deposit_changes, deposit_sync, run, statistics
 from clients.cli.conditions import read_conditions, template
 from clients.cli.contributor_home import open_contributor_home, say_earlier_quarters, say_older_salt
 from clients.cli.deposit_file import DepositFile, read_deposit_file
-from clients.cli.deposit_series import Chosen, ConditionsFile, DefaultRegion, SeriesNames, SourceName
+from clients.cli.deposit_map import map_columns
+from clients.cli.deposit_series import Chosen, ConditionsFile, SeriesNames, SourceName
+from clients.cli.reading_options import (
+    Corrections,
+    DefaultRegion,
+    EncodingName,
+    MappingName,
+    Options,
+    RefusedFile,
+    SheetName,
+    settle_reading,
+)
+from clients.cli.signals_file import refused_members, say_refused
 from clients.contributor import Contributor, DepositResult
 from clients.deposit_folder import all_deposits
 from clients.home import Home
 from clients.readers.grouping import Grouping
+from clients.readers.refused_rows import refused_rows
 from clients.series_folder import SeriesFolder, all_series
 from clients.working_folder import working_folder
 
@@ -68,10 +81,17 @@ def open_series(
 @app.command()
 def add(
     directory: run.HomeFolder,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Your signals: CSV, TSV or NDJSON.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Your signals: CSV, Excel, Parquet or NDJSON.")
+    ],
     conditions: ConditionsFile = None,
     series: SeriesNames = None,
     default_region: DefaultRegion = None,
+    mapping: MappingName = None,
+    column: Corrections = None,
+    encoding: EncodingName = None,
+    sheet: SheetName = None,
+    refused: RefusedFile = None,
     source: SourceName = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only read and report; send nothing.")] = False,
     space_id: run.SpaceId = None,
@@ -87,13 +107,18 @@ def add(
     space = home.space(run.space_id(space_id)).payload
     say_older_salt(home)
     chosen = Chosen.read(home, conditions, series or (), needed=not dry_run)
+    reading = settle_reading(
+        home, file, Options(mapping, tuple(column or ()), default_region, encoding, sheet)
+    )
     with (
         working_folder(home) as folder,
         Grouping(folder, home.salt(space), run.random_bytes) as grouping,
     ):
-        with run.progress("Reading") as progress:
-            read = read_deposit_file(file, default_region, grouping, chosen.conditions, source, progress)
-        read.refusals.report()
+        with refused_rows(refused, file) as rows_refused, run.progress("Reading") as progress:
+            read = read_deposit_file(
+                file, reading, grouping, chosen.conditions, rows_refused, source, progress
+            )
+        say_refused(rows_refused)
         if dry_run:
             _show_deposits(home, read, (), dry_run=True, trial=space.trial, as_json=as_json)
             return
@@ -176,14 +201,14 @@ def _show_deposits(
 ) -> None:
     value = {
         "rows": read.rows,
-        **read.refusals.members(),
+        **refused_members(read.refused),
         "identifiers": read.identifiers,
         "deposits": [_members(home, result) for result in results],
         "dry_run": dry_run,
         "trial": trial,
     }
     counts = ", ".join(f"{number:,} {kind}" for kind, number in read.identifiers.items()) or "no identifier"
-    lines = [f"Read {read.rows:,} rows: {counts}. {read.refusals.number:,} refused."]
+    lines = [f"Read {read.rows:,} rows: {counts}. {read.refused.count:,} refused."]
     lines += ["Nothing was sent."] if dry_run else [_line(home, result) for result in results]
     run.show(value, "\n".join(lines) + ("" if dry_run else _trial(trial)), as_json=as_json)
 
@@ -218,6 +243,7 @@ def _trial(trial: bool) -> str:
 
 for _name, _command in (
     ("sync", deposit_sync.sync),
+    ("map", map_columns),
     ("replace", deposit_changes.replace),
     ("withdraw", deposit_changes.withdraw),
     ("withdraw-identifiers", deposit_changes.withdraw_identifiers),

@@ -16,11 +16,11 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import PayloadCategory
 from clients.cli.conditions_by_column import ConditionsByColumn
-from clients.cli.signals_file import Refusals
 from clients.masked_deposit import Row
-from clients.readers import read_file
+from clients.readers import Reading, read_file
 from clients.readers.grouping import Group, Grouping
 from clients.readers.record import SignalPart, record_of
+from clients.readers.refused_rows import RefusedRows
 from clients.readers.signals import RefusedRow
 
 _SAID_EVERY = 1_000
@@ -42,7 +42,7 @@ class DepositFile:
     source: str
     rows: int
     parts: tuple[Part, ...]
-    refusals: Refusals
+    refused: RefusedRows
     grouping: Grouping
     counts: Mapping[int, int]
 
@@ -79,39 +79,41 @@ class DepositFile:
 
 def read_deposit_file(
     file: Path,
-    default_region: str | None,
+    reading: Reading,
     grouping: Grouping,
     conditions: ConditionsByColumn | None,
+    refused: RefusedRows,
     source: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> DepositFile:
-    """Read a whole file into a grouping. Raises BadInput if it cannot be read as one of signals.
+    """Read a whole file into a grouping. Raises BadInput as `clients.readers.read_file`.
 
     Args:
         conditions: under which each row goes in; None where series are named.
+        refused: takes the rows that are refused.
         source: what rows without a reference of their own are called; the file's name where it is None.
         progress: told (rows read, 0) now and then.
     """
-    refusals, rows, line = Refusals(), 0, 0
+    rows, line = 0, 0
     numbers: dict[tuple[str, Conditions | None], int] = {}
-    for item in read_file(file, default_region=default_region):
+    for item in read_file(file, reading):
         if item.line != line:
             line, rows = item.line, rows + 1
             if progress is not None and rows % _SAID_EVERY == 0:
                 progress(rows, 0)
         if isinstance(item, RefusedRow):
-            refusals.add(item)
+            refused.add(item)
             continue
         of_row = None if conditions is None else conditions.of(item)
         if isinstance(of_row, str):
-            refusals.add(RefusedRow(item.line, of_row))
+            refused.add(RefusedRow(item.line, of_row))
             continue
         key = (item.canonical.type, of_row)
         grouping.add(numbers.setdefault(key, len(numbers)), item)
     if conditions is not None and rows:
         conditions.check_columns()
     parts = tuple(Part(number, kind, of_row) for (kind, of_row), number in numbers.items())
-    return DepositFile(source or file.name, rows, parts, refusals, grouping, grouping.identifiers())
+    return DepositFile(source or file.name, rows, parts, refused, grouping, grouping.identifiers())
 
 
 _NOTHING = SignalPart("", b"{}")

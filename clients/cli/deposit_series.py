@@ -27,10 +27,6 @@ ConditionsFile = Annotated[
 SeriesNames = Annotated[
     list[str] | None, typer.Option("--series", metavar="ID", help="Deposit under these series instead.")
 ]
-DefaultRegion = Annotated[
-    str | None,
-    typer.Option("--default-region", help="Country of phone numbers without a prefix, such as GB."),
-]
 SourceName = Annotated[
     str | None,
     typer.Option(

@@ -14,9 +14,21 @@ from broker.protocol.errors import BadInput
 from clients.cli import run
 from clients.cli.contributor_home import open_contributor_home, say_earlier_quarters, say_older_salt
 from clients.cli.deposit_file import read_deposit_file
-from clients.cli.deposit_series import Chosen, ConditionsFile, DefaultRegion, SeriesNames, SourceName
+from clients.cli.deposit_series import Chosen, ConditionsFile, SeriesNames, SourceName
+from clients.cli.reading_options import (
+    Corrections,
+    DefaultRegion,
+    EncodingName,
+    MappingName,
+    Options,
+    RefusedFile,
+    SheetName,
+    settle_reading,
+)
+from clients.cli.signals_file import say_refused
 from clients.contributor import Contributor
 from clients.readers.grouping import Grouping
+from clients.readers.refused_rows import refused_rows
 from clients.series_folder import SeriesFolder
 from clients.syncing import Syncing, SyncResult
 from clients.working_folder import working_folder
@@ -33,6 +45,11 @@ def sync(
     conditions: ConditionsFile = None,
     series: SeriesNames = None,
     default_region: DefaultRegion = None,
+    mapping: MappingName = None,
+    column: Corrections = None,
+    encoding: EncodingName = None,
+    sheet: SheetName = None,
+    refused: RefusedFile = None,
     source: SourceName = None,
     large_change: Annotated[
         bool,
@@ -51,14 +68,19 @@ def sync(
     space = home.space(run.space_id(space_id)).payload
     say_older_salt(home)
     chosen = Chosen.read(home, conditions, series or (), needed=True)
+    reading = settle_reading(
+        home, file, Options(mapping, tuple(column or ()), default_region, encoding, sheet)
+    )
     with (
         working_folder(home) as folder,
         Grouping(folder, home.salt(space), run.random_bytes) as grouping,
     ):
-        with run.progress("Reading") as progress:
-            read = read_deposit_file(file, default_region, grouping, chosen.conditions, source, progress)
-        if read.refusals.number:
-            read.refusals.report()
+        with refused_rows(refused, file) as rows_refused, run.progress("Reading") as progress:
+            read = read_deposit_file(
+                file, reading, grouping, chosen.conditions, rows_refused, source, progress
+            )
+        if rows_refused.count:
+            say_refused(rows_refused)
             raise BadInput(
                 "Some lines cannot be read, so nothing was changed: an identifier that cannot be read is not gone. "
                 "Mend the file and run it again."

@@ -7,7 +7,7 @@ for `clients.cli.deposit_file`.
 It masks and sends nothing.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from broker.protocol import sealing
@@ -15,41 +15,11 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import PayloadCategory
 from clients.cli import run
-from clients.readers import encode_record, grouped, read_file
+from clients.readers import Reading, encode_record, grouped, read_file
+from clients.readers.refused_rows import RefusedRows
 from clients.readers.signals import REFERENCE, RefusedRow, Signal
 
 SHOWN_REFUSALS = 20
-KEPT_REFUSALS = 10_000
-
-
-@dataclass
-class Refusals:
-    """The rows of a file that were refused: how many, and the first of them."""
-
-    number: int = 0
-    first: list[RefusedRow] = field(default_factory=list)
-
-    def add(self, row: RefusedRow) -> None:
-        """Count one, and keep it if it is among the first 10,000."""
-        self.number += 1
-        if len(self.first) < KEPT_REFUSALS:
-            self.first.append(row)
-
-    def members(self) -> dict[str, object]:
-        """As `--json` shows them."""
-        return {
-            "refused_rows": self.number,
-            "refused": [{"line": row.line, "reason": row.reason} for row in self.first],
-        }
-
-    def report(self) -> None:
-        """Say on standard error which rows were refused, and why."""
-        for row in self.first[:SHOWN_REFUSALS]:
-            run.say(f"line {row.line}: {row.reason}")
-        if self.number > SHOWN_REFUSALS:
-            run.say(
-                f"... and {self.number - SHOWN_REFUSALS:,} more; --json lists the first {KEPT_REFUSALS:,}."
-            )
 
 
 @dataclass(frozen=True)
@@ -58,7 +28,7 @@ class SignalsFile:
 
     name: str
     by_type: dict[str, dict[str, list[Signal]]]
-    refusals: Refusals
+    refused: RefusedRows
 
     def records(self, kind: str, conditions: Conditions, space: Space) -> list[tuple[str, bytes]]:
         """(canonical text, plaintext) of each identifier of a type, as these conditions allow.
@@ -83,14 +53,31 @@ class SignalsFile:
         return named or f"{self.name}, line {signals[0].line}"
 
 
-def read_signals(file: Path, default_region: str | None) -> SignalsFile:
-    """Read a whole file. Raises BadInput if it cannot be read as one of signals."""
-    refusals = Refusals()
+def read_signals(file: Path, reading: Reading, refused: RefusedRows) -> SignalsFile:
+    """Read a whole file; what is refused is added to `refused`. Raises BadInput as `clients.readers.read_file`."""
     by_type: dict[str, list[Signal]] = {}
-    for item in read_file(file, default_region=default_region):
+    for item in read_file(file, reading):
         if isinstance(item, RefusedRow):
-            refusals.add(item)
+            refused.add(item)
         else:
             by_type.setdefault(item.canonical.type, []).append(item)
     groups = {kind: grouped(signals) for kind, signals in by_type.items()}
-    return SignalsFile(file.name, groups, refusals)
+    return SignalsFile(file.name, groups, refused)
+
+
+def say_refused(refused: RefusedRows) -> None:
+    """Say on standard error the first of the refused rows, and how many more there are."""
+    for row in refused.first[:SHOWN_REFUSALS]:
+        run.say(f"line {row.line}: {row.reason}")
+    if refused.count > SHOWN_REFUSALS:
+        run.say(
+            f"... and {refused.count - SHOWN_REFUSALS:,} more rows refused; --refused FILE writes all of them."
+        )
+
+
+def refused_members(refused: RefusedRows) -> dict[str, object]:
+    """How many rows were refused, and the first thousand of them, as JSON."""
+    return {
+        "refused_rows": refused.count,
+        "refused": [{"line": row.line, "column": row.column, "reason": row.reason} for row in refused.first],
+    }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clients import deposit_index, masked_deposit, masking_runs
+from clients import deposit_index, masked_deposit, masking, masking_runs
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.masking_runs import MaskingRuns
 from tests.contributor_case import CONDITIONS, ContributorCase, Killed
@@ -57,7 +57,7 @@ def test_what_was_masked_is_kept_and_the_rest_is_masked_under_the_same_deposit(
     (broken_off,) = masking_runs.unfinished(case.company)
     assert list(all_deposits(case.company)) == []
     masked: list[int] = []
-    original = masked_deposit.mask_records
+    original = masking.mask_records
 
     def counting(signals, *arguments, **named):  # type: ignore[no-untyped-def]  # the very call
         given = list(signals)

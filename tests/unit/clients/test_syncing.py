@@ -11,7 +11,7 @@ from broker.protocol.errors import BadInput, NotFound
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import PayloadCategory
 from broker.store import deposits as broker_rows
-from clients import deposit_index, masked_deposit
+from clients import deposit_index, masked_deposit, masking
 from clients.deposit_folder import all_deposits
 from clients.deposit_index import index_name
 from clients.masked_deposit import Row
@@ -72,7 +72,7 @@ def test_a_nightly_file_adds_what_is_new_takes_back_what_is_gone_and_masks_nothi
     first = _sync(case, space, series_id, _rows(case, range(300)))
     assert first.changes == Changes(300, 0, 0, 0)
     masked: list[int] = []
-    original = masked_deposit.mask_records
+    original = masking.mask_records
 
     def counting(signals, *arguments, **named):  # type: ignore[no-untyped-def]  # the very call
         given = list(signals)
