@@ -2,11 +2,11 @@
 
 Rule: each size is read, grouped, masked and made ready to send in a process of its own, by the product's own code in a
 real home; the resident set of that process and of those it starts is added up every 0.1 s, shared pages counted for
-each, so the peak printed is an upper bound. Rates are of this machine and this run; what is asserted of memory is
-asserted by `tests/unit/benchmarks`. The broker's work is not in it. With `--diff N` the comparison of a nightly file of
+each, so the peak printed is an upper bound. Rates are of this machine and this run; memory is held to a bound by
+`tests/integration/test_at_size.py`. The broker's work is not in it. With `--diff N` the comparison of a nightly file of
 N identifiers with the index alone: 10,000 new and 10,000 gone.
 
-Numbers are of a range reserved for fiction as far as it goes, and after that of no valid range.
+Addresses are of a domain reserved for examples.
 """
 
 import json

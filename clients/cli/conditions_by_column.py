@@ -2,7 +2,7 @@
 
 Rule (DESIGN 2.3): all records of a deposit share one class. In the file of conditions an answer may be a column:
 
-    "subject": {"column": "about", "words": {"child": "minor_victim", "pimp": "suspect"}, "otherwise": "unknown"}
+    "subject": {"column": "about", "words": {"child": "minor", "pimp": "suspect"}, "otherwise": "other"}
 
 The column's text is the answer, or stands for one under `words`; `otherwise` is for an empty cell. A row whose text
 stands for no answer is refused by line and reason, never guessed. Several answers may hang on one column: so a row

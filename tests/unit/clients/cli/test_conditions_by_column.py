@@ -17,7 +17,7 @@ from clients.readers.signals import Signal
 from tests.contributor_case import CONDITIONS
 
 EMAIL = canonicalise("email", "a@example.org", None)
-ABOUT = {"column": "About", "words": {"Pimp": "suspect", "nobody knows": "unknown"}, "otherwise": "unknown"}
+ABOUT = {"column": "About", "words": {"Pimp": "suspect", "nobody knows": "other"}, "otherwise": "other"}
 
 
 def _written(path: Path, **changes: Any) -> Path:
@@ -36,7 +36,7 @@ def test_a_word_of_a_column_stands_for_an_answer_and_several_answers_hang_on_one
     template = read_conditions_by_column(_written(tmp_path / "c.json", subject=ABOUT, highest_tier=tier))
     expected = CONDITIONS.model_copy(update={"subject": Subject.SUSPECT, "highest_tier": Tier.PAYLOAD})
     assert _of(template, about=" PIMP ") == expected
-    unknown = CONDITIONS.model_copy(update={"subject": Subject.UNKNOWN, "highest_tier": Tier.HITS})
+    unknown = CONDITIONS.model_copy(update={"subject": Subject.OTHER, "highest_tier": Tier.HITS})
     assert _of(template, about="nobody knows") == _of(template, note="x") == unknown
 
 

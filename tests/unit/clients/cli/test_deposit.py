@@ -440,7 +440,7 @@ def test_a_file_becomes_a_deposit_for_each_class_that_a_column_says_and_the_same
     narrowgate: Command, paths: dict[str, Path]
 ) -> None:
     page = json.loads(encode(CONDITIONS))
-    page["subject"] = {"column": "who", "words": {"pimp": "suspect", "?": "unknown"}}
+    page["subject"] = {"column": "who", "words": {"pimp": "suspect", "?": "other"}}
     paths["conditions"].write_text(json.dumps(page))
     paths["signals"].write_text(
         "phone,who\n07700 900101,pimp\n07700 900102,?\n07700 900103,pimp\n07700 900101,?\n07700 900104,a friend\n"
