@@ -25,7 +25,7 @@ from broker.protocol.messages.base import RandomBytes
 from clients.readers.record import SignalPart, part_of
 from clients.readers.signals import Signal
 
-MEMORY = "96MB"
+MEMORY = "64MB"
 """What DuckDB may hold before it spills."""
 _KEY_BYTES = 32
 _HEAD = struct.Struct(">QH")

@@ -77,7 +77,7 @@ def test_nothing_that_lies_on_the_disk_can_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.all_only
 def test_more_than_duckdb_may_hold_is_spilled_and_comes_out_whole(tmp_path: Path) -> None:
-    rows = 600_000
+    rows = 450_000
     with Grouping(tmp_path, SALT, os.urandom) as grouping:
         for number in range(rows):
             # Canonicalising so many would take longer than sorting them.
