@@ -135,6 +135,13 @@ class DepositFolder:
             return None
         return read(PendingChange, self.vault.read_secret(f"{self._folder}/changing"))
 
+    def pending_root(self) -> bytes | None:
+        """The root that the statement of `pending` declares; None if there is none. Raises VerificationFailed."""
+        pending = self.pending()
+        if pending is None:
+            return None
+        return read_change(pending.submission.document, self._signing_key).root
+
     def finish_pending(self, statement: RootChange, document: str) -> None:
         """The statement took effect: keep it, and erase what it was about."""
         self.vault.write_text(f"{self._folder}/change-{statement.number}.jws", document)
