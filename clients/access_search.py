@@ -162,8 +162,7 @@ def _deposited(
     named = {each.strip() for each in references if each.strip()}
     if named:
         for token, reference in local_references.all_references(deposit):
-            # A record of several rows has their references, divided so by `clients.cli.signals_file`.
-            if named & {part.strip() for part in reference.split(";")}:
+            if named & local_references.parts(reference):
                 called.setdefault(token, reference)
     manifest = series.manifest.payload
     for token, own in called.items():

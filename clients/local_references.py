@@ -65,6 +65,11 @@ def all_references(deposit: "DepositFolder") -> Iterator[tuple[bytes, str]]:
             yield row[:TOKEN_BYTES], _opened(deposit.vault, name, row)
 
 
+def parts(reference: str) -> frozenset[str]:
+    """The references that one record has: of several rows of a file, divided by semicolons."""
+    return frozenset(part.strip() for part in reference.split(";") if part.strip())
+
+
 def keep(vault: Vault, deposit_id: bytes, references: Iterable[tuple[bytes, str]]) -> None:
     """Write the references of a deposit's records, (token, reference) each, in any order.
 
