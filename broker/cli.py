@@ -18,6 +18,7 @@ from broker import folder
 from broker.protocol.errors import BadInput, Unavailable
 from broker.protocol.messages.erasure import ErasureGround, order
 from broker.protocol.messages.vocabulary import RecordKind
+from broker.recovery import commands
 
 app = typer.Typer(
     help="Run a broker.",
@@ -327,6 +328,53 @@ def erase_record(
         "Tell the auditors of each space: what they mirrored before stays with them.",
         as_json,
     )
+
+
+@app.command(epilog=commands.NEVER_REPAIRS)
+def fsck(directory: Folder, as_json: Json = False) -> None:
+    """Derive everything again from what is stored, and say what is wrong and where; nothing is changed.
+
+    Leaves, nodes, head and records of the log; rows against the entries that explain them, and entries against their
+    rows; signatures; records against the roots their contributors signed; budgets; who may read the keys. Stop the
+    broker first if its database is a file; PostgreSQL is looked at in one snapshot while brokers go on. Exits 0 when
+    nothing is wrong, 4 otherwise.
+    """
+    answer, words = commands.run_fsck(directory, as_json)
+    _show(answer, words, as_json)
+    if answer["number"]:
+        raise typer.Exit(4)
+
+
+@app.command()
+def backup(directory: Folder, file: commands.BackupFile, as_json: Json = False) -> None:
+    """Write all that the broker is into one file, whether it runs or not, and read it again.
+
+    The file holds THE BROKER'S SECRET KEYS, its settings, officers, rules and whole database with personal data,
+    sealed under the passphrase in NARROWGATE_BACKUP_PASSPHRASE. What is deleted at the broker lives on in it: keep a
+    backup for days, not years. It is the same for SQLite and PostgreSQL.
+    """
+    _show(*commands.run_backup(directory, file, clock(), os.urandom, as_json), as_json)
+
+
+@app.command()
+def restore(
+    file: commands.BackupFile,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="An empty folder, or one to be made.")],
+    database_url: commands.DatabaseUrl = None,
+    despite_findings: commands.Despite = False,
+    as_json: Json = False,
+) -> None:
+    """Put a backup back into an empty folder and database, look at all of it, and ask the witnesses whether it is new.
+
+    Takes the passphrase from NARROWGATE_BACKUP_PASSPHRASE. A backup that is behind what witnesses saw never serves: no
+    option goes past that. Exits 4 then, or when fsck finds something; 5 when too few witnesses answer.
+    """
+    answer, words, code = commands.run_restore(
+        file, directory, database_url, despite_findings, clock, os.urandom, as_json
+    )
+    _show(answer, words, as_json)
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command()

@@ -5,7 +5,7 @@
                      [the key holders decide again and evaluate, elsewhere]
     answer_tokens    5 permit   6 TOKENS   7 find, ask contributors   8 gate.release   9 RELEASE
                      [witnesses cosign the log before anything is assembled]
-                     10 assemble   11 RELEASED
+                     10 assemble   11 RELEASED   [asked again: DISCLOSURE_READ]
                      [for payload: the key holders decide again and open, elsewhere]
 
 Rule (DESIGN 3): each step demands the evidence of the step before, a frozen value that only a check can make, so a
@@ -18,9 +18,18 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from broker import admission, asked_before, askings, openings, permits, releases, rules, witnessed_permits
+from broker import (
+    admission,
+    asked_before,
+    askings,
+    openings,
+    permits,
+    reading,
+    releases,
+    rules,
+    witnessed_permits,
+)
 from broker.admission import Candidate, Filed
-from broker.audit.log import Witnessed
 from broker.audit.records import Failed, Released, RequestRefused, TokensOfSeries, TokensReceived
 from broker.context import Broker
 from broker.disclosure import Release, ReleaseDecision, assemble
@@ -53,6 +62,7 @@ from broker.store import ledger
 from broker.store import matches as match_rows
 from broker.store import requests as rows
 from broker.store.database import Connection
+from broker.translog.cosigning import Witnessed
 
 TOO_MANY_HITS = "L16"
 EMERGENCY = "G3"
@@ -106,6 +116,8 @@ def answer_tokens(
         answer = permits.disclosed_before(broker, connection, held, tokens) or _record_tokens(
             broker, connection, held, tokens
         )
+        if isinstance(answer, TokensAnswered):
+            reading.read_again(broker, connection, caller, held, answer)
     if isinstance(answer, Recorded):
         with broker.database.write() as connection:
             # 7. to 9. What is found decides whether it may leave; the decision is durable when this block ends.
@@ -116,7 +128,7 @@ def answer_tokens(
         witnessed = witnessed_permits.cosign_release(broker, request_id)
         with broker.database.write() as connection:
             # 10. and 11. Assembled on the receipt, read back from the log under the cosigned checkpoint.
-            answer = _disclose(broker, connection, held, answer, witnessed)
+            answer = _disclose(broker, connection, caller, held, answer, witnessed)
     if isinstance(answer, GateRefusal):
         raise answer
     return answer
@@ -282,12 +294,19 @@ def _gate_release(
 
 
 def _disclose(
-    broker: Broker, connection: Connection, held: Held, recorded: Recorded, witnessed: Witnessed
+    broker: Broker,
+    connection: Connection,
+    caller: Caller,
+    held: Held,
+    recorded: Recorded,
+    witnessed: Witnessed,
 ) -> TokensAnswered | GateRefusal:
     now, request_id, terms = broker.clock(), held.request.request_id, held.admitted.terms
     answer, receipt = permits.release_of(broker, connection, request_id)
+    if isinstance(answer, TokensAnswered):  # an identical call was faster
+        reading.read_again(broker, connection, caller, held, answer)
     if answer is not None:
-        return answer  # an identical call was faster
+        return answer
     proof = broker.audit.under(connection, receipt.proof.index, witnessed)
     decided = ReleaseDecision.by(replace(receipt, proof=proof))
     if not decided.ruling.allowed:

@@ -5,13 +5,13 @@ outside of any transaction; then the permit is signed anew over the cosigned pro
 cut short in between is sent again and goes on here. It decides nothing and changes no terms.
 """
 
-from broker.audit.log import Witnessed
 from broker.context import Broker
 from broker.protocol.documents import sign, verify
 from broker.protocol.errors import Unavailable
 from broker.protocol.messages.base import decode, encode
 from broker.protocol.messages.requests import Admission, Permit
 from broker.store import requests as rows
+from broker.translog.cosigning import Witnessed
 
 
 def cosign_permit(broker: Broker, request_id: bytes, answer: Admission) -> Admission:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from broker.audit.records import ClockWentBack
 from broker.protocol import checkpoint, leaves
 from broker.protocol.errors import BadInput, NarrowgateError, Unavailable, VerificationFailed
 from broker.protocol.messages.base import Message, RandomBytes, encode
@@ -27,12 +28,19 @@ from broker.protocol.tiles import Tile
 from broker.store.database import Connection
 from broker.store.log import SqlLogStorage, read_records
 from broker.translog import log as translog
+from broker.translog.clock import NewestTime
+from broker.translog.cosigning import SignedHead, Witnessed
+from broker.translog.log import Appended
 from broker.translog.storage import Head
 from broker.translog.tiles import read_tile
 from broker.translog.verify import rederive
 
 PAGE_ENTRIES = 1000
 MAXIMUM_INDEX = 1_000_000_000
+_DAMAGED = (
+    "The stored log is damaged, so nothing is served. Keep the database as evidence, see what is wrong with "
+    "`narrowgate broker fsck`, and restore the newest backup."
+)
 
 
 @dataclass(frozen=True)
@@ -53,24 +61,6 @@ class Receipt:
         return ReceiptMessage(proof=self.proof, trial=self.trial)
 
 
-@dataclass(frozen=True)
-class SignedHead:
-    """The log's own note of its present head, which no witness has seen yet."""
-
-    size: int
-    note: str
-
-
-@dataclass(frozen=True)
-class Witnessed:
-    """Evidence that as many witnesses as the broker needs cosigned the log of `size` entries; in a trial none does.
-
-    Made by `broker.audit.witnesses` alone."""
-
-    size: int
-    note: str
-
-
 class AuditLog:
     """The log of one broker."""
 
@@ -88,6 +78,7 @@ class AuditLog:
         self._keys = (log_key, *earlier_keys)
         self._random_bytes = random_bytes
         self._checked = False
+        self._newest = NewestTime()
         self._kept = translog.KeptEdge()
         self._refused: str | None = None
 
@@ -117,14 +108,14 @@ class AuditLog:
         try:
             head = rederive(SqlLogStorage(connection))
         except VerificationFailed as error:
-            raise Unavailable(
-                "The stored log is damaged, so nothing is served. Keep the database as evidence and restore it."
-            ) from error
+            self.refuse(_DAMAGED)
+            raise Unavailable(_DAMAGED) from error
         self._checked = True
         return head
 
     def append(self, connection: Connection, kind: RecordKind, record: Message, now: int) -> Receipt:
-        """Append one entry in the caller's write transaction.
+        """Append one entry in the caller's write transaction; another behind it, if its time is well before that of
+        the entry before it (AUDIT 3, promise 6).
 
         Args:
             record: a type of `broker.audit.records`, or `AdmissionRecord`.
@@ -135,23 +126,37 @@ class AuditLog:
         if not self._checked:
             self.start(connection)
         try:
-            salt = self._random_bytes(leaves.SALT_BYTES)
-            leaf = leaves.compose(kind.value, now, encode(record), salt)
-            storage = SqlLogStorage(connection, lock=True, beside=[(leaf.record, leaf.salt)])
-            appended = translog.append(storage, [leaf.leaf], self._kept)
+            leaf, appended = self._append(connection, kind, record, now)
+            index = appended.first_index
             # Proved to the head that ends with this entry. Whoever is given the proof has it after the commit: an entry
             # that comes after it in the same commit does not change it, and if the commit fails nobody has it.
             proof = LogProof(
-                index=appended.first_index,
+                index=index,
                 leaf=leaf.leaf,
                 path=appended.before.path_of_next,
                 checkpoint=self._note(appended.head),
             )
+            storage = SqlLogStorage(connection)
+            was = self._newest.put_back(storage, appended.before.head, appended.head, now)
+            if was is not None:
+                step = ClockWentBack(index=index, from_at=was, to_at=now)
+                self._append(connection, RecordKind.CLOCK_WENT_BACK, step, now)
+        except VerificationFailed as error:
+            # What is stored does not give the head (AUDIT 3, promise 3): the health check says so from now on.
+            self.refuse(_DAMAGED)
+            raise Unavailable(_DAMAGED) from error
         except NarrowgateError as error:
             # Whatever did not fit may have been read wrongly: derive the log anew before the next entry.
             self._checked = False
             raise Unavailable("The step could not be recorded, so it was not taken.") from error
         return Receipt(kind, now, proof, self.trial, leaf.record, leaf.salt)
+
+    def _append(
+        self, connection: Connection, kind: RecordKind, record: Message, now: int
+    ) -> tuple[leaves.Leaf, Appended]:
+        leaf = leaves.compose(kind.value, now, encode(record), self._random_bytes(leaves.SALT_BYTES))
+        storage = SqlLogStorage(connection, lock=True, beside=[(leaf.record, leaf.salt)])
+        return leaf, translog.append(storage, [leaf.leaf], self._kept)
 
     def receipt(self, connection: Connection, index: int) -> Receipt:
         """The receipt of an earlier entry, proved to the present head: what a retried step is answered.

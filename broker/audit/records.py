@@ -11,6 +11,7 @@ from typing import Literal
 from broker.protocol.messages.base import Bytes32, Count, Id16, KeyIdentifier, Message, Seconds, Slug
 from broker.protocol.messages.bundles import BundleActivation
 from broker.protocol.messages.erasure import RecordErasure
+from broker.protocol.messages.log import ClockStep, RecordsReading
 from broker.protocol.messages.log_keys import LogKeyRecord
 from broker.protocol.messages.vocabulary import Role, Tier
 
@@ -260,7 +261,7 @@ class ApproverStated(Message):
 
 
 class Released(Message):
-    """RELEASED: a disclosure was assembled and signed."""
+    """RELEASED: a disclosure was assembled and signed, and its requester answered for the first time."""
 
     v: Literal[1] = 1
     permit_id: Id16
@@ -297,15 +298,25 @@ class OutcomeReported(Message):
     not_yet_known: Count
 
 
-class RecordsRead(Message):
+class RecordsRead(RecordsReading):
     """RECORDS_READ: an auditor read records `start` up to, not including, `end`."""
 
+
+class DisclosureRead(Message):
+    """DISCLOSURE_READ: a requester was answered a disclosure again. The first answer is RELEASED's."""
+
     v: Literal[1] = 1
-    auditor: Slug
+    permit_id: Id16
+    request_id: Id16
+    requester: Slug
     kid: KeyIdentifier
-    start: Count
-    end: Count
+    tier: Tier
+    disclosure_digest: Bytes32
     read_at: Seconds
+
+
+class ClockWentBack(ClockStep):
+    """CLOCK_WENT_BACK: an entry's time is well before that of the entry before it."""
 
 
 class RecordErased(RecordErasure):

@@ -19,6 +19,9 @@ from broker.protocol.errors import BadInput, VerificationFailed
 
 LEAF_VERSION = 1
 SALT_BYTES = 32
+CLOCK_TOLERANCE_SECONDS = 60
+"""An entry so much earlier than the one before it is no sign of a clock put back: a service reads its clock before it
+waits for its database, several have several clocks, and a signed call may take as long to arrive."""
 MAX_TIME = 2**53 - 1  # the largest integer of RFC 8785 (I-JSON)
 
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9._/-]{0,63}")

@@ -49,6 +49,8 @@ _SESSION = (
     # A broker that is stuck holds up the others for so long, and no longer.
     "SET lock_timeout = '30s'",
     "SET idle_in_transaction_session_timeout = '60s'",
+    # What was found durable at the connection stays so, though the server is told otherwise later.
+    "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)",
     # A plan kept for any deposit would lock the partitions of all.
     "SET plan_cache_mode = force_custom_plan",
 )
@@ -75,7 +77,7 @@ class Database:
         if not parsed.database or parsed.database == ":memory:":
             raise Conflict("The broker's database needs a file: sqlite:///PATH.")
         self.path = Path(parsed.database)
-        self._lock_file = _own_file(self.path)
+        self._lock_file = own_file(self.path)
         self.engine = create_engine(
             url, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=8, max_overflow=40
         )
@@ -106,6 +108,7 @@ class Database:
                 finally:
                     transaction.rollback()
         except _ERRORS as error:
+            self._failed = self._failed or (self.is_sqlite and _is_broken(error))
             raise Unavailable("The database cannot be read now. Nothing was disclosed.") from error
 
     @contextmanager
@@ -218,7 +221,19 @@ def _is_fault(error: BaseException) -> bool:
     return isinstance(error, _ERRORS) and not isinstance(error, IntegrityError | sqlite3.IntegrityError)
 
 
-def _own_file(path: Path) -> int:
+def _is_broken(error: Exception) -> bool:
+    """Whether SQLite says that its file cannot be read, or is none: not a statement of ours."""
+    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0) & 0xFF
+    return code in (
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_CANTOPEN,
+    )
+
+
+def own_file(path: Path) -> int:
+    """Take the lock of a SQLite file; closing what is returned gives it up. Raises Conflict when another has it."""
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
