@@ -18,7 +18,7 @@ from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.roots import MAXIMUM_WITHDRAWN
 from broker.protocol.messages.vocabulary import RecordKind
-from clients import local_references
+from clients import consent_record, local_references
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
 from clients.recorded import post_recorded
@@ -109,6 +109,8 @@ class TakingBack:
     def withdraw_reference(self, reference: str, reason: str, *, shared_too: bool = False) -> Result:
         """Take back the records that this home calls by a reference of its own, in whatever space they are.
 
+        A consent that was recorded for the reference is revoked with it.
+
         Args:
             shared_too: also those that rows with other references were put together with.
 
@@ -132,7 +134,11 @@ class TakingBack:
                 continue
             own = [token for token, parts in named if shared_too or parts == {reference}]
             shared += len(named) - len(own)
-            taken += list(self._take_tokens(deposit, series, space, own, reason))
+            conditions = series.manifest.payload.conditions
+            revoked = consent_record.revocation(
+                self._home, reference, conditions, deposit.deposit_id, self._clock()
+            )
+            taken += list(self._take_tokens(deposit, series, space, own, reason, revoked))
         return Result(tuple(taken), tuple(closed), shared)
 
     def _take(
@@ -142,7 +148,13 @@ class TakingBack:
         yield from self._take_tokens(deposit, series, space, wanted, reason)
 
     def _take_tokens(
-        self, deposit: DepositFolder, series: SeriesFolder, space: Space, wanted: Iterable[bytes], reason: str
+        self,
+        deposit: DepositFolder,
+        series: SeriesFolder,
+        space: Space,
+        wanted: Iterable[bytes],
+        reason: str,
+        revocation: str | None = None,
     ) -> Iterator[TakenBack]:
         """The one result of a deposit, if it holds any of them."""
         changes = RootChanges(self._home, space, deposit, self._caller, self._clock, self._random_bytes)
@@ -153,7 +165,7 @@ class TakingBack:
         held = sorted(set(wanted) & set(leaves))
         # 3. So many a statement.
         for at in range(0, len(held), MAXIMUM_WITHDRAWN):
-            leaves = changes.withdraw(held[at : at + MAXIMUM_WITHDRAWN], leaves, reason)
+            leaves = changes.withdraw(held[at : at + MAXIMUM_WITHDRAWN], leaves, reason, revocation)
         if held or before:
             yield TakenBack(deposit.deposit_id, series.series_id, len(held) + before, len(leaves) - 1)
 

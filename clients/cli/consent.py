@@ -7,14 +7,19 @@ and never stands on the command line; number and PIN are shown once. See `client
 
 import datetime
 import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from broker.protocol.errors import BadInput
+from broker.protocol.messages.series import Conditions
+from broker.protocol.messages.vocabulary import AgencyKind, Purpose, Tier
+from clients import consent_record
 from clients.case_number import shown, spoken
 from clients.cli import run
 from clients.cli.contributor_home import open_contributor_home
+from clients.cli.papers import read_paper, write_paper
 from clients.consent_case import Cases, NewCase, OpenedCase
 from clients.consent_status import Status, status
 from clients.home import Home
@@ -34,6 +39,15 @@ Reference = Annotated[
     ),
 ]
 
+_REMARKS = {
+    "purposes": f"What for, one or more of {', '.join(Purpose)}.",
+    "readers": f"Who may be told, one or more of {', '.join(AgencyKind)}.",
+    "highest_tier": f"How far, one of {', '.join(Tier)}.",
+    "words_shown": "What the person was told or shown, word for word, in their language.",
+    "how_given": "In writing, on the telephone, ...",
+    "taken_by": "The office or role that took it. Names nobody.",
+    "given_at": "Unix seconds, UTC; until_at likewise.",
+}
 _ASKED = {
     "may_not_be_told": "Whether somebody asked for it may not be told.",
     "no": "Nobody is known to have asked for it.",
@@ -112,6 +126,50 @@ def withdraw(
     )
 
 
+@app.command("template")
+def template(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")],
+    as_json: run.Json = False,
+) -> None:
+    """Write an example of what to note of a consent, with remarks, for you to fill in."""
+    write_paper(out, _example(run.clock()), _REMARKS)
+    run.show({"file": str(out)}, f"Wrote {out}. Fill it in; every value in it is made up.", as_json=as_json)
+
+
+@app.command("record")
+def record_consent(
+    directory: run.HomeFolder,
+    reference: Reference,
+    paper: Annotated[
+        Path, typer.Option("--paper", metavar="FILE", help="See `narrowgate consent template`.")
+    ],
+    conditions: Annotated[
+        Path, typer.Option("--conditions", metavar="FILE", help="The conditions it is deposited under.")
+    ],
+    as_json: run.Json = False,
+) -> None:
+    """Keep a person's consent, signed, under your own reference: for what, for whom, until when, in which words.
+
+    It is refused if the conditions go further than the person agreed to. It stays in your home and names nobody. When
+    the person withdraws, its revocation goes out with it, and whoever was told of their records gets a notice.
+    """
+    home = open_contributor_home(directory)
+    signed = consent_record.record(
+        home,
+        reference,
+        read_paper(consent_record.ConsentPaper, paper, "the consent"),
+        read_paper(Conditions, conditions, "the conditions"),
+        now=run.clock(),
+        random_bytes=run.random_bytes,
+    )
+    consent_id = signed.payload.consent_id.hex()
+    run.show(
+        {"consent_id": consent_id, "digest": signed.digest.hex()},
+        f"Kept as consent {consent_id}, signed. It stays here.",
+        as_json=as_json,
+    )
+
+
 @app.command("new-pin")
 def new_pin(
     directory: run.HomeFolder,
@@ -130,6 +188,19 @@ def new_pin(
     """
     home = open_contributor_home(directory)
     _show_new(_cases(home).new_number_and_pin(reference, identity_checked), as_json)
+
+
+def _example(now: int) -> consent_record.ConsentPaper:
+    return consent_record.ConsentPaper(
+        purposes=(Purpose.IDENTIFY_VICTIM, Purpose.INVESTIGATE_TRAFFICKER),
+        readers=(AgencyKind.POLICE,),
+        highest_tier=Tier.PAYLOAD,
+        words_shown="Write here, word for word, what the person was told or shown.",
+        how_given="On the telephone, read aloud and confirmed",
+        taken_by="Helpline desk, evening shift",
+        given_at=now,
+        until_at=now + 365 * 86_400,
+    )
 
 
 def _cases(home: Home) -> Cases:

@@ -17,7 +17,7 @@ from broker.protocol.messages.requests import Claims
 from broker.protocol.messages.vocabulary import Tier
 from clients.answers import AnswerAwaited
 from clients.cli import claims as claims_paper
-from clients.cli import climb, next_step, open_draw, receipt, report, run
+from clients.cli import climb, next_step, open_draw, receipt, report, retractions, run
 from clients.cli.answer_words import (
     TRIAL,
     admission_members,
@@ -217,6 +217,8 @@ app.command()(open_draw.forget)
 app.command()(report.report)
 app.command("next-step")(next_step.next_step)
 app.command()(receipt.receipts)
+app.command()(retractions.retractions)
+app.command()(retractions.acknowledge)
 
 
 # --- what the commands share ---

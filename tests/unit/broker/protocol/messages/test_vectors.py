@@ -11,6 +11,7 @@ from broker.protocol.errors import BadInput
 from broker.protocol.messages import (
     approvals,
     bundles,
+    consent,
     deposits,
     draws,
     envelopes,
@@ -29,8 +30,8 @@ from tests.messages_examples import EXAMPLES
 
 VECTORS = Path(__file__).parents[4] / "vectors" / "messages.json"
 MODULES: tuple[ModuleType, ...] = (
-    approvals, bundles, deposits, draws, envelopes, evaluation, ladder, log, log_keys, outcomes, parties, requests,
-    roots, series,
+    approvals, bundles, consent, deposits, draws, envelopes, evaluation, ladder, log, log_keys, outcomes, parties,
+    requests, roots, series,
 )  # fmt: skip
 PARTS_OF_OTHERS = {  # types that travel only inside others, and so are covered by them
     "Member", "Holder", "Reviewer", "Prekey", "Batch", "Claims", "LegalBasis", "PermitSeries", "SealedRecord",
@@ -38,7 +39,7 @@ PARTS_OF_OTHERS = {  # types that travel only inside others, and so are covered 
     "DrawnIndices", "OpenedIndex", "BatchPoints", "HolderElements", "EvaluatedSeries", "DrawEvidence",
     "OutcomeEntry", "Cell", "SeriesMonth", "Approver", "Selection", "LadderStep", "Source", "RecordReference",
     "EarlierRelease", "ReleasedRecord", "ReleaseAsk", "Waiting", "Opening", "RootChange", "BundleActivation",
-    "RecordsReading",
+    "RecordsReading", "ClockStep",
 }  # fmt: skip
 
 
