@@ -16,7 +16,7 @@ from broker.audit.records import RetractionAcknowledged, RetractionNoticed, Retr
 from broker.context import Broker
 from broker.protocol.documents import Signed, sign, verify
 from broker.protocol.errors import BadInput, Conflict, NotFound
-from broker.protocol.messages.base import decode, encode
+from broker.protocol.messages.base import encode, read
 from broker.protocol.messages.consent import (
     MAXIMUM_PLACES,
     ConsentRevocation,
@@ -188,4 +188,4 @@ def acknowledge(broker: Broker, caller: Caller, notice_id: bytes, document: str)
 
 
 def _disclosure(answer: bytes) -> str | None:
-    return decode(TokensAnswered, answer).document
+    return read(TokensAnswered, answer).document

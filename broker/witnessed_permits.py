@@ -11,7 +11,6 @@ from broker.protocol.errors import Unavailable
 from broker.protocol.messages.base import decode, encode
 from broker.protocol.messages.requests import Admission, Permit
 from broker.store import requests as rows
-from broker.translog.cosigning import Witnessed
 
 
 def cosign_permit(broker: Broker, request_id: bytes, answer: Admission) -> Admission:
@@ -33,15 +32,6 @@ def cosign_permit(broker: Broker, request_id: bytes, answer: Admission) -> Admis
         answer = kept.model_copy(update={"permit": signed.document})
         rows.keep_cosigned(connection, request_id, signed.document, encode(answer))
     return answer
-
-
-def cosign_release(broker: Broker, request_id: bytes) -> Witnessed:
-    """A cosigned checkpoint of a log that holds a request's RELEASE. Raises Unavailable: then nothing is disclosed."""
-    with broker.database.read() as connection:
-        stored = rows.find(connection, request_id)
-    if stored is None:
-        raise Unavailable("The request is not stored any more. Nothing was disclosed.")
-    return broker.witnesses.cosign(stored.log_index)
 
 
 def _permit_of(broker: Broker, answer: Admission) -> Permit:

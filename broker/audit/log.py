@@ -2,8 +2,9 @@
 
 Rule (AUDIT 1 and 3): a leaf is canonical JSON of version, kind, time and a salted digest; the record lies beside it
 for auditors. Any failure to append raises Unavailable, so that the transaction rolls back and nothing is disclosed.
-At start the root is derived again from leaves and nodes; a damaged log refuses to serve. Without witnesses every
-receipt says `trial`. What may be disclosed on a receipt is decided elsewhere.
+At start the root is derived again from leaves and nodes, and each record that was not erased must be its leaf's; a
+damaged log refuses to serve. Without witnesses every receipt says `trial`. What may be disclosed on a receipt is
+decided elsewhere.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from broker.protocol.messages.log import (
     LeafPage,
     LoggedRecord,
     LogProof,
+    OpenedEntry,
     ReceiptMessage,
     RecordPage,
 )
@@ -37,6 +39,8 @@ from broker.translog.verify import rederive
 
 PAGE_ENTRIES = 1000
 MAXIMUM_INDEX = 1_000_000_000
+_OPEN_TO_REQUESTER = frozenset({RecordKind.RELEASED, RecordKind.FAILED})
+"""Their records name nothing that the requester was not told (`broker.protocol.messages.closings`)."""
 _DAMAGED = (
     "The stored log is damaged, so nothing is served. Keep the database as evidence, see what is wrong with "
     "`narrowgate broker fsck`, and restore the newest backup."
@@ -47,7 +51,7 @@ _DAMAGED = (
 class Receipt:
     """Evidence that an entry was appended; it holds once the transaction it came from is durable.
 
-    `record` and `salt` open the leaf's digest: for holders and auditors, never for a caller's answer."""
+    `record` and `salt` open the leaf's digest: for holders and auditors, and see `opened` for whom else."""
 
     kind: RecordKind
     recorded_at: int
@@ -59,6 +63,16 @@ class Receipt:
     def message(self) -> ReceiptMessage:
         """The receipt as it goes over the wire."""
         return ReceiptMessage(proof=self.proof, trial=self.trial)
+
+    def opened(self) -> OpenedEntry:
+        """The entry with what opens it, for the requester whose answer it records.
+
+        Raises Unavailable for any other kind: its record says what the requester may not see."""
+        if self.kind not in _OPEN_TO_REQUESTER:
+            raise Unavailable(
+                "An entry of this kind is not for its requester to open. Nothing was disclosed."
+            )
+        return OpenedEntry(proof=self.proof, record=self.record, salt=self.salt)
 
 
 class AuditLog:
@@ -104,9 +118,10 @@ class AuditLog:
     def start(self, connection: Connection) -> Head:
         """Derive the whole log again (AUDIT 3, promise 4). Returns its head.
 
-        Raises Unavailable when leaves, nodes and head do not fit: the broker must not serve."""
+        Raises Unavailable when leaves, nodes, records and head do not fit: the broker must not serve."""
         try:
             head = rederive(SqlLogStorage(connection))
+            _check_records(connection, head.size)
         except VerificationFailed as error:
             self.refuse(_DAMAGED)
             raise Unavailable(_DAMAGED) from error
@@ -161,12 +176,18 @@ class AuditLog:
     def receipt(self, connection: Connection, index: int) -> Receipt:
         """The receipt of an earlier entry, proved to the present head: what a retried step is answered.
 
-        Raises Unavailable when the entry or its record is not stored any more."""
+        Raises Unavailable when the entry or its record is not stored any more, or the record is not its leaf's."""
         storage = SqlLogStorage(connection)
         leaf = next(iter(storage.leaves(index, index + 1)), None)
         stored = read_records(connection, index, index + 1)
         if leaf is None or not stored or stored[0].record is None or stored[0].salt is None:
             raise Unavailable("The record of this step was erased, so its receipt cannot be given again.")
+        try:
+            leaves.verify_record(leaf, stored[0].record, stored[0].salt)
+        except VerificationFailed as error:
+            raise Unavailable(
+                "The record of this step is not the one that was logged, so nothing rests on it. Tell the operator."
+            ) from error
         content = leaves.parse_leaf(leaf)
         proof = self._proof(storage, index, leaf, storage.head())
         kind = RecordKind(content.kind)
@@ -221,6 +242,18 @@ class AuditLog:
 
     def _note(self, head: Head) -> str:
         return checkpoint.sign(self.origin, head.size, head.root, self._keys, self.origin).decode()
+
+
+def _check_records(connection: Connection, size: int) -> None:
+    for start in range(0, size, PAGE_ENTRIES):
+        end = min(start + PAGE_ENTRIES, size)
+        stored = {row.index: row for row in read_records(connection, start, end)}
+        for index, leaf in enumerate(SqlLogStorage(connection).leaves(start, end), start):
+            row = stored.get(index)
+            if row is None or (row.record is None) != (row.salt is None):
+                raise VerificationFailed(f"The log is damaged: the record of leaf {index} is missing.")
+            if row.record is not None and row.salt is not None:
+                leaves.verify_digest(leaf, row.record, row.salt)
 
 
 def _check_page(start: int, end: int) -> None:

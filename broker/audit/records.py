@@ -2,8 +2,9 @@
 
 Rule: a record holds names, digests, rules and law, never an identifier, a token or a payload (AUDIT 1); it is for
 auditors, salted in its leaf, and can be erased while the leaf stays. ADMITTED and RELEASE are recorded as
-`broker.protocol.messages.requests.AdmissionRecord` and `ReleaseDecided`, since holders open them. docs/data-model.md
-lists these fields.
+`broker.protocol.messages.requests.AdmissionRecord` and `ReleaseDecided`, since holders open them; RELEASED and FAILED
+as `broker.protocol.messages.closings` has them, since their requester opens them. docs/data-model.md lists these
+fields.
 """
 
 from typing import Literal
@@ -265,29 +266,6 @@ class ApproverStated(Message):
     person: Slug
     document_digest: Bytes32
     justified: bool | None = None
-
-
-class Released(Message):
-    """RELEASED: a disclosure was assembled and signed, and its requester answered for the first time."""
-
-    v: Literal[1] = 1
-    permit_id: Id16
-    request_id: Id16
-    requester: Slug
-    tier: Tier
-    disclosure_digest: Bytes32
-    release_index: Count
-
-
-class Failed(Message):
-    """FAILED: a decided release did not lead to a disclosure. `problem` is a slug of the problem types."""
-
-    v: Literal[1] = 1
-    permit_id: Id16
-    request_id: Id16
-    requester: Slug
-    release_index: Count
-    problem: Slug
 
 
 class OutcomeReported(Message):

@@ -11,9 +11,7 @@ from typing import Any
 
 from broker.audit.records import (
     ApproverStated,
-    Failed,
     ReleaseAsked,
-    Released,
     RequestRefused,
     TokensReceived,
 )
@@ -25,6 +23,7 @@ from broker.protocol.documents import unverified_payload
 from broker.protocol.errors import BadInput, NarrowgateError
 from broker.protocol.leaves import parse_leaf
 from broker.protocol.messages.base import decode
+from broker.protocol.messages.closings import Failed, Released
 from broker.protocol.messages.requests import (
     AdmissionRecord,
     ReleaseDecided,

@@ -11,6 +11,7 @@ from broker.audit import records
 from broker.protocol import leaves
 from broker.protocol.errors import BadInput, VerificationFailed
 from broker.protocol.messages.base import Message, decode
+from broker.protocol.messages.closings import Failed, Released
 from broker.protocol.messages.requests import AdmissionRecord, ReleaseDecided
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.recovery.findings import Finding, entry
@@ -46,8 +47,8 @@ RECORD_TYPES: dict[RecordKind, type[Message]] = {
     RecordKind.APPROVAL_WITHDRAWN: records.ApproverStated,
     RecordKind.EMERGENCY_REVIEWED: records.ApproverStated,
     RecordKind.RELEASE: ReleaseDecided,
-    RecordKind.RELEASED: records.Released,
-    RecordKind.FAILED: records.Failed,
+    RecordKind.RELEASED: Released,
+    RecordKind.FAILED: Failed,
     RecordKind.OUTCOME_REPORTED: records.OutcomeReported,
     RecordKind.RETRACTION_NOTICED: records.RetractionNoticed,
     RecordKind.RETRACTION_SHOWN: records.RetractionShown,

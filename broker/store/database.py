@@ -6,11 +6,12 @@ since writes to a deleted file still "succeed" (AUDIT 4). After a fault nothing 
 at once share a commit (`broker.store.group_commit`).
 
 PostgreSQL may be shared by several brokers. Each connection refuses a server with fsync, full_page_writes or
-synchronous_commit off. Writes run at READ COMMITTED, whatever the server's default: a step locks what it decides on
-(`broker.store.locks`), and the statement after the wait sees what the step before it left, where a stricter level would
-fail instead. Reads run at REPEATABLE READ, one snapshot, read-only. A lost connection, a deadlock or a lock that is
-not to be had in time is Unavailable for that one call: nothing is retried in here, since a block has read a clock and
-drawn randomness, and the caller's own retry is safe because every step is idempotent.
+synchronous_commit off, and keeps the synchronous_commit that it found. Writes run at READ COMMITTED, whatever the
+server's default: a step locks what it decides on (`broker.store.locks`), and the statement after the wait sees what
+the step before it left, where a stricter level would fail instead. Reads run at REPEATABLE READ, one snapshot,
+read-only. A lost connection, a deadlock or a lock that is not to be had in time is Unavailable for that one call:
+nothing is retried in here, since a block has read a clock and drawn randomness, and the caller's own retry is safe
+because every step is idempotent.
 
 It holds no query.
 """
@@ -41,11 +42,17 @@ _NOT_KNOWN = (
     "The database went away while the step was being recorded, so whether it was taken is not known. "
     "Repeat the very same call: it is answered as it stands."
 )
+_NOT_OPENED = (
+    "The broker's database file cannot be opened: it is damaged or cut short, or its disk is full or fails. Make room; "
+    "if that does not help, keep the file as evidence and put the newest backup back."
+)
 _OTHER_FIRST = "Another call wrote this first."
 _ERRORS = (SQLAlchemyError, psycopg.Error, sqlite3.Error)
 """Both drivers' own errors are among them, where a statement goes to the driver itself."""
 _CONNECT = {"connect_timeout": "10", "tcp_user_timeout": "30000"}
 _SESSION = (
+    # What was found on stays on: a setting of the session is not changed by a server that reads its settings anew.
+    "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)",
     # A broker that is stuck holds up the others for so long, and no longer.
     "SET lock_timeout = '30s'",
     "SET idle_in_transaction_session_timeout = '60s'",
@@ -62,7 +69,7 @@ class Database:
     def __init__(self, url: str) -> None:
         """Open `url` (sqlite:///PATH or postgresql+psycopg://...). PostgreSQL is called at the first transaction.
 
-        Raises BadInput, or Conflict when another process owns the SQLite file."""
+        Raises BadInput, Conflict when another process owns the SQLite file, or Unavailable when that is damaged."""
         parsed = _parse(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.path: Path | None = None
@@ -84,7 +91,11 @@ class Database:
         event.listen(self.engine, "connect", _prepare_sqlite)
         event.listen(self.engine, "begin", _begin_immediate)
         self._steps = GroupCommit(self.engine, self._check_same_files, _is_fault, self._stop)
-        self._keep_files_open()
+        try:
+            self._keep_files_open()
+        except (*_ERRORS, OSError) as error:
+            self.close()
+            raise Unavailable(_NOT_OPENED) from error
 
     def _keep_files_open(self) -> None:
         # One connection stays open for good: the last one to close would delete the write-ahead log, and then its

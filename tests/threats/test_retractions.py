@@ -9,7 +9,7 @@ import pytest
 
 from broker import retractions as broker_retractions
 from broker.protocol.documents import sign, verify
-from broker.protocol.errors import BadInput, NotFound
+from broker.protocol.errors import BadInput, NotFound, VerificationFailed
 from broker.protocol.messages.base import encode
 from broker.protocol.messages.consent import (
     ConsentRevocation,
@@ -170,6 +170,18 @@ def test_a_contributor_cannot_take_back_or_revoke_for_another(
     )
     document = sign(foreign, world.homes["company-1"].signing_key).document
     monkeypatch.setattr(consent_record, "revocation", lambda *_: document)
+    with pytest.raises(VerificationFailed, match="may not sign"):
+        taking_back(world).withdraw_reference("H-1", "Taken back")
+    assert "RECORDS_WITHDRAWN" not in world.log_kinds()
+
+
+def test_a_revocation_of_one_deposit_does_not_revoke_another(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conditions = world.conditions(NGO, **PAYLOAD)
+    consent(world)
+    other = consent_record.revocation(world.homes[NGO], "H-1", conditions, bytes(32), world.now)
+    monkeypatch.setattr(consent_record, "revocation", lambda *_: other)
     with pytest.raises(BadInput, match="another deposit"):
         taking_back(world).withdraw_reference("H-1", "Taken back")
     assert "RECORDS_WITHDRAWN" not in world.log_kinds()
@@ -209,6 +221,7 @@ def test_a_broker_that_notices_nobody_or_never_shows_it_is_seen(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.ask([phone(1)])
+    world.ask([phone(2)])
     taking_back(world).withdraw_reference("H-1", "Taken back")
     with monkeypatch.context() as patched:
         empty = RetractionNotices(notices=())
@@ -217,7 +230,6 @@ def test_a_broker_that_notices_nobody_or_never_shows_it_is_seen(
     world.now += 20 * DAY
     with monkeypatch.context() as patched:
         patched.setattr(broker_retractions, "notify", lambda *_: None)
-        world.ask([phone(2)])
         taking_back(world).withdraw_reference("H-2", "Taken back")
     seen = {each.anomaly: each.detail for each in found(world)}
     assert set(seen) == {Anomaly.RETRACTION_OVERDUE, Anomaly.RETRACTION_UNNOTICED}

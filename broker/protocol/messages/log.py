@@ -21,6 +21,14 @@ class LogProof(Message):
     and 20 witnesses may cosign."""
 
 
+class OpenedEntry(Message):
+    """An entry with the record and salt that open its leaf (`leaves.verify_record`)."""
+
+    proof: LogProof
+    record: Blob
+    salt: Bytes32
+
+
 class ReceiptMessage(Message):
     """The answer to a step whose only result is that it was recorded."""
 

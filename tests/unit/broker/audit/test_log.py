@@ -150,6 +150,29 @@ def test_an_erased_record_leaves_its_leaf_and_proofs(database: Database) -> None
         assert audit.inclusion(connection, 0, 2).index == 0
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE log_records SET record = :zeros WHERE leaf_index = 1",
+        "UPDATE log_records SET salt = :zeros WHERE leaf_index = 1",
+        "UPDATE log_records SET salt = NULL WHERE leaf_index = 1",
+        "DELETE FROM log_records WHERE leaf_index = 1",
+    ],
+)
+def test_a_record_that_is_not_its_leafs_gives_no_receipt_and_is_found_at_start(
+    database: Database, damage: str
+) -> None:
+    audit = _audit()
+    _append(audit, database)
+    _append(audit, database)
+    with database.write() as connection:
+        connection.execute(text(damage), {"zeros": bytes(32)} if ":zeros" in damage else {})
+    with pytest.raises(Unavailable), database.read() as connection:
+        audit.receipt(connection, 1)
+    with pytest.raises(Unavailable, match="damaged"), database.read() as connection:
+        _audit().start(connection)
+
+
 def test_neither_salt_nor_record_is_shown_by_a_repr(database: Database) -> None:
     receipt = _append(_audit(), database)
     shown = repr(receipt)

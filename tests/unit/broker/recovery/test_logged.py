@@ -3,6 +3,7 @@
 import re
 
 from broker.audit import records
+from broker.protocol.messages import closings
 from broker.protocol.messages.base import Message
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.recovery import deposited, explained, logged, signed
@@ -35,8 +36,9 @@ EXPLAINED_BY_NOTHING = {
 
 def test_every_kind_of_entry_that_a_broker_records_can_be_opened() -> None:
     written = {RecordKind.ADMITTED, RecordKind.RELEASE}
-    for kind in vars(records).values():
-        if isinstance(kind, type) and issubclass(kind, Message) and kind.__module__ == records.__name__:
+    homes = {records.__name__, closings.__name__}
+    for kind in (*vars(records).values(), *vars(closings).values()):
+        if isinstance(kind, type) and issubclass(kind, Message) and kind.__module__ in homes:
             opening = (kind.__doc__ or "").partition(":")[0]
             written |= {RecordKind(name) for name in re.findall(r"[A-Z_]{5,}", opening)}
     assert set(logged.RECORD_TYPES) == written
