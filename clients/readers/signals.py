@@ -17,19 +17,25 @@ REFERENCE = "reference"
 
 @dataclass(frozen=True)
 class Signal:
-    """One identifier of one row. `line` counts from 1, header included; attributes are (name, value)."""
+    """One identifier of one row. `line` counts from 1, header included; attributes are (name, value).
+
+    `forbidden` says why its author's marking forbids to hand it on, None if nothing does. `unit` is what `line` counts.
+    """
 
     line: int
     canonical: Canonical
     attributes: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    forbidden: str | None = None
+    unit: str = "line"
 
 
 @dataclass(frozen=True)
 class RefusedRow:
-    """A row, or one identifier of it, that did not go in."""
+    """A row, or one identifier of it, that did not go in. `unit` is what `line` counts, such as objects of a bundle."""
 
     line: int
     reason: str
+    unit: str = "line"
 
 
 def grouped(signals: Iterable[Signal]) -> dict[str, list[Signal]]:
