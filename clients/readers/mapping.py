@@ -22,8 +22,8 @@ _PHONE = """
     cell cellphone cellulare movil celular msisdn whatsapp gsm rufnummer
 """
 _EMAIL = "email emails emailaddress mail mailaddress emailadresse mailadresse correo courriel eposta"
-_TYPE = "type identifiertype indicatortype kind"
-_VALUE = "value identifier indicator raw"
+_TYPE = "type identifiertype indicatortype kind signaltype"
+_VALUE = "value identifier indicator raw signalstr"
 _HINT = "region country countrycode hint land pays pais paese"
 _REFERENCE = "reference localreference ref caseid caseref casereference casenumber caseno aktenzeichen"
 _IDENTIFIERS = {"phone": _PHONE, "email": _EMAIL, "email_mailbox": "emailmailbox mailbox"}
@@ -74,9 +74,12 @@ def settle(names: Sequence[str], mapping: ColumnMapping | None, *, strict: bool 
     Raises: BadInput if no column holds an identifier or the mapping does not fit the table.
     """
     chosen = guess_mapping(names) if mapping is None else mapping
+    positions: dict[str, list[int]] = {}
+    for position, own in enumerate(names):
+        positions.setdefault(_plain(own), []).append(position)
 
     def find_all(name: str) -> list[int]:
-        found = [position for position, own in enumerate(names) if _plain(own) == _plain(name)]
+        found = positions.get(_plain(name), [])
         if not found and strict:
             raise BadInput(
                 "The mapping names a column that the table does not have. Compare it with the first line."
@@ -125,10 +128,15 @@ def guess_type(name: str) -> str | None:
     return next((kind for kind, words in _IDENTIFIERS.items() if word in words.split()), None)
 
 
+def same_column(name: str, other: str) -> bool:
+    """Whether two names are one to a mapping."""
+    return _plain(name) == _plain(other)
+
+
 def _plain(name: str) -> str:
-    """Letters and digits only, without accents and case."""
+    """Letters and digits only, without accents and case; a name of signs alone is itself."""
     decomposed = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(character for character in decomposed if character.isalnum())
+    return "".join(character for character in decomposed if character.isalnum()) or decomposed
 
 
 def _first(names: Sequence[str], words: str) -> str | None:

@@ -19,6 +19,7 @@ from clients.readers.exchange import elements
 from clients.readers.exchange.json_stream import JsonStream, Unreadable
 from clients.readers.exchange.misp_tags import Tagged, tagged
 from clients.readers.exchange.misp_types import TARGETS, TYPES, named_by
+from clients.readers.input_file import opened
 from clients.readers.mapping import ColumnMapping
 from clients.readers.signals import REFERENCE, RefusedRow, Signal
 from clients.readers.table import checked_region
@@ -41,27 +42,24 @@ def read_misp(
     if mapping is not None:
         raise BadInput("A MISP event has no columns, so it takes no mapping.")
     region = checked_region(default_region)
-    try:
-        with path.open("rb") as file:
-            survey = _Export(JsonStream(file))
-            for _ in survey.attributes(surveying=True):
-                pass
-            survey.stream.detach()
-            if not survey.listed:
-                raise BadInput(
-                    'The file is no event or object of MISP: it has no list "Attribute" or "Object". Export it as JSON.'
-                )
-            export = _Export(JsonStream(file), events=survey.events)
-            found = False
-            for attribute in export.attributes(surveying=False):
-                for item in _signals(attribute, region):
-                    found = True
-                    yield item
-            export.stream.detach()
-            if not found:
-                raise BadInput("The export holds no identifier of a kind that is compared here.")
-    except OSError as error:
-        raise BadInput(f"The file cannot be read: {(error.strerror or 'unknown fault').lower()}.") from None
+    with opened(path) as file:
+        survey = _Export(JsonStream(file))
+        for _ in survey.attributes(surveying=True):
+            pass
+        survey.stream.detach()
+        if not survey.listed:
+            raise BadInput(
+                'The file is no event or object of MISP: it has no list "Attribute" or "Object". Export it as JSON.'
+            )
+        export = _Export(JsonStream(file), events=survey.events)
+        found = False
+        for attribute in export.attributes(surveying=False):
+            for item in _signals(attribute, region):
+                found = True
+                yield item
+        export.stream.detach()
+        if not found:
+            raise BadInput("The export holds no identifier of a kind that is compared here.")
 
 
 @dataclass(frozen=True)

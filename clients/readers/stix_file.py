@@ -20,6 +20,7 @@ from clients.readers.exchange import elements
 from clients.readers.exchange.json_stream import JsonStream, Unreadable
 from clients.readers.exchange.stix_markings import Definitions
 from clients.readers.exchange.stix_observables import facts_of, is_observable, named_by, word_for
+from clients.readers.input_file import opened
 from clients.readers.mapping import ColumnMapping
 from clients.readers.signals import REFERENCE, RefusedRow, Signal
 from clients.readers.table import checked_region
@@ -39,22 +40,19 @@ def read_stix(
     if mapping is not None:
         raise BadInput("A STIX bundle has no columns, so it takes no mapping.")
     region = checked_region(default_region)
-    try:
-        with path.open("rb") as file:
-            bundle = _Bundle()
-            for number, thing in _objects(file):
-                bundle.survey(number, thing)
-            for _, thing in _objects(file) if bundle.related else ():
-                bundle.relate(thing)
-            found = False
-            for number, thing in _objects(file):
-                for item in bundle.signals(number, thing, region):
-                    found = True
-                    yield item
-            if not found:
-                raise BadInput("The bundle holds no identifier of a kind that is compared here.")
-    except OSError as error:
-        raise BadInput(f"The file cannot be read: {(error.strerror or 'unknown fault').lower()}.") from None
+    with opened(path) as file:
+        bundle = _Bundle()
+        for number, thing in _objects(file):
+            bundle.survey(number, thing)
+        for _, thing in _objects(file) if bundle.related else ():
+            bundle.relate(thing)
+        found = False
+        for number, thing in _objects(file):
+            for item in bundle.signals(number, thing, region):
+                found = True
+                yield item
+        if not found:
+            raise BadInput("The bundle holds no identifier of a kind that is compared here.")
 
 
 def _objects(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any] | Unreadable]]:

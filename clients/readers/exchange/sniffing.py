@@ -1,20 +1,19 @@
-"""Which format a file has whose ending says only that it is JSON or CSV.
+"""Which format a file has whose ending says only that it is JSON.
 
-Rule: a STIX bundle is told by its "objects", a MISP export by its events and attributes, a ThreatExchange list by its
-header. What is none of them is said to be none, and never guessed. A mapping means that the columns are the user's own.
+Rule: a STIX bundle is told by its "objects", a MISP export by its events and attributes. What is neither is said to be
+neither, and never guessed.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from broker.protocol.errors import BadInput
-from clients.readers.csv_file import read_csv
 from clients.readers.exchange.json_stream import JsonStream
+from clients.readers.input_file import opened
 from clients.readers.mapping import ColumnMapping
 from clients.readers.misp_file import read_misp
 from clients.readers.signals import RefusedRow, Signal
 from clients.readers.stix_file import read_stix
-from clients.readers.threatexchange_file import is_threatexchange, read_threatexchange
 
 _STIX = frozenset({"objects", "spec_version"})
 _MISP = frozenset({"Event", "response", "Attribute", "Object"})
@@ -28,26 +27,13 @@ def read_json(
     yield from reader(path, mapping=mapping, default_region=default_region)
 
 
-def read_comma_separated(
-    path: Path, *, mapping: ColumnMapping | None = None, default_region: str | None = None
-) -> Iterator[Signal | RefusedRow]:
-    """Stream the signals of a CSV file, which may be a ThreatExchange list."""
-    if mapping is None and is_threatexchange(path):
-        yield from read_threatexchange(path, default_region=default_region)
-    else:
-        yield from read_csv(path, mapping=mapping, default_region=default_region)
-
-
 def _is_bundle(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            stream = JsonStream(file)
-            try:
-                return _told(stream)
-            finally:
-                stream.detach()
-    except OSError as error:
-        raise BadInput(f"The file cannot be read: {(error.strerror or 'unknown fault').lower()}.") from None
+    with opened(path) as file:
+        stream = JsonStream(file)
+        try:
+            return _told(stream)
+        finally:
+            stream.detach()
 
 
 def _told(stream: JsonStream) -> bool:
