@@ -20,7 +20,7 @@ MAXIMUM_ELEMENT_CHARACTERS = 1024 * 1024
 MAXIMUM_DEPTH = 32
 MAXIMUM_NAME_CHARACTERS = 256
 _CHUNK = 64 * 1024
-_LONGEST_SCALAR = 64
+_LONGEST_SCALAR = 100
 _OUTSIDE = re.compile(r'["\[\]{}]')
 _WITHIN = re.compile(r'\\.|"', re.DOTALL)
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -153,7 +153,7 @@ class JsonStream:
     def _pass_over(self, maximum: int) -> str:
         """The next value's text, behind which it then stands. Above 0, `maximum` bounds it: Unreadable is raised."""
         if self.kind() not in '{["':
-            return self._scalar()
+            return self._scalar(maximum)
         parts: list[str] = []
         length = depth = deepest = 0
         within = done = False
@@ -180,14 +180,17 @@ class JsonStream:
             raise Unreadable(f"it is nested deeper than {MAXIMUM_DEPTH} levels.")
         return "".join(parts)
 
-    def _scalar(self) -> str:
-        """A number or a word, as far as it can be one."""
+    def _scalar(self, maximum: int) -> str:
+        """A number or a word."""
         text = ""
         while True:
             stop = _end(_SCALAR, self._buffer, self._at)
-            text, self._at = (text + self._buffer[self._at : stop])[:_LONGEST_SCALAR], stop
+            text, self._at = (text + self._buffer[self._at : stop])[: _LONGEST_SCALAR + 1], stop
             if stop < len(self._buffer) or not self._refill():
-                return text
+                break
+        if maximum and len(text) > _LONGEST_SCALAR:
+            raise Unreadable(f"it is a number of more than {_LONGEST_SCALAR} digits, or no JSON.")
+        return text
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
