@@ -16,7 +16,10 @@ from clients.identifiers import Rejected
 
 MAXIMUM_PATTERN_CHARACTERS = 32 * 1024
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
+_NOT = re.compile(r"\bNOT\b", re.IGNORECASE)
 _ALONE = 'Only comparisons with "=" or "IN", joined by OR, name identifiers.'
+_EXCLUDES = f"the pattern excludes a value (NOT, !=). {_ALONE}"
 _PLATFORM, _LOGIN = "user-account:account_type", "user-account:account_login"
 _HASHES = {
     "md5": "file_hash",
@@ -82,6 +85,9 @@ def named_by_pattern(pattern: str) -> tuple[Named, ...]:
     """The identifiers of a pattern, in order. Raises Rejected with the reason, which repeats nothing of it."""
     if len(pattern) > MAXIMUM_PATTERN_CHARACTERS:
         raise Rejected(f"the pattern is longer than {MAXIMUM_PATTERN_CHARACTERS:,} characters.")
+    # The library forgets the NOT of "NOT IN" and would hand on what a pattern excludes (stix2 3.0.2).
+    if _NOT.search(_LITERAL.sub("", pattern)):
+        raise Rejected(_EXCLUDES)
     return tuple(_named(_parsed(pattern)))
 
 
@@ -138,7 +144,7 @@ def _named(part: Any) -> Iterator[Named]:
 
 def _compared(part: Any) -> Iterator[Named]:
     if part.negated:
-        raise Rejected(f"the pattern excludes a value (NOT, !=). {_ALONE}")
+        raise Rejected(_EXCLUDES)
     for text in _texts(part):
         named = named_at(_path(part), text)
         if named is None:

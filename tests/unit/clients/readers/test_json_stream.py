@@ -52,6 +52,12 @@ def test_whatever_the_pieces_a_document_is_walked_loaded_and_passed_over_alike(
         json_stream._CHUNK = before
 
 
+def whole(at: JsonStream) -> Any:
+    value = walked(at)
+    at.end()
+    return value
+
+
 def test_an_element_that_is_not_taken_is_passed_over() -> None:
     at = stream({"a": [1, {"b": "]"}, 3], "c": 4})
     assert list(at.members()) == ["a", "c"]
@@ -72,8 +78,8 @@ def test_a_value_that_is_too_deep_too_long_or_broken_costs_itself_alone() -> Non
     at.end()
 
 
-def test_a_million_brackets_are_no_recursion() -> None:
-    at = stream("[" * 1_000_000 + "]" * 1_000_000)
+def test_a_hundred_thousand_brackets_are_no_recursion() -> None:
+    at = stream("[" * 100_000 + "]" * 100_000)
     with pytest.raises(Unreadable, match="deeper"):
         at.load()
     at.end()
@@ -94,10 +100,8 @@ def test_a_million_brackets_are_no_recursion() -> None:
     ],
 )
 def test_a_document_that_is_no_json_is_refused_with_its_line(text: str, said: str) -> None:
-    at = stream(text)
     with pytest.raises(BadInput, match=said):
-        walked(at)
-        at.end()
+        whole(stream(text))
 
 
 def test_json_that_is_not_utf_8_is_refused_in_words() -> None:
