@@ -144,6 +144,7 @@ class _Bundle:
             self.newest[key] = max(self.newest.get(key, ("", "")), _moment(thing.get("modified")))
         marked = self.definitions.marked(thing)
         if thing.get("type") == "sighting" and not marked.forbidden and thing.get("revoked") is not True:
+            # A sighting in confidence is left out; what was sighted is marked for itself.
             seen = self.seen.setdefault(_key(thing.get("sighting_of_ref")), _Seen())
             seen.add(thing.get("count"), thing.get("first_seen"), thing.get("last_seen"))
         elif thing.get("type") == "observed-data" and isinstance(thing.get("object_refs"), list):
@@ -214,9 +215,6 @@ class _Bundle:
     def _check_sighting(self, thing: Mapping[str, Any]) -> None:
         if _key(thing.get("sighting_of_ref")) not in self.ids:
             raise Rejected("what was sighted is not in the file. Export the indicator with it.")
-        forbidden = self.definitions.marked(thing).forbidden
-        if forbidden:
-            raise Rejected(forbidden)
 
     def _check_version(self, thing: Mapping[str, Any]) -> None:
         key = _key(thing.get("id"))

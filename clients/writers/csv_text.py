@@ -13,8 +13,9 @@ CsvCell = str | int | float
 
 
 def csv_text(*rows: Iterable[CsvCell]) -> str:
-    """Rows as CSV, lines ending in a line feed. Numbers are written as numbers."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    """Rows as CSV. Numbers are written as numbers."""
+    text = io.StringIO(newline="")
+    # With another line ending the library leaves a carriage return within a cell without quotation marks.
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerows([guarded(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return text.getvalue()

@@ -286,13 +286,13 @@ def test_sightings_are_added_up_wherever_they_stand(tmp_path: Path) -> None:
     )
 
 
-def test_a_sighting_of_what_is_not_there_or_in_confidence_is_refused(tmp_path: Path) -> None:
+def test_a_sighting_of_what_is_not_there_is_refused_and_one_in_confidence_not_told(tmp_path: Path) -> None:
     away, secret = (
         sighting(1, name("indicator", 9)),
         sighting(2, name("indicator", 1), object_marking_refs=[RED]),
     )
     items = read(tmp_path, away, secret, indicator())
-    assert [item.line for item in items if isinstance(item, RefusedRow)] == [1, 2]
+    assert [item.line for item in items if isinstance(item, RefusedRow)] == [1]
     (signal,) = (item for item in items if isinstance(item, Signal))
     assert "times_seen" not in dict(signal.attributes)
 
