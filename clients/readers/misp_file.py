@@ -8,7 +8,8 @@ It reads one event, a list of events, a MISP answer to a search for events or at
 files that are attached, no names of persons, and asks no MISP server.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from clients.readers.table import checked_region
 UNIT = "attribute"
 MAXIMUM_EVENTS = 200_000
 _MAXIMUM_WRAPPERS = 4
+_MAXIMUM_SIBLINGS = 100
 _WRAPPERS = frozenset({"Event", "response", "events"})
 _FACTS = ("Tag", "distribution", "date", "uuid", "name", "deleted")
 
@@ -70,6 +72,7 @@ class _Event:
     date: object = None
     uuid: object = None
     name: str = ""
+    siblings: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -113,20 +116,33 @@ class _Export:
                 raise BadInput(f"The export has more than {MAXIMUM_EVENTS:,} events. Split it.")
             self.events.append(_Event())
         facts: dict[str, Any] = {}
+        siblings: Mapping[str, str] = {}
         for name in self.stream.members():
             if name in ("Attribute", "Object") and self.stream.kind() == "[":
                 self.listed = True
                 if not surveying:
                     yield from self._listed(name, self.events[own])
+                elif name == "Attribute":
+                    siblings = self._siblings()
             elif name in _WRAPPERS:
                 yield from self._walk(surveying, depth + 1)
             elif surveying and name in _FACTS:
                 facts[name] = self.stream.load()
         if surveying:
             named = facts.get("name")
+            name = named if isinstance(named, str) else ""
             self.events[own] = _Event(
-                tagged(facts), facts.get("date"), facts.get("uuid"), named if isinstance(named, str) else ""
+                tagged(facts), facts.get("date"), facts.get("uuid"), name, siblings if name else {}
             )
+
+    def _siblings(self) -> Mapping[str, str]:
+        """The values of an object that stands by itself, which is not known of it before its name is read."""
+        listed = []
+        for number in self.stream.elements():
+            if number <= _MAXIMUM_SIBLINGS:
+                with suppress(Unreadable):
+                    listed.append(self.stream.load())
+        return _by_relation(listed)
 
     def _listed(self, name: str, event: _Event) -> Iterator[_Attribute]:
         for _ in self.stream.elements():
@@ -140,17 +156,22 @@ class _Export:
             self.number += 1
             if not isinstance(members, dict | Unreadable):
                 members = Unreadable("it is no JSON object.")
-            yield _Attribute(self.number, members, event, event.name)
+            yield _Attribute(self.number, members, event, event.name, event.siblings)
 
     def _object(self, thing: dict[str, Any], event: _Event) -> Iterator[_Attribute]:
         named, held = thing.get("name"), thing.get("Attribute")
         outer = _Event(tagged(thing).within(event.tags), event.date, event.uuid)
         listed = [each for each in held if isinstance(each, dict)] if isinstance(held, list) else []
-        siblings = {str(each.get("object_relation")): str(each.get("value")) for each in listed}
+        siblings = _by_relation(listed)
         for members in listed:
             self.number += 1
             inside = {**members, "deleted": members.get("deleted") or thing.get("deleted")}
             yield _Attribute(self.number, inside, outer, named if isinstance(named, str) else "", siblings)
+
+
+def _by_relation(attributes: Iterable[object]) -> dict[str, str]:
+    found = [each for each in attributes if isinstance(each, dict)]
+    return {str(each.get("object_relation")): str(each.get("value")) for each in found}
 
 
 def _signals(attribute: _Attribute, region: str | None) -> Iterator[Signal | RefusedRow]:

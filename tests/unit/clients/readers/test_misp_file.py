@@ -13,7 +13,7 @@ from broker.protocol.errors import BadInput
 from clients.identifiers import registered_types
 from clients.readers import RefusedRow, Signal, read_file
 from clients.readers.exchange.misp_tags import tagged
-from clients.readers.exchange.misp_types import HANDLES, RELATIONS, TARGETS, TYPES
+from clients.readers.exchange.misp_types import HANDLES, RELATIONS, TARGETS, TYPES, named_by
 from clients.readers.exchange.stix_patterns import Named
 
 VECTORS = Path(__file__).parents[3] / "vectors" / "misp"
@@ -109,7 +109,6 @@ def test_an_event_goes_in_with_its_facts_and_without_its_words(tmp_path: Path) -
             {"address-crypto": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "symbol": "ETH"},
             "eth_address",
         ),
-        ("vehicle", {"license-plate-number": "DE B-MW 1234", "make": "example"}, "licence_plate"),
     ],
 )
 def test_objects_from_misps_own_definitions_are_read(
@@ -123,11 +122,21 @@ def test_objects_from_misps_own_definitions_are_read(
     for document in (wrapped(made), {"name": name, "Attribute": json.loads(thing.to_json())["Attribute"]}):
         items = read(tmp_path, document)
         if kind in registered_types():
-            assert any(isinstance(item, Signal) and item.canonical.type == kind for item in items) or (
-                kind == "licence_plate"
-            )
+            assert any(isinstance(item, Signal) and item.canonical.type == kind for item in items)
         else:
             assert any("type of identifier is not known" in text for text in texts(items))
+
+
+def test_a_plate_of_a_vehicle_is_refused_since_misp_does_not_say_its_country(
+    tmp_path: Path, templates: Path
+) -> None:
+    thing = MISPObject("vehicle", strict=True, misp_objects_path_custom=str(templates))
+    thing.add_attribute("license-plate-number", "B-MW 1234")
+    made = event()
+    made.add_object(thing)
+    (row,) = read(tmp_path, wrapped(made))
+    assert isinstance(row, RefusedRow)
+    assert "MW" not in row.reason
 
 
 def test_what_is_filed_as_a_victims_never_slips_in(tmp_path: Path, templates: Path) -> None:
@@ -161,8 +170,6 @@ def test_what_is_filed_as_a_victims_never_slips_in(tmp_path: Path, templates: Pa
     ],
 )
 def test_the_identifying_part_of_composite_attributes(kind: str, value: str, named: Named | None) -> None:
-    from clients.readers.exchange.misp_types import named_by
-
     assert named_by("", {}, "", kind, value) == named
 
 

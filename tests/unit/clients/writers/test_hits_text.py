@@ -8,9 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from broker.protocol.messages.vocabulary import Purpose, Tier
-from clients.writers.hits import Hit, Hits, Holder
+from broker.protocol.messages.ladder import Source
+from broker.protocol.messages.vocabulary import AgencyKind, Purpose, Tier
+from clients.request_values import Answer, FoundSource
+from clients.writers.hits import Hit, Hits, Holder, hits_of
 from clients.writers.hits_text import hits_csv, hits_json
+from tests.messages_examples import CONDITIONS
 
 HOLDERS = (
     Holder("company-1", '=HYPERLINK("https://example.org")', "desk@example.org"),
@@ -18,6 +21,20 @@ HOLDERS = (
 )
 KNOWN = (Hit("phone/1|+447700900123", HOLDERS), Hit("email/1|user@example.org"))
 HITS = Hits(bytes(16), Tier.SOURCES, Purpose.IDENTIFY_VICTIM, "Unit 1", 1_800_000_000, UUID(int=1), KNOWN)
+
+
+def test_who_holds_a_hit_is_told_once_each() -> None:
+    source = Source(
+        series_id=bytes(32), contributor="company-1", name="Example Ltd", kind=AgencyKind.COMPANY,
+        contact="desk@example.org", conditions=CONDITIONS, tokens=b"",
+    )  # fmt: skip
+    found = FoundSource(source=source, identifiers=("phone/1|+447700900123",))
+    answer = Answer(
+        request_id=bytes(16), tier=Tier.SOURCES, identifiers=2, rules=(), reasons=(), law=(), trial=True,
+        hits=("email/1|user@example.org", "phone/1|+447700900123"), sources=(found, found),
+    )  # fmt: skip
+    holder = Holder("company-1", "Example Ltd", "desk@example.org")
+    assert hits_of(answer) == (Hit("email/1|user@example.org"), Hit("phone/1|+447700900123", (holder,)))
 
 
 def rows(text: str) -> list[list[str]]:
