@@ -142,7 +142,7 @@ def _column_words(position: int, column: Column) -> list[str]:
         words += f": {column.accepted:,} accepted, {column.refused:,} refused"
     lines = [f"  {position}. {name}: {words}"]
     lines += [
-        f"       {count:,} times: {reason}" for reason, count in column.reasons.most_common(_SHOWN_REASONS)
+        f"       refused {count:,}: {reason}" for reason, count in column.reasons.most_common(_SHOWN_REASONS)
     ]
     if column.looks_like is not None:
         kind, found = column.looks_like

@@ -22,6 +22,7 @@ _DIGIT_TYPES = frozenset({"phone", "imei"})
 """Types that are written in digits, and so are taken for numbers by spreadsheets and data frames."""
 _NEEDED_DIGITS = 7
 _POWER_OF_TEN = re.compile(r"\+?[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}")
+_KEPT_AS_TEXT = re.compile(r"\A'(?=[0-9=+@-])")
 _FLOAT = re.compile(rf"(\+?[0-9]{{{_NEEDED_DIGITS},}})\.0")
 
 LOST_DIGITS = (
@@ -60,7 +61,8 @@ def identifier_text(kind: str, cell: Cell) -> str:
     """The text of a cell that should hold an identifier of a type. Raises Rejected with the reason."""
     if isinstance(cell, NoIdentifier):
         raise Rejected(cell.reason)
-    text = plain(cell)
+    # The apostrophe by which a cell was kept from being a formula, or a number, is no part of it.
+    text = _KEPT_AS_TEXT.sub("", plain(cell))
     if kind in _DIGIT_TYPES:
         if _POWER_OF_TEN.fullmatch(text):
             raise Rejected(LOST_DIGITS)

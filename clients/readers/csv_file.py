@@ -8,6 +8,7 @@ It settles no encoding (see `clients.readers.encoding`) and reads no workbooks.
 
 import csv
 import io
+import re
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -23,6 +24,8 @@ from clients.readers.table import Table, TableRow, checked_region, table_signals
 from clients.readers.text_lines import MAXIMUM_LINE_BYTES, TextLine, text_lines
 
 _DELIMITERS = ",;\t|"
+_DECLARED = re.compile(rf'"?sep=([{_DELIMITERS}])"?', re.IGNORECASE)
+"""The line by which Excel tells itself how the cells below are divided."""
 _MAXIMUM_ROW_LINES = 64
 _SAMPLE_ROWS = 20
 _QUOTATION = "The row's quotation marks do not fit: within a quoted field, write a quotation mark twice."
@@ -52,7 +55,10 @@ def csv_table(path: Path, reading: Reading) -> Iterator[Table]:
     with closing(text_lines(path, reading.encoding)) as lines:
         source = _Pushback(lines)
         header = _header_line(source)
-        delimiter = _sniff(header, source.peek(_SAMPLE_ROWS))
+        declared = _DECLARED.fullmatch(header.text.strip())
+        if declared is not None:
+            header = _header_line(source)
+        delimiter = declared[1] if declared else _sniff(header, source.peek(_SAMPLE_ROWS))
         cells = _cells(header.text, delimiter)
         if cells is None:
             raise BadInput("The first line with the columns' names has a quotation mark that is not closed.")

@@ -19,7 +19,7 @@ from clients.readers.cells import Cell, NoIdentifier, number_cell, value_cell
 
 MAXIMUM_ROWS = 1_048_576
 MAXIMUM_COLUMNS = 16_384
-_MAXIMUM_ROW_BYTES = 16 * 1024**2
+_MAXIMUM_ROW_BYTES = 4 * 1024**2
 _CHUNK_BYTES = 64 * 1024
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _REFERENCE = re.compile(r"([A-Z]{1,3})[0-9]+")

@@ -56,7 +56,9 @@ def mapping_of(names: Sequence[str], roles: Sequence[str]) -> ColumnMapping:
         return found[0] if found else None
 
     mapping = ColumnMapping(
-        identifiers=tuple((name, kind) for kind in registered_types() for name in held.get(kind, [])),
+        identifiers=tuple(
+            (name, role) for name, role in zip(names, roles, strict=True) if role in registered_types()
+        ),
         type_column=only(TYPE),
         value_column=only(VALUE),
         hint_column=only(REGION),

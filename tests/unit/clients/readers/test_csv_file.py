@@ -142,9 +142,43 @@ def test_a_mapping_names_columns_that_no_guess_would_find(tmp_path: Path) -> Non
     assert [signal.attributes for signal in signals] == [(("Spalte C", "note"),)]
 
 
+def test_the_columns_names_once_more_in_the_middle_are_refused_as_that(tmp_path: Path) -> None:
+    row, again = f"{DRAMA},a@example.org,x", " PHONE ,Email,\u200fnote"
+    path = written(tmp_path, f"phone,email,note\n{row}\n{again}\n{row}\n")
+    signals, refusals = signals_and_refusals(path)
+    assert [signal.line for signal in signals] == [2, 2, 4, 4]
+    assert [(refusal.line, refusal.reason) for refusal in refusals] == [
+        (3, "The row repeats the columns' names.")
+    ]
+
+
+def test_marks_of_direction_around_names_change_nothing(tmp_path: Path) -> None:
+    path = written(tmp_path, f"\u200fphone\u200e,\u202bملاحظة\u202c\n{DRAMA},x\n")
+    signals, _ = signals_and_refusals(path)
+    assert signals[0].attributes == (("ملاحظة", "x"),)
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;"])
+def test_a_first_line_that_declares_the_delimiter_is_no_line_of_names(tmp_path: Path, first: str) -> None:
+    path = written(tmp_path, f"{first}\nphone;a,b,c\n{DRAMA};x,y,z\n")
+    signals, _ = signals_and_refusals(path)
+    assert [(signal.line, signal.attributes) for signal in signals] == [(3, (("a,b,c", "x,y,z"),))]
+
+
+def test_a_column_without_a_name_gets_its_place_for_one(tmp_path: Path) -> None:
+    signals, _ = signals_and_refusals(written(tmp_path, f"phone,,x,\n{DRAMA},a,b,\n"))
+    assert signals[0].attributes == (("column 2", "a"), ("x", "b"))
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
+        (b"phone,note\r\n", "no row below"),
+        (",".join(f"c{number}" for number in range(1001)).encode(), "1,001 columns"),
+        (f"phone,{'x' * 300}\n".encode(), "name of column 2"),
+        (b"a@example.org,phone\n", "identifier in column 1"),
+        (b"+44 7700 900123;x\n", "identifier in column 1"),
+        (b"07700 900123;x\n", "identifier in column 1"),
         (b"", "empty"),
         (b"\n\n", "empty"),
         (b"+447700900123\n+447700900124\n", "column 1"),
