@@ -18,6 +18,7 @@ from broker import folder
 from broker.protocol.errors import BadInput, Unavailable
 from broker.protocol.messages.erasure import ErasureGround, order
 from broker.protocol.messages.vocabulary import RecordKind
+from broker.recovery import commands
 
 app = typer.Typer(
     help="Run a broker.",
@@ -187,6 +188,70 @@ def activate(
     )
 
 
+@app.command("rotate-log-key")
+def rotate_log_key(
+    directory: Folder,
+    reason: Annotated[
+        str | None, typer.Option(help="Why the key is changed, in a sentence; it is signed and logged.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the file of log keys there, to hand to everybody."),
+    ] = None,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Drop the old key, once everybody follows the new one.")
+    ] = False,
+    lost_key: Annotated[
+        str | None,
+        typer.Option(
+            "--lost-key",
+            metavar="KEY",
+            help="The old key's public line, name+id+base64, if the old key itself is lost. People have to accept it.",
+        ),
+    ] = None,
+    last_checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --lost-key: the newest checkpoint that the old key signed, as an auditor's mirror has it.",
+        ),
+    ] = None,
+    trial: Trial = False,
+    as_json: Json = False,
+) -> None:
+    """Change the key that signs the log, through the log itself. Stop every broker first, and start it afterwards.
+
+    From then on the log is signed with both keys. Witnesses follow the file of log keys by command, founders make new
+    rosters of it, and everybody else pins those. With --finish the old key is dropped. Cut short, the same command
+    goes on.
+    """
+    from broker import log_key_change
+
+    settings = folder.read_settings(directory, trial=trial or None)
+    if finish:
+        log_key_change.finish(directory, settings, clock, os.urandom)
+        _show(
+            {"finished": True},
+            "The old key is dropped: the log is signed with the new one alone. Start the broker now.",
+            as_json,
+        )
+        return
+    if reason is None or (lost_key is None) != (last_checkpoint is None):
+        raise BadInput("Give a --reason, and --lost-key together with --last-checkpoint or neither.")
+    lost = None if last_checkpoint is None else log_key_change.read_lost(lost_key or "", last_checkpoint)
+    chain = log_key_change.change(directory, settings, reason, clock, os.urandom, lost)
+    file = log_key_change.hand_out(directory, out)
+    value = log_key_change.describe(chain) | {"file": str(file)}
+    _show(
+        value,
+        f"The log's key is changed, from {value['from_size']} entries on. Start the broker now: it signs with "
+        f"{'the new key alone' if lost else 'both keys'}.\nHand {file} to every witness (narrowgate witness "
+        "follow-log), to the founder of every space\n(narrowgate space change-log-key), and to whoever verifies "
+        "receipts. Then: narrowgate broker rotate-log-key DIR --finish",
+        as_json,
+    )
+
+
 # One thumbprint in 64 begins with a dash, and is no option.
 @app.command(context_settings={"ignore_unknown_options": True})
 def accept(
@@ -263,6 +328,53 @@ def erase_record(
         "Tell the auditors of each space: what they mirrored before stays with them.",
         as_json,
     )
+
+
+@app.command(epilog=commands.NEVER_REPAIRS)
+def fsck(directory: Folder, as_json: Json = False) -> None:
+    """Derive everything again from what is stored, and say what is wrong and where; nothing is changed.
+
+    Leaves, nodes, head and records of the log; rows against the entries that explain them, and entries against their
+    rows; signatures; records against the roots their contributors signed; budgets; who may read the keys. Stop the
+    broker first if its database is a file; PostgreSQL is looked at in one snapshot while brokers go on. Exits 0 when
+    nothing is wrong, 4 otherwise.
+    """
+    answer, words = commands.run_fsck(directory, as_json)
+    _show(answer, words, as_json)
+    if answer["number"]:
+        raise typer.Exit(4)
+
+
+@app.command()
+def backup(directory: Folder, file: commands.BackupFile, as_json: Json = False) -> None:
+    """Write all that the broker is into one file, whether it runs or not, and read it again.
+
+    The file holds THE BROKER'S SECRET KEYS, its settings, officers, rules and whole database with personal data,
+    sealed under the passphrase in NARROWGATE_BACKUP_PASSPHRASE. What is deleted at the broker lives on in it: keep a
+    backup for days, not years. It is the same for SQLite and PostgreSQL.
+    """
+    _show(*commands.run_backup(directory, file, clock(), os.urandom, as_json), as_json)
+
+
+@app.command()
+def restore(
+    file: commands.BackupFile,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="An empty folder, or one to be made.")],
+    database_url: commands.DatabaseUrl = None,
+    despite_findings: commands.Despite = False,
+    as_json: Json = False,
+) -> None:
+    """Put a backup back into an empty folder and database, look at all of it, and ask the witnesses whether it is new.
+
+    Takes the passphrase from NARROWGATE_BACKUP_PASSPHRASE. A backup that is behind what witnesses saw never serves: no
+    option goes past that. Exits 4 then, or when fsck finds something; 5 when too few witnesses answer.
+    """
+    answer, words, code = commands.run_restore(
+        file, directory, database_url, despite_findings, clock, os.urandom, as_json
+    )
+    _show(answer, words, as_json)
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The broker's three secrets.
+"""The broker's three secrets, and a fourth while the log's key is changed.
 
 Rule: they have no repr and travel in no message; `broker.folder` reads them from a file for their owner alone.
 """
@@ -17,6 +17,8 @@ class BrokerKeys:
     signing_key: Ed25519PrivateKey = field(repr=False)
     log_key: Ed25519PrivateKey = field(repr=False)
     count_key: bytes = field(repr=False)
+    next_log_key: Ed25519PrivateKey | None = field(default=None, repr=False)
+    """The key that the log is being changed to; from the entry that says so, both sign (`broker.log_rotation`)."""
 
     @property
     def signing_public(self) -> bytes:

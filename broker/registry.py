@@ -234,8 +234,13 @@ def _read_enrolment(document: str) -> Signed[Enrolment]:
 def _check_this_broker(broker: Broker, space: Space) -> None:
     if space.broker_origin != broker.settings.public_origin or space.log_origin != broker.audit.origin:
         raise Conflict("The space names another broker: check broker_origin and log_origin.")
-    if space.broker_signing_key != broker.keys.signing_public or space.log_key != broker.keys.log_public:
+    if space.broker_signing_key != broker.keys.signing_public:
         raise Conflict("The space pins other keys than this broker's. Ask the operator for its description.")
+    if space.log_key not in broker.audit.public_keys:
+        raise Conflict(
+            "The space names another key of the broker's log. Ask the operator for its description, or, if the key was "
+            "changed, for its file of log keys: narrowgate space change-log-key"
+        )
     if space.trial != broker.audit.trial:
         raise Conflict("Broker and space must agree whether this is a trial, without witnesses.")
     if not space.trial and (frozenset(space.witness_keys), space.witness_quorum) != broker.witnesses.asked:

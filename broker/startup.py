@@ -7,21 +7,25 @@ too, without serving. Without witnesses only a trial that says so may start.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from broker import activation
+from broker import activation, log_rotation
 from broker.activation import Activation
 from broker.audit.log import AuditLog
 from broker.audit.witness_calls import HttpCalls
-from broker.audit.witnesses import Answer, Ask, WitnessAt, Witnesses
+from broker.audit.witnesses import witnesses_of
 from broker.context import Broker, BrokerKeys, Clock
 from broker.gate.officers import PinnedOfficers
 from broker.gate.shelf import BundleShelf
-from broker.protocol.errors import NotPermitted, Unavailable
+from broker.log_rotation import LostKey
+from broker.protocol.errors import Conflict, NotPermitted, Unavailable
 from broker.protocol.messages.base import RandomBytes
+from broker.protocol.messages.log_keys import LogKeyLink
 from broker.protocol.messages.parties import read_witness_key
 from broker.settings import Settings
 from broker.store import migrate
 from broker.store.database import Database
+from broker.translog.cosigning import Answer, Ask, WitnessAt, Witnesses
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,14 @@ class Opened:
 
     database: Database
     audit: AuditLog
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the witnesses say of a database: it is as they saw it; behind, or another's; or too few answered."""
+
+    state: Literal["up-to-date", "behind", "not-known", "nobody"]
+    words: str
 
 
 def open_checked(settings: Settings, keys: BrokerKeys, random_bytes: RandomBytes) -> Opened:
@@ -45,8 +57,9 @@ def open_checked(settings: Settings, keys: BrokerKeys, random_bytes: RandomBytes
     database = Database(settings.database_url)
     try:
         migrate.upgrade(database)
-        audit = AuditLog(settings.log_origin, keys.log_key, random_bytes, settings.trial)
         with database.read() as connection:
+            newest, *earlier = log_rotation.signing_keys(connection, keys)
+            audit = AuditLog(settings.log_origin, newest, random_bytes, settings.trial, earlier)
             audit.start(connection)
     except BaseException:
         database.close()
@@ -95,6 +108,32 @@ def ready(
     )
 
 
+def compare(
+    settings: Settings, keys: BrokerKeys, clock: Clock, random_bytes: RandomBytes, ask: Ask | None = None
+) -> Compared:
+    """Show the witnesses the log in a database that was put back, as a start does, and serve nothing.
+
+    Raises as `open_checked`; what the witnesses say is in what it returns."""
+    opened = open_checked(settings, keys, random_bytes)
+    witnesses = _witnesses(opened, settings, clock, ask)
+    try:
+        witnesses.start()
+    except Unavailable as error:
+        try:
+            opened.audit.check_not_refused()
+        except Unavailable:
+            return Compared("behind", error.detail)
+        return Compared("not-known", error.detail)
+    finally:
+        witnesses.close()
+        opened.database.close()
+    if settings.trial:
+        return Compared(
+            "nobody", "In a trial there is no witness that could tell whether entries are missing."
+        )
+    return Compared("up-to-date", "The witnesses saw this very log, and no more of it.")
+
+
 def activate(
     settings: Settings,
     keys: BrokerKeys,
@@ -114,6 +153,56 @@ def activate(
         opened.database.close()
 
 
+def rotate_log_key(
+    settings: Settings,
+    keys: BrokerKeys,
+    reason: str,
+    clock: Clock,
+    random_bytes: RandomBytes,
+    ask: Ask | None = None,
+    lost: LostKey | None = None,
+) -> LogKeyLink:
+    """Change the log's key to `keys.next_log_key`, and prove it; nothing is served. Done before, it is proved anew.
+
+    Raises as `open_checked`, `log_rotation.announce` and `log_rotation.prove`."""
+    opened = open_checked(settings, keys, random_bytes)
+    try:
+        index = log_rotation.announce(opened.database, opened.audit, keys, reason, clock(), lost)
+        with opened.database.read() as connection:
+            newest, *earlier = log_rotation.signing_keys(connection, keys)
+        audit = AuditLog(settings.log_origin, newest, random_bytes, settings.trial, earlier)
+        signing = Opened(opened.database, audit)
+        witnesses = _witnesses(signing, settings, clock, ask)
+        try:
+            return log_rotation.prove(opened.database, audit, witnesses, index, lost)
+        finally:
+            witnesses.close()
+    finally:
+        opened.database.close()
+
+
+def check_log_key_followed(
+    settings: Settings, keys: BrokerKeys, clock: Clock, random_bytes: RandomBytes, ask: Ask | None = None
+) -> None:
+    """That the old key of the log may be dropped: enough witnesses, and every space, name the new one.
+
+    Raises Conflict, or as `open_checked`."""
+    opened = open_checked(settings, keys, random_bytes)
+    try:
+        if keys.next_log_key is None or len(opened.audit.public_keys) < 2:
+            raise Conflict("The log's key is not being changed, so there is no old one to drop.")
+        with opened.database.read() as connection:
+            log_rotation.check_spaces(connection, opened.audit.public_keys[0])
+        alone = AuditLog(settings.log_origin, keys.next_log_key, random_bytes, settings.trial)
+        witnesses = _witnesses(Opened(opened.database, alone), settings, clock, ask)
+        try:
+            log_rotation.check_followed(witnesses)
+        finally:
+            witnesses.close()
+    finally:
+        opened.database.close()
+
+
 def stop(broker: Broker) -> None:
     """Give database and connections up."""
     broker.witnesses.close()
@@ -123,12 +212,12 @@ def stop(broker: Broker) -> None:
 def _witnesses(opened: Opened, settings: Settings, clock: Clock, ask: Ask | None) -> Witnesses:
     database, audit, timeout = opened.database, opened.audit, settings.witness_timeout_seconds
     if settings.trial:
-        return Witnesses(database, audit, (), 0, _nobody, clock, timeout)
+        return witnesses_of(database, audit, (), 0, _nobody, clock, timeout)
     named = [WitnessAt(read_witness_key(each.key), each.url) for each in settings.witnesses]
     if ask is not None:
-        return Witnesses(database, audit, named, settings.witness_quorum, ask, clock, timeout)
+        return witnesses_of(database, audit, named, settings.witness_quorum, ask, clock, timeout)
     calls = HttpCalls(timeout)
-    return Witnesses(database, audit, named, settings.witness_quorum, calls, clock, timeout, calls.close)
+    return witnesses_of(database, audit, named, settings.witness_quorum, calls, clock, timeout, calls.close)
 
 
 def _nobody(_url: str, _body: bytes) -> Answer:

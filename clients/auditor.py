@@ -21,6 +21,7 @@ from broker.protocol.messages.base import decode
 from broker.protocol.messages.log import LoggedRecord, RecordPage
 from broker.protocol.messages.requests import AdmissionRecord
 from broker.protocol.messages.vocabulary import RecordKind
+from clients.auditing.log_key_entries import ChangedLogKeys
 from clients.mirror import PAGE_ENTRIES, Mirror
 from clients.mirroring import AuditFailed, AuditReport, Mirroring, Progress
 from clients.transport import Caller, Clock
@@ -52,6 +53,7 @@ class Auditor:
         self._log = log
         self._caller = caller
         self._mirror = Mirror(vault, log.folder)
+        self._changed_keys = ChangedLogKeys()
         self._mirroring = Mirroring(log, self._mirror, caller, clock)
 
     def mirror(self, progress: Progress | None = None) -> AuditReport:
@@ -102,6 +104,7 @@ class Auditor:
 
     def _check_records(self, latest: notes.Checkpoint, progress: Progress | None) -> int:
         erased = 0
+        self._changed_keys = ChangedLogKeys()
         known = zip(self._mirror.leaves(0, latest.size), self._mirror.records(), strict=False)
         for index, (leaf, logged) in enumerate(known):
             erased += self._check_record(latest, index, leaf, logged)
@@ -124,7 +127,7 @@ class Auditor:
         expected = list(range(start, start + len(page.records)))
         in_order = [record.index for record in page.records] == expected
         if page.start != start or not in_order or not 1 <= len(page.records) <= end - start:
-            raise VerificationFailed("The broker served other records than were asked for.")
+            raise VerificationFailed(f"The {self._log.served_by} served other records than were asked for.")
         return page
 
     def _check_record(self, latest: notes.Checkpoint, index: int, leaf: bytes, logged: LoggedRecord) -> int:
@@ -133,8 +136,11 @@ class Auditor:
             return 1
         try:
             leaves.verify_record(leaf, logged.record or b"", logged.salt or b"")
-            if leaves.parse_leaf(leaf).kind == RecordKind.ADMITTED:
+            kind = leaves.parse_leaf(leaf).kind
+            if kind == RecordKind.ADMITTED:
                 _check_admission(logged.record or b"")
+            if kind == RecordKind.LOG_KEY_ROTATED:
+                self._changed_keys.check(self._log.origin, index, logged.record or b"")
         except (VerificationFailed, BadInput) as error:
             raise self._mirroring.bad_entry(latest, index, error.detail) from error
         return 0

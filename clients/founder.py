@@ -9,101 +9,21 @@ It does not judge who should be a member, and it never takes a key from an answe
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
-
-from pydantic import ValidationError
 
 from broker.protocol import documents, tokens, wrapping
 from broker.protocol.documents import Signed
 from broker.protocol.errors import BadInput, NotFound, NotPermitted, VerificationFailed
-from broker.protocol.messages.base import Bytes32, Message, Name, RandomBytes, explain
+from broker.protocol.messages.base import RandomBytes
 from broker.protocol.messages.envelopes import DocumentMessage, DocumentsMessage, Nothing
-from broker.protocol.messages.parties import (
-    Approver,
-    Enrolment,
-    Holder,
-    Member,
-    Origin,
-    Reviewer,
-    SaltWrap,
-    Space,
-    WitnessKey,
-)
-from broker.protocol.messages.vocabulary import AgencyKind, Capacity, Purpose, RecordKind, Role
+from broker.protocol.messages.parties import Member, SaltWrap, Space
+from broker.protocol.messages.vocabulary import Purpose, RecordKind, Role
 from clients.agency import read_enrolment
 from clients.home import SALT_BYTES, Home
+from clients.log_key_change import NO_LOG_KEY_CHANGE, LogKeyChange, follow
 from clients.recorded import post_recorded
+from clients.space_plan import SpacePlan, checked, member_of, space_of
 from clients.transport import Caller, Clock
-
-DEFAULT_MANDATES: Mapping[AgencyKind, tuple[Purpose, ...]] = MappingProxyType(
-    {
-        AgencyKind.POLICE: (
-            Purpose.IDENTIFY_VICTIM,
-            Purpose.LOCATE_MISSING,
-            Purpose.INVESTIGATE_TRAFFICKER,
-            Purpose.DISRUPT_ADVERT,
-            Purpose.FINANCIAL_TRAIL,
-        ),
-        AgencyKind.BANK: (Purpose.FINANCIAL_TRAIL,),
-        AgencyKind.COMPANY: (Purpose.DISRUPT_ADVERT,),
-        AgencyKind.HOTLINE: (Purpose.DISRUPT_ADVERT, Purpose.IDENTIFY_VICTIM),
-        AgencyKind.HELPLINE: (Purpose.IDENTIFY_VICTIM, Purpose.LOCATE_MISSING),
-        AgencyKind.NGO: (Purpose.IDENTIFY_VICTIM, Purpose.LOCATE_MISSING),
-    }
-)
-"""For what a member may ask unless the founder says otherwise; the rules narrow it further."""
-
-
-class BrokerDescription(Message):
-    """What a broker's operator hands to founders, as a file: `narrowgate broker describe`."""
-
-    v: Literal[1] = 1
-    origin: Origin
-    signing_key: Bytes32
-    log_origin: Name
-    log_key: Bytes32
-    log_verifier_key: str = ""
-    bundle_digest: Bytes32 | None = None
-    witnesses: tuple[WitnessKey, ...] = ()
-    witness_quorum: int = 0
-    trial: bool
-
-
-@dataclass(frozen=True)
-class PlannedApprover:
-    """A person who is to approve: the text of its enrolment file, its capacity, and of a supervisor the agency."""
-
-    enrolment: str
-    capacity: Capacity
-    agency_id: str | None = None
-
-
-@dataclass(frozen=True)
-class SpacePlan:
-    """What a founder decides. Documents are enrolment files' texts; holders are in the order of their indices.
-
-    `witnesses` are keys as the witnesses themselves gave them to the founder, one line each; a trial has none.
-    `mandates` are by agency_id and go before `DEFAULT_MANDATES`. Privacy losses are in thousandths.
-    """
-
-    name: str
-    broker: BrokerDescription
-    members: Sequence[str]
-    holders: Sequence[str]
-    desks: Sequence[str]
-    auditors: Sequence[str]
-    threshold: int
-    identifier_types: Sequence[str]
-    bundle_digest: bytes
-    approvers: Sequence[PlannedApprover] = ()
-    size_class: int = 2048
-    witnesses: Sequence[str] = ()
-    witness_quorum: int = 1
-    count_epsilon_millis: int = 500
-    count_budget_millis: int = 5_000
-    mandates: Mapping[str, Sequence[Purpose]] = field(default_factory=dict)
 
 
 class Founder:
@@ -127,7 +47,7 @@ class Founder:
         Raises BadInput (the plan does not make a space), RemoteProblem, Unreachable.
         """
         salt = self._random_bytes(SALT_BYTES)
-        space = _space(plan, self._random_bytes(16), tokens.salt_id(salt), self._clock())
+        space = space_of(plan, self._random_bytes(16), tokens.salt_id(salt), self._clock())
         self._home.membership(space)
         signed = self._home.pin_space(
             documents.sign(space, self._home.signing_key).document, self._home.identity.signing_key
@@ -141,7 +61,7 @@ class Founder:
     ) -> Signed[Space]:
         """The next roster of a space, with one member more, who gets the salt. Errors as `found`."""
         space = self._home.space(space_id).payload
-        member = _member(read_enrolment(enrolment, Role.AGENCY).payload, mandates)
+        member = member_of(read_enrolment(enrolment, Role.AGENCY).payload, mandates)
         if member.agency_id in [known.agency_id for known in space.members]:
             raise BadInput("The space has a member of that name already.")
         return self._next_roster(space, (*space.members, member))
@@ -199,6 +119,18 @@ class Founder:
         named = {"witnesses": tuple(witnesses), "witness_quorum": quorum}
         return self._next_roster(space, space.members, agreed=named)
 
+    def change_log_key(self, space_id: bytes | None, change: LogKeyChange) -> Signed[Space]:
+        """The next roster, which names the key that the broker's log was changed to. Errors as `change_rules`.
+
+        Raises besides VerificationFailed when the file of log keys does not lead from the key that is pinned here."""
+        space = self._home.space(space_id).payload
+        if change.chain is None:
+            raise BadInput("Give the file of log keys, from the broker's operator.")
+        newest = follow(space, space, change.chain, accept_lost=change.accept_lost).newest.public_key
+        if newest == space.log_key:
+            raise BadInput("The space's roster names this key of the log already.")
+        return self._next_roster(space, space.members, agreed={"log_key": newest}, change=change)
+
     def _new_salt(self, space: Space) -> bytes:
         if self._home.founder_key(space.space_id) != self._home.identity.signing_key:
             raise NotPermitted("Only the space's founder makes rosters. Ask it to.")
@@ -210,14 +142,17 @@ class Founder:
         members: tuple[Member, ...],
         new_salt: bytes | None = None,
         agreed: Mapping[str, object] = MappingProxyType({}),
+        change: LogKeyChange = NO_LOG_KEY_CHANGE,
     ) -> Signed[Space]:
-        # A roster whose publishing broke off goes first: the broker takes them one after another.
-        self.publish(self._home.space(space.space_id))
+        # A roster whose publishing broke off goes first: the broker takes them one after another. Not where the log's
+        # key changes: under the key that it names, the broker's receipt may verify no more.
+        if change is NO_LOG_KEY_CHANGE:
+            self.publish(self._home.space(space.space_id))
         fields = {name: getattr(space, name) for name in Space.model_fields}
         fields |= {"members": members, "roster_version": space.roster_version + 1, **agreed}
         if new_salt is not None:
             fields["salt_id"] = tokens.salt_id(new_salt)
-        following = _checked(fields)
+        following = checked(fields)
         if new_salt is not None:
             # Before the roster that names it, which would else be one whose salt nobody has.
             self._home.keep_salt(following, new_salt)
@@ -228,7 +163,7 @@ class Founder:
             self.publish(made)
         document = made.document
         # Only the founder's key makes a roster: under any other, pinning it fails.
-        signed = self._home.pin_space(document, self._home.founder_key(space.space_id))
+        signed = self._home.pin_space(document, self._home.founder_key(space.space_id), change)
         self.publish(signed)
         return signed
 
@@ -256,18 +191,25 @@ class Founder:
         return documents.sign(document, self._home.signing_key).document
 
 
-def join(home: Home, caller: Caller, space_document: str, founder_enrolment: str) -> Signed[Space]:
+def join(
+    home: Home,
+    caller: Caller,
+    space_document: str,
+    founder_enrolment: str,
+    change: LogKeyChange = NO_LOG_KEY_CHANGE,
+) -> Signed[Space]:
     """Pin a space from two files, and as a member fetch, check and keep its salt.
 
     Args:
         space_document: the space, as the founder handed it over.
         founder_enrolment: the founder's enrolment, handed over with it or before.
+        change: how the log comes from the pinned key to the one that the space names, if that is another.
 
     A party that is no member (a legal desk, an auditor) pins the space and gets no salt. Raises VerificationFailed
     when the files do not belong together or the salt is not the space's, NotFound when no wrap is there yet.
     """
     founder_key = read_enrolment(founder_enrolment, Role.AGENCY).payload.signing_key
-    signed = home.pin_space(space_document, founder_key)
+    signed = home.pin_space(space_document, founder_key, change)
     space = signed.payload
     home.keep_founder(space.space_id, founder_enrolment)
     try:
@@ -299,100 +241,4 @@ def _fetch_salt(home: Home, caller: Caller, space: Space) -> bytes:
         raise refused
     raise NotFound(
         "The broker holds no salt wrapped for this member yet. Ask the founder to publish it again."
-    )
-
-
-def _space(plan: SpacePlan, space_id: bytes, salt_id: bytes, now: int) -> Space:
-    broker = plan.broker
-    if broker.bundle_digest is not None and broker.bundle_digest != plan.bundle_digest:
-        raise VerificationFailed(
-            "The broker runs other rules than the bundle given here. Agree on one first."
-        )
-    if not broker.trial and broker.witnesses and set(broker.witnesses) != set(plan.witnesses):
-        raise BadInput(
-            "The broker asks other witnesses than those named here. Agree with its operator, and get each key from the "
-            "witness itself."
-        )
-    members = [read_enrolment(document, Role.AGENCY).payload for document in plan.members]
-    unknown = set(plan.mandates) - {member.party_id for member in members}
-    if unknown:
-        raise BadInput("A mandate names an agency that is not among the members. Check its spelling.")
-    return _checked(
-        {
-            "space_id": space_id,
-            "name": plan.name,
-            "roster_version": 1,
-            "members": tuple(_member(one, plan.mandates.get(one.party_id)) for one in members),
-            "holders": tuple(_holder(document, x) for x, document in enumerate(plan.holders, start=1)),
-            "threshold": plan.threshold,
-            "legal_desks": tuple(_reviewer(document, Role.LEGAL_DESK) for document in plan.desks),
-            "auditors": tuple(_reviewer(document, Role.AUDITOR) for document in plan.auditors),
-            "approvers": tuple(_approver(planned) for planned in plan.approvers),
-            "broker_origin": broker.origin,
-            "broker_signing_key": broker.signing_key,
-            "log_origin": broker.log_origin,
-            "log_key": broker.log_key,
-            "identifier_types": tuple(plan.identifier_types),
-            "size_class": plan.size_class,
-            "salt_id": salt_id,
-            "bundle_digest": plan.bundle_digest,
-            "witnesses": () if broker.trial else tuple(plan.witnesses),
-            "witness_quorum": 0 if broker.trial else plan.witness_quorum,
-            "trial": broker.trial,
-            "count_epsilon_millis": plan.count_epsilon_millis,
-            "count_budget_millis": plan.count_budget_millis,
-            "founded_at": now,
-        }
-    )
-
-
-def _checked(fields: Mapping[str, object]) -> Space:
-    try:
-        return Space.model_validate(fields)
-    except ValidationError as error:
-        raise BadInput(f"These parts do not make a space: {explain(error)}") from None
-
-
-def _member(enrolment: Enrolment, mandates: Sequence[Purpose] | None) -> Member:
-    if enrolment.kind is None:
-        raise BadInput("A member's enrolment file does not say what kind of agency it is.")
-    return Member(
-        agency_id=enrolment.party_id,
-        name=enrolment.name,
-        kind=enrolment.kind,
-        jurisdiction=enrolment.jurisdiction,
-        mandates=tuple(DEFAULT_MANDATES[enrolment.kind] if mandates is None else mandates),
-        contact=enrolment.contact,
-        signing_key=enrolment.signing_key,
-        wrapping_key=enrolment.wrapping_key,
-    )
-
-
-def _holder(document: str, x: int) -> Holder:
-    enrolment = read_enrolment(document, Role.KEY_HOLDER).payload
-    if enrolment.origin is None:
-        raise BadInput("A key holder's enrolment file does not say at which address it serves.")
-    return Holder(
-        holder_id=enrolment.party_id,
-        name=enrolment.name,
-        x=x,
-        signing_key=enrolment.signing_key,
-        wrapping_key=enrolment.wrapping_key,
-        origin=enrolment.origin,
-    )
-
-
-def _reviewer(document: str, role: Role) -> Reviewer:
-    enrolment = read_enrolment(document, role).payload
-    return Reviewer(party_id=enrolment.party_id, name=enrolment.name, signing_key=enrolment.signing_key)
-
-
-def _approver(planned: PlannedApprover) -> Approver:
-    enrolment = read_enrolment(planned.enrolment, Role.APPROVER).payload
-    return Approver(
-        party_id=enrolment.party_id,
-        name=enrolment.name,
-        capacity=planned.capacity,
-        agency_id=planned.agency_id,
-        signing_key=enrolment.signing_key,
     )

@@ -34,6 +34,7 @@ from broker.protocol.messages.base import (
 )
 from broker.protocol.messages.parties import Contact, Enrolment, Member, Origin, Space
 from broker.protocol.messages.vocabulary import AgencyKind, Role
+from clients.log_key_change import NO_LOG_KEY_CHANGE, LogKeyChange, check_same_log
 from clients.vault import Vault, create_vault, open_vault
 
 SALT_BYTES = 32
@@ -142,11 +143,14 @@ class Home:
 
     # --- spaces ---
 
-    def pin_space(self, document: str, founder_key: bytes) -> Signed[Space]:
+    def pin_space(
+        self, document: str, founder_key: bytes, change: LogKeyChange = NO_LOG_KEY_CHANGE
+    ) -> Signed[Space]:
         """Verify a space document under its founder's raw key and keep it.
 
-        The founder of a space never changes, and a roster version never has two texts. Returns the evidence. Raises
-        VerificationFailed, BadInput, or Conflict for a second text of a known version.
+        The founder of a space never changes, a roster version never has two texts, and the log stays the same one, by
+        `change` perhaps under another key. Returns the evidence. Raises VerificationFailed, BadInput, or Conflict for a
+        second text of a known version, or for another log.
         """
         signed = documents.verify(Space, document, founder_key)
         space = signed.payload
@@ -164,17 +168,20 @@ class Home:
             raise Conflict(
                 "This roster version is pinned with another text. Keep both files and ask the founder."
             )
-        self._check_stays_witnessed(space)
+        self._check_succeeds(space, change)
         self.vault.write_message(f"{folder}/founder.json", _Founder(signing_key=founder_key))
         self.vault.write_text(name, document)
         return signed
 
-    def _check_stays_witnessed(self, space: Space) -> None:
-        """Else one signature of the founder's would do away with every witness. Raises Conflict."""
+    def _check_succeeds(self, space: Space, change: LogKeyChange) -> None:
+        """That a roster may follow the newest one here. Raises Conflict, VerificationFailed or BadInput."""
         try:
             before = self.space(space.space_id).payload
         except NotFound:
             return
+        if before.roster_version < space.roster_version:
+            check_same_log(before, space, change)
+        # Else one signature of the founder's would do away with every witness.
         if space.trial and not before.trial:
             raise Conflict(
                 "This roster makes a trial of a space that has witnesses. Keep the file, and ask the founder; a trial "

@@ -6,11 +6,14 @@ log. The broker's log is one such log, each key holder's own is another; who mir
 It fetches nothing: see `clients.mirroring`.
 """
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from broker.protocol import checkpoint as notes
 from broker.protocol import receipts
-from broker.protocol.messages.parties import Space
+from broker.protocol.errors import VerificationFailed
+from broker.protocol.messages.parties import Holder, Space
 
 
 @dataclass(frozen=True)
@@ -27,14 +30,30 @@ class WatchedLog:
     folder: str
     witness_keys: tuple[notes.VerifierKey, ...] = ()
     quorum: int = 0
+    served_by: str = "broker"
+    """Whose log it is, in words for people."""
+    earlier: tuple["WatchedLog", ...] = ()
+    """The same log as earlier rosters named it, the newest first: under another key, or with other witnesses."""
 
     def verify_checkpoint(self, note: str) -> notes.Checkpoint:
         """What a note says. Raises VerificationFailed unless this log signed it and enough witnesses cosigned."""
         return receipts.verify_checkpoint(note, self.origin, self.key, self.witness_keys, self.quorum)
 
+    def verify_kept(self, note: str) -> notes.Checkpoint:
+        """What a note says that verified when it was kept here, perhaps under an earlier roster.
 
-def broker_log(space: Space) -> WatchedLog:
-    """The log of a space's broker, as the pinned space document names it."""
+        Never for what a service shows now. Raises VerificationFailed as `verify_checkpoint`."""
+        try:
+            return self.verify_checkpoint(note)
+        except VerificationFailed as error:
+            for each in self.earlier:
+                with suppress(VerificationFailed):
+                    return each.verify_checkpoint(note)
+            raise error
+
+
+def broker_log(space: Space, earlier: Iterable[Space] = ()) -> WatchedLog:
+    """The log of a space's broker, as the pinned space document names it, and as `earlier` rosters did."""
     return WatchedLog(
         address=space.broker_origin,
         origin=space.log_origin,
@@ -42,9 +61,25 @@ def broker_log(space: Space) -> WatchedLog:
         folder=mirror_folder(space.space_id),
         witness_keys=tuple(space.witness_keys),
         quorum=space.witness_quorum,
+        earlier=tuple(broker_log(each) for each in earlier),
     )
 
 
 def mirror_folder(space_id: bytes) -> str:
     """The folder of the mirror of a space's broker's log in an auditor's home, below `mirror/`."""
     return space_id.hex()
+
+
+def holder_log(space: Space, holder: Holder) -> WatchedLog:
+    """A key holder's own log: its checkpoint bears the signature of the key that the pinned space document names.
+
+    Whom a holder's operator asks to cosign, no document says: the space's witnesses are known here, and none of them is
+    needed. How many did is told beside (`clients.auditing.holder_logs`)."""
+    return WatchedLog(
+        address=holder.origin,
+        origin=holder.log_origin,
+        key=holder.signing_key,
+        folder=f"{mirror_folder(space.space_id)}-{holder.holder_id}",
+        witness_keys=tuple(space.witness_keys),
+        served_by="key holder",
+    )

@@ -35,12 +35,13 @@ from broker.protocol.messages.vocabulary import (
 from broker.settings import Settings
 from clients.agency import enrol
 from clients.contributor import Contributor
-from clients.founder import BrokerDescription, Founder, SpacePlan, join
+from clients.founder import Founder, join
 from clients.home import Home, Persona
 from clients.keyholder import keys as holder_keys
 from clients.keyholder import pinning
 from clients.keyholder.api.app import create_app as holder_app
 from clients.keyholder.context import KeyHolder, open_key_holder
+from clients.space_plan import BrokerDescription, SpacePlan
 from clients.transport import Answer, Caller, Unreachable
 from tests import rules
 from tests.asgi import InMemoryClient

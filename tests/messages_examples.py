@@ -4,19 +4,21 @@ from broker.protocol.checkpoint import ED25519_COSIGNATURE, verifier_key
 from broker.protocol.messages import (
     approvals,
     bundles,
+    closings,
     deposits,
     draws,
     envelopes,
     evaluation,
     ladder,
     log,
+    log_keys,
     outcomes,
     parties,
     requests,
     roots,
     series,
 )
-from broker.protocol.messages.base import Message
+from broker.protocol.messages.base import Message, encode
 from broker.protocol.messages.vocabulary import (
     AgencyKind,
     Authority,
@@ -94,7 +96,24 @@ CLAIMS = requests.Claims(
 BATCH = requests.Batch(
     identifier_type="phone", identifiers=2, points=2, batch_root=requests.batch_root(ELEMENTS)
 )
+ROTATION = log_keys.LogKeyRotation(
+    log_origin="example.org/log",
+    old_key=KEY,
+    new_key=DIGEST,
+    from_size=8,
+    reason="The key is three years old.",
+    rotated_at=NOW,
+)
 PROOF = log.LogProof(index=7, leaf=b"leaf", path=(DIGEST,), checkpoint="example.org/log\n8\n\n")
+RECORD = log_keys.LogKeyRecord(
+    old_key=KEY,
+    new_key=DIGEST,
+    from_size=8,
+    reason=ROTATION.reason,
+    by_old_key="aGVhZGVy.cGF5bG9hZA.c2lnbmF0dXJl",
+    by_new_key="aGVhZGVy.cGF5bG9hZA.c2lnbmF0dXJl",
+)
+LINK = log_keys.LogKeyLink(record=encode(RECORD), salt=DIGEST, proof=PROOF)
 TERMS = requests.PermitTerms(
     permit_id=ID,
     space_id=ID,
@@ -405,8 +424,27 @@ EXAMPLES: tuple[Message, ...] = (
         earlier_decision="{}",
         opening=TERMS,
     ),
+    closings.Released(
+        permit_id=ID,
+        request_id=ID,
+        request_digest=DIGEST,
+        requester="unit-1",
+        tier=Tier.HITS,
+        disclosure_digest=DIGEST,
+        release_index=7,
+    ),
+    closings.Failed(
+        permit_id=ID,
+        request_id=ID,
+        request_digest=DIGEST,
+        requester="unit-1",
+        release_index=7,
+        problem="refused",
+        told_digest=closings.told_digest(("L16",), ("Too many.",), ("Law",), (), ()),
+    ),
     requests.TokensAnswered(
         document=DOCUMENT,
+        recorded=log.OpenedEntry(proof=PROOF, record=b"{}", salt=DIGEST),
         opening=requests.Opening(
             permit=DOCUMENT,
             series=(),
@@ -531,6 +569,10 @@ EXAMPLES: tuple[Message, ...] = (
     log.LeafPage(start=0, leaves=(b"leaf",)),
     log.RecordPage(start=0, records=(log.LoggedRecord(index=0, record=None, salt=None),)),
     log.ConsistencyPath(old_size=1, new_size=2, path=(DIGEST,)),
+    ROTATION,
+    RECORD,
+    LINK,
+    log_keys.LogKeyChain(log_origin="example.org/log", links=(LINK,)),
     log.RestoreAccepted(
         holder_id="holder-1",
         marked_size=12,

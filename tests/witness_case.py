@@ -19,7 +19,7 @@ from broker.translog.memory import MemoryStorage
 from clients.witness.api import create_app
 from clients.witness.context import Witness, open_witness
 from clients.witness.cosigning import pin_log
-from clients.witness.keys import create_keys
+from clients.witness.keys import Algorithm, create_keys
 from tests.asgi import InMemoryClient
 
 ORIGIN = "log.example.org/broker"
@@ -72,10 +72,12 @@ class WitnessCase:
     folder: Path
     name: str = "witness.example.org/w1"
     now: int = NOW
+    algorithm: Algorithm = Algorithm.ED25519
 
     def __post_init__(self) -> None:
         if not (self.folder / "keys.json").exists():
-            create_keys(self.folder, self.name, lambda size: sha256(self.name.encode()).digest()[:size])
+            seed = sha256(self.name.encode()).digest()
+            create_keys(self.folder, self.name, lambda size: seed[:size], self.algorithm)
         self.start()
 
     def start(self) -> None:
@@ -88,9 +90,14 @@ class WitnessCase:
         self.witness.close()
 
     @property
+    def verifier_keys(self) -> tuple[VerifierKey, ...]:
+        """The witness's public keys, Ed25519 first."""
+        return self.witness.keys.verifier_keys
+
+    @property
     def verifier_key(self) -> VerifierKey:
-        """The witness's public key."""
-        return self.witness.keys.verifier_key
+        """The first of them."""
+        return self.verifier_keys[0]
 
     def pin(self, log: GrownLog) -> None:
         """The operator pins a log."""

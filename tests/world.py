@@ -21,7 +21,6 @@ from sqlalchemy import update
 
 from broker import startup
 from broker.api.app import create_app as broker_app
-from broker.audit.witnesses import Answer as WitnessAnswer
 from broker.context import Broker, BrokerKeys
 from broker.gate.bundle import Bundle
 from broker.gate.bundle import load as load_bundle
@@ -38,11 +37,13 @@ from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import AgencyKind, Capacity, Role, Tier
 from broker.settings import Settings, WitnessAddress
 from broker.store import ledger, tables
+from broker.translog.cosigning import Answer as WitnessAnswer
 from clients.agency import enrol
 from clients.approver import ApprovingPerson
+from clients.auditing.log_key_entries import earlier_rosters
 from clients.auditor import Auditor
 from clients.contributor import Contributor, DepositResult
-from clients.founder import BrokerDescription, Founder, PlannedApprover, SpacePlan, join
+from clients.founder import Founder, join
 from clients.home import Home, Persona
 from clients.keyholder import keys as holder_keys
 from clients.keyholder import pinning
@@ -55,9 +56,11 @@ from clients.releasing import Releasing
 from clients.replay import ReplayReport, replay_all
 from clients.request_values import Answer as Answered
 from clients.requester import PreparedRequest, Requester
+from clients.space_plan import BrokerDescription, PlannedApprover, SpacePlan
 from clients.transport import Answer, Caller, Unreachable
 from clients.watched_log import broker_log
 from clients.witness.cosigning import pin_log
+from clients.witness.keys import Algorithm
 from tests import gate_world, rules
 from tests.asgi import Application, InMemoryClient
 from tests.broker_case import key_of, seeded
@@ -195,13 +198,19 @@ class World:
     """Everybody, in one folder. The space is founded, joined and pinned. Close it."""
 
     def __init__(
-        self, folder: Path, database_url: str | None = None, witnesses: int = 0, quorum: int = 0
+        self,
+        folder: Path,
+        database_url: str | None = None,
+        witnesses: int = 0,
+        quorum: int = 0,
+        algorithm: Algorithm = Algorithm.ED25519,
     ) -> None:
         """The broker's database is a file in `folder` unless a URL is given. Without a quorum it is a trial."""
         self.folder = folder
         self.now = NOW
         self.wire = WorldTransport()
         self.randomness: dict[str, RandomBytes] = {}
+        self.algorithm = algorithm
         self.bundle = policies()
         self.witnesses = {number: self._start_witness(number) for number in range(1, witnesses + 1)}
         self.bundles = {self.bundle.digest: self.bundle}
@@ -287,7 +296,8 @@ class World:
         return holder
 
     def _start_witness(self, number: int) -> WitnessCase:
-        case = WitnessCase(self.folder / f"witness-{number}", f"witness-{number}.example.org", self.now)
+        name = f"witness-{number}.example.org"
+        case = WitnessCase(self.folder / f"witness-{number}", name, self.now, self.algorithm)
         pin_log(case.witness, VerifierKey(LOG_ORIGIN, ED25519, public_bytes(key_of("log"))))
         self.wire.apps[WITNESSES[number]] = case.client
         return case
@@ -552,7 +562,12 @@ class World:
     def auditor(self) -> Auditor:
         """The acts of the auditor."""
         home = self.homes["auditor-1"]
-        return Auditor(home.vault, broker_log(self.space), self.caller("auditor-1"), self.clock)
+        return Auditor(
+            home.vault,
+            broker_log(self.space, earlier_rosters(home, self.space)),
+            self.caller("auditor-1"),
+            self.clock,
+        )
 
     def replay(self) -> ReplayReport:
         """The auditor mirrors and verifies the log, and takes every decision again."""

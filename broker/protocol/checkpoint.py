@@ -9,9 +9,7 @@ Formats of C2SP signed-note, tlog-checkpoint and tlog-cosignature. An example, w
     — example.org/narrowgate <base64 of key id and Ed25519 signature over the three lines>
     — witness.example.org/w1 <base64 of key id, 8-byte time and Ed25519 signature over time and lines>
 
-Two note algorithms are known, by their byte: 0x01, Ed25519 of a log, and 0x04, a timestamped Ed25519
-cosignature. A further one (0x06 is ML-DSA-44) is an entry in `_PUBLIC_KEY_BYTES` and a branch of
-`_verify_signature`.
+Which algorithms there are, and what each signs, is `broker.protocol.note_algorithms`'s one table.
 
 This module signs and checks; it does not know whether a checkpoint is the newest, nor whether it is
 consistent with an earlier one (`broker.protocol.merkle` proves that), nor whether a witness's clock is
@@ -24,21 +22,20 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from broker.protocol import note_algorithms
 from broker.protocol.errors import BadInput, VerificationFailed
 from broker.protocol.merkle import EMPTY_ROOT, HASH_BYTES, MAX_SIZE
+from broker.protocol.note_algorithms import ED25519 as ED25519
+from broker.protocol.note_algorithms import ED25519_COSIGNATURE as ED25519_COSIGNATURE
+from broker.protocol.note_algorithms import ML_DSA_44_COSIGNATURE as ML_DSA_44_COSIGNATURE
+from broker.protocol.note_algorithms import PrivateKey, Signing
 
-ED25519 = 0x01
-ED25519_COSIGNATURE = 0x04
 MAX_NOTE_BYTES = 1_000_000
 MAX_SIGNATURE_LINES = 100
 
-_PUBLIC_KEY_BYTES = {ED25519: 32, ED25519_COSIGNATURE: 32}
 _KEY_ID_BYTES = 4
-_TIME_BYTES = 8
-_SIGNATURE_BYTES = 64
 _SIGNATURE_PREFIX = "— "
 _KEY_NAME = re.compile(r"[^\s\x00-\x1f+]+")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -46,8 +43,8 @@ _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """A public key that signs notes under a name. `algorithm` is ED25519 for a log, ED25519_COSIGNATURE for
-    a witness.
+    """A public key that signs notes under a name. `algorithm` is ED25519 for a log, ED25519_COSIGNATURE or
+    ML_DSA_44_COSIGNATURE for a witness.
 
     Raises BadInput for a name, algorithm or key length that no note could carry.
     """
@@ -58,13 +55,19 @@ class VerifierKey:
 
     def __post_init__(self) -> None:
         _check_key_name(self.name)
-        if _PUBLIC_KEY_BYTES.get(self.algorithm) != len(self.public_key):
+        known = note_algorithms.ALGORITHMS.get(self.algorithm)
+        if known is None or known.public_key_bytes != len(self.public_key):
             raise BadInput("A verifier key has a known algorithm byte and a public key of its length.")
 
     @property
     def key_id(self) -> bytes:
         """The 4 bytes that, with the name, tell which key made a signature."""
         return key_id(self.name, self.algorithm, self.public_key)
+
+    @property
+    def short(self) -> str:
+        """Name and key id, by which people and hints tell keys apart; no evidence."""
+        return f"{self.name}+{self.key_id.hex()}"
 
     def __str__(self) -> str:
         return verifier_key(self.name, self.public_key, self.algorithm)
@@ -142,28 +145,38 @@ def body(origin: str, size: int, root: bytes) -> bytes:
     return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n".encode()
 
 
-def sign(origin: str, size: int, root: bytes, private_key: Ed25519PrivateKey, key_name: str) -> bytes:
-    """Returns the checkpoint note, signed with the log's key. Raises BadInput as `body` does, or for the
-    key's name.
+def sign(
+    origin: str,
+    size: int,
+    root: bytes,
+    private_key: Ed25519PrivateKey | Sequence[Ed25519PrivateKey],
+    key_name: str,
+) -> bytes:
+    """Returns the checkpoint note, signed with the log's key, or with each of several in their order. Raises
+    BadInput as `body` does, or for the key's name.
     """
     text = body(origin, size, root)
-    key = VerifierKey(key_name, ED25519, private_key.public_key().public_bytes_raw())
-    return text + b"\n" + _signature_line(key, private_key.sign(text))
+    signing = Signing(text, origin, size, root, key_name)
+    lines = []
+    for each in (private_key,) if isinstance(private_key, Ed25519PrivateKey) else private_key:
+        key = VerifierKey(key_name, ED25519, note_algorithms.public_key_of(each))
+        lines.append(_signature_line(key, note_algorithms.signature(ED25519, each, signing)))
+    return text + b"\n" + b"".join(lines)
 
 
-def cosign(text: bytes, cosigned_at: int, private_key: Ed25519PrivateKey, key_name: str) -> bytes:
-    """Returns the signature line by which a witness cosigns a checkpoint's text (C2SP tlog-cosignature,
-    0x04).
+def cosign(text: bytes, cosigned_at: int, private_key: PrivateKey, key_name: str) -> bytes:
+    """Returns the signature line by which a witness cosigns a checkpoint's text (C2SP tlog-cosignature), of
+    the algorithm of its key.
 
     The witness must have verified the log's signature and consistency before, and append the line to the
     note after. `cosigned_at` is Unix seconds UTC. Raises BadInput for a time below 0 or a key name that no
-    note could carry.
+    note could carry, VerificationFailed for a text that is no checkpoint.
     """
-    if not 0 <= cosigned_at <= MAX_SIZE:
-        raise BadInput("A cosignature's time is Unix seconds, not negative.")
-    key = VerifierKey(key_name, ED25519_COSIGNATURE, private_key.public_key().public_bytes_raw())
-    signature = private_key.sign(_cosigned_message(text, cosigned_at))
-    return _signature_line(key, cosigned_at.to_bytes(_TIME_BYTES, "big") + signature)
+    byte = note_algorithms.cosignature_byte(private_key)
+    key = VerifierKey(key_name, byte, note_algorithms.public_key_of(private_key))
+    origin, size, root = _parse_text(text)
+    signing = Signing(text, origin, size, root, key_name, cosigned_at)
+    return _signature_line(key, note_algorithms.signature(byte, private_key, signing))
 
 
 def parse_and_verify(
@@ -175,15 +188,17 @@ def parse_and_verify(
         note: the whole signed note.
         origin: the log's identity, as the caller pinned it.
         log_key: the log's key (algorithm ED25519). Its signature is required.
-        witness_keys: keys of witnesses the caller trusts (algorithm ED25519_COSIGNATURE).
-        quorum: how many different ones of these witnesses must have cosigned.
+        witness_keys: keys of witnesses the caller trusts. Two of one name are one witness's, of two algorithms.
+        quorum: how many different ones of these witnesses must have cosigned. An ML-DSA-44 cosignature of time
+            0 does not count: it does not say that the witness saw no larger tree.
 
     Raises VerificationFailed if the note is malformed, names another log, lacks the log's signature or the
     quorum, or carries a bad signature of any known key; BadInput if the keys given cannot serve.
     """
     _check_keys(log_key, witness_keys)
-    # 1. The note is well formed; nothing in it is believed yet.
+    # 1. The note is well formed, and a checkpoint; nothing in it is believed yet.
     text, lines = _split_note(note)
+    told_origin, size, root = _parse_text(text)
     # 2. Every signature of a known key holds. A key is known by name and id together; all others are passed
     # over.
     known = {(key.name, key.key_id): key for key in (log_key, *witness_keys)}
@@ -193,19 +208,24 @@ def parse_and_verify(
         key = known.get((line.name, line.key_id))
         if key is None:
             continue
-        cosigned_at = _verify_signature(key, text, line.signature)
+        signing = Signing(text, told_origin, size, root, key.name)
+        cosigned_at = note_algorithms.verify(key.algorithm, key.public_key, line.signature, signing)
         if cosigned_at is None:
             log_signed = True
-        else:
+        elif cosigned_at or key.algorithm != ML_DSA_44_COSIGNATURE:
             cosigned[key.name] = max(cosigned_at, cosigned.get(key.name, 0))
     # 3. The log itself signed.
     if not log_signed:
-        raise VerificationFailed("The checkpoint is not signed with the log's key.")
+        raise VerificationFailed(
+            "The checkpoint is not signed with the log's key that is pinned here. If the log's key was changed, take "
+            "the change over from the founder's newest file (witnesses: from the operator's file of log keys)."
+        )
     # 4. Enough different witnesses cosigned.
     if len(cosigned) < quorum:
         raise VerificationFailed("Too few of the known witnesses cosigned the checkpoint.")
-    # 5. The text is a checkpoint of this log.
-    size, root = _parse_text(text, origin)
+    # 5. It is of this log.
+    if told_origin != origin:
+        raise VerificationFailed("The checkpoint is of another log.")
     return Checkpoint(origin, size, root, text, tuple(Cosignature(name, at) for name, at in cosigned.items()))
 
 
@@ -217,11 +237,32 @@ def read_origin(note: bytes) -> str:
     return text.decode("utf-8").partition("\n")[0]
 
 
+def read_unverified(note: bytes) -> tuple[int, tuple[str, ...]]:
+    """Returns the size and the signature lines of a note, of which nothing is believed yet. Raises
+    VerificationFailed if it is no well-formed checkpoint.
+    """
+    text, _ = _split_note(note)
+    _, size, _ = _parse_text(text)
+    return size, tuple(note.decode("utf-8").rpartition("\n\n")[2].splitlines())
+
+
+def line_of(key: VerifierKey, lines: Sequence[str]) -> str | None:
+    """Returns the first of these signature lines that names this very key, of which nothing is believed yet."""
+    start = f"{_SIGNATURE_PREFIX}{key.name} "
+    for line in lines:
+        if not line.startswith(start):
+            continue
+        if _decode_base64(line.removeprefix(start))[:_KEY_ID_BYTES] == key.key_id:
+            return line
+    return None
+
+
 def _check_keys(log_key: VerifierKey, witness_keys: Sequence[VerifierKey]) -> None:
-    if log_key.algorithm != ED25519 or any(key.algorithm != ED25519_COSIGNATURE for key in witness_keys):
-        raise BadInput("A log's key has algorithm byte 1, a witness's key algorithm byte 4.")
-    # A cosignature does not commit to the witness's name, so one key under two names would count as two
-    # witnesses.
+    witnesses = {key.algorithm for key in witness_keys}
+    if log_key.algorithm not in note_algorithms.SIGNS_LOGS or witnesses - note_algorithms.SIGNS_AS_WITNESS:
+        raise BadInput("A log's key has algorithm byte 1, a witness's key algorithm byte 4 or 6.")
+    # An Ed25519 cosignature does not commit to the witness's name, so one key under two names would count as
+    # two witnesses.
     if len({key.public_key for key in (log_key, *witness_keys)}) != 1 + len(witness_keys):
         raise BadInput("The log and each witness need a public key of their own.")
 
@@ -259,36 +300,15 @@ def _split_note(note: bytes) -> tuple[bytes, list[_SignatureLine]]:
     return f"{text}\n".encode(), parsed
 
 
-def _verify_signature(key: VerifierKey, text: bytes, signature: bytes) -> int | None:
-    """Checks a known key's signature and returns the time it was made if the algorithm has one, else None."""
-    cosigned_at, message = None, text
-    if key.algorithm == ED25519_COSIGNATURE:
-        cosigned_at, signature = int.from_bytes(signature[:_TIME_BYTES], "big"), signature[_TIME_BYTES:]
-        message = _cosigned_message(text, cosigned_at)
-    try:
-        if len(signature) != _SIGNATURE_BYTES or (cosigned_at or 0) > MAX_SIZE:
-            raise InvalidSignature
-        Ed25519PublicKey.from_public_bytes(key.public_key).verify(signature, message)
-    except InvalidSignature:
-        raise VerificationFailed("A known key's signature on the checkpoint does not verify.") from None
-    return cosigned_at
-
-
-def _parse_text(text: bytes, origin: str) -> tuple[int, bytes]:
-    """Returns size and root; extension lines are allowed, signed over, and given no meaning."""
+def _parse_text(text: bytes) -> tuple[str, int, bytes]:
+    """Returns origin, size and root; extension lines are allowed, and given no meaning."""
     lines = text.decode("utf-8").split("\n")[:-1]
     if len(lines) < 3 or not all(lines) or not _DECIMAL.fullmatch(lines[1]):
         raise VerificationFailed("The signed note is not a checkpoint.")
     size, root = int(lines[1]), _decode_base64(lines[2])
-    if lines[0] != origin:
-        raise VerificationFailed("The checkpoint is of another log.")
     if size > MAX_SIZE or len(root) != HASH_BYTES or (size == 0 and root != EMPTY_ROOT):
         raise VerificationFailed("The checkpoint's size and root are not those of a log.")
-    return size, root
-
-
-def _cosigned_message(text: bytes, cosigned_at: int) -> bytes:
-    return f"cosignature/v1\ntime {cosigned_at}\n".encode() + text
+    return lines[0], size, root
 
 
 def _signature_line(key: VerifierKey, signature: bytes) -> bytes:

@@ -12,12 +12,12 @@ from functools import cache
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, func, literal, select, update
 
 from broker.protocol.errors import Conflict
 from broker.protocol.merkle import EMPTY_ROOT
 from broker.store import locks, partitions
-from broker.store.tables import log_records
+from broker.store.tables import log_leaves, log_records
 from broker.translog.storage import EMPTY_HEAD, Head
 
 _RUNS_PER_QUERY = 80
@@ -170,6 +170,22 @@ def _runs(keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
         else:
             runs.append((level, index, index))
     return runs
+
+
+def of_kind(connection: Connection, kind: str) -> tuple[int, ...]:
+    """Indices of the leaves of a kind, in order; every leaf is looked at, so it is for starts alone."""
+    # A leaf is canonical JSON, and a kind is a word of it between quotes, so nothing else in it can look like that.
+    position = func.instr if connection.dialect.name == "sqlite" else _position
+    wanted = position(log_leaves.c.leaf, f'"kind":"{kind}"'.encode()) > 0
+    return tuple(
+        connection.execute(
+            select(log_leaves.c.leaf_index).where(wanted).order_by(log_leaves.c.leaf_index)
+        ).scalars()
+    )
+
+
+def _position(column: ColumnElement[bytes], part: bytes) -> ColumnElement[int]:
+    return func.position(literal(part).op("IN")(column))
 
 
 def read_records(connection: Connection, start: int, end: int) -> tuple[StoredRecord, ...]:

@@ -44,7 +44,9 @@ log_records = Table(
 witness_sizes = Table(
     "witness_sizes",
     METADATA,
-    Column("witness", String(300), primary_key=True),  # its key as one line
+    Column(
+        "witness", String(300), primary_key=True
+    ),  # its name and key id: an ML-DSA-44 key has 1,752 letters
     Column("size", BigInteger, nullable=False),
     Column("told_at", BigInteger, nullable=False),
 )

@@ -10,7 +10,7 @@ from broker.store.tables import witness_sizes
 
 
 def sizes(connection: Connection) -> dict[str, int]:
-    """By the witness's key as one line."""
+    """By the witness's name and key id."""
     return {row.witness: row.size for row in connection.execute(select(witness_sizes))}
 
 

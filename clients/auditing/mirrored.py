@@ -18,6 +18,7 @@ from broker.protocol.errors import NotFound, VerificationFailed
 from broker.protocol.messages.log import LoggedRecord
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
+from clients.auditing.log_key_entries import earlier_rosters
 from clients.auditing.logged import Agency, Decision, DepositFacts, Record, RequestFacts
 from clients.home import Home
 from clients.mirror import Mirror
@@ -31,6 +32,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     RecordKind.RELEASE: ("permit_id", "request_id", "requester", "decision"),
     RecordKind.RELEASED: ("permit_id", "tier", "release_index"),
     RecordKind.FAILED: ("permit_id", "release_index"),
+    RecordKind.DISCLOSURE_READ: ("permit_id", "request_id", "requester", "tier"),
     RecordKind.RELEASE_ASKED: ("permit_id", "series_id", "contributor", "until_at"),
     RecordKind.RELEASE_ANSWERED: ("permit_id", "series_id"),
     RecordKind.EMERGENCY_REVIEWED: ("request_digest", "justified"),
@@ -104,12 +106,12 @@ class MirroredLog:
     Raises NotFound before the first audit, or VerificationFailed for a checkpoint that is not the log's."""
 
     def __init__(self, home: Home, space: Space) -> None:
-        log = broker_log(space)
+        log = broker_log(space, earlier_rosters(home, space))
         self._mirror = Mirror(home.vault, log.folder)
         note = self._mirror.checkpoint()
         if note is None:
             raise NotFound("Nothing is mirrored in this home yet. Use: narrowgate audit verify")
-        self.checkpoint = log.verify_checkpoint(note)
+        self.checkpoint = log.verify_kept(note)
 
     def entries(self) -> Iterator[Entry]:
         """Every entry up to the checkpoint, in the log's order.

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from clients.auditing.log_key_entries import earlier_rosters
 from clients.auditing.papers import Papers, Signers, officers_of
 from clients.auditing.signed_documents import DocumentsCheck, DocumentsReport, Logged
 from clients.auditor import AuditFailed, Auditor, AuditReport
@@ -91,7 +92,7 @@ def verify(
 def auditor_of(home: Home, space_id: str | None) -> Auditor:
     """The auditor of a home, for the one space it is in or the one named. Raises BadInput or NotFound."""
     space = home.space(run.space_id(space_id)).payload
-    return Auditor(home.vault, broker_log(space), run.caller(home), run.clock)
+    return Auditor(home.vault, broker_log(space, earlier_rosters(home, space)), run.caller(home), run.clock)
 
 
 def _audited(step: Callable[[Progress], AuditReport], title: str, *, as_json: bool) -> AuditReport:

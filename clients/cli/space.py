@@ -7,38 +7,24 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from broker.protocol.documents import Signed
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import explain
-from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import Capacity, Purpose
-from clients.cli import run
+from clients.cli import rosters, run
 from clients.cli.contributor_home import say_older_salt
-from clients.founder import BrokerDescription, Founder, PlannedApprover, SpacePlan, join
-from clients.home import Home
+from clients.cli.log_key_options import AcceptLost, LogKeysIfChanged, log_key_change
+from clients.cli.rosters import Out, Quorum, Witness, digest_of, facts_of, founder_of, show_founded
+from clients.founder import join
+from clients.space_plan import BrokerDescription, PlannedApprover, SpacePlan
 
 app = run.application("Found a collaboration of agencies (a space), let members in, or join one.")
 
-Witness = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="KEY",
-        help="A witness's key, name+id+base64, or a file with it, from the witness itself; repeat for more.",
-    ),
-]
-Quorum = Annotated[
-    int, typer.Option(help="How many witnesses must have cosigned the log; none only in a trial.")
-]
 Mandates = Annotated[
     list[str] | None,
     typer.Option(
         "--mandate", metavar="ID:PURPOSE,...", help="For what a member may ask, instead of its kind's usual."
     ),
 ]
-Out = Annotated[
-    Path, typer.Option("--out", metavar="FILE", help="Where to write the space document to hand over.")
-]
-
 _ROTATED = (
     "The salt is a new one. Requests under this roster leave out what was deposited before it: tell every "
     "contributor to join again from the new file, deposit its files anew, and then withdraw its old series."
@@ -115,9 +101,9 @@ def found(
         count_budget_millis=budget_millis,
         mandates=dict(_mandate(text) for text in mandate or ()),
     )
-    signed = _founder(home).found(plan)
+    signed = founder_of(home).found(plan)
     run.write_output(out, signed.document + "\n")
-    _show_founded(signed, out, directory, as_json=as_json)
+    show_founded(signed, out, directory, as_json=as_json)
 
 
 @app.command("add-member")
@@ -136,9 +122,9 @@ def add_member(
         raise BadInput("One member is added at a time: give --mandate for it alone.")
     purposes = next(iter(given.values()), None)
     document = run.read_document(member, "the member's enrolment")
-    signed = _founder(home).add_member(run.space_id(space_id), document, purposes)
+    signed = founder_of(home).add_member(run.space_id(space_id), document, purposes)
     run.write_output(out, signed.document + "\n")
-    _show_founded(signed, out, directory, as_json=as_json)
+    show_founded(signed, out, directory, as_json=as_json)
 
 
 @app.command()
@@ -150,9 +136,9 @@ def suspend(
     as_json: run.Json = False,
 ) -> None:
     """Suspend a member: the next version of the roster, under which the rules refuse it."""
-    signed = _founder(run.open_home(directory)).suspend_member(run.space_id(space_id), agency)
+    signed = founder_of(run.open_home(directory)).suspend_member(run.space_id(space_id), agency)
     run.write_output(out, signed.document + "\n")
-    _show_founded(signed, out, directory, as_json=as_json)
+    show_founded(signed, out, directory, as_json=as_json)
 
 
 @app.command("remove-member")
@@ -175,11 +161,11 @@ def remove_member(
     What it deposited is matched no more; it can still withdraw it. It keeps the salt it had, so change the salt if you
     no longer trust it. Everybody pins the new file, key holders too.
     """
-    signed = _founder(run.open_home(directory)).remove_member(
+    signed = founder_of(run.open_home(directory)).remove_member(
         run.space_id(space_id), agency, rotate_salt=rotate_salt
     )
     run.write_output(out, signed.document + "\n")
-    _show_founded(signed, out, directory, as_json=as_json)
+    show_founded(signed, out, directory, as_json=as_json)
     if rotate_salt:
         run.say(_ROTATED)
 
@@ -193,50 +179,15 @@ def rotate_salt(
     From then on requests find only what is deposited under the new salt: every contributor deposits its files anew, and
     then withdraws its old series. Everybody pins the new file, key holders too.
     """
-    signed = _founder(run.open_home(directory)).rotate_salt(run.space_id(space_id))
+    signed = founder_of(run.open_home(directory)).rotate_salt(run.space_id(space_id))
     run.write_output(out, signed.document + "\n")
-    _show_founded(signed, out, directory, as_json=as_json)
+    show_founded(signed, out, directory, as_json=as_json)
     run.say(_ROTATED)
 
 
-@app.command("change-rules")
-def change_rules(
-    directory: run.HomeFolder,
-    bundle: Annotated[
-        Path,
-        typer.Option(metavar="FOLDER", help="The rules now in force at the broker, which all agreed on."),
-    ],
-    out: Out,
-    space_id: run.SpaceId = None,
-    as_json: run.Json = False,
-) -> None:
-    """Agree to the rules that were put in force: the next version of the roster, which names them.
-
-    Until then nothing new is asked or deposited in the space. Everybody pins the new file, key holders too.
-    """
-    home = run.open_home(directory)
-    signed = _founder(home).change_rules(run.space_id(space_id), _digest_of(bundle))
-    run.write_output(out, signed.document + "\n")
-    _show_founded(signed, out, directory, as_json=as_json)
-
-
-@app.command("change-witnesses")
-def change_witnesses(
-    directory: run.HomeFolder,
-    out: Out,
-    witness: Witness = None,
-    witnesses: Quorum = 1,
-    space_id: run.SpaceId = None,
-    as_json: run.Json = False,
-) -> None:
-    """Name the witnesses that the broker now asks: the next version of the roster. A trial stays a trial.
-
-    Until then no permit of the space counts. Everybody pins the new file, key holders too.
-    """
-    keys = [str(run.verifier_key(text)) for text in witness or ()]
-    signed = _founder(run.open_home(directory)).change_witnesses(run.space_id(space_id), keys, witnesses)
-    run.write_output(out, signed.document + "\n")
-    _show_founded(signed, out, directory, as_json=as_json)
+app.command("change-rules")(rosters.change_rules)
+app.command("change-witnesses")(rosters.change_witnesses)
+app.command("change-log-key")(rosters.change_log_key)
 
 
 @app.command()
@@ -244,7 +195,7 @@ def publish(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: ru
     """Send a space you founded, and its wrapped salts, to the broker once more, if the first time broke off."""
     home = run.open_home(directory)
     signed = home.space(run.space_id(space_id))
-    _founder(home).publish(signed)
+    founder_of(home).publish(signed)
     run.show(
         {"space_id": signed.payload.space_id.hex()},
         "The broker has the space and its wraps.",
@@ -259,6 +210,8 @@ def join_space(
         Path, typer.Option("--space", metavar="FILE", help="The space document the founder handed you.")
     ],
     founder: Annotated[Path, typer.Option("--founder", metavar="FILE", help="The founder's enrolment file.")],
+    log_keys: LogKeysIfChanged = None,
+    accept_lost: AcceptLost = False,
     as_json: run.Json = False,
 ) -> None:
     """Join a space from the founder's two files. From then on their keys hold, whatever a broker says.
@@ -268,12 +221,14 @@ def join_space(
     """
     home = run.open_home(directory)
     document = run.read_document(space, "the space")
-    signed = join(home, run.caller(home), document, run.read_document(founder, "the founder's enrolment"))
+    enrolment = run.read_document(founder, "the founder's enrolment")
+    change = log_key_change(log_keys, accept_lost)
+    signed = join(home, run.caller(home), document, enrolment, change)
     has_salt = home.has_salt(signed.payload)
     words = f"You are in {signed.payload.name}, roster version {signed.payload.roster_version}."
     words += " Its salt is here, sealed." if has_salt else " You are no member, so you need no salt."
     say_older_salt(home)
-    run.show({**_facts(signed), "salt": has_salt}, words, as_json=as_json)
+    run.show({**facts_of(signed), "salt": has_salt}, words, as_json=as_json)
 
 
 @app.command("show")
@@ -300,15 +255,11 @@ def show_space(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json:
         lines.append(
             "TRIAL: no witness cosigns the log, so the broker could show different logs to different people."
         )
-    run.show({**_facts(signed), "space": space.model_dump(mode="json")}, "\n".join(lines), as_json=as_json)
+    run.show({**facts_of(signed), "space": space.model_dump(mode="json")}, "\n".join(lines), as_json=as_json)
 
 
 def _suspended(member: Any) -> str:
     return ", suspended" if member.suspended else ""
-
-
-def _founder(home: Home) -> Founder:
-    return Founder(home, run.caller(home), run.clock, run.random_bytes)
 
 
 def _documents(paths: list[Path], what: str) -> list[str]:
@@ -336,17 +287,7 @@ def _bundle_digest(bundle: Path | None, broker: BrokerDescription) -> bytes:
                 "Name the folder of the rules with --bundle: the broker's description does not say."
             )
         return broker.bundle_digest
-    return _digest_of(bundle)
-
-
-def _digest_of(bundle: Path) -> bytes:
-    try:
-        from broker.gate.bundle import load
-    except ModuleNotFoundError:
-        raise BadInput(
-            "To read rules, install narrowgate with its extra [policy], or leave --bundle out."
-        ) from None
-    return load(bundle).digest
+    return digest_of(bundle)
 
 
 def _approver(text: str) -> PlannedApprover:
@@ -369,24 +310,3 @@ def _mandate(text: str) -> tuple[str, tuple[Purpose, ...]]:
     except ValueError:
         known = ", ".join(Purpose)
         raise BadInput(f"A mandate is written ID:PURPOSE,PURPOSE. The purposes are {known}.") from None
-
-
-def _facts(signed: Signed[Space]) -> dict[str, object]:
-    space = signed.payload
-    return {
-        "space_id": space.space_id.hex(),
-        "name": space.name,
-        "roster_version": space.roster_version,
-        "digest": signed.digest.hex(),
-        "trial": space.trial,
-    }
-
-
-def _show_founded(signed: Signed[Space], out: Path, directory: Path, *, as_json: bool) -> None:
-    space = signed.payload
-    words = (
-        f"{space.name}: roster version {space.roster_version}, {len(space.members)} members, "
-        f"id {space.space_id.hex()}.\n"
-        f"Hand {out} and {directory / 'enrolment.jws'} to everybody in it."
-    )
-    run.show({**_facts(signed), "file": str(out)}, words, as_json=as_json)

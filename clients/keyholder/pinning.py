@@ -15,16 +15,23 @@ from broker.protocol.messages.parties import Enrolment, Holder, Member, Space
 from clients.keyholder.keys import HolderKeys
 from clients.keyholder.store import pinned
 from clients.keyholder.store.database import Connection, Database
+from clients.log_key_change import NO_LOG_KEY_CHANGE, LogKeyChange, check_same_log
 
 
 def pin_space(
-    database: Database, keys: HolderKeys, document: str, founder_enrolment: str, now: int
+    database: Database,
+    keys: HolderKeys,
+    document: str,
+    founder_enrolment: str,
+    now: int,
+    change: LogKeyChange = NO_LOG_KEY_CHANGE,
 ) -> Signed[Space]:
     """Pin a space, or the next roster of one that is pinned.
 
     Args:
         document: the signed Space document.
         founder_enrolment: the signed Enrolment document of the member that founded it, as handed over.
+        change: how the log comes from the pinned key to the one that the document names, if that is another.
 
     Returns: the verified document. Raises BadInput, VerificationFailed, NotPermitted (this holder is not in it) or
     Conflict (an older roster, another founder, or another log than before)."""
@@ -41,7 +48,7 @@ def pin_space(
         if known is not None:
             if known.document == document:
                 return signed
-            _check_succeeds(known, space, founder)
+            _check_succeeds(known, space, founder, change)
         pinned.add_space(
             connection, pinned.PinnedSpace(space.space_id, space.roster_version, document, founder, now)
         )
@@ -68,6 +75,12 @@ def pinned_roster(connection: Connection, space_id: bytes, roster_version: int) 
     if known is None:
         raise NotFound("This key holder has not pinned that roster. Hand its operator the space document.")
     return _verified(known.document, known.founder_key).payload
+
+
+def log_keys_of(connection: Connection, space_id: bytes) -> tuple[bytes, ...]:
+    """The keys that the space's log has or had as far as this holder knows, the newest first: they are one log's."""
+    found = pinned.versions(connection, space_id)
+    return tuple(dict.fromkeys(_verified(each.document, each.founder_key).payload.log_key for each in found))
 
 
 def member_by_id(space: Space, agency_id: str) -> Member:
@@ -103,7 +116,7 @@ def _founder_key(enrolment: str) -> bytes:
     return verify(Enrolment, enrolment, payload.signing_key).payload.signing_key
 
 
-def _check_succeeds(known: pinned.PinnedSpace, space: Space, founder: bytes) -> None:
+def _check_succeeds(known: pinned.PinnedSpace, space: Space, founder: bytes, change: LogKeyChange) -> None:
     before = _verified(known.document, known.founder_key).payload
     if founder != known.founder_key:
         raise Conflict("The space was founded by another key. A new roster is signed by the same founder.")
@@ -112,8 +125,7 @@ def _check_succeeds(known: pinned.PinnedSpace, space: Space, founder: bytes) -> 
             "This roster is not newer than the one that is pinned. Ask the founder for the newest."
         )
     # Else a new roster would let the broker's log start over, unseen.
-    if (space.log_origin, space.log_key) != (before.log_origin, before.log_key):
-        raise Conflict("The new roster names another log. A broker with a new log needs a new space.")
+    check_same_log(before, space, change)
     # Else one signature of the founder's would do away with every witness.
     if space.trial and not before.trial:
         raise Conflict(

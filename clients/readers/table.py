@@ -15,7 +15,7 @@ from clients.identifiers import Canonical, Rejected, canonicalise
 from clients.identifiers.phone import known_region
 from clients.readers.cells import Cell, identifier_text, plain
 from clients.readers.header import clean_name
-from clients.readers.mapping import Columns, guess_type, settle
+from clients.readers.mapping import Columns, guess_type, settle, typed
 from clients.readers.reading import Reading
 from clients.readers.signals import RefusedRow, Signal
 
@@ -131,14 +131,20 @@ def row_identifiers(cells: Sequence[Cell], columns: Columns) -> Iterator[tuple[i
 
 
 def row_hint(kind: str, cells: Sequence[Cell], columns: Columns, default_region: str | None) -> str | None:
-    """What a row says of its identifiers beside their values; the default region for phone numbers if nothing."""
-    own = "" if columns.hint is None else plain(_at(cells, columns.hint))
-    return own or (default_region if kind == "phone" else None)
+    """What is known of a row's identifiers beside their values: by the column's own type ("handle:instagram"), else by
+    the row, else the default region for phone numbers."""
+    type_name, own = typed(kind)
+    if own is not None:
+        return own
+    position = {"handle": columns.platform, "pdq": columns.quality}.get(type_name, columns.hint)
+    of_row = "" if position is None else plain(_at(cells, position))
+    return of_row or (default_region if type_name == "phone" else None)
 
 
 def read_identifier(kind: str, cell: Cell, hint: str | None) -> Canonical:
     """The canonical form of a cell's identifier. Raises Rejected."""
-    return canonicalise(kind, identifier_text(kind, cell), hint)
+    type_name, _ = typed(kind)
+    return canonicalise(type_name, identifier_text(type_name, cell), hint)
 
 
 def _at(cells: Sequence[Cell], position: int) -> Cell:

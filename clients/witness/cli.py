@@ -11,10 +11,11 @@ from typing import Annotated, Any
 import typer
 
 from broker.protocol.errors import VerificationFailed
-from clients.cli.run import Json, application, clock, random_bytes, show, verifier_key
+from broker.protocol.log_keys import read_chain
+from clients.cli.run import Json, application, clock, random_bytes, read_input, show, verifier_key
 from clients.witness.context import open_witness
-from clients.witness.cosigning import pin_log
-from clients.witness.keys import create_keys
+from clients.witness.cosigning import follow_log, pin_log, replace_log_key
+from clients.witness.keys import Algorithm, create_keys
 from clients.witness.store import logs
 
 app = application("Run a witness: it cosigns logs that only grow.")
@@ -26,12 +27,23 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The witness's folde
 def initialise(
     directory: Folder,
     name: Annotated[str, typer.Option(help="Name in cosignatures, such as witness.example.org/w1.")],
+    algorithm: Annotated[
+        Algorithm,
+        typer.Option(
+            help="Sign with Ed25519, with ML-DSA-44 (which quantum computers do not break), or both."
+        ),
+    ] = Algorithm.ED25519,
     json: Json = False,
 ) -> None:
-    """Make a key. Hand the line that is printed to operators of logs and to founders of spaces."""
-    key = str(create_keys(directory, name, random_bytes).verifier_key)
-    words = f"Made. Hand this key to operators of logs and to founders of spaces:\n{key}"
-    show({"name": name, "verifier_key": key}, words, as_json=json)
+    """Make a key, or one of each kind. Hand what is printed to operators of logs and to founders of spaces.
+
+    A log and a space name one key of a witness: with both, those choose."""
+    keys = [str(each) for each in create_keys(directory, name, random_bytes, algorithm).verifier_keys]
+    words = "Made. Hand this key to operators of logs and to founders of spaces:"
+    if len(keys) > 1:
+        words = "Made. Hand one of these keys, Ed25519 or ML-DSA-44, to operators of logs and to founders of spaces:"
+    value = {"name": name, "verifier_key": keys[0], "verifier_keys": keys}
+    show(value, "\n".join([words, *keys]), as_json=json)
 
 
 @app.command("add-log")
@@ -40,17 +52,47 @@ def add_log(
     key: Annotated[
         str, typer.Argument(metavar="KEY", help="The log's key, name+id+base64, or a file that holds it.")
     ],
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="The log's old key is lost: pin this one in its place, on your own word."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Pin a log, so that its checkpoints are cosigned. Compare the key with its owner by another way first."""
     witness = open_witness(directory, clock)
     try:
-        pinned = pin_log(witness, verifier_key(key))
+        pinned = (replace_log_key if replace else pin_log)(witness, verifier_key(key))
     finally:
         witness.close()
     show(
         {"origin": pinned.name, "verifier_key": str(pinned)},
         f"Pinned. Checkpoints of {pinned.name} are cosigned once the service runs.",
+        as_json=json,
+    )
+
+
+@app.command("follow-log")
+def follow(
+    directory: Folder,
+    log_keys: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file of log keys, from the log's operator.")
+    ],
+    json: Json = False,
+) -> None:
+    """Follow a log whose key was changed: from now on the new key alone counts here.
+
+    The change must be signed by the key that is pinned, and be in the log that this witness cosigned."""
+    chain = read_chain(read_input(log_keys, "the log keys"))
+    witness = open_witness(directory, clock)
+    try:
+        newest = follow_log(witness, chain).newest
+    finally:
+        witness.close()
+    show(
+        {"origin": newest.name, "verifier_key": str(newest)},
+        f"Followed. Of {newest.name} only this key counts here now:\n{newest}",
         as_json=json,
     )
 
@@ -99,8 +141,14 @@ def show_logs(directory: Folder, json: Json = False) -> None:
             found = [_log(connection, origin) for origin in logs.origins(connection)]
     finally:
         witness.close()
-    value = {"name": witness.keys.name, "verifier_key": str(witness.keys.verifier_key), "logs": found}
-    lines = [f"{witness.keys.name}: {witness.keys.verifier_key}"]
+    keys = [str(each) for each in witness.keys.verifier_keys]
+    value = {
+        "name": witness.keys.name,
+        "verifier_key": keys[0],
+        "verifier_keys": keys,
+        "logs": found,
+    }
+    lines = [f"{witness.keys.name}: {key}" for key in keys]
     for each in found:
         lines.append(f"{each['origin']}: {each['size']} entries cosigned, {len(each['forks'])} forks found")
         for fork in each["forks"]:

@@ -9,10 +9,13 @@ a crash, can never make this key cosign two histories. A second root at the size
 forked: both signed notes are kept. It judges no entry and sees none.
 """
 
-from broker.protocol import checkpoint, witnessing
+from broker.protocol import checkpoint, log_keys, witnessing
 from broker.protocol.checkpoint import Checkpoint, VerifierKey, parse_verifier_key
 from broker.protocol.errors import BadInput, NarrowgateError, NotFound, NotPermitted, VerificationFailed
+from broker.protocol.log_keys import FollowedKeys, WitnessQuorum
 from broker.protocol.merkle import EMPTY_ROOT
+from broker.protocol.messages.log_keys import LogKeyChain
+from broker.protocol.note_algorithms import SIGNS_LOGS
 from broker.protocol.witnessing import AddCheckpoint
 from clients.witness.context import Witness
 from clients.witness.store import logs
@@ -33,15 +36,50 @@ def pin_log(witness: Witness, key: VerifierKey) -> VerifierKey:
     """Pin a log by its verifier key, on the operator's word. The key's name is the log's origin.
 
     Raises BadInput for what is no log's key."""
-    if key.algorithm != checkpoint.ED25519:
-        raise BadInput("This is not a log's key: it is of another kind. Ask the log's operator for it.")
+    _check_logs_key(key)
     with witness.database.write() as connection:
         logs.add_key(connection, key.name, str(key), witness.clock())
     return key
 
 
+def follow_log(witness: Witness, chain: LogKeyChain) -> FollowedKeys:
+    """Take a log's newest key in place of the pinned one, by the file of log keys that the operator was handed.
+
+    Each change must be in a log that this very witness cosigned: its own signature is on the proof. The old key's
+    signature counts no more. Raises NotFound (no such log), VerificationFailed or BadInput."""
+    own = WitnessQuorum(witness.keys.verifier_keys, 1)
+    with witness.database.write() as connection:
+        pinned = logs.keys_of(connection, chain.log_origin)
+        if not pinned:
+            raise NotFound("This witness does not watch that log. Its operator pins logs by hand.")
+        key = parse_verifier_key(pinned[-1])
+        log_keys.follow(chain, key, (WitnessQuorum(),))
+        try:
+            followed = log_keys.follow(chain, key, (own,))
+        except VerificationFailed as error:
+            raise VerificationFailed(
+                "This witness did not cosign the checkpoint in the file, so it cannot tell whether it is of the log "
+                "that it watches. Start the service, and ask the log's operator to make the file anew by the same "
+                "command."
+            ) from error
+        logs.replace_keys(connection, chain.log_origin, str(followed.newest), witness.clock())
+    return followed
+
+
+def replace_log_key(witness: Witness, key: VerifierKey) -> VerifierKey:
+    """Pin a key in place of all that are pinned for its log, on the operator's word alone: the old one was lost.
+
+    The newest checkpoint cosigned stays: the log has to go on from there. Raises BadInput or NotFound."""
+    _check_logs_key(key)
+    with witness.database.write() as connection:
+        if not logs.keys_of(connection, key.name):
+            raise NotFound("This witness does not watch that log. Its operator pins logs by hand.")
+        logs.replace_keys(connection, key.name, str(key), witness.clock())
+    return key
+
+
 def add_checkpoint(witness: Witness, body: bytes) -> str:
-    """Cosign the checkpoint of a call, and return the signature line with its newline.
+    """Cosign the checkpoint of a call, and return a signature line of each of the witness's keys.
 
     Raises BadInput (400), NotPermitted (403), NotFound (404), OtherSize (409), VerificationFailed (422) or
     Unavailable (503)."""
@@ -73,7 +111,13 @@ def add_checkpoint(witness: Witness, body: bytes) -> str:
     if forked is not None:
         raise forked
     # 9.
-    return checkpoint.cosign(shown.text, now, witness.keys.private_key, witness.keys.name).decode()
+    lines = (checkpoint.cosign(shown.text, now, key, witness.keys.name) for key in witness.keys.private_keys)
+    return b"".join(lines).decode()
+
+
+def _check_logs_key(key: VerifierKey) -> None:
+    if key.algorithm not in SIGNS_LOGS:
+        raise BadInput("This is not a log's key: it is of another kind. Ask the log's operator for it.")
 
 
 def _signed(call: AddCheckpoint, origin: str, keys: tuple[str, ...]) -> Checkpoint:
@@ -84,7 +128,10 @@ def _signed(call: AddCheckpoint, origin: str, keys: tuple[str, ...]) -> Checkpoi
             return checkpoint.parse_and_verify(call.note.encode(), origin, parse_verifier_key(key))
         except VerificationFailed:
             continue
-    raise NotPermitted("No key that this witness pinned for the log signed the checkpoint.")
+    raise NotPermitted(
+        "No key that this witness pinned for the log signed the checkpoint. If the log's key was changed, this "
+        "witness's operator follows it: narrowgate witness follow-log"
+    )
 
 
 def _check_continues(call: AddCheckpoint, shown: Checkpoint, newest: Cosigned | None) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from broker.protocol.checkpoint import ED25519_COSIGNATURE, VerifierKey, parse_verifier_key
+from broker.protocol.checkpoint import VerifierKey, parse_verifier_key
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import (
     Blob,
@@ -23,6 +23,7 @@ from broker.protocol.messages.base import (
     Slug,
 )
 from broker.protocol.messages.vocabulary import AgencyKind, Capacity, Purpose, Role
+from broker.protocol.note_algorithms import SIGNS_AS_WITNESS
 
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]{1,255}$")]
 """Scheme, host and port of a service, without a path."""
@@ -31,7 +32,7 @@ Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:
 def read_witness_key(text: str) -> VerifierKey:
     """A witness's key from its one-line form. Raises BadInput for another kind of key."""
     key = parse_verifier_key(text)
-    if key.algorithm != ED25519_COSIGNATURE:
+    if key.algorithm not in SIGNS_AS_WITNESS:
         raise BadInput("This is not a witness's key: it is of another kind. Ask the witness for it.")
     return key
 
@@ -44,10 +45,18 @@ def _is_witness_key(text: str) -> str:
     return text
 
 
-WitnessKey = Annotated[str, StringConstraints(max_length=300), AfterValidator(_is_witness_key)]
-"""A witness's public key as one line, `name+id+base64` (C2SP signed-note)."""
+WitnessKey = Annotated[str, StringConstraints(max_length=2_000), AfterValidator(_is_witness_key)]
+"""A witness's public key as one line, `name+id+base64` (C2SP signed-note): Ed25519 or ML-DSA-44."""
+
+WitnessUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\x00-\x20?#]{1,300}[^\x00-\x20?#/]$")]
+"""The address of a witness, to which `/add-checkpoint` is appended."""
 
 Contact = Annotated[str, StringConstraints(max_length=200)]
+
+
+def holder_log_origin(origin: str, holder_id: str) -> str:
+    """The name of a key holder's own log, from the address and the name that its enrolment has."""
+    return f"{origin.partition('://')[2]}/narrowgate-keyholder/{holder_id}"
 
 
 class Enrolment(Message):
@@ -91,6 +100,11 @@ class Holder(Message):
     signing_key: Bytes32
     wrapping_key: Blob
     origin: Origin
+
+    @property
+    def log_origin(self) -> str:
+        """The name of the holder's own log in its checkpoints."""
+        return holder_log_origin(self.origin, self.holder_id)
 
 
 class Reviewer(Message):

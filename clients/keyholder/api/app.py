@@ -1,7 +1,8 @@
 """The key holder's door: its routes, each a few lines from call to step to answer.
 
-Rule: every POST is authenticated before its body is read as anything; no answer, log line or error repeats a submitted
-value, so FastAPI's own error pages are replaced; the log names route, status and the class of an error, no more.
+Rule: a signed call is authenticated before its body is read as anything; no answer, log line or error repeats a
+submitted value, so FastAPI's own error pages are replaced; the log names route, status and the class of an error, no
+more.
 
 It decides nothing. Routes: see docs/routes.md.
 """
@@ -24,11 +25,20 @@ from broker.protocol.messages.envelopes import DocumentMessage, SeenCheckpoint
 from broker.protocol.messages.evaluation import EvaluationCall, OpeningCall, SelfTestCall
 from broker.protocol.messages.series import ShareDelivery
 from broker.protocol.tiles import CACHED_FOR_EVER, NEVER_CACHED, read_path
-from clients.keyholder import acceptance, destroy, evaluation, opening, prekeys, self_test, statements
+from clients.keyholder import (
+    acceptance,
+    destroy,
+    evaluation,
+    opening,
+    prekeys,
+    records,
+    self_test,
+    statements,
+)
 from clients.keyholder.api.authentication import ReceivedCall, authenticate
 from clients.keyholder.api.problems import fault_response, problem_response
 from clients.keyholder.context import Caller, KeyHolder, TooLarge
-from clients.keyholder.pinning import pinned_space, pinned_spaces
+from clients.keyholder.pinning import log_keys_of, pinned_space, pinned_spaces
 from clients.keyholder.store import permits
 
 MAXIMUM_BODY_BYTES = 16 * 1024 * 1024
@@ -90,6 +100,13 @@ def _add_calls(app: FastAPI, holder: KeyHolder) -> None:
 
         return await _answer(holder, request, step)
 
+    @app.get("/v1/audit/records")
+    async def log_records(request: Request, start: int, end: int) -> Response:
+        def step(holder: KeyHolder, caller: Caller, body: bytes) -> Message:
+            return records.read_records(holder, caller, start, end)
+
+        return await _answer(holder, request, step)
+
     @app.post("/v1/approvals/refusals")
     async def refuse_approval(request: Request) -> Response:
         def step(holder: KeyHolder, caller: Caller, body: bytes) -> Message:
@@ -110,6 +127,7 @@ def _add_readings(app: FastAPI, holder: KeyHolder) -> None:
 
     @app.get("/healthz")
     def health() -> dict[str, str]:
+        holder.log.check_not_refused()
         return {"status": "ok"}
 
     @app.get("/v1/prekeys")
@@ -118,8 +136,7 @@ def _add_readings(app: FastAPI, holder: KeyHolder) -> None:
 
     @app.get("/checkpoint")
     def log_checkpoint() -> Response:
-        with holder.database.read() as connection:
-            return PlainTextResponse(holder.log.checkpoint(connection), headers=NEVER_CACHED)
+        return PlainTextResponse(holder.witnesses.published(), headers=NEVER_CACHED)
 
     @app.get("/tile/{path:path}")
     def log_tile(path: str) -> Response:
@@ -133,12 +150,14 @@ def _add_readings(app: FastAPI, holder: KeyHolder) -> None:
         """`space_id` is needed only by a holder whose spaces have several logs."""
         with holder.database.read() as connection:
             if space_id is None:
-                keys = {space.payload.log_key for space in pinned_spaces(connection)}
+                spaces = [space.payload for space in pinned_spaces(connection)]
             else:
-                keys = {pinned_space(connection, _identifier(space_id, 16)).payload.log_key}
-            if len(keys) > 1:
+                spaces = [pinned_space(connection, _identifier(space_id, 16)).payload]
+            # A space that has not followed a change of the log's key yet has the same log.
+            keys = [log_keys_of(connection, space.space_id) for space in spaces]
+            if any(not set(keys[0]) & set(each) for each in keys):
                 raise BadInput("This key holder watches several logs. Name the space with ?space_id=.")
-            seen = permits.seen(connection, keys.pop()) if keys else None
+            seen = permits.seen(connection, [key for each in keys for key in each])
         if seen is None:
             return _message(SeenCheckpoint(size=0, root=EMPTY_ROOT))
         return _message(SeenCheckpoint(size=seen.size, root=seen.root))

@@ -1,5 +1,5 @@
-"""Who calls: the RFC 9421 signature of a call, under the keys of members and approvers of the pinned spaces, and of
-contributors whose shares this holder has.
+"""Who calls: the RFC 9421 signature of a call, under the keys of members, approvers and auditors of the pinned spaces,
+and of contributors whose shares this holder has.
 
 Rule: nonce and Idempotency-Key are durable before the call is acted upon, so that no recorded call counts twice
 (AUDIT 5). It says who signed; whether that party may do what it asks, each step checks itself.
@@ -37,6 +37,7 @@ def authenticate(holder: KeyHolder, call: ReceivedCall) -> Caller:
         signing = [*series.contributor_keys(connection)]
     signing += [member.signing_key for space in spaces for member in space.members]
     signing += [person.signing_key for space in spaces for person in space.approvers]
+    signing += [auditor.signing_key for space in spaces for auditor in space.auditors]
     keys = {key_identifier(key): key for key in signing}
     verified = verify_call(
         keys,

@@ -82,16 +82,25 @@ def evaluated_since(
     return Evaluated(int(identifiers), int(counts))
 
 
-def points_evaluated(
+@dataclass(frozen=True)
+class EvaluatedBefore:
+    """The points evaluated for a permit, series and quorum, and where the entry stands in the holder's own log."""
+
+    points_digest: bytes
+    log_index: int
+
+
+def evaluated_before(
     connection: Connection, permit_id: bytes, series_id: bytes, quorum: Sequence[int]
-) -> bytes | None:
-    """The digest of the points that were evaluated for this permit, series and quorum, if any were."""
-    query = select(evaluations.c.points_digest).where(
+) -> EvaluatedBefore | None:
+    """What was evaluated for this permit, series and quorum, if anything was."""
+    query = select(evaluations.c.points_digest, evaluations.c.log_index).where(
         evaluations.c.permit_id == permit_id,
         evaluations.c.series_id == series_id,
         evaluations.c.quorum == _text(quorum),
     )
-    return connection.execute(query).scalar_one_or_none()
+    row = connection.execute(query).one_or_none()
+    return None if row is None else EvaluatedBefore(row.points_digest, row.log_index)
 
 
 def add_evaluation(
@@ -117,18 +126,22 @@ def add_evaluation(
     )
 
 
-def seen(connection: Connection, log_key: bytes) -> SeenCheckpoint | None:
-    """The largest checkpoint seen of the log with this key."""
-    row = connection.execute(
-        select(seen_checkpoints).where(seen_checkpoints.c.log_key == log_key)
-    ).one_or_none()
+def seen(connection: Connection, log_keys: Sequence[bytes]) -> SeenCheckpoint | None:
+    """The largest checkpoint seen of the log that has, or had, these keys."""
+    of_log = select(seen_checkpoints).where(seen_checkpoints.c.log_key.in_(log_keys))
+    row = connection.execute(of_log.order_by(seen_checkpoints.c.size.desc()).limit(1)).one_or_none()
     return None if row is None else SeenCheckpoint(row.size, row.root, row.note)
 
 
-def keep_seen(connection: Connection, log_key: bytes, checkpoint: SeenCheckpoint, now: int) -> None:
-    """Replace the largest checkpoint seen. The caller has proved that the new one continues the old."""
-    connection.execute(delete(seen_checkpoints).where(seen_checkpoints.c.log_key == log_key))
-    connection.execute(insert(seen_checkpoints).values(log_key=log_key, seen_at=now, **vars(checkpoint)))
+def keep_seen(
+    connection: Connection, log_keys: Sequence[bytes], checkpoint: SeenCheckpoint, now: int
+) -> None:
+    """Replace the largest checkpoint seen. The caller has proved that the new one continues the old.
+
+    A log that changed its key is one log: a space that has not followed yet finds the same under the old key."""
+    connection.execute(delete(seen_checkpoints).where(seen_checkpoints.c.log_key.in_(log_keys)))
+    rows = [{"log_key": key, "seen_at": now, **vars(checkpoint)} for key in log_keys]
+    connection.execute(insert(seen_checkpoints), rows)
 
 
 def add_fork(connection: Connection, log_key: bytes, seen_note: str, other_note: str, now: int) -> None:

@@ -63,6 +63,13 @@ def space(connection: Connection, space_id: bytes) -> PinnedSpace | None:
     return None if row is None else PinnedSpace(**row._mapping)
 
 
+def versions(connection: Connection, space_id: bytes) -> tuple[PinnedSpace, ...]:
+    """Every pinned document of one space, the newest first."""
+    of_space = select(pinned_spaces).where(pinned_spaces.c.space_id == space_id)
+    query = of_space.order_by(pinned_spaces.c.roster_version.desc())
+    return tuple(PinnedSpace(**row._mapping) for row in connection.execute(query))
+
+
 def roster(connection: Connection, space_id: bytes, roster_version: int) -> PinnedSpace | None:
     """The pinned document of a version, or the oldest that came after it."""
     query = (

@@ -42,6 +42,13 @@ def add_key(connection: Connection, origin: str, verifier_key: str, now: int) ->
         connection.execute(insert(log_keys).values(origin=origin, verifier_key=verifier_key, added_at=now))
 
 
+def replace_keys(connection: Connection, origin: str, verifier_key: str, now: int) -> None:
+    """Pin a key in the place of all that are pinned for the log."""
+    others = (log_keys.c.origin == origin, log_keys.c.verifier_key != verifier_key)
+    connection.execute(delete(log_keys).where(*others))
+    add_key(connection, origin, verifier_key, now)
+
+
 def keys_of(connection: Connection, origin: str) -> tuple[str, ...]:
     """The keys pinned for an origin, the oldest first; none for an unknown log."""
     query = (

@@ -1,6 +1,6 @@
 """The tables of one witness, in SQLAlchemy Core, on SQLite.
 
-Rule: nothing here is secret, and nothing is deleted: what was cosigned is remembered for as long as the key is used.
+Rule: nothing here is secret, and what was cosigned is remembered for as long as the witness's key is used.
 Times are Unix seconds. docs/data-model.md lists the columns.
 """
 
@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Strin
 
 METADATA = MetaData()
 
-# The keys the operator pinned; a log that changed its key has several.
+# The keys the operator pinned; one that a log gave up is deleted when its change is followed.
 log_keys = Table(
     "log_keys",
     METADATA,

@@ -132,6 +132,33 @@ def test_a_killed_broker_starts_again_on_what_was_recorded(
     assert [each["state"] for each in listed] == ["accepted"]
 
 
+def test_the_logs_key_is_changed_and_the_old_one_dropped_by_command(home: Path, tmp_path: Path) -> None:
+    rules.activate_in_folder(home)
+    first = _describe(home)["log_verifier_key"]
+    file = tmp_path / "log-keys.json"
+    command = ("rotate-log-key", home, "--reason", "It is time.", "--trial")
+    changed = _here(*command, "--out", file, "--json")
+    assert changed.exit_code == 0, changed.output
+    told = json.loads(changed.stdout)
+    assert (told["old_verifier_key"], told["from_size"], told["file"]) == (first, 2, str(file))
+    assert _describe(home)["log_verifier_key"] == told["new_verifier_key"] != first
+    assert "both keys" in _here(*command).stdout, "said again, it is the same change"
+    assert json.loads(file.read_bytes())["log_origin"] == told["log_origin"]
+    assert _here("rotate-log-key", home, "--finish", "--trial").exit_code == 0
+    again = _here("rotate-log-key", home, "--finish", "--trial", "--json")
+    assert (again.exit_code, json.loads(again.stdout)["problem"]) == (6, "conflict")
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--reason", "x", "--lost-key", "k"), ("--reason", "x", "--last-checkpoint", "none.txt")]
+)
+def test_a_change_of_the_logs_key_needs_a_reason_and_of_a_lost_one_both_words(
+    home: Path, options: tuple[str, ...]
+) -> None:
+    assert _here("rotate-log-key", home, "--trial", *options).exit_code == 6
+    assert not (home / "log-keys.json").exists()
+
+
 def test_without_trial_it_does_not_serve(home: Path) -> None:
     refused = _run("serve", home, "--port", "0")
     assert refused.returncode == 6

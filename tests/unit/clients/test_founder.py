@@ -10,7 +10,8 @@ from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted, V
 from broker.protocol.messages.envelopes import DocumentsMessage, Nothing
 from broker.protocol.messages.parties import SaltWrap, Space
 from broker.protocol.messages.vocabulary import AgencyKind, Purpose
-from clients.founder import DEFAULT_MANDATES, join
+from clients.founder import join
+from clients.space_plan import DEFAULT_MANDATES
 from tests import rules
 from tests.contributor_case import BROKER, NOW, ContributorCase
 

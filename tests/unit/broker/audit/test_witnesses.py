@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from broker.audit.log import AuditLog, Witnessed
+from broker.audit.log import AuditLog
 from broker.audit.records import DepositCompleted
-from broker.audit.witnesses import Answer, Ask, WitnessAt, Witnesses
+from broker.audit.witnesses import witnesses_of
 from broker.protocol import checkpoint, receipts, witnessing
 from broker.protocol.documents import public_bytes
 from broker.protocol.errors import Unavailable
@@ -18,7 +18,9 @@ from broker.protocol.messages.vocabulary import RecordKind
 from broker.store import migrate
 from broker.store import witnesses as rows
 from broker.store.database import Database
+from broker.translog.cosigning import Answer, Ask, WitnessAt, Witnessed, Witnesses
 from clients.witness.cosigning import pin_log
+from clients.witness.keys import Algorithm
 from tests.broker_case import key_of, seeded
 from tests.witness_case import NOW, WitnessCase
 
@@ -29,12 +31,16 @@ LOG_KEY = key_of("log")
 class Case:
     """A log, two witnesses, and what a test does to the calls between them."""
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    def __init__(
+        self, folder: Path, database_url: str, algorithm: Algorithm = Algorithm.ED25519, pinned: int = 0
+    ) -> None:
+        """Two witnesses of `algorithm`; of keys of both kinds the broker's settings name that in place `pinned`."""
+        self.pinned = pinned
         self.database = Database(database_url)
         migrate.upgrade(self.database)
         self.audit = AuditLog(ORIGIN, LOG_KEY, seeded("witnesses"), trial=False)
         names = ("w1.example.org", "w2.example.org")
-        self.cases = {f"http://{name}": WitnessCase(folder / name, name) for name in names}
+        self.cases = {f"http://{name}": WitnessCase(folder / name, name, NOW, algorithm) for name in names}
         for case in self.cases.values():
             pin_log(case.witness, self.audit.verifier_key)
         self.calls: list[tuple[str, int]] = []
@@ -45,8 +51,8 @@ class Case:
 
     def broker(self, quorum: int, ask: Ask | None = None, timeout_seconds: int = 5) -> Witnesses:
         """The witnesses of one broker on this database."""
-        named = [WitnessAt(case.verifier_key, url) for url, case in self.cases.items()]
-        made = Witnesses(
+        named = [WitnessAt(case.verifier_keys[self.pinned], url) for url, case in self.cases.items()]
+        made = witnesses_of(
             self.database, self.audit, named, quorum, ask or self.ask, lambda: NOW, timeout_seconds
         )
         self.brokers.append(made)
@@ -131,7 +137,7 @@ def test_many_that_wait_are_served_by_one_round(case: Case) -> None:
 def test_a_size_that_is_remembered_wrongly_is_corrected_by_the_witness(case: Case) -> None:
     case.witnesses.cosign(case.append(4))
     with case.database.write() as connection:
-        keys = tuple(str(each.verifier_key) for each in case.cases.values())
+        keys = tuple(each.verifier_key.short for each in case.cases.values())
         rows.keep(connection, keys, 1, NOW)
     case.calls.clear()
     assert case.cosigned(case.broker(2).cosign(case.append(2))).size == 6
@@ -274,8 +280,32 @@ def test_what_is_published_is_the_newest_cosigned_when_the_witnesses_are_away(ca
     assert case.cosigned(Witnessed(3, case.witnesses.published())).size == 3
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "pinned", "byte"),
+    [(Algorithm.ML_DSA_44, 0, 6), (Algorithm.BOTH, 0, 4), (Algorithm.BOTH, 1, 6)],
+)
+def test_witnesses_may_cosign_with_ml_dsa_alone_or_beside_ed25519(
+    tmp_path: Path, algorithm: Algorithm, pinned: int, byte: int
+) -> None:
+    """Of a witness with both kinds of keys the one counts that the settings name."""
+    case = Case(tmp_path, f"sqlite:///{tmp_path / 'broker.sqlite3'}", algorithm, pinned)
+    try:
+        named = [each.verifier_keys[pinned] for each in case.cases.values()]
+        assert {key.algorithm for key in named} == {byte}
+        note = case.witnesses.cosign(case.append(3)).note
+        read = checkpoint.parse_and_verify(note.encode(), ORIGIN, case.audit.verifier_key, named, 2)
+        assert len(read.cosignatures) == 2
+        with case.database.read() as connection:
+            assert rows.sizes(connection) == {key.short: 3 for key in named}, "the hint fits its column"
+        case.calls.clear()
+        case.broker(2).start()
+        assert [status for _, status in case.calls] == [200, 200]
+    finally:
+        case.close()
+
+
 def test_in_a_trial_nobody_is_asked(case: Case) -> None:
-    trial = Witnesses(case.database, case.audit, (), 0, case.ask, lambda: NOW, 5)
+    trial = witnesses_of(case.database, case.audit, (), 0, case.ask, lambda: NOW, 5)
     trial.start()
     assert case.cosigned(trial.cosign(case.append(2)), 0).size == 2
     assert case.calls == []

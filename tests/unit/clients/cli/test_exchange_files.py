@@ -72,7 +72,7 @@ def test_a_deposit_leaves_out_what_its_author_marked_for_fewer_eyes(
     tried = narrowgate(*add, "--dry-run")
     assert f"{unit} 2: " in tried.stderr
     assert "TLP:RED" in tried.stderr
-    assert list(all_deposits(case.company.vault)) == []
+    assert list(all_deposits(case.company)) == []
     told: Any = json.loads(narrowgate(*add, "--json").stdout)
     assert told["identifiers"] == {"phone": 2}
     assert [(row["unit"], row["line"]) for row in told["refused"]] == [(unit, 2)]

@@ -21,7 +21,7 @@ def ask(world: World, filed: Filed, deal: Deal, consistency: Consistency | None 
 
 def seen_size(world: World) -> int:
     with world.holder.database.read() as connection:
-        seen = permits.seen(connection, public_bytes(world.keys["log"]))
+        seen = permits.seen(connection, [public_bytes(world.keys["log"])])
     return 0 if seen is None else seen.size
 
 

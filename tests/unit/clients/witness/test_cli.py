@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from broker.protocol.checkpoint import parse_verifier_key
 from clients.witness.cli import app
 from tests.witness_case import GrownLog, WitnessCase
 
@@ -26,6 +27,26 @@ def test_a_witness_is_made_pins_a_log_and_shows_it(tmp_path: Path) -> None:
     shown = json.loads(run("show", folder, "--json"))
     assert shown["verifier_key"] == made["verifier_key"]
     assert [(each["origin"], each["size"]) for each in shown["logs"]] == [(log.origin, 0)]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "bytes_of_keys"), [("ed25519", [4]), ("ml-dsa-44", [6]), ("both", [4, 6])]
+)
+def test_a_witness_chooses_its_algorithms(tmp_path: Path, algorithm: str, bytes_of_keys: list[int]) -> None:
+    folder = tmp_path / "w1"
+    made = json.loads(run("init", folder, "--name", "w1.example.org", "--algorithm", algorithm, "--json"))
+    assert [parse_verifier_key(key).algorithm for key in made["verifier_keys"]] == bytes_of_keys
+    assert json.loads(run("show", folder, "--json"))["verifier_keys"] == made["verifier_keys"]
+
+
+def test_a_key_file_of_before_there_were_two_algorithms_is_read(tmp_path: Path) -> None:
+    made = json.loads(run("init", tmp_path / "w1", "--name", "w1.example.org", "--json"))
+    path = tmp_path / "w1" / "keys.json"
+    kept = json.loads(path.read_text())
+    path.write_text(json.dumps({name: kept[name] for name in ("v", "name", "seed")}))
+    assert json.loads(run("show", tmp_path / "w1", "--json"))["verifier_key"] == made["verifier_key"]
+    path.write_text(json.dumps({name: kept[name] for name in ("v", "name")}))
+    run("show", tmp_path / "w1", expect=4)
 
 
 def test_a_logs_key_may_come_in_a_file(tmp_path: Path) -> None:

@@ -98,11 +98,11 @@ def test_charges_count_within_the_window_and_by_requester(tmp_path: Path) -> Non
 def test_the_checkpoint_seen_is_one_for_each_log(tmp_path: Path) -> None:
     database = Database(tmp_path / "a.sqlite")
     with database.write() as connection:
-        permits.keep_seen(connection, b"a" * 32, SeenCheckpoint(1, bytes(32), "note"), 7)
-        permits.keep_seen(connection, b"b" * 32, SeenCheckpoint(5, bytes(32), "other"), 7)
-        permits.keep_seen(connection, b"a" * 32, SeenCheckpoint(2, b"r" * 32, "newer"), 8)
+        permits.keep_seen(connection, [b"a" * 32], SeenCheckpoint(1, bytes(32), "note"), 7)
+        permits.keep_seen(connection, [b"b" * 32], SeenCheckpoint(5, bytes(32), "other"), 7)
+        permits.keep_seen(connection, [b"a" * 32], SeenCheckpoint(2, b"r" * 32, "newer"), 8)
     with database.read() as connection:
-        assert permits.seen(connection, b"a" * 32) == SeenCheckpoint(2, b"r" * 32, "newer")
-        assert permits.seen(connection, b"b" * 32) == SeenCheckpoint(5, bytes(32), "other")
-        assert permits.seen(connection, b"c" * 32) is None
+        assert permits.seen(connection, [b"a" * 32]) == SeenCheckpoint(2, b"r" * 32, "newer")
+        assert permits.seen(connection, [b"b" * 32]) == SeenCheckpoint(5, bytes(32), "other")
+        assert permits.seen(connection, [b"c" * 32]) is None
     database.close()

@@ -1,0 +1,98 @@
+"""The operator's part of a change of the log's key: the folder's files and the log, step after step.
+
+Rule: each step is durable before the next begins, and finds what an earlier, cut short try of it left; so the same
+command goes on from wherever it stopped (`broker.log_rotation` lists the steps). It serves nothing.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from broker import folder, startup
+from broker.context import Clock
+from broker.log_rotation import LostKey
+from broker.protocol.checkpoint import ED25519, parse_verifier_key, verifier_key
+from broker.protocol.documents import public_bytes
+from broker.protocol.errors import BadInput, Conflict, Unavailable
+from broker.protocol.messages.base import RandomBytes, decode
+from broker.protocol.messages.log_keys import LogKeyChain, LogKeyRecord
+from broker.settings import Settings
+from broker.translog.cosigning import Ask
+
+
+def change(
+    directory: Path,
+    settings: Settings,
+    reason: str,
+    clock: Clock,
+    random_bytes: RandomBytes,
+    lost: LostKey | None = None,
+    ask: Ask | None = None,
+) -> LogKeyChain:
+    """Change the log's key, and prove it in the file of log keys. Errors as `startup.rotate_log_key`.
+
+    Where the old key is lost, Unavailable tells the new one, for the witnesses."""
+    keys = folder.prepare_log_key(directory, random_bytes)
+    try:
+        link = startup.rotate_log_key(settings, keys, reason, clock, random_bytes, ask, lost)
+    except Unavailable as error:
+        if lost is None or keys.next_log_key is None:
+            raise
+        # Nothing the witnesses pinned signs it, so each has to be told first.
+        following = verifier_key(settings.log_origin, public_bytes(keys.next_log_key))
+        raise Unavailable(
+            f"{error.detail} The new key is\n{following}\nRead it out to each witness's operator, who pins it with: "
+            "narrowgate witness add-log DIR KEY --replace. Then repeat this command."
+        ) from error
+    chain = folder.keep_log_key_link(directory, settings.log_origin, link)
+    if lost is not None:
+        # There is no old key that could sign beside the new one.
+        folder.drop_old_log_key(directory)
+    return chain
+
+
+def finish(
+    directory: Path, settings: Settings, clock: Clock, random_bytes: RandomBytes, ask: Ask | None = None
+) -> None:
+    """Drop the old key, once witnesses and spaces have the new one. Raises Conflict: it is still needed."""
+    keys = folder.read_keys(directory)
+    if folder.log_key_chain(directory) is None:
+        raise Conflict("The log's key was not changed yet, or its proof is missing: rotate it first.")
+    startup.check_log_key_followed(settings, keys, clock, random_bytes, ask)
+    folder.drop_old_log_key(directory)
+
+
+def read_lost(key: str, last_checkpoint: Path) -> LostKey:
+    """The lost key's public line and the file of the last checkpoint that it signed. Raises BadInput."""
+    old = parse_verifier_key(key)
+    if old.algorithm != ED25519:
+        raise BadInput("This is not a log's key: it is of another kind.")
+    try:
+        return LostKey(old.public_key, last_checkpoint.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput("The file of the last checkpoint cannot be read. Check its name.") from error
+
+
+def hand_out(directory: Path, out: Path | None) -> Path:
+    """Where the file of log keys is: in the folder, and a copy at `out` if that is named. Raises BadInput."""
+    kept = directory / folder.LOG_KEYS_FILE
+    if out is None:
+        return kept
+    try:
+        out.write_bytes(kept.read_bytes())
+    except OSError as error:
+        raise BadInput(
+            "The file of log keys cannot be written there; it is in the broker's folder, as log-keys.json."
+        ) from error
+    return out
+
+
+def describe(chain: LogKeyChain) -> dict[str, Any]:
+    """The last change, in plain values."""
+    record = decode(LogKeyRecord, chain.links[-1].record)
+    return {
+        "log_origin": chain.log_origin,
+        "old_verifier_key": verifier_key(chain.log_origin, record.old_key),
+        "new_verifier_key": verifier_key(chain.log_origin, record.new_key),
+        "from_size": record.from_size,
+        "changes": len(chain.links),
+    }
