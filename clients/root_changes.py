@@ -63,8 +63,11 @@ class RootChanges:
         root = self._deposit.last_change()[1]
         return record_leaves.versions(self._home.vault, self._deposit.deposit_id, tokens, root)
 
-    def withdraw(self, gone: Sequence[bytes], reason: str) -> None:
-        """Take back the records of these tokens, sorted."""
+    def withdraw(self, gone: Sequence[bytes], reason: str, revocation: str | None = None) -> None:
+        """Take back the records of these tokens, sorted.
+
+        Args:
+            revocation: the signed revocation of the consent they rested on, if that is why."""
         (before, root), vault = self._deposit.last_change(), self._home.vault
         left = record_leaves.changed(vault, self._deposit.deposit_id, root, gone=set(gone))
         nonce, data = self._random_bytes(32), b"".join(gone)
@@ -79,7 +82,9 @@ class RootChanges:
             withdrawn_at=self._clock(),
         )
         document = documents.sign(statement, self._home.signing_key).document
-        submission = RecordWithdrawalSubmission(document=document, nonce=nonce, tokens=data)
+        submission = RecordWithdrawalSubmission(
+            document=document, nonce=nonce, revocation=revocation, tokens=data
+        )
         self._deposit.keep_pending(PendingChange(submission=submission))
         self.finish()
 

@@ -18,6 +18,7 @@ from broker.api import (
     problems,
     releases,
     requests,
+    retractions,
     series,
     spaces,
 )
@@ -42,6 +43,7 @@ def create_app(broker: Broker) -> Border:
         outcomes,
         approvals,
         releases,
+        retractions,
         log,
         audit,
     ):
