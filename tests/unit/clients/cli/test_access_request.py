@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from broker.protocol.errors import BadInput, NotFound
-from clients import local_references, record_leaves
+from clients import deposit_index, local_references
 from clients.access_answer import Decided, answer, decisions, due
 from clients.access_document import Withheld, day
 from clients.access_search import Part, Person, search
@@ -239,12 +239,14 @@ def test_a_closed_series_is_found_by_reference_alone_and_said_to_be_closed(compa
     series = SeriesFolder(home, deposit.declaration.payload.series_id)
     person = Person((phone(7),), ("H-1",))
     assert [each.place for each in search(home, person, company.now).deposited] == [1]
-    token = next(iter(record_leaves.load(home.vault, deposit.deposit_id, deposit.last_change()[1])))
+    token = next(deposit_index.rows(home.vault, deposit.deposit_id)).token
     series.erase_keys()
     series.move_to(SeriesState.CLOSED, company.now)
     held = search(home, person, company.now)
     assert (held.deposited, held.closed) == ((), (deposit.deposit_id,))
-    local_references.keep(home.vault, deposit.deposit_id, [(token, "H-1; H-2")])
+    width = local_references.width_for(len("H-1; H-2"))
+    row = local_references.sealed_row(home.vault, deposit.deposit_id, token, "H-1; H-2", width)
+    local_references.write(home.vault, deposit.deposit_id, width, [row])
     (found,) = search(home, person, company.now).deposited
     assert (found.place, found.reference) == (None, "H-1; H-2")
     assert search(home, Person((), ("H-3",)), company.now).deposited == ()
