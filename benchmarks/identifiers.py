@@ -12,6 +12,7 @@ and has no share. Figures of two machines are not comparable; shares are.
 import statistics
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,9 +20,12 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import phonenumbers
+from Crypto.Hash import keccak
 from phonenumbers import shortnumberinfo
+from schwifty import IBAN
+from stdnum import luhn
 
-from clients.identifiers import canonicalise, email, ip, registered_types
+from clients.identifiers import bank_account, canonicalise, email, ip, registered_types
 
 AIM = 0.30
 ROUNDS = 15
@@ -56,17 +60,71 @@ _ADDRESSES: Sequence[Sample] = (
 _EMAIL_ENTRANCES: Sequence[tuple[object, str]] = ((email, "validate_email"),)
 
 SUBJECTS: Mapping[str, Subject] = {
+    "btc_address": Subject(
+        (
+            ("BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4", None),
+            ("bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0", None),
+            ("bitcoin:1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa?amount=0.1", None),
+        ),
+        "none: python-stdnum takes mixed case and knows no Bech32m",
+    ),
     "email": Subject(_ADDRESSES, "email-validator", _EMAIL_ENTRANCES),
     "email_mailbox": Subject(_ADDRESSES, "email-validator", _EMAIL_ENTRANCES),
+    "eth_address": Subject(
+        (
+            ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", None),
+            ("ethereum:0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359@1?value=1", None),
+        ),
+        "pycryptodome for Keccak alone, too quick to hold the share to the aim",
+        ((keccak, "new"), (keccak.Keccak_Hash, "hexdigest")),
+        held=False,
+    ),
+    "file_hash": Subject(
+        (("MD5: 9E107D9D372BB6826BD81D3542A419D6", None), ("2fd4e1c67a2d28fced849ee1bb76e7391b93eb12", None)),
+        "none: a length and hexadecimal digits",
+    ),
     "handle": Subject(
         (("@Alice_99", "telegram"), ("https://t.me/Alice_99?start=1", None), ("ig: a.lice", None), ("аlice", "vk")),
         "none knows platforms; PRECIS prepares the letters",
+    ),
+    "iban": Subject(
+        (
+            ("IBAN: DE89 3704 0044 0532 0130 00", None),
+            ("gb29 nwbk 6016 1331 9268 19", None),
+            ("FR1420041010050500013M02606", None),
+        ),
+        "schwifty",
+        ((bank_account, "IBAN"), (IBAN, "account_code"), (IBAN, "is_aspirational")),
+    ),
+    "imei": Subject(
+        (("49-015420-323751-8", None), ("4901542032375101", None), ("49015420323751", "network")),
+        "python-stdnum for Luhn alone, too quick to hold the share to the aim",
+        ((luhn, "is_valid"), (luhn, "calc_check_digit")),
+        held=False,
     ),
     "ip": Subject(
         (("203.0.113.7", None), ("2001:DB8:0220:0001:0248:1893:25C8:1946", None), ("203[.]0[.]113[.]9", None)),
         "ipaddress, too quick to hold the share to the aim",
         ((ip, "IPv4Address"), (ip, "IPv6Address"), (IPv4Address, "__str__"), (IPv6Address, "__str__")),
         held=False,
+    ),
+    "licence_plate": Subject(
+        (("b mw-1234", "DE"), ("AB12 CDE", "GB"), ("US-CA: 7ABC123", None), ("5 12345", "AE-AZ")),
+        "none knows which separators count",
+    ),
+    "passport_mrz": Subject(
+        (
+            (
+                "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10",
+                None,
+            ),
+            ("I<UTOD231458907<<<<<<<<<<<<<<<7408122F1204159UTO<<<<<<<<<<<6ERIKSSON<<ANNA<MARIA<<<<<<<<<<", None),
+        ),
+        "none installed",
+    ),
+    "pdq": Subject(
+        (("D8F8F0CEE0F4A84F0637022A078F67F0B36E2ED596621E1D33E6339C4E9C9B22", "100"),),
+        "none: pdqhash computes hashes and does not read them",
     ),
     "phone": Subject(
         (
@@ -83,6 +141,17 @@ SUBJECTS: Mapping[str, Subject] = {
             (phonenumbers, "format_number"),
             (shortnumberinfo, "is_possible_short_number"),
         ),
+    ),
+    "photodna": Subject(
+        ((bytes(range(144)).hex(), None), (b64encode(bytes(range(144))).decode(), None)),
+        "none: opaque bytes",
+    ),
+    "tron_address": Subject(
+        (
+            ("TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", None),
+            ("41a614f803b6fd780986a42c78ec9c7f77e6ded13c", None),
+        ),
+        "none: Base58Check is ours",
     ),
     "url": Subject(
         (
@@ -154,7 +223,9 @@ def calls_written_down(entrances: Sequence[tuple[object, str]]) -> Iterator[list
 
     try:
         for owner, name, original in originals:
-            setattr(owner, name, writing(original))
+            # A property is entered by being read.
+            getter = original.fget if isinstance(original, property) else None
+            setattr(owner, name, writing(original) if getter is None else property(writing(getter)))
         yield calls
     finally:
         for owner, name, original in originals:

@@ -41,9 +41,54 @@ _IP = """
     ip ips ipaddress ipaddr ipv ipadresse ipadres ipadresi adresseip direccionip anwaniyaip عنوانip عنوانالايبي
     ipадрес адресip айпи айпиадрес adresaip adresip sourceip srcip clientip remoteip loginip registrationip
 """
+_BTC_ADDRESS = """
+    btcaddress btc bitcoin bitcoinaddress btcwallet bitcoinwallet bitcoinadresse btcadresse adressebitcoin adressebtc
+    direccionbitcoin direccionbtc bitcoinadres bitcoinadresi btcadresi anwaniyabitcoin عنوانبيتكوين биткоинадрес
+    биткоин адресбиткоин адресбиткоина адресbtc adresabitcoin adresabtc
+"""
+_ETH_ADDRESS = """
+    ethaddress eth ethereum ethereumaddress ethwallet ethereumwallet ethereumadresse ethadresse adresseethereum
+    adresseeth direccionethereum direccioneth ethereumadres ethereumadresi ethadresi anwaniyaethereum عنوانايثيريوم
+    эфириум адресэфириум адресeth adresaethereum adresaeth
+"""
+_TRON_ADDRESS = """
+    tronaddress tron trx trxaddress tronwallet trxwallet tronadresse adressetron direcciontron tronadres tronadresi
+    anwaniyatron عنوانترون адрестрон адресtrx adresatron
+"""
+_IBAN = """
+    iban ibannumber ibanno ibannummer ibannr numeroiban codeiban codigoiban ibannumarası nambariyaiban ايبان
+    رقمالايبان номерiban numariban codiban
+"""
+_IMEI = """
+    imei imeinumber imeino imeinr imeinummer imeisv deviceimei numeroimei codigoimei imeinumarası nambariyaimei
+    رقمimei номерimei имеи numarimei codimei
+"""
+_LICENCE_PLATE = """
+    licenceplate licenseplate plate plateno platenumber numberplate licenceplatenumber licenseplatenumber regplate
+    registrationplate vehicleregistration vrm carplate kennzeichen kfzkennzeichen autokennzeichen nummernschild plaque
+    immatriculation plaquedimmatriculation numerodimmatriculation matricula placa placavehiculo kenteken
+    kentekennummer nummerplaat plaka plakano plakanumarası aracplakası aracplakasi nambariyagari nambazagari رقماللوحة
+    لوحةالسيارة госномер номерныизнак номеравтомобиля номермашины numarinmatriculare numardeinmatriculare
+    placutadeinmatriculare
+"""
+_PASSPORT_MRZ = """
+    passportmrz mrz mrzcode mrzline mrzlines mrzzone machinereadablezone maschinenlesbarezone zonemrz
+    zonedelectureautomatique zonalecturamecanica zonadelecturamecanica machineleesbarezone makinedeokunabiliralan
+    машиносчитываемаязона المنطقةالمقروءةاليا zonamrz
+"""
+_FILE_HASH = """
+    filehash md5 md5hash md5sum hashmd5 sha1 sha1hash sha1sum hashsha1 sha256 sha256hash sha256sum hashsha256 dateihash
+    hashfichier hashdufichier hasharchivo hashdelarchivo bestandshash dosyahashi dosyaözeti heshiyafaili بصمةالملف
+    хешфаила хэшфаила hashfisier
+"""
+_PDQ = "pdq pdqhash pdqdigest pdqsignature pdqhashwert hashpdq pdqozeti heshiyapdq хешpdq بصمةpdq"
+_PHOTODNA = "photodna pdna photodnahash pdnahash photodnahashwert hashphotodna photodnaozeti хешphotodna"
 _TYPE = "type identifiertype indicatortype kind"
 _VALUE = "value identifier indicator raw"
 _HINT = "region country countrycode hint land pays pais paese"
+_QUALITY = """
+    quality pdqquality hashquality hint qualitat qualite calidad kwaliteit kalite ubora جودة الجودة качество calitate
+"""
 _PLATFORM = """
     platform plattform plateforme plataforma piattaforma platforma mtandao المنصة منصة платформа соцсеть
     socialnetwork socialmedia netzwerk reseausocial redsocial app messenger dienst hint
@@ -53,6 +98,16 @@ _IDENTIFIERS = {
     "phone": _PHONE,
     "email": _EMAIL,
     "email_mailbox": "emailmailbox mailbox",
+    "btc_address": _BTC_ADDRESS,
+    "eth_address": _ETH_ADDRESS,
+    "tron_address": _TRON_ADDRESS,
+    "iban": _IBAN,
+    "imei": _IMEI,
+    "licence_plate": _LICENCE_PLATE,
+    "passport_mrz": _PASSPORT_MRZ,
+    "file_hash": _FILE_HASH,
+    "pdq": _PDQ,
+    "photodna": _PHOTODNA,
     "handle": _HANDLE,
     "url": _URL,
     "ip": _IP,
@@ -71,10 +126,11 @@ class ColumnMapping:
     """The columns of a table, by name; letter case, spaces and punctuation in names do not count.
 
     `identifiers` are (column, identifier type); a type may carry what its values do not say, behind a colon:
-    "handle:instagram", "phone:GB". A row may also give its type and value in two columns. `hint` holds the
-    region of national phone numbers, `platform` the platform of account names, `reference` the contributor's own
-    reference, and `ignored` columns go nowhere. All others become attributes, sealed with every identifier of
-    their row. Raises BadInput for an unknown type.
+    "handle:instagram", "phone:GB", "imei:network". A row may also give its type and value in two columns. `hint`
+    holds the region of national phone numbers and the country of plates, `platform` the platform of account names,
+    `quality` the quality of PDQ hashes, `reference` the contributor's own reference, and `ignored` columns go
+    nowhere. All others become attributes, sealed with every identifier of their row. Raises BadInput for an unknown
+    type.
     """
 
     identifiers: tuple[tuple[str, str], ...] = ()
@@ -84,6 +140,7 @@ class ColumnMapping:
     reference_column: str | None = None
     ignored: tuple[str, ...] = ()
     platform_column: str | None = None
+    quality_column: str | None = None
 
     def __post_init__(self) -> None:
         if any(typed(kind)[0] not in registered_types() for _, kind in self.identifiers):
@@ -101,6 +158,7 @@ class Columns:
     hint: int | None
     attributes: tuple[tuple[int, str], ...]
     platform: int | None = None
+    quality: int | None = None
 
 
 def settle(names: Sequence[str], mapping: ColumnMapping | None, *, strict: bool = True) -> Columns:
@@ -138,9 +196,9 @@ def settle(names: Sequence[str], mapping: ColumnMapping | None, *, strict: bool 
         )
     reference = find(chosen.reference_column)
     ignored = (position for name in chosen.ignored for position in find_all(name))
-    platform = find(chosen.platform_column)
-    taken = {hint, platform, *(position for position, _ in identifiers), *(pair or ()), *ignored}
-    return Columns(identifiers, pair, hint, _attribute_names(names, taken, reference), platform)
+    platform, quality = find(chosen.platform_column), find(chosen.quality_column)
+    taken = {hint, platform, quality, *(position for position, _ in identifiers), *(pair or ()), *ignored}
+    return Columns(identifiers, pair, hint, _attribute_names(names, taken, reference), platform, quality)
 
 
 def guess_mapping(names: Sequence[str]) -> ColumnMapping:
@@ -149,8 +207,9 @@ def guess_mapping(names: Sequence[str]) -> ColumnMapping:
     type_column, value_column = _first(names, _TYPE), _first(names, _VALUE)
     if type_column is None or value_column is None:
         type_column = value_column = None  # one without the other is an ordinary column
-    # Only where it says something: beside phone numbers alone, "App" is an attribute.
+    # Only where they say something: beside phone numbers alone, "App" and "quality" are attributes.
     has_platform = type_column is not None or any(kind == "handle" for _, kind in identifiers)
+    has_quality = type_column is not None or any(kind == "pdq" for _, kind in identifiers)
     return ColumnMapping(
         identifiers=identifiers,
         type_column=type_column,
@@ -158,6 +217,7 @@ def guess_mapping(names: Sequence[str]) -> ColumnMapping:
         hint_column=_first(names, _HINT),
         reference_column=_first(names, _REFERENCE),
         platform_column=_first(names, _PLATFORM) if has_platform else None,
+        quality_column=_first(names, _QUALITY) if has_quality else None,
     )
 
 
@@ -165,8 +225,9 @@ def guess_type(name: str) -> str | None:
     """The identifier type that a word names: "E-Mail", "phone 2", "Telefon", "Instagram"; None if it names none."""
     if name in registered_types():
         return name
-    word = re.sub(r"[0-9]+\Z", "", _plain(name))
-    return _TYPE_OF.get(word) or _platform_type(word)
+    whole = _plain(name)
+    word = re.sub(r"[0-9]+\Z", "", whole)  # "phone 2" is a phone, but "sha256" one word
+    return _TYPE_OF.get(whole) or _TYPE_OF.get(word) or _platform_type(word)
 
 
 def typed(kind: str) -> tuple[str, str | None]:

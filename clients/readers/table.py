@@ -53,10 +53,11 @@ def row_signals(
     if not present:
         yield RefusedRow(line, "The row has no identifier.")
     seen: set[str] = set()
+    own_hints = {"handle": columns.platform, "pdq": columns.quality}
     for kind, raw in present:
         type_name, hint = typed(kind)
-        if hint is None and type_name == "handle":
-            hint = cell(columns.platform)
+        if hint is None and type_name in own_hints:
+            hint = cell(own_hints[type_name])
         elif hint is None:
             hint = cell(columns.hint) or (default_region if kind == "phone" else None)
         try:

@@ -4,7 +4,15 @@ import pytest
 
 from broker.protocol.errors import BadInput
 from clients.identifiers import registered_types
-from clients.readers.mapping import _IDENTIFIERS, ColumnMapping, guess_mapping, guess_type, settle, typed
+from clients.readers.mapping import (
+    _IDENTIFIERS,
+    ColumnMapping,
+    _plain,
+    guess_mapping,
+    guess_type,
+    settle,
+    typed,
+)
 
 
 @pytest.mark.parametrize(
@@ -20,6 +28,28 @@ from clients.readers.mapping import _IDENTIFIERS, ColumnMapping, guess_mapping, 
         ("e mail address", "email"),
         ("mail", "email"),
         ("email_mailbox", "email_mailbox"),
+        ("BTC address", "btc_address"),
+        ("Адрес биткоина", "btc_address"),
+        ("Ethereum-Adresse", "eth_address"),
+        ("TRX address 2", "tron_address"),
+        ("Numéro IBAN", "iban"),
+        ("رقم الآيبان", "iban"),
+        ("IMEI 1", "imei"),
+        ("Kfz-Kennzeichen", "licence_plate"),
+        ("Plaque d'immatriculation", "licence_plate"),
+        ("Matrícula", "licence_plate"),
+        ("Kenteken", "licence_plate"),
+        ("Araç plakası", "licence_plate"),
+        ("Nambari ya gari", "licence_plate"),
+        ("Номерный знак", "licence_plate"),
+        ("Număr de înmatriculare", "licence_plate"),
+        ("Machine-readable zone", "passport_mrz"),
+        ("MD5", "file_hash"),
+        ("SHA-256", "file_hash"),
+        ("sha1 2", None),
+        ("PDQ hash", "pdq"),
+        ("PhotoDNA", "photodna"),
+        ("hash", None),
         ("Benutzername", "handle"),
         ("Nom d'utilisateur", "handle"),
         ("Kullanıcı adı", "handle"),
@@ -52,9 +82,16 @@ def test_a_name_means_what_people_mean_by_it(name: str, kind: str | None) -> Non
 
 
 def test_no_word_names_two_types() -> None:
-    words = [word for each in _IDENTIFIERS.values() for word in each.split()]
+    words = [_plain(word) for each in _IDENTIFIERS.values() for word in each.split()]
     assert len(words) == len(set(words))
     assert set(_IDENTIFIERS) <= set(registered_types())
+
+
+def test_quality_is_the_hint_of_picture_hashes_and_else_an_attribute() -> None:
+    assert settle(["pdq", "phone", "country", "Qualität"], None).quality == 3
+    assert settle(["type", "value", "hint"], None).quality == 2
+    columns = settle(["phone", "quality"], None)
+    assert (columns.quality, columns.attributes) == (None, ((1, "quality"),))
 
 
 def test_a_platforms_column_is_a_hint_beside_account_names_and_else_an_attribute() -> None:
