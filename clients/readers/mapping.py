@@ -172,9 +172,12 @@ def settle(names: Sequence[str], mapping: ColumnMapping | None, *, strict: bool 
     Raises: BadInput if no column holds an identifier or the mapping does not fit the table.
     """
     chosen = guess_mapping(names) if mapping is None else mapping
+    positions: dict[str, list[int]] = {}
+    for position, own in enumerate(names):
+        positions.setdefault(_plain(own), []).append(position)
 
     def find_all(name: str) -> list[int]:
-        found = [position for position, own in enumerate(names) if _plain(own) == _plain(name)]
+        found = positions.get(_plain(name), [])
         if not found and strict:
             raise BadInput(
                 "The mapping names a column that the table does not have. Compare it with the first line."
@@ -243,10 +246,15 @@ def _platform_type(word: str) -> str | None:
     return None if platform is None else f"handle:{platform.slug}"
 
 
+def same_column(name: str, other: str) -> bool:
+    """Whether two names are one to a mapping."""
+    return _plain(name) == _plain(other)
+
+
 def _plain(name: str) -> str:
-    """Letters and digits only, without accents and case."""
+    """Letters and digits only, without accents and case; a name of signs alone is itself."""
     decomposed = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(character for character in decomposed if character.isalnum())
+    return "".join(character for character in decomposed if character.isalnum()) or decomposed
 
 
 _TYPE_OF = {_plain(word): kind for kind, words in _IDENTIFIERS.items() for word in words.split()}

@@ -26,10 +26,16 @@ class Signal:
 
 @dataclass(frozen=True)
 class RefusedRow:
-    """A row, or one identifier of it, that did not go in."""
+    """A row, or one identifier of it, that did not go in.
+
+    `column` is the place of the identifier in its row, from 1, where one is at fault. `damaged` says that the row
+    itself cannot be read: many of those in a row are no table (`clients.readers.giving_up`).
+    """
 
     line: int
     reason: str
+    column: int | None = None
+    damaged: bool = False
 
 
 def grouped(signals: Iterable[Signal]) -> dict[str, list[Signal]]:
