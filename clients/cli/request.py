@@ -17,7 +17,7 @@ from broker.protocol.messages.requests import Claims
 from broker.protocol.messages.vocabulary import Tier
 from clients.answers import AnswerAwaited
 from clients.cli import claims as claims_paper
-from clients.cli import climb, next_step, open_draw, receipt, report, run
+from clients.cli import climb, export_hits, next_step, open_draw, receipt, report, run
 from clients.cli.answer_words import (
     TRIAL,
     admission_members,
@@ -26,7 +26,6 @@ from clients.cli.answer_words import (
     answer_words,
     utc,
 )
-from clients.cli.hits import write_hits
 from clients.cli.papers import read_paper, write_paper
 from clients.cli.reading_options import (
     Corrections,
@@ -46,6 +45,8 @@ from clients.remote import RefusedByGate, readable
 from clients.request_folder import RequestFolder, request_ids
 from clients.request_values import Answer, Refusal
 from clients.requester import Requester
+from clients.writers.hits import hits_of
+from clients.writers.hits_text import hits_csv
 
 app = run.application("Ask which of your identifiers other agencies know, on a legal basis.")
 
@@ -80,7 +81,8 @@ def claims_template(
 def prepare(
     directory: run.HomeFolder,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Your identifiers: CSV, Excel, Parquet or NDJSON.")
+        Path,
+        typer.Argument(metavar="FILE", help="Your identifiers: CSV, Excel, Parquet, NDJSON, STIX or MISP."),
     ],
     tier: Annotated[
         Tier, typer.Option("--tier", help="How much to ask: count (how many are known) or hits (which).")
@@ -230,6 +232,7 @@ app.command()(open_draw.forget)
 app.command()(report.report)
 app.command("next-step")(next_step.next_step)
 app.command()(receipt.receipts)
+app.command()(export_hits.export)
 
 
 # --- what the commands share ---
@@ -248,9 +251,10 @@ def _open(directory: Path, request_id: str) -> tuple[Home, Space, bytes]:
 
 def _read(file: Path, space: Space, reading: Reading, refused: RefusedRows) -> dict[str, list[str]]:
     identifiers: dict[str, list[str]] = {}
-    for signal in refused.sifted(read_file(file, reading)):
+    for signal in refused.sifted(read_file(file, reading, only_asking=True)):
         if signal.canonical.type not in space.identifier_types:
-            refused.add(RefusedRow(signal.line, "This space does not compare identifiers of that type."))
+            reason = "This space does not compare identifiers of that type."
+            refused.add(RefusedRow(signal.line, reason, unit=signal.unit))
         else:
             identifiers.setdefault(signal.canonical.type, []).append(signal.canonical.text)
     return identifiers
@@ -304,7 +308,7 @@ def _refusals(request_id: bytes, space: Space, as_json: bool) -> Iterator[None]:
 
 def _show_answer(answer: Answer, out_hits: Path | None, *, as_json: bool) -> None:
     if out_hits is not None:
-        write_hits(out_hits, answer.hits)
+        run.write_private(out_hits, hits_csv(hits_of(answer), answer.tier), "hits")
     run.show(answer_members(answer), answer_words(answer, out_hits), as_json=as_json)
 
 

@@ -50,7 +50,7 @@ class SignalsFile:
     def _reference(self, signals: list[Signal]) -> str:
         own = dict.fromkeys(dict(signal.attributes).get(REFERENCE, "").strip() for signal in signals)
         named = "; ".join(reference for reference in own if reference)
-        return named or f"{self.name}, line {signals[0].line}"
+        return named or f"{self.name}, {signals[0].unit} {signals[0].line}"
 
 
 def read_signals(file: Path, reading: Reading, refused: RefusedRows) -> SignalsFile:
@@ -70,7 +70,7 @@ def read_signals(file: Path, reading: Reading, refused: RefusedRows) -> SignalsF
 def say_refused(refused: RefusedRows) -> None:
     """Say on standard error the first of the refused rows, and how many more there are."""
     for row in refused.first[:SHOWN_REFUSALS]:
-        run.say(f"line {row.line}: {row.reason}")
+        run.say(f"{row.unit} {row.line}: {row.reason}")
     if refused.count > SHOWN_REFUSALS:
         run.say(
             f"... and {refused.count - SHOWN_REFUSALS:,} more rows refused; --refused FILE writes all of them."
@@ -81,5 +81,8 @@ def refused_members(refused: RefusedRows) -> dict[str, object]:
     """How many rows were refused, and the first thousand of them, as JSON."""
     return {
         "refused_rows": refused.count,
-        "refused": [{"line": row.line, "column": row.column, "reason": row.reason} for row in refused.first],
+        "refused": [
+            {"line": row.line, "unit": row.unit, "column": row.column, "reason": row.reason}
+            for row in refused.first
+        ],
     }

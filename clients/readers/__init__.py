@@ -15,13 +15,16 @@ from typing import Protocol
 from broker.protocol.errors import BadInput
 from clients.readers.csv_file import csv_table, read_csv
 from clients.readers.excel_file import excel_table, read_excel
+from clients.readers.exchange.sniffing import read_json
 from clients.readers.giving_up import until_hopeless
 from clients.readers.mapping import ColumnMapping, guess_mapping
+from clients.readers.misp_file import read_misp
 from clients.readers.ndjson_file import read_ndjson
 from clients.readers.parquet_file import parquet_table, read_parquet
 from clients.readers.reading import Reading
 from clients.readers.record import RecordedSignal, decode_record, encode_record
 from clients.readers.signals import RefusedRow, Signal, grouped
+from clients.readers.stix_file import read_stix
 from clients.readers.table import Table, table_signals
 
 __all__ = [
@@ -39,8 +42,11 @@ __all__ = [
     "read_csv",
     "read_excel",
     "read_file",
+    "read_json",
+    "read_misp",
     "read_ndjson",
     "read_parquet",
+    "read_stix",
 ]
 
 
@@ -69,7 +75,15 @@ _TABLES: Mapping[str, TableReader] = MappingProxyType(
         ".xlsx": excel_table,
     }
 )
-_READERS: Mapping[str, Reader] = MappingProxyType({".ndjson": read_ndjson, ".jsonl": read_ndjson})
+_READERS: Mapping[str, Reader] = MappingProxyType(
+    {
+        ".json": read_json,
+        ".jsonl": read_ndjson,
+        ".misp": read_misp,
+        ".ndjson": read_ndjson,
+        ".stix": read_stix,
+    }
+)
 _SPREADSHEET = 'Open it in its program and save it as .xlsx, or as "CSV UTF-8".'
 _NOT_READ: Mapping[str, str] = MappingProxyType(
     {
@@ -84,11 +98,16 @@ _NOT_READ: Mapping[str, str] = MappingProxyType(
 
 
 def read_file(
-    path: Path, reading: Reading | None = None, *, default_region: str | None = None
+    path: Path,
+    reading: Reading | None = None,
+    *,
+    default_region: str | None = None,
+    only_asking: bool = False,
 ) -> Iterator[Signal | RefusedRow]:
     """Stream a file's signals with the reader of its ending.
 
-    Args: `reading` what a person decided about the file; without it `default_region` alone.
+    Args: `reading` what a person decided about the file; without it `default_region` alone. `only_asking` when nothing
+    of the file is handed on, as in a request: only then does what its author's marking forbids to share come along.
     Raises: BadInput: at once for an ending without a reader; at the first step if the file as a whole cannot be read;
     later if it proves to be no table, or, at the end, to have been changed meanwhile.
     """
@@ -97,8 +116,17 @@ def read_file(
     if table_reader is not None:
         return until_hopeless(_from_table(table_reader, path, chosen))
     if reader is not None:
-        return until_hopeless(reader(path, mapping=chosen.mapping, default_region=chosen.default_region))
+        items = reader(path, mapping=chosen.mapping, default_region=chosen.default_region)
+        return until_hopeless(items if only_asking else _shareable(items))
     raise BadInput(_no_reader(path))
+
+
+def _shareable(items: Iterator[Signal | RefusedRow]) -> Iterator[Signal | RefusedRow]:
+    for item in items:
+        if isinstance(item, Signal) and item.forbidden is not None:
+            yield RefusedRow(item.line, item.forbidden, unit=item.unit)
+        else:
+            yield item
 
 
 def open_table(path: Path, reading: Reading) -> AbstractContextManager[Table]:
@@ -108,8 +136,8 @@ def open_table(path: Path, reading: Reading) -> AbstractContextManager[Table]:
         return table_reader(path, reading)
     if path.suffix.lower() in _READERS:
         raise BadInput(
-            "Every line of this file names its own members, so it has no columns to show. Try: narrowgate deposit add "
-            "... --dry-run"
+            "This file names by itself what it holds, so it has no columns to show. Try: narrowgate deposit add ... "
+            "--dry-run"
         )
     raise BadInput(_no_reader(path))
 

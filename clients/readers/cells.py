@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
+from clients.formula_guard import unguarded
 from clients.identifiers import Rejected
 
 KEPT_DIGITS = 15
@@ -52,8 +53,8 @@ Cell = str | NoIdentifier
 
 
 def plain(cell: Cell) -> str:
-    """A cell's text, without white space around it."""
-    return (cell if isinstance(cell, str) else cell.text).strip()
+    """A cell's text, without white space around it and without a guard against formulas."""
+    return unguarded((cell if isinstance(cell, str) else cell.text).strip())
 
 
 def identifier_text(kind: str, cell: Cell) -> str:

@@ -1,12 +1,11 @@
 """The rows that did not go in, as a file that a person mends the source by: line, column, reason.
 
 Rule: never the value. Memory is bounded at any number of rows: they are written as they come, and the first thousand
-are kept to be shown. A cell that a spreadsheet would take for a formula is put behind an apostrophe.
+are kept to be shown.
 
 It judges nothing: the reasons are the readers'.
 """
 
-import csv
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,9 +15,9 @@ from typing import TextIO
 
 from broker.protocol.errors import BadInput
 from clients.readers.signals import RefusedRow, Signal
+from clients.writers.csv_text import csv_text
 
 KEPT_ROWS = 1_000
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass
@@ -35,7 +34,8 @@ class RefusedRows:
         if len(self.first) < KEPT_ROWS:
             self.first.append(row)
         if self._file is not None:
-            csv.writer(self._file).writerow([row.line, row.column or "", harmless(row.reason)])
+            place = row.line if row.unit == "line" else f"{row.unit} {row.line}"
+            self._file.write(csv_text((place, row.column or "", row.reason)))
 
     def sifted(self, items: Iterable[Signal | RefusedRow]) -> Iterator[Signal]:
         """The signals among what a reader hands on; what it refused is added."""
@@ -67,10 +67,5 @@ def refused_rows(out: Path | None, source: Path) -> Iterator[RefusedRows]:
         ) from None
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
         out.chmod(0o600)
-        csv.writer(file).writerow(["line", "column", "reason"])
+        file.write(csv_text(("line", "column", "reason")))
         yield RefusedRows(_file=file)
-
-
-def harmless(text: str) -> str:
-    """The same text, not to be taken for a formula by a spreadsheet."""
-    return f"'{text}" if text.startswith(_FORMULA_SIGNS) else text

@@ -1,7 +1,7 @@
 """What each column of a table holds, in one word a column, as a person sees, corrects and saves it.
 
 Rule: a word is the name of an identifier type, or `type` and `value` (two columns that give both), `region`,
-`reference`, `attribute` (sealed with every identifier of its row) or `ignore` (goes nowhere). Columns are known by
+`platform`, `quality`, `reference`, `attribute` (sealed with every identifier of its row) or `ignore` (goes nowhere). Columns are known by
 name, so two of one name hold the same.
 
 It reads no row and writes no file.
@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 from broker.protocol.errors import BadInput
 from clients.identifiers import registered_types
-from clients.readers.mapping import ColumnMapping, guess_mapping, guess_type, same_column, settle
+from clients.readers.mapping import ColumnMapping, guess_mapping, guess_type, same_column, settle, typed
 from clients.readers.signals import REFERENCE
 
 TYPE, VALUE, REGION, ATTRIBUTE, IGNORE = "type", "value", "region", "attribute", "ignore"
-_OTHER_ROLES = (TYPE, VALUE, REGION, REFERENCE, ATTRIBUTE, IGNORE)
+PLATFORM, QUALITY = "platform", "quality"
+_OTHER_ROLES = (TYPE, VALUE, REGION, PLATFORM, QUALITY, REFERENCE, ATTRIBUTE, IGNORE)
 
 
 def roles_of(names: Sequence[str], mapping: ColumnMapping | None) -> tuple[str, ...]:
@@ -27,8 +28,9 @@ def roles_of(names: Sequence[str], mapping: ColumnMapping | None) -> tuple[str, 
     roles = [IGNORE] * len(names)
     for position, name in columns.attributes:
         roles[position] = REFERENCE if name == REFERENCE else ATTRIBUTE
-    if columns.hint is not None:
-        roles[columns.hint] = REGION
+    for position, role in ((columns.hint, REGION), (columns.platform, PLATFORM), (columns.quality, QUALITY)):
+        if position is not None:
+            roles[position] = role
     if columns.type_and_value is not None:
         roles[columns.type_and_value[0]], roles[columns.type_and_value[1]] = TYPE, VALUE
     for position, kind in columns.identifiers:
@@ -40,7 +42,7 @@ def mapping_of(names: Sequence[str], roles: Sequence[str]) -> ColumnMapping:
     """The mapping that these roles are. Raises BadInput if a word is unknown or no mapping says the same."""
     held: dict[str, list[str]] = {}
     for name, role in zip(names, roles, strict=True):
-        if role not in registered_types() and role not in _OTHER_ROLES:
+        if typed(role)[0] not in registered_types() and role not in _OTHER_ROLES:
             raise BadInput(
                 f"A column is said to hold something unknown. Known are {', '.join(registered_types())}, and "
                 f"{', '.join(_OTHER_ROLES)}."
@@ -57,12 +59,16 @@ def mapping_of(names: Sequence[str], roles: Sequence[str]) -> ColumnMapping:
 
     mapping = ColumnMapping(
         identifiers=tuple(
-            (name, role) for name, role in zip(names, roles, strict=True) if role in registered_types()
+            (name, role)
+            for name, role in zip(names, roles, strict=True)
+            if typed(role)[0] in registered_types()
         ),
         type_column=only(TYPE),
         value_column=only(VALUE),
         hint_column=only(REGION),
         reference_column=only(REFERENCE),
+        platform_column=only(PLATFORM),
+        quality_column=only(QUALITY),
         ignored=tuple(held.get(IGNORE, [])),
     )
     if roles_of(names, mapping) != tuple(roles):
@@ -83,10 +89,14 @@ def corrected(names: Sequence[str], roles: Sequence[str], corrections: Sequence[
         role = word.strip().lower()
         if role not in _OTHER_ROLES:
             role = guess_type(word.strip()) or role
-        if not equals or not name.strip() or role not in (*registered_types(), *_OTHER_ROLES):
+        if (
+            not equals
+            or not name.strip()
+            or not (role in _OTHER_ROLES or typed(role)[0] in registered_types())
+        ):
             raise BadInput(
                 '--column is the name of a column, = and what it holds, such as --column "Handy=phone". It can hold '
-                f"{', '.join(registered_types())}; or be the {TYPE}, {VALUE}, {REGION} or {REFERENCE} of its row; or "
+                f"{', '.join(registered_types())}; or be the {TYPE}, {VALUE}, {REGION}, {PLATFORM}, {QUALITY} or {REFERENCE} of its row; or "
                 f"{ATTRIBUTE}, or {IGNORE}."
             )
         found = [at for at, own in enumerate(names) if same_column(own, name)]

@@ -106,7 +106,7 @@ def test_a_file_of_numbers_becomes_a_file_of_hits(world: RequesterWorld) -> None
     with (world.directory / "hits.csv").open(newline="") as file:
         assert list(csv.reader(file)) == [
             ["type", "value", "canonical"],
-            ["phone", "+447700900001", phone(1)],
+            ["phone", "'+447700900001", phone(1)],
         ]
     assert stat.S_IMODE((world.directory / "hits.csv").stat().st_mode) == 0o600
     assert _json(world, "request", "list", "@unit-1")["requests"][0]["state"] == "answered"
