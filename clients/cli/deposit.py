@@ -9,7 +9,7 @@ import typer
 
 from broker.protocol.errors import BadInput, NotFound
 from broker.protocol.messages.parties import Space
-from clients.cli import deposit_changes, run, statistics
+from clients.cli import deposit_changes, deposit_start, run, statistics
 from clients.cli.conditions import read_conditions, template
 from clients.cli.contributor_home import open_contributor_home, say_earlier_quarters, say_older_salt
 from clients.cli.deposit_map import map_columns
@@ -267,6 +267,7 @@ def _trial(trial: bool) -> str:
 
 
 for _name, _command in (
+    ("start", deposit_start.start),
     ("map", map_columns),
     ("replace", deposit_changes.replace),
     ("withdraw", deposit_changes.withdraw),

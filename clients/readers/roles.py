@@ -1,8 +1,8 @@
 """What each column of a table holds, in one word a column, as a person sees, corrects and saves it.
 
 Rule: a word is the name of an identifier type, or `type` and `value` (two columns that give both), `region`,
-`platform`, `quality`, `reference`, `attribute` (sealed with every identifier of its row) or `ignore` (goes nowhere). Columns are known by
-name, so two of one name hold the same.
+`platform`, `quality`, `reference`, `attribute` (sealed with every identifier of its row) or `ignore` (goes nowhere).
+Columns are known by name, so two of one name hold the same.
 
 It reads no row and writes no file.
 """
@@ -28,9 +28,10 @@ def roles_of(names: Sequence[str], mapping: ColumnMapping | None) -> tuple[str, 
     roles = [IGNORE] * len(names)
     for position, name in columns.attributes:
         roles[position] = REFERENCE if name == REFERENCE else ATTRIBUTE
-    for position, role in ((columns.hint, REGION), (columns.platform, PLATFORM), (columns.quality, QUALITY)):
-        if position is not None:
-            roles[position] = role
+    hints = ((columns.hint, REGION), (columns.platform, PLATFORM), (columns.quality, QUALITY))
+    for hint, role in hints:
+        if hint is not None:
+            roles[hint] = role
     if columns.type_and_value is not None:
         roles[columns.type_and_value[0]], roles[columns.type_and_value[1]] = TYPE, VALUE
     for position, kind in columns.identifiers:
@@ -96,8 +97,8 @@ def corrected(names: Sequence[str], roles: Sequence[str], corrections: Sequence[
         ):
             raise BadInput(
                 '--column is the name of a column, = and what it holds, such as --column "Handy=phone". It can hold '
-                f"{', '.join(registered_types())}; or be the {TYPE}, {VALUE}, {REGION}, {PLATFORM}, {QUALITY} or {REFERENCE} of its row; or "
-                f"{ATTRIBUTE}, or {IGNORE}."
+                f"{', '.join(registered_types())}; or be the {TYPE}, {VALUE}, {REGION}, {PLATFORM}, {QUALITY} or "
+                f"{REFERENCE} of its row; or {ATTRIBUTE}, or {IGNORE}."
             )
         found = [at for at, own in enumerate(names) if same_column(own, name)]
         if not found and name.strip().isdecimal() and 1 <= int(name) <= len(names):

@@ -9,7 +9,7 @@ import pytest
 
 from broker.protocol.errors import BadInput
 from clients.readers import read_file
-from clients.readers.refused_rows import KEPT_ROWS, harmless, refused_rows
+from clients.readers.refused_rows import KEPT_ROWS, refused_rows
 from clients.readers.signals import RefusedRow
 
 
@@ -27,7 +27,6 @@ def test_a_file_of_refused_rows_names_line_column_and_reason_and_no_value(tmp_pa
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
 def test_a_reason_is_never_taken_for_a_formula(tmp_path: Path, sign: str) -> None:
-    assert harmless(f"{sign}1+1") == f"'{sign}1+1"
     with refused_rows(tmp_path / "out.csv", tmp_path / "in.csv") as refused:
         refused.add(RefusedRow(2, f'{sign}HYPERLINK("x")'))
     assert f"'{sign}HYPERLINK" in (tmp_path / "out.csv").read_bytes().decode()
