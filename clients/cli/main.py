@@ -51,6 +51,8 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType(
         "canonicalise": Subject(
             "clients.cli.canonicalise", "Write identifiers in the one form that is compared."
         ),
+        "doctor": Subject("clients.cli.doctor", "Look what is in the way, and what to do.", "doctor"),
+        "explain": Subject("clients.cli.explain", "Say what a word or code means.", "explain"),
         "demo": Subject("clients.demo.cli", "Watch the whole story with made-up agencies.", "demo"),
         "broker": Subject("", "Run a broker."),
     }
