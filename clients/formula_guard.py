@@ -12,9 +12,10 @@ Numbers that are numbers are no business of it. Source: OWASP, CSV injection.
 import re
 
 _SIGN = "[=+\\-@\uff1d\uff0b\uff0d\uff20]"
-_BEGINS = re.compile(rf"'*(?:[\t\r]|\s*{_SIGN})")
-_BREAKS = re.compile(rf"([;\t\r\n]\s*)('*{_SIGN})")
-_BROKEN = re.compile(rf"([;\t\r\n]\s*)'('*{_SIGN})")
+# Where a file is cut elsewhere than it was written, quotation marks before a sign may open a cell.
+_BEGINS = re.compile(rf"""'*(?:[\t\r]|[\s"]*{_SIGN})""")
+_BREAKS = re.compile(rf"""([;\t\r\n][\s"]*)('*{_SIGN})""")
+_BROKEN = re.compile(rf"""([;\t\r\n][\s"]*)'('*{_SIGN})""")
 
 
 def guarded(text: str) -> str:

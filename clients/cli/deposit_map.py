@@ -23,7 +23,7 @@ from clients.cli.reading_options import (
 )
 from clients.readers import Reading, guess_mapping, open_table
 from clients.readers.column_report import Column, Report, report_columns
-from clients.readers.roles import ATTRIBUTE, IGNORE, REGION, TYPE, VALUE, roles_of
+from clients.readers.roles import ATTRIBUTE, HINT, IGNORE, PLATFORM, QUALITY, REGION, TYPE, VALUE, roles_of
 from clients.readers.signals import REFERENCE
 from clients.saved_mappings import MappedColumn, SavedMapping, save_mapping
 
@@ -33,7 +33,10 @@ _MEANING = {
     ATTRIBUTE: "attribute: sealed with every identifier of its row",
     IGNORE: "ignored: goes nowhere",
     REFERENCE: "your own reference of the row",
-    REGION: "region of the row's phone numbers",
+    HINT: "region, platform or quality of the row's identifier",
+    PLATFORM: "platform of the row's account names",
+    QUALITY: "quality of the row's PDQ hashes",
+    REGION: "region of the row's phone numbers, or country of its plates",
     TYPE: "type of the identifier in the column of values",
     VALUE: "identifier, of the type in the column of types",
 }

@@ -62,7 +62,7 @@ def identifier_text(kind: str, cell: Cell) -> str:
     if isinstance(cell, NoIdentifier):
         raise Rejected(cell.reason)
     # The apostrophe by which a cell was kept from being a formula, or a number, is no part of it.
-    text = _KEPT_AS_TEXT.sub("", cell.strip())
+    text = _KEPT_AS_TEXT.sub("", plain(cell))
     if kind in _DIGIT_TYPES:
         if _POWER_OF_TEN.fullmatch(text):
             raise Rejected(LOST_DIGITS)

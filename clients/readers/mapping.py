@@ -79,7 +79,7 @@ _PASSPORT_MRZ = """
 _FILE_HASH = """
     filehash md5 md5hash md5sum hashmd5 sha1 sha1hash sha1sum hashsha1 sha256 sha256hash sha256sum hashsha256 dateihash
     hashfichier hashdufichier hasharchivo hashdelarchivo bestandshash dosyahashi dosyaözeti heshiyafaili بصمةالملف
-    хешфаила хэшфаила hashfisier
+    хешфаила хэшфаила hashfisier photomd5 videomd5 hashvideomd5
 """
 _PDQ = "pdq pdqhash pdqdigest pdqsignature pdqhashwert hashpdq pdqozeti heshiyapdq хешpdq بصمةpdq"
 _PHOTODNA = "photodna pdna photodnahash pdnahash photodnahashwert hashphotodna photodnaozeti хешphotodna"

@@ -1,8 +1,9 @@
 """What each column of a table holds, in one word a column, as a person sees, corrects and saves it.
 
-Rule: a word is the name of an identifier type, or `type` and `value` (two columns that give both), `region`,
-`platform`, `quality`, `reference`, `attribute` (sealed with every identifier of its row) or `ignore` (goes nowhere).
-Columns are known by name, so two of one name hold the same.
+Rule: a word is the name of an identifier type, perhaps with what its values do not say ("handle:instagram"); or `type`
+and `value` (two columns that give both); `region`, `platform` and `quality` (what the row says of its phone numbers and
+plates, account names and PDQ hashes; `hint` for all three); `reference`; `attribute` (sealed with every identifier of
+its row) or `ignore` (goes nowhere). Columns are known by name, so two of one name hold the same.
 
 It reads no row and writes no file.
 """
@@ -14,9 +15,9 @@ from clients.identifiers import registered_types
 from clients.readers.mapping import ColumnMapping, guess_mapping, guess_type, same_column, settle, typed
 from clients.readers.signals import REFERENCE
 
-TYPE, VALUE, REGION, ATTRIBUTE, IGNORE = "type", "value", "region", "attribute", "ignore"
-PLATFORM, QUALITY = "platform", "quality"
-_OTHER_ROLES = (TYPE, VALUE, REGION, PLATFORM, QUALITY, REFERENCE, ATTRIBUTE, IGNORE)
+TYPE, VALUE, ATTRIBUTE, IGNORE = "type", "value", "attribute", "ignore"
+REGION, PLATFORM, QUALITY, HINT = "region", "platform", "quality", "hint"
+_OTHER_ROLES = (TYPE, VALUE, REGION, PLATFORM, QUALITY, HINT, REFERENCE, ATTRIBUTE, IGNORE)
 
 
 def roles_of(names: Sequence[str], mapping: ColumnMapping | None) -> tuple[str, ...]:
@@ -28,10 +29,9 @@ def roles_of(names: Sequence[str], mapping: ColumnMapping | None) -> tuple[str, 
     roles = [IGNORE] * len(names)
     for position, name in columns.attributes:
         roles[position] = REFERENCE if name == REFERENCE else ATTRIBUTE
-    hints = ((columns.hint, REGION), (columns.platform, PLATFORM), (columns.quality, QUALITY))
-    for hint, role in hints:
-        if hint is not None:
-            roles[hint] = role
+    for role, at in ((REGION, columns.hint), (PLATFORM, columns.platform), (QUALITY, columns.quality)):
+        if at is not None:
+            roles[at] = role if roles[at] == IGNORE else HINT
     if columns.type_and_value is not None:
         roles[columns.type_and_value[0]], roles[columns.type_and_value[1]] = TYPE, VALUE
     for position, kind in columns.identifiers:
@@ -43,7 +43,7 @@ def mapping_of(names: Sequence[str], roles: Sequence[str]) -> ColumnMapping:
     """The mapping that these roles are. Raises BadInput if a word is unknown or no mapping says the same."""
     held: dict[str, list[str]] = {}
     for name, role in zip(names, roles, strict=True):
-        if typed(role)[0] not in registered_types() and role not in _OTHER_ROLES:
+        if not _is_type(role) and role not in _OTHER_ROLES:
             raise BadInput(
                 f"A column is said to hold something unknown. Known are {', '.join(registered_types())}, and "
                 f"{', '.join(_OTHER_ROLES)}."
@@ -59,17 +59,13 @@ def mapping_of(names: Sequence[str], roles: Sequence[str]) -> ColumnMapping:
         return found[0] if found else None
 
     mapping = ColumnMapping(
-        identifiers=tuple(
-            (name, role)
-            for name, role in zip(names, roles, strict=True)
-            if typed(role)[0] in registered_types()
-        ),
+        identifiers=tuple((name, role) for name, role in zip(names, roles, strict=True) if _is_type(role)),
         type_column=only(TYPE),
         value_column=only(VALUE),
-        hint_column=only(REGION),
+        hint_column=only(REGION) or only(HINT),
+        platform_column=only(PLATFORM) or only(HINT),
+        quality_column=only(QUALITY) or only(HINT),
         reference_column=only(REFERENCE),
-        platform_column=only(PLATFORM),
-        quality_column=only(QUALITY),
         ignored=tuple(held.get(IGNORE, [])),
     )
     if roles_of(names, mapping) != tuple(roles):
@@ -88,17 +84,14 @@ def corrected(names: Sequence[str], roles: Sequence[str], corrections: Sequence[
     for correction in corrections:
         name, equals, word = correction.rpartition("=")
         role = word.strip().lower()
-        if role not in _OTHER_ROLES:
+        if role not in _OTHER_ROLES and not _is_type(role):
             role = guess_type(word.strip()) or role
-        if (
-            not equals
-            or not name.strip()
-            or not (role in _OTHER_ROLES or typed(role)[0] in registered_types())
-        ):
+        if not equals or not name.strip() or not (_is_type(role) or role in _OTHER_ROLES):
             raise BadInput(
                 '--column is the name of a column, = and what it holds, such as --column "Handy=phone". It can hold '
                 f"{', '.join(registered_types())}; or be the {TYPE}, {VALUE}, {REGION}, {PLATFORM}, {QUALITY} or "
-                f"{REFERENCE} of its row; or {ATTRIBUTE}, or {IGNORE}."
+                f"{REFERENCE} of its row; or "
+                f"{ATTRIBUTE}, or {IGNORE}."
             )
         found = [at for at, own in enumerate(names) if same_column(own, name)]
         if not found and name.strip().isdecimal() and 1 <= int(name) <= len(names):
@@ -110,3 +103,7 @@ def corrected(names: Sequence[str], roles: Sequence[str], corrections: Sequence[
         for at in found:
             changed[at] = role
     return tuple(changed)
+
+
+def _is_type(role: str) -> bool:
+    return typed(role)[0] in registered_types()

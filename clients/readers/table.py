@@ -131,16 +131,14 @@ def row_identifiers(cells: Sequence[Cell], columns: Columns) -> Iterator[tuple[i
 
 
 def row_hint(kind: str, cells: Sequence[Cell], columns: Columns, default_region: str | None) -> str | None:
-    """What a row says of its identifiers beside their values; the default region for phone numbers if nothing."""
-    type_name, carried = typed(kind)
-    if carried is not None:
-        return carried
-    own_columns = {"handle": columns.platform, "pdq": columns.quality}
-    position = own_columns.get(type_name, columns.hint)
-    own = "" if position is None else plain(_at(cells, position))
-    if type_name in own_columns:
+    """What is known of a row's identifiers beside their values: by the column's own type ("handle:instagram"), else by
+    the row, else the default region for phone numbers."""
+    type_name, own = typed(kind)
+    if own is not None:
         return own
-    return own or (default_region if type_name == "phone" else None)
+    position = {"handle": columns.platform, "pdq": columns.quality}.get(type_name, columns.hint)
+    of_row = "" if position is None else plain(_at(cells, position))
+    return of_row or (default_region if type_name == "phone" else None)
 
 
 def read_identifier(kind: str, cell: Cell, hint: str | None) -> Canonical:

@@ -31,6 +31,7 @@ TEXTS = st.text(alphabet=st.sampled_from("'=+-@\t\r\n ;,|ab1＝＠\"")) | st.tex
         "''+1",
         "a;=1",
         "a\n=1",
+        'a;"=1',
     ],
 )
 def test_what_a_spreadsheet_would_run_gets_an_apostrophe(text: str) -> None:

@@ -260,3 +260,29 @@ def test_a_type_column_may_name_a_platform_and_a_mapping_a_region(tmp_path: Path
     mapping = ColumnMapping(identifiers=(("Spalte A", "phone:GB"),))
     signals, _ = signals_and_refusals(path, mapping=mapping, default_region="DE")
     assert [signal.canonical.text for signal in signals] == ["phone/1|+447700900123"]
+
+
+def test_things_get_their_country_and_quality_from_the_columns_beside_them(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "Kennzeichen,Land,IBAN,IMEI,PDQ hash,Quality,SHA-256\n"
+        "b mw-1234,DE,DE89 3704 0044 0532 0130 00,49-015420-323751-8,,,\n"
+        "BMW1234,DE,DE89 3704 0044 0532 0130 01,,,,\n"
+        ",,,,D8F8F0CEE0F4A84F0637022A078F67F0B36E2ED596621E1D33E6339C4E9C9B22,100,\n"
+        ",,,,D8F8F0CEE0F4A84F0637022A078F67F0B36E2ED596621E1D33E6339C4E9C9B22,20,\n"
+        ",,,,,,e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n",
+    )
+    signals, refusals = signals_and_refusals(path)
+    assert [(signal.line, signal.canonical.text) for signal in signals] == [
+        (2, "licence_plate/1|DE:B-MW1234"),
+        (2, "iban/1|DE89370400440532013000"),
+        (2, "imei/1|490154203237518"),
+        (4, "pdq/1|d8f8f0cee0f4a84f0637022a078f67f0b36e2ed596621e1d33e6339c4e9c9b22"),
+    ]
+    assert all(signal.attributes == () for signal in signals)
+    reasons = [(refusal.line, refusal.reason) for refusal in refusals]
+    assert [line for line, _ in reasons] == [3, 3, 5, 6]
+    for words, (_, reason) in zip(
+        ("two cars", "check digits", "under 50", "match everyone"), reasons, strict=True
+    ):
+        assert words in reason

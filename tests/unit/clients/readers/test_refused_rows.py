@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from broker.protocol.errors import BadInput
+from clients.formula_guard import guarded
 from clients.readers import read_file
 from clients.readers.refused_rows import KEPT_ROWS, refused_rows
 from clients.readers.signals import RefusedRow
@@ -27,6 +28,7 @@ def test_a_file_of_refused_rows_names_line_column_and_reason_and_no_value(tmp_pa
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
 def test_a_reason_is_never_taken_for_a_formula(tmp_path: Path, sign: str) -> None:
+    assert guarded(f"{sign}1+1") == f"'{sign}1+1"
     with refused_rows(tmp_path / "out.csv", tmp_path / "in.csv") as refused:
         refused.add(RefusedRow(2, f'{sign}HYPERLINK("x")'))
     assert f"'{sign}HYPERLINK" in (tmp_path / "out.csv").read_bytes().decode()
@@ -60,3 +62,9 @@ def test_the_source_is_never_written_over(tmp_path: Path) -> None:
         refused_rows(tmp_path / "no" / "out.csv", source),
     ):
         pass
+
+
+def test_what_is_counted_in_objects_says_so(tmp_path: Path) -> None:
+    with refused_rows(tmp_path / "out.csv", tmp_path / "in.json") as refused:
+        refused.add(RefusedRow(2, "indicator: A reason.", unit="object"))
+    assert "object 2,,indicator: A reason." in (tmp_path / "out.csv").read_text()

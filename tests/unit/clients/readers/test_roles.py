@@ -16,6 +16,16 @@ def test_names_suggest_what_columns_hold() -> None:
     assert roles_of(("a", "b"), None) == ("attribute", "attribute")
 
 
+def test_what_a_row_says_of_its_identifiers_has_a_word_of_its_own() -> None:
+    names = ("handle", "platform", "pdq", "quality", "phone", "country")
+    roles = ("handle", "platform", "pdq", "quality", "phone", "region")
+    assert roles_of(names, None) == roles
+    assert roles_of(names, mapping_of(names, roles)) == roles
+    assert roles_of(("type", "value", "hint"), None) == ("type", "value", "hint")
+    both = ("type", "value", "hint")
+    assert roles_of(both, mapping_of(both, both)) == both
+
+
 @pytest.mark.parametrize(
     ("correction", "role", "at"),
     [
@@ -23,6 +33,8 @@ def test_names_suggest_what_columns_hold() -> None:
         ("notiz = Telefon", "phone", 4),
         ("5=ignore", "ignore", 4),
         ("handy=attribute", "attribute", 0),
+        ("Notiz=handle:telegram", "handle:telegram", 4),
+        ("Notiz=phone:GB", "phone:gb", 4),
         ("e mail=email_mailbox", "email_mailbox", 1),
     ],
 )

@@ -35,6 +35,8 @@ HITS = Hits(
 
 
 def test_the_bundle_of_every_type_is_taken_strictly() -> None:
+    # PhotoDNA has no published example.
+    assert {text.partition("/")[0] for text in KNOWN} == set(registered_types()) - {"photodna"}
     for tlp in TrafficLight:
         bundle = stix2.parse(stix_bundle(HITS, tlp), allow_custom=False)
         assert isinstance(bundle, stix2.v21.Bundle)
@@ -84,8 +86,6 @@ def test_an_empty_answer_is_a_bundle_too() -> None:
 
 @pytest.mark.parametrize("text", KNOWN)
 def test_what_is_written_is_read_again(tmp_path: Path, text: str) -> None:
-    if text.partition("/")[0] not in registered_types():
-        pytest.skip("no type here yet")
     path = tmp_path / "hits.json"
     path.write_text(stix_bundle(replace(HITS, hits=(Hit(text),)), TrafficLight.RED), encoding="utf-8")
     (signal,) = read_file(path, only_asking=True)
