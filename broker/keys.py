@@ -6,7 +6,10 @@ Rule: they have no repr and travel in no message; `broker.folder` reads them fro
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from broker.protocol import wrapping
 from broker.protocol.documents import public_bytes
 
 
@@ -29,3 +32,11 @@ class BrokerKeys:
     def log_public(self) -> bytes:
         """The 32 raw bytes under which checkpoints verify."""
         return public_bytes(self.log_key)
+
+    @property
+    def carry(self) -> wrapping.WrappingKeyPair:
+        """What bundles to this broker are sealed to (HKDF of the signing seed: no fourth file to back up)."""
+        info = b"narrowgate/v1/carry-key"
+        hkdf = HKDF(algorithm=SHA512(), length=wrapping.PRIVATE_BYTES, salt=None, info=info)
+        private = hkdf.derive(self.signing_key.private_bytes_raw())
+        return wrapping.WrappingKeyPair(private, wrapping.public_of(private))

@@ -10,12 +10,13 @@ It trusts no answer: signed documents in one are verified by those who asked, un
 
 import time
 from collections.abc import Callable, Mapping
+from types import TracebackType
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.protocol import calls
-from broker.protocol.errors import BadInput, VerificationFailed
+from broker.protocol.errors import BadInput, Unavailable, VerificationFailed
 from broker.protocol.messages.base import Message, MessageT, RandomBytes, blob_to_text, encode, read
 from clients.remote import (
     Answer,
@@ -36,6 +37,8 @@ from clients.remote import (
 
 __all__ = [
     "Answer",
+    "Awaited",
+    "Awaiting",
     "Caller",
     "Clock",
     "ConsistencyNeeded",
@@ -64,8 +67,36 @@ Clock = Callable[[], int]
 """Unix seconds, UTC: `time.time` in a program, a fixed one in a test."""
 
 
+class Awaited(Unavailable):
+    """The call is written down, to be carried as a file; its answer comes with a later bundle (`clients.carry`)."""
+
+
+class Awaiting:
+    """Goes on past calls whose answers come later, so that one bundle carries all that needs no answer first.
+
+    `with awaiting:` around each step, then `check`."""
+
+    def __init__(self) -> None:
+        self._awaited: Awaited | None = None
+
+    def __enter__(self) -> "Awaiting":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if isinstance(error, Awaited):
+            self._awaited = error
+        return isinstance(error, Awaited)
+
+    def check(self) -> None:
+        """Raises Awaited if any step awaits its answer."""
+        if self._awaited is not None:
+            raise self._awaited
+
+
 class Transport(Protocol):
-    """What carries one call: HTTP in a program, the service itself in a test."""
+    """What carries one call: HTTP in a program, files on a stick, the service itself in a test."""
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send one call. Raises Unreachable when no answer came."""
@@ -139,6 +170,11 @@ class Caller:
         self._clock = clock
         self._random_bytes = random_bytes
         self._pause = pause
+
+    @property
+    def answers_later(self) -> bool:
+        """Whether calls are carried as files: then a step asks all it can before it reads an answer."""
+        return bool(getattr(self._transport, "answers_later", False))
 
     def post(
         self,

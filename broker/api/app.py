@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from broker.api import (
     approvals,
     audit,
+    carried,
     deposits,
     health,
     log,
@@ -44,6 +45,7 @@ def create_app(broker: Broker) -> Border:
         releases,
         log,
         audit,
+        carried,
     ):
         app.include_router(module.router)
     return Border(app, registry)

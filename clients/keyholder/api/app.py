@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from broker.protocol.carried_calls import evidence
 from broker.protocol.errors import BadInput, NarrowgateError, NotFound, NotPermitted
 from broker.protocol.merkle import EMPTY_ROOT
 from broker.protocol.messages.base import Message, encode, read
@@ -25,6 +26,7 @@ from broker.protocol.messages.evaluation import EvaluationCall, OpeningCall, Sel
 from broker.protocol.messages.series import ShareDelivery
 from broker.protocol.tiles import CACHED_FOR_EVER, NEVER_CACHED, read_path
 from clients.keyholder import acceptance, destroy, evaluation, opening, prekeys, self_test, statements
+from clients.keyholder.api import carried
 from clients.keyholder.api.authentication import ReceivedCall, authenticate
 from clients.keyholder.api.problems import fault_response, problem_response
 from clients.keyholder.context import Caller, KeyHolder, TooLarge
@@ -104,6 +106,14 @@ def _add_calls(app: FastAPI, holder: KeyHolder) -> None:
 
         return await _answer(holder, request, step)
 
+    @app.post("/v1/carried")
+    async def take_bundle(request: Request) -> Response:
+        """Not a signed call: the bundle is."""
+        data = await _body(request)
+        opened = await run_in_threadpool(carried.open_calls, holder, data)
+        answers = await carried.answer_calls(holder, app, opened)
+        return Response(answers, media_type="application/octet-stream")
+
 
 def _add_readings(app: FastAPI, holder: KeyHolder) -> None:
     """The routes that anybody may read: they tell nothing of any case."""
@@ -152,7 +162,7 @@ async def _answer(holder: KeyHolder, request: Request, step: Step) -> Response:
     # The target URI as the client wrote it: raw path and query, under the origin the operator set.
     path = request.scope["raw_path"].decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
     headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
-    call = ReceivedCall(request.method, path, headers, body)
+    call = ReceivedCall(request.method, path, headers, body, evidence(request.scope))
 
     def take() -> Response:
         return _message(step(holder, authenticate(holder, call), call.body))
