@@ -336,6 +336,24 @@ def describe(directory: Folder, as_json: Json = False) -> None:
     _show(described, "\n".join(f"{name}: {value}" for name, value in described.items()), as_json)
 
 
+@app.command("carry-key")
+def carry_key(
+    directory: Folder,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the document there, to hand to parties.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the key that bundles to this broker are sealed to, signed, for parties without a network.
+
+    Their program checks it under the broker's key in the space document. See: narrowgate bundle begin
+    """
+    document = folder.carry_key(directory)
+    if out is not None:
+        out.write_text(document + "\n", encoding="ascii")
+    _show({"carry_key": document}, document if out is None else f"Hand {out} to whoever carries.", as_json)
+
+
 def _operator(directory: Path) -> Any:
     from broker.operator_calls import Operator
 

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from broker.protocol import wrapping
-from broker.protocol.documents import public_bytes
+from broker.protocol.carried import CarryKey
+from broker.protocol.documents import public_bytes, sign
 
 
 @dataclass(frozen=True)
@@ -40,3 +41,9 @@ class BrokerKeys:
         hkdf = HKDF(algorithm=SHA512(), length=wrapping.PRIVATE_BYTES, salt=None, info=info)
         private = hkdf.derive(self.signing_key.private_bytes_raw())
         return wrapping.WrappingKeyPair(private, wrapping.public_of(private))
+
+
+def carry_key_document(public_origin: str, keys: BrokerKeys) -> str:
+    """The key that bundles to this broker are sealed to, signed, to hand out."""
+    statement = CarryKey(origin=public_origin, wrapping_key=keys.carry.public)
+    return sign(statement, keys.signing_key).document

@@ -16,9 +16,10 @@ from starlette.concurrency import run_in_threadpool
 from broker.api.answers import reply
 from broker.api.authentication import BrokerInUse, read_body
 from broker.context import Broker
+from broker.keys import carry_key_document
 from broker.protocol import carried, checkpoint, documents
 from broker.protocol.calls import Unauthenticated
-from broker.protocol.carried import CarriedAnswers, CarriedBy, CarriedCalls, CarriedHeader, CarryKey
+from broker.protocol.carried import CarriedAnswers, CarriedBy, CarriedCalls, CarriedHeader
 from broker.protocol.carried_answers import answer_bundle
 from broker.protocol.carried_calls import answer_all
 from broker.protocol.documents import Signed
@@ -42,8 +43,8 @@ class _Opened:
 @router.get("/v1/carried/key")
 def key(broker: BrokerInUse) -> Response:
     """The key that bundles to this broker are sealed to."""
-    statement = CarryKey(origin=broker.settings.public_origin, wrapping_key=broker.keys.carry.public)
-    return reply(DocumentMessage(document=documents.sign(statement, broker.keys.signing_key).document))
+    document = carry_key_document(broker.settings.public_origin, broker.keys)
+    return reply(DocumentMessage(document=document))
 
 
 @router.post("/v1/carried")
