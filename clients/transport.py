@@ -21,6 +21,7 @@ from broker.protocol.messages.base import Message, MessageT, RandomBytes, blob_t
 from clients.remote import (
     Answer,
     ConsistencyNeeded,
+    Interrupted,
     RefusedByGate,
     RemoteBadInput,
     RemoteConflict,
@@ -43,6 +44,7 @@ __all__ = [
     "Clock",
     "ConsistencyNeeded",
     "HttpTransport",
+    "Interrupted",
     "RefusedByGate",
     "RemoteBadInput",
     "RemoteConflict",
@@ -60,6 +62,10 @@ __all__ = [
 
 MAXIMUM_ANSWER_BYTES = 64 * 1024 * 1024
 ATTEMPTS = 3
+"""How often a service that cannot be reached, or says "not now", is asked before a call is given up."""
+CUT_ATTEMPTS = 10
+"""How often a call is made that the network cuts in the middle: there is a network, and a bad one."""
+_LONGEST_BACK_OFF_SECONDS = 20.0
 MAXIMUM_PAUSE_SECONDS = 60.0
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
@@ -129,6 +135,11 @@ class HttpTransport:
                 return Answer(response.status_code, lines, b"".join(chunks))
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise BadInput("The service's address is not a web address (http:// or https://).") from error
+        except _cuts() as error:
+            raise Interrupted(
+                "The connection broke off again and again in the middle of a call. Nothing is lost or done twice: "
+                "run the command again when the network is better."
+            ) from error
         except httpx.HTTPError as error:
             raise Unreachable(
                 "The service did not answer. Check its address, this computer's network and that it is running."
@@ -143,6 +154,13 @@ class HttpTransport:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _cuts() -> tuple[type[Exception], ...]:
+    """What it looks like when a connection that stood breaks off, or falls silent."""
+    import httpx
+
+    return (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError, httpx.ReadTimeout)
 
 
 class Caller:
@@ -205,20 +223,26 @@ class Caller:
     def _attempt(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, sign: bool = True
     ) -> Answer:
-        for attempt in range(1, ATTEMPTS + 1):
+        failed = cut = 0
+        while True:
             signed = self._signed(method, url, headers, body) if sign else headers
-            wait = 0.2 * 2**attempt
+            wait = min(0.2 * 2 ** (failed + cut + 1), _LONGEST_BACK_OFF_SECONDS)
             try:
                 answer = self._transport.send(method, url, signed, body)
+            except Interrupted:
+                cut += 1
+                if cut == CUT_ATTEMPTS:
+                    raise
             except Unreachable:
-                if attempt == ATTEMPTS:
+                failed += 1
+                if failed == ATTEMPTS:
                     raise
             else:
-                if answer.status not in (429, 503) or attempt == ATTEMPTS:
+                failed += 1
+                if answer.status not in (429, 503) or failed == ATTEMPTS:
                     return self._accepted(answer)
                 wait = _retry_after(answer, wait)
             self._pause(wait)
-        raise AssertionError("the last attempt returns or raises")
 
     def _signed(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
         return calls.sign_call(
