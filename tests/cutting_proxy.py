@@ -48,11 +48,12 @@ class CuttingProxy:
             thread.join(timeout=10)
 
     def _draw(self) -> Fate:
-        between = self.random.random() < 0.25
-        call = int(self.random.expovariate(1 / self.mean_bytes))
-        # Answers are smaller than calls.
-        answer = int(self.random.expovariate(3 / self.mean_bytes))
-        return Fate(10**9 if between else call, 0 if between else answer)
+        chance, endless = self.random.random(), 1 << 40
+        if chance < 0.2:
+            return Fate(endless, 0)
+        if chance < 0.4:
+            return Fate(endless, self.random.randint(1, 2_000))
+        return Fate(int(self.random.expovariate(1 / self.mean_bytes)), endless)
 
     def _accept(self) -> None:
         while True:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from broker.context import Broker
 from broker.protocol.calls import WINDOW_SECONDS, Unauthenticated, VerifiedCall, verify_call
@@ -56,11 +57,14 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
         raise TooLarge("The body is larger than this broker takes.")
     parts: list[bytes] = []
     length = 0
-    async for part in request.stream():
-        length += len(part)
-        if length > limit_bytes:
-            raise TooLarge("The body is larger than this broker takes.")
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            length += len(part)
+            if length > limit_bytes:
+                raise TooLarge("The body is larger than this broker takes.")
+            parts.append(part)
+    except ClientDisconnect as error:
+        raise BadInput("The call broke off before its end. Make it again.") from error
     return b"".join(parts)
 
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -172,11 +173,14 @@ async def _answer(holder: KeyHolder, request: Request, step: Step) -> Response:
 
 async def _body(request: Request) -> bytes:
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAXIMUM_BODY_BYTES:
-            raise TooLarge("The body is larger than 16 MiB. No call to a key holder needs that much.")
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > MAXIMUM_BODY_BYTES:
+                raise TooLarge("The body is larger than 16 MiB. No call to a key holder needs that much.")
+            chunks.append(chunk)
+    except ClientDisconnect as error:
+        raise BadInput("The call broke off before its end. Make it again.") from error
     return b"".join(chunks)
 
 
