@@ -1,7 +1,7 @@
 """Carries no call: writes it down for the next bundle, or gives the answer that came back on a stick.
 
 Rule: it opens no socket. The same call again is answered from what is kept; without an answer it raises `Awaited`, and
-the command that made it is run again once the answers are here. An answer that tells of a moment is read once: a
+the command that made it is run again once the answers are here. An answer that tells of a moment counts for one run: a
 reading without a query, such as one-time keys, and "not now" (429, 503).
 """
 
@@ -26,6 +26,7 @@ class CarryingTransport:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._lock = threading.Lock()
+        self._of_this_run: dict[bytes, Answer] = {}
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer that came back. Raises Awaited (it is written down), NotPermitted for a step no stick carries."""
@@ -38,7 +39,10 @@ class CarryingTransport:
             if answer is not None:
                 if answer.status in _NOT_NOW or (method == "GET" and not parts.query):
                     self._outbox.forget_answer(digest)
+                    self._of_this_run[digest] = answer
                 return answer
+            if digest in self._of_this_run:
+                return self._of_this_run[digest]
             origin, call = f"{parts.scheme}://{parts.netloc}", _call(method, target, headers, body)
             self._outbox.add(origin, call, body, digest)
         raise Awaited(

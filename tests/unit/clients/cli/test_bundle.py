@@ -9,10 +9,11 @@ import pytest
 import structlog
 from typer.testing import CliRunner, Result
 
+from broker.protocol.messages.base import encode
 from clients.cli import run
 from clients.cli.main import app
 from clients.demo import papers
-from tests.world import BROKER, POLICE, World
+from tests.world import BROKER, HOLDERS, POLICE, World
 
 pytestmark = pytest.mark.all_only
 Command = Callable[..., Result]
@@ -101,3 +102,25 @@ def test_a_file_that_is_handed_in_at_the_wrong_door_comes_back_with_words(
     assert (
         narrowgate("bundle", "export", world.homes[POLICE].vault.directory, "--out", tmp_path).exit_code == 6
     )
+
+
+def test_types_of_one_file_travel_together(world: World, tmp_path: Path) -> None:
+    home, signals = world.homes["company-1"].vault.directory, tmp_path / "signals.csv"
+    signals.write_text("phone,email\n+44 7700 900101,a@example.org\n")
+    conditions, key = tmp_path / "conditions.json", tmp_path / "carry-key.jws"
+    conditions.write_bytes(encode(world.conditions("company-1")))
+    key.write_text(
+        json.loads(world.wire.apps[BROKER].send("GET", f"{BROKER}/v1/carried/key", {})[2])["document"]
+    )
+    told("bundle", "begin", home, "--carry-key", key)
+    trips, files = 0, 0
+    while (done := narrowgate("deposit", "add", home, signals, "--conditions", conditions)).exit_code == 5:
+        trips += 1
+        for bundle in told("bundle", "export", home, "--out", tmp_path / "stick")["bundles"]:
+            at = {"broker": BROKER}.get(bundle["recipient"]) or HOLDERS[int(bundle["recipient"][-1])]
+            file, answers = tmp_path / "stick" / bundle["file"], tmp_path / "answers.bundle"
+            told("bundle", "deliver", file, "--at", at, "--out", answers)
+            told("bundle", "import", home, answers)
+            files += 1
+    assert done.exit_code == 0, done.output
+    assert (trips, files) == (5, 3 + 3 + 1 + 3 + 1)
