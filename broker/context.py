@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.audit.log import AuditLog
-from broker.audit.witnesses import Witnesses
 from broker.gate.bundle import Bundle
 from broker.gate.shelf import BundleShelf
 from broker.keys import BrokerKeys
 from broker.protocol.messages.base import RandomBytes
 from broker.settings import Settings
 from broker.store.database import Database
+from broker.translog.cosigning import Witnesses
 
 __all__ = ["Broker", "BrokerKeys", "Clock"]
 

@@ -5,7 +5,8 @@
                      [the key holders decide again and evaluate, elsewhere]
     answer_tokens    5 permit   6 TOKENS   7 find, ask contributors   8 gate.release   9 RELEASE
                      [witnesses cosign the log before anything is assembled]
-                     10 assemble   11 RELEASED
+                     10 assemble   11 RELEASED   [asked again: DISCLOSURE_READ]
+                     [witnesses cosign the log before the answer leaves, with that entry opened]
                      [for payload: the key holders decide again and open, elsewhere]
 
 Rule (DESIGN 3): each step demands the evidence of the step before, a frozen value that only a check can make, so a
@@ -18,10 +19,20 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from broker import admission, asked_before, askings, openings, permits, releases, rules, witnessed_permits
+from broker import (
+    admission,
+    asked_before,
+    askings,
+    openings,
+    permits,
+    reading,
+    releases,
+    rules,
+    witnessed_answers,
+    witnessed_permits,
+)
 from broker.admission import Candidate, Filed
-from broker.audit.log import Witnessed
-from broker.audit.records import Failed, Released, RequestRefused, TokensOfSeries, TokensReceived
+from broker.audit.records import RequestRefused, TokensOfSeries, TokensReceived
 from broker.context import Broker
 from broker.disclosure import Release, ReleaseDecision, assemble
 from broker.gate.decide import decide_admission
@@ -35,6 +46,7 @@ from broker.permits import Held
 from broker.protocol.documents import sign, verify
 from broker.protocol.errors import Expired, Refused
 from broker.protocol.messages.base import encode
+from broker.protocol.messages.closings import Failed, Released, told_digest
 from broker.protocol.messages.ladder import Waiting
 from broker.protocol.messages.requests import (
     Admission,
@@ -53,6 +65,7 @@ from broker.store import ledger
 from broker.store import matches as match_rows
 from broker.store import requests as rows
 from broker.store.database import Connection
+from broker.translog.cosigning import Witnessed
 
 TOO_MANY_HITS = "L16"
 EMERGENCY = "G3"
@@ -106,6 +119,7 @@ def answer_tokens(
         answer = permits.disclosed_before(broker, connection, held, tokens) or _record_tokens(
             broker, connection, held, tokens
         )
+    again = isinstance(answer, TokensAnswered)
     if isinstance(answer, Recorded):
         with broker.database.write() as connection:
             # 7. to 9. What is found decides whether it may leave; the decision is durable when this block ends.
@@ -113,13 +127,18 @@ def answer_tokens(
         if waiting is not None:
             return TokensAnswered(waiting=waiting)
         # RELEASE is durable: witnesses cosign the log before anything is assembled.
-        witnessed = witnessed_permits.cosign_release(broker, request_id)
+        witnessed = witnessed_answers.cosign_release(broker, request_id)
         with broker.database.write() as connection:
             # 10. and 11. Assembled on the receipt, read back from the log under the cosigned checkpoint.
-            answer = _disclose(broker, connection, held, answer, witnessed)
+            answer = _disclose(broker, connection, caller, held, answer, witnessed)
+    # The entry that names this answer is durable: witnesses cosign the log before it leaves, and it goes along.
     if isinstance(answer, GateRefusal):
-        raise answer
-    return answer
+        raise witnessed_answers.refused_with_entry(broker, answer)
+    answered = witnessed_answers.with_entry(broker, request_id, answer)
+    if again:
+        with broker.database.write() as connection:
+            reading.read_again(broker, connection, caller, held, answered)
+    return answered
 
 
 def _admit(
@@ -282,12 +301,19 @@ def _gate_release(
 
 
 def _disclose(
-    broker: Broker, connection: Connection, held: Held, recorded: Recorded, witnessed: Witnessed
+    broker: Broker,
+    connection: Connection,
+    caller: Caller,
+    held: Held,
+    recorded: Recorded,
+    witnessed: Witnessed,
 ) -> TokensAnswered | GateRefusal:
     now, request_id, terms = broker.clock(), held.request.request_id, held.admitted.terms
     answer, receipt = permits.release_of(broker, connection, request_id)
+    if isinstance(answer, TokensAnswered):  # an identical call was faster
+        reading.read_again(broker, connection, caller, held, answer)
     if answer is not None:
-        return answer  # an identical call was faster
+        return answer
     proof = broker.audit.under(connection, receipt.proof.index, witnessed)
     decided = ReleaseDecision.by(replace(receipt, proof=proof))
     if not decided.ruling.allowed:
@@ -309,6 +335,7 @@ def _disclose(
     record = Released(
         permit_id=terms.permit_id,
         request_id=request_id,
+        request_digest=terms.request_digest,
         requester=terms.requester,
         tier=assembled.tier,
         disclosure_digest=disclosed.digest,
@@ -330,9 +357,11 @@ def _fail(
     record = Failed(
         permit_id=terms.permit_id,
         request_id=held.request.request_id,
+        request_digest=terms.request_digest,
         requester=terms.requester,
         release_index=decided.receipt.proof.index,
         problem=Refused.problem,
+        told_digest=told_digest(told.rules, told.reasons, told.law, told.missed, told.notes),
     )
     entry = broker.audit.append(connection, RecordKind.FAILED, record, broker.clock())
     rows.advance(connection, held.request.request_id, rows.RELEASING, rows.FAILED, entry.proof.index)

@@ -84,7 +84,7 @@ def create(
     Raises Conflict if it holds a broker already, or BadInput for a URL that is none or holds a password: the settings
     file is no place for it."""
     if database_url is not None:
-        _check_url(database_url)
+        check_url(database_url)
     if any((directory / name).exists() for name in (KEYS_FILE, OPERATOR_FILE, SETTINGS_FILE)):
         raise Conflict("This folder holds a broker already. Choose another, or use the one that is there.")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -218,7 +218,8 @@ def carry_key(directory: Path) -> str:
     return carry_key_document(read_settings(directory).public_origin, read_keys(directory))
 
 
-def _check_url(url: str) -> None:
+def check_url(url: str) -> None:
+    """Raises BadInput for a database URL that is none, or holds a password."""
     parts = urlsplit(url)
     if not re.fullmatch(DATABASE_URL, url):
         raise BadInput("A database URL is sqlite:///PATH or postgresql+psycopg://USER@HOST:PORT/DATABASE.")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from broker import folder, startup
-from broker.audit.witnesses import Ask
 from broker.context import Clock
 from broker.log_rotation import LostKey
 from broker.protocol.checkpoint import ED25519, parse_verifier_key, verifier_key
@@ -17,6 +16,7 @@ from broker.protocol.errors import BadInput, Conflict, Unavailable
 from broker.protocol.messages.base import RandomBytes, decode
 from broker.protocol.messages.log_keys import LogKeyChain, LogKeyRecord
 from broker.settings import Settings
+from broker.translog.cosigning import Ask
 
 
 def change(

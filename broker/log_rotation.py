@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.audit.log import AuditLog
 from broker.audit.records import LogKeyRotated
-from broker.audit.witnesses import Witnesses
 from broker.keys import BrokerKeys
 from broker.protocol import checkpoint as notes
 from broker.protocol import documents, log_keys
@@ -33,6 +32,7 @@ from broker.protocol.messages.vocabulary import RecordKind
 from broker.store import log as rows
 from broker.store import parties
 from broker.store.database import Connection, Database
+from broker.translog.cosigning import Witnesses
 
 
 @dataclass(frozen=True)

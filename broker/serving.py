@@ -117,10 +117,6 @@ def _listen(host: str, port: int) -> socket.socket:
         raise Conflict("The broker cannot listen there. Is the port in use, or not yours to open?") from error
 
 
-def _stay(_signal: int, _frame: FrameType | None) -> None:
-    """The server has handled the signal already."""
-
-
 def serve(
     directory: Path,
     *,
@@ -152,14 +148,19 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        # The server stops at a signal, then raises it anew: without these the process would end before the database
-        # is closed.
-        signal.signal(signal.SIGTERM, _stay)
-        signal.signal(signal.SIGINT, _stay)
+        server = uvicorn.Server(config)
+
+        def end(_signal: int, _frame: FrameType | None) -> None:
+            server.should_exit = True
+
+        # The server takes these over while it runs, stops at one, and then raises it anew: without them the process
+        # would end before the database is closed. One that comes before the server runs keeps it from running.
+        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGINT, end)
         address, bound = listener.getsockname()[:2]
         ready(f"http://{address}:{bound}")
         with listener:
-            uvicorn.Server(config).run(sockets=[listener])
+            server.run(sockets=[listener])
     finally:
         cosigning.stop()
         purge.stop()

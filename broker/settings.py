@@ -17,7 +17,7 @@ from pydantic_settings import (
 
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import explain
-from broker.protocol.messages.parties import Origin, WitnessKey, read_witness_key
+from broker.protocol.messages.parties import Origin, WitnessKey, WitnessUrl, read_witness_key
 
 SETTINGS_FILE = "settings.toml"
 DATABASE_URL = r"^(sqlite:///|postgresql\+psycopg://)[^\x00-\x1f]+$"
@@ -29,8 +29,7 @@ class WitnessAddress(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     key: WitnessKey
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\x00-\x20?#]{1,300}[^\x00-\x20?#/]$")]
-    """Where `/add-checkpoint` is appended."""
+    url: WitnessUrl
 
 
 class Settings(BaseSettings):

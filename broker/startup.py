@@ -7,12 +7,13 @@ too, without serving. Without witnesses only a trial that says so may start.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from broker import activation, log_rotation
 from broker.activation import Activation
 from broker.audit.log import AuditLog
 from broker.audit.witness_calls import HttpCalls
-from broker.audit.witnesses import Answer, Ask, WitnessAt, Witnesses
+from broker.audit.witnesses import witnesses_of
 from broker.context import Broker, BrokerKeys, Clock
 from broker.gate.officers import PinnedOfficers
 from broker.gate.shelf import BundleShelf
@@ -24,6 +25,7 @@ from broker.protocol.messages.parties import read_witness_key
 from broker.settings import Settings
 from broker.store import migrate
 from broker.store.database import Database
+from broker.translog.cosigning import Answer, Ask, WitnessAt, Witnesses
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,14 @@ class Opened:
 
     database: Database
     audit: AuditLog
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the witnesses say of a database: it is as they saw it; behind, or another's; or too few answered."""
+
+    state: Literal["up-to-date", "behind", "not-known", "nobody"]
+    words: str
 
 
 def open_checked(settings: Settings, keys: BrokerKeys, random_bytes: RandomBytes) -> Opened:
@@ -96,6 +106,32 @@ def ready(
     return Broker(
         opened.database, opened.audit, witnesses, bundle, shelf, keys, settings, clock, random_bytes
     )
+
+
+def compare(
+    settings: Settings, keys: BrokerKeys, clock: Clock, random_bytes: RandomBytes, ask: Ask | None = None
+) -> Compared:
+    """Show the witnesses the log in a database that was put back, as a start does, and serve nothing.
+
+    Raises as `open_checked`; what the witnesses say is in what it returns."""
+    opened = open_checked(settings, keys, random_bytes)
+    witnesses = _witnesses(opened, settings, clock, ask)
+    try:
+        witnesses.start()
+    except Unavailable as error:
+        try:
+            opened.audit.check_not_refused()
+        except Unavailable:
+            return Compared("behind", error.detail)
+        return Compared("not-known", error.detail)
+    finally:
+        witnesses.close()
+        opened.database.close()
+    if settings.trial:
+        return Compared(
+            "nobody", "In a trial there is no witness that could tell whether entries are missing."
+        )
+    return Compared("up-to-date", "The witnesses saw this very log, and no more of it.")
 
 
 def activate(
@@ -176,12 +212,12 @@ def stop(broker: Broker) -> None:
 def _witnesses(opened: Opened, settings: Settings, clock: Clock, ask: Ask | None) -> Witnesses:
     database, audit, timeout = opened.database, opened.audit, settings.witness_timeout_seconds
     if settings.trial:
-        return Witnesses(database, audit, (), 0, _nobody, clock, timeout)
+        return witnesses_of(database, audit, (), 0, _nobody, clock, timeout)
     named = [WitnessAt(read_witness_key(each.key), each.url) for each in settings.witnesses]
     if ask is not None:
-        return Witnesses(database, audit, named, settings.witness_quorum, ask, clock, timeout)
+        return witnesses_of(database, audit, named, settings.witness_quorum, ask, clock, timeout)
     calls = HttpCalls(timeout)
-    return Witnesses(database, audit, named, settings.witness_quorum, calls, clock, timeout, calls.close)
+    return witnesses_of(database, audit, named, settings.witness_quorum, calls, clock, timeout, calls.close)
 
 
 def _nobody(_url: str, _body: bytes) -> Answer:

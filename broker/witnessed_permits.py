@@ -5,7 +5,6 @@ outside of any transaction; then the permit is signed anew over the cosigned pro
 cut short in between is sent again and goes on here. It decides nothing and changes no terms.
 """
 
-from broker.audit.log import Witnessed
 from broker.context import Broker
 from broker.protocol.documents import sign, verify
 from broker.protocol.errors import Unavailable
@@ -33,15 +32,6 @@ def cosign_permit(broker: Broker, request_id: bytes, answer: Admission) -> Admis
         answer = kept.model_copy(update={"permit": signed.document})
         rows.keep_cosigned(connection, request_id, signed.document, encode(answer))
     return answer
-
-
-def cosign_release(broker: Broker, request_id: bytes) -> Witnessed:
-    """A cosigned checkpoint of a log that holds a request's RELEASE. Raises Unavailable: then nothing is disclosed."""
-    with broker.database.read() as connection:
-        stored = rows.find(connection, request_id)
-    if stored is None:
-        raise Unavailable("The request is not stored any more. Nothing was disclosed.")
-    return broker.witnesses.cosign(stored.log_index)
 
 
 def _permit_of(broker: Broker, answer: Admission) -> Permit:

@@ -127,7 +127,7 @@ class Auditor:
         expected = list(range(start, start + len(page.records)))
         in_order = [record.index for record in page.records] == expected
         if page.start != start or not in_order or not 1 <= len(page.records) <= end - start:
-            raise VerificationFailed("The broker served other records than were asked for.")
+            raise VerificationFailed(f"The {self._log.served_by} served other records than were asked for.")
         return page
 
     def _check_record(self, latest: notes.Checkpoint, index: int, leaf: bytes, logged: LoggedRecord) -> int:

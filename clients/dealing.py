@@ -132,7 +132,7 @@ class Dealer:
     def _deliver_once(self, series: SeriesFolder, holder: Holder) -> str:
         delivery = series.delivery(holder.holder_id) if self._caller.answers_later else None
         if delivery is None:
-            prekey = self._prekey(holder)
+            prekey = self._prekey(holder, series.prekeys_on_their_way(holder.holder_id))
             info = wrapping.share_info(series.series_id, holder.holder_id, holder.x)
             delivery = ShareDelivery(
                 manifest=series.manifest.document,
@@ -151,15 +151,16 @@ class Dealer:
         series.forget_delivery(holder.holder_id)
         return answer.document
 
-    def _prekey(self, holder: Holder) -> Prekey:
+    def _prekey(self, holder: Holder, taken: frozenset[bytes]) -> Prekey:
         answer = self._caller.get(f"{holder.origin}/v1/prekeys", DocumentMessage)
         pack = documents.verify(PrekeyPack, answer.document, holder.signing_key).payload
         if pack.holder_id != holder.holder_id or pack.expires_at <= self._clock():
             raise VerificationFailed("A key holder's pack of one-time keys is another's or out of date.")
-        if not pack.prekeys:
+        free = [prekey for prekey in pack.prekeys if prekey.prekey_id not in taken]
+        if not free:
             raise Unavailable("A key holder has no one-time key left. Try again in a while.")
         # At random, so that contributors who come at the same time seldom take the same one.
-        return pack.prekeys[int.from_bytes(self._random_bytes(8), "big") % len(pack.prekeys)]
+        return free[int.from_bytes(self._random_bytes(8), "big") % len(free)]
 
     def self_test(self, series: SeriesFolder) -> tuple[tuple[int, ...], Outputs]:
         """Have the series' public element evaluated by a quorum that accepted, the next one if a holder is down.

@@ -189,8 +189,8 @@ class Mirroring:
         if last is not None and differs is not None and frontier.root() == latest.root:
             return self._fork(last, latest, note, differs)
         return AuditFailed(
-            "The leaves that the broker served do not give the root that it signed. Tell the broker's operator; "
-            "the checkpoints are kept as evidence.",
+            f"The leaves that the {self._log.served_by} served do not give the root that it signed. Tell the "
+            f"{self._log.served_by}'s operator; the checkpoints are kept as evidence.",
             self.report(latest, verified=False),
             self._evidence("A checkpoint to which the leaves served with it do not lead.", last, note),
         )
@@ -205,8 +205,8 @@ class Mirroring:
         self._mirror.drop_fetching()
         where = "" if differs is None else f" Entry {differs} is the first in which they differ."
         return AuditFailed(
-            f"The broker showed two different logs: its log was cut or rewritten since the last audit.{where} Both "
-            "signed checkpoints are kept as evidence; tell the members and key holders of the space.",
+            f"The {self._log.served_by} showed two different logs: its log was cut or rewritten since the last audit."
+            f"{where} Both signed checkpoints are kept as evidence; tell the members and key holders of the space.",
             self.report(latest, verified=False, fork=True, first_bad_index=differs),
             evidence,
         )

@@ -1,8 +1,10 @@
-"""What a requester checks before it believes the broker: an admission, and later a disclosure.
+"""What a requester checks before it believes that it was admitted.
 
-Rule: both are signed by the broker and stand in its log; keys come from the pinned space document (DESIGN 2.4, 2.7).
-A permit must allow exactly what was asked, and the keys of each series must be those that t holders accepted.
-Whoever goes on to ask key holders needs a `VerifiedAdmission`.
+Rule: a permit is signed by the broker and rests on an entry of its log; keys come from the pinned space document
+(DESIGN 2.4). Whose decision that entry records, key holders check, who get its record; a requester may not open it
+(decision 0022), and checks the entry that records its answer (`clients.disclosures`). A permit must allow exactly what
+was asked, and the keys of each series must be those that t holders accepted. Whoever goes on to ask key holders needs
+a `VerifiedAdmission`.
 
 The checkpoint of each log proof must be cosigned by as many of the space's witnesses as it says: else the broker could
 show this requester another log than everybody else. In a trial nobody cosigns, and a proof shows no more than what the
@@ -20,23 +22,19 @@ from broker.protocol.messages.log import LogProof
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import (
     Admission,
-    Disclosure,
     Permit,
     PermitSeries,
     PermitTerms,
     Request,
     SealedRecord,
-    TokenSubmission,
-    token_set_root,
 )
 from broker.protocol.messages.series import Acceptance, SeriesSheet, key_digest
-from broker.protocol.messages.vocabulary import NAMES_CONTRIBUTORS, Outcome, RecordKind, Tier
+from broker.protocol.messages.vocabulary import RecordKind, Tier
 from broker.protocol.receipts import VerifiedEntry
-from broker.protocol.tokens import TOKEN_BYTES
 
 MAXIMUM_LISTS = 1000
 """Deposits one submission may send tokens for."""
-_TIERS = tuple(Tier)
+TIERS = tuple(Tier)
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def verify_admission(admission: Admission, request: Signed[Request], space: Spac
         != (asked.space_id, asked.roster_version, asked.requester)
         or (terms.request_digest, terms.batches) != (request.digest, asked.batches)
         or terms.trial != space.trial
-        or _TIERS.index(terms.tier) > _TIERS.index(_highest(asked.tier))
+        or TIERS.index(terms.tier) > TIERS.index(_highest(asked.tier))
     ):
         raise VerificationFailed("The broker's permit is not for this request. Keep it as evidence.")
     # 3. The decision stands in the log.
@@ -100,78 +98,9 @@ def check_time(terms: PermitTerms, now: int) -> None:
         )
 
 
-def verify_disclosure(
-    document: str, admission: VerifiedAdmission, request: Request, submission: TokenSubmission, space: Space
-) -> Signed[Disclosure]:
-    """Verify what the broker disclosed under a permit for the tokens that were sent.
-
-    Raises VerificationFailed or BadInput.
-    """
-    signed = verify_told(document, admission, request, space)
-    # Beyond that, it answers exactly the tokens that were sent, and tells of them alone.
-    if signed.payload.token_root != token_set_root(submission.nonce, submission.lists):
-        raise VerificationFailed("The broker's disclosure is for other tokens than were sent. Keep it.")
-    sent = {
-        item.tokens[at : at + TOKEN_BYTES]
-        for item in submission.lists
-        for at in range(0, len(item.tokens), TOKEN_BYTES)
-    }
-    if not sent.issuperset(signed.payload.matched):
-        raise VerificationFailed("The disclosure names a match that was never asked about.")
-    return signed
-
-
-def verify_told(
-    document: str, admission: VerifiedAdmission, request: Request, space: Space
-) -> Signed[Disclosure]:
-    """Verify a disclosure as far as that goes without the tokens that were sent: signer, permit, log entry, tier.
-
-    Raises VerificationFailed or BadInput.
-    """
-    signed = documents.verify(Disclosure, document, space.broker_signing_key)
-    disclosed, terms = signed.payload, admission.terms
-    # 1. It answers this request and this permit.
-    names = (disclosed.request_id, disclosed.permit_id, disclosed.requester, disclosed.asked_tier)
-    asked = (request.request_id, terms.permit_id, terms.requester, request.tier)
-    if names != asked or disclosed.trial != space.trial:
-        raise VerificationFailed("The broker's disclosure is not for this request. Keep it as evidence.")
-    # 2. The decision to release stands in the log, after the one to admit.
-    entry = check_entry(disclosed.proof, space, RecordKind.RELEASE)
-    if entry.index <= admission.entry.index:
-        raise VerificationFailed("The release stands in the log before the admission it follows.")
-    # 3. It tells what its tier tells.
-    if _TIERS.index(disclosed.tier) > _TIERS.index(terms.tier):
-        raise VerificationFailed(
-            "The broker disclosed more than the permit allows. Do not use it; tell the operator."
-        )
-    _check_content(disclosed)
-    return signed
-
-
 def _highest(asked: Tier) -> Tier:
     """The highest tier a permit may have: what too few contributors could answer is decided as sources (L21)."""
     return Tier.SOURCES if asked in (Tier.COUNT, Tier.HITS) else asked
-
-
-def _check_content(disclosed: Disclosure) -> None:
-    allowed, told = disclosed.outcome is Outcome.ALLOW, disclosed.tier
-    if disclosed.matched and not (allowed and told is not Tier.COUNT):
-        raise VerificationFailed("The disclosure names matches that its tier does not tell.")
-    if (disclosed.noised_count is not None) != (allowed and told is Tier.COUNT):
-        raise VerificationFailed("The disclosure has a count where its tier has none, or lacks it.")
-    if (disclosed.sources and told not in NAMES_CONTRIBUTORS) or (
-        disclosed.records and told is not Tier.PAYLOAD
-    ):
-        raise VerificationFailed("The disclosure names contributors or records that its tier does not tell.")
-    named = {
-        source.tokens[at : at + TOKEN_BYTES]
-        for source in disclosed.sources
-        for at in range(0, len(source.tokens), TOKEN_BYTES)
-    }
-    if told in NAMES_CONTRIBUTORS and named != set(disclosed.matched):
-        raise VerificationFailed("The disclosure does not name who holds each match, or names more.")
-    if list(disclosed.matched) != sorted(set(disclosed.matched)):
-        raise VerificationFailed("The disclosure names a match twice, or not in order.")
 
 
 def check_entry(proof: LogProof, space: Space, kind: RecordKind) -> VerifiedEntry:

@@ -25,6 +25,7 @@ from broker.protocol.messages.base import (
 )
 from broker.protocol.messages.envelopes import DocumentsMessage
 from broker.protocol.messages.evaluation import EvaluationAnswer
+from broker.protocol.messages.log import OpenedEntry
 from broker.protocol.messages.requests import Admission, Opening, Request
 from clients.request_values import Answer, Begun, Forgotten, OpenedPayloads, Plan, Refusal, Tokens
 from clients.vault import Vault
@@ -39,6 +40,8 @@ _FORGOTTEN_FILES = (
     "opening.json",
     "disclosure.jws",
     "disclosure-false.jws",
+    "released.json",
+    "released-false.json",
 )
 
 
@@ -196,15 +199,24 @@ class RequestFolder:
 
     # --- answered ---
 
-    def keep_disclosure(self, document: str, *, false: bool = False) -> None:
-        """Keep the signed disclosure; with `false` one that did not verify, as evidence."""
-        self._vault.write_text(f"{self._folder}/disclosure{'-false' if false else ''}.jws", document)
+    def keep_disclosure(self, document: str, recorded: OpenedEntry | None, *, false: bool = False) -> None:
+        """Keep the signed disclosure and the log entry that records it; with `false` what did not verify."""
+        suffix = "-false" if false else ""
+        if recorded is not None:
+            self._vault.write_message(f"{self._folder}/released{suffix}.json", recorded)
+        self._vault.write_text(f"{self._folder}/disclosure{suffix}.jws", document)
 
     def disclosure(self) -> str:
         """The signed disclosure. Raises NotFound."""
         if not self._has("disclosure.jws"):
             raise NotFound("This request is not answered yet.")
         return self._vault.read_text(f"{self._folder}/disclosure.jws")
+
+    def released(self) -> OpenedEntry:
+        """The log entry that records the disclosure, opened. Raises NotFound."""
+        if not self._has("released.json"):
+            raise NotFound("The log entry of this answer is not kept here.")
+        return self._vault.read_message(OpenedEntry, f"{self._folder}/released.json")
 
     def keep_opening(self, opening: Opening) -> None:
         """Keep the second permit and the sealed records that were released."""

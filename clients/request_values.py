@@ -10,9 +10,20 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from broker.protocol.errors import BadInput
-from broker.protocol.messages.base import Blob, Bytes32, Id16, Message, Name, Seconds, Slug, Text, read
+from broker.protocol.messages.base import (
+    Blob,
+    Bytes32,
+    Id16,
+    Message,
+    MessageT,
+    Name,
+    Seconds,
+    Slug,
+    Text,
+    read,
+)
 from broker.protocol.messages.ladder import Source
-from broker.protocol.messages.log import LogProof
+from broker.protocol.messages.log import LogProof, OpenedEntry
 from broker.protocol.messages.requests import TokenSubmission
 from broker.protocol.messages.vocabulary import Tier
 from clients.remote import RefusedByGate
@@ -113,6 +124,8 @@ class Refusal(Message):
     trial: bool
     proof: LogProof | None = None
     """That the broker recorded the refusal; a key holder's has none."""
+    recorded: OpenedEntry | None = None
+    """The entry opened, of a refusal on the result: it names the request and what was told."""
 
     @classmethod
     def of(cls, error: RefusedByGate, trial: bool) -> "Refusal":
@@ -126,7 +139,8 @@ class Refusal(Message):
             missed=error.missed,
             notes=error.notes,
             trial=said if isinstance(said, bool) else trial,
-            proof=_proof(error.extensions.get("proof")),
+            proof=_read(LogProof, error.extensions.get("proof")),
+            recorded=_read(OpenedEntry, error.extensions.get("recorded")),
         )
 
     def error(self) -> RefusedByGate:
@@ -149,11 +163,11 @@ class Forgotten(Message):
     forgotten_at: Seconds
 
 
-def _proof(told: object) -> LogProof | None:
-    """The proof in a refusal, as far as it is one: a broker that sends none has refused all the same."""
+def _read(kind: type[MessageT], told: object) -> MessageT | None:
+    """A proof in a refusal, as far as it is one: a broker that sends none has refused all the same."""
     if told is None:
         return None
     try:
-        return read(LogProof, json.dumps(told).encode())
+        return read(kind, json.dumps(told).encode())
     except BadInput:
         return None

@@ -36,10 +36,12 @@ from broker.protocol.messages.requests import (
 from broker.protocol.messages.vocabulary import Outcome, Tier
 from broker.protocol.papers import read_approval, read_finding
 from clients.answers import AnswerAwaited, answer_of
+from clients.disclosures import verify_disclosure
 from clients.evaluating import Evaluating, MatchQuestion, Progress
 from clients.home import Home
 from clients.opened import verify_opening
-from clients.permits import VerifiedAdmission, check_time, verify_admission, verify_disclosure
+from clients.permits import VerifiedAdmission, check_time, verify_admission
+from clients.refusals import refusal_told, verify_refusal
 from clients.remote import RefusedByGate
 from clients.request_folder import RequestFolder
 from clients.request_values import Answer, Plan, PlannedBatch, Refusal, Tokens
@@ -295,7 +297,6 @@ class Requester:
     def submit(self, request_id: bytes) -> Answer:
         """Send the tokens, once, and read the answer. Done before, the kept answer is returned.
 
-
         Raises AnswerAwaited while contributors may still say whether their records are opened, RefusedByGate (the
         result may not be released), VerificationFailed (the disclosure is kept as evidence), Conflict (not evaluated
         yet), Unreachable, RemoteProblem.
@@ -312,12 +313,15 @@ class Requester:
         url = f"{self._space.broker_origin}/v1/requests/{request_id.hex()}/tokens"
         try:
             told = self._caller.post(url, kept.submission, TokensAnswered)
-            if told.waiting is not None:
-                raise AnswerAwaited(told.waiting)
-            answer = self._read_disclosure(told, folder, request, kept)
         except RefusedByGate as error:
-            folder.keep_refusal(Refusal.of(error, self._space.trial))
+            refusal = Refusal.of(error, self._space.trial)
+            folder.keep_refusal(refusal)
+            admission = self._admission(folder, request)
+            verify_refusal(error, refusal.recorded, admission, request, self._space)
             raise
+        if told.waiting is not None:
+            raise AnswerAwaited(told.waiting)
+        answer = self._read_disclosure(told, folder, request, kept)
         folder.keep_answer(answer)
         return answer
 
@@ -326,23 +330,24 @@ class Requester:
     ) -> Answer:
         admission, document = self._admission(folder, request), answered.document or ""
         try:
-            signed = verify_disclosure(document, admission, request.payload, kept.submission, self._space)
+            verified = verify_disclosure(
+                document, answered.recorded, admission, request, kept.submission, self._space
+            )
+            signed = verified.signed
             if answered.opening is not None or signed.payload.records:
                 verify_opening(answered.opening, signed, admission, request, self._space)
         except (VerificationFailed, BadInput) as error:
-            folder.keep_disclosure(document, false=True)
+            folder.keep_disclosure(document, answered.recorded, false=True)
             raise VerificationFailed(
                 f"The broker's disclosure does not verify and is kept as evidence: {error.detail}"
             ) from error
-        folder.keep_disclosure(document)
+        folder.keep_disclosure(document, answered.recorded)
         if answered.opening is not None:
             folder.keep_opening(answered.opening)
         if signed.payload.outcome is not Outcome.ALLOW:
-            raise RefusedByGate(
-                "refused",
-                "The rules do not allow the result to be released.",
-                signed.payload.model_dump(mode="json", include={"rules", "reasons", "law", "trial"}),
-            )
+            refused = refusal_told(signed.payload)
+            folder.keep_refusal(Refusal.of(refused, self._space.trial))
+            raise refused
         return answer_of(signed.payload, admission, folder.plan(), kept)
 
     # --- all of it ---

@@ -107,6 +107,15 @@ class SeriesFolder:
         name = f"{self._folder}/delivery-{holder_id}.json"
         return self._vault.read_message(ShareDelivery, name) if self._vault.exists(name) else None
 
+    def prekeys_on_their_way(self, holder_id: str) -> frozenset[bytes]:
+        """The one-time keys of a holder that deliveries of any series of this home use up."""
+        names = [
+            f"series/{series}/delivery-{holder_id}.json"
+            for series in self._vault.names("series")
+            if self._vault.exists(f"series/{series}/delivery-{holder_id}.json")
+        ]
+        return frozenset(self._vault.read_message(ShareDelivery, name).prekey_id for name in names)
+
     def forget_delivery(self, holder_id: str) -> None:
         """The holder answered."""
         self._vault.remove(f"{self._folder}/delivery-{holder_id}.json")

@@ -109,27 +109,44 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """`Transport` over HTTP/1.1 with one pool of connections. Close it, or use it in a `with`."""
+    """`Transport` over HTTP/1.1 with one pool of connections. Close it, or use it in a `with`.
 
-    def __init__(self, timeout_seconds: float = 30.0) -> None:
+    Args:
+        timeout_seconds: how long each part of an answer may take.
+        whole_seconds: how long all of it may; None for no bound but the parts'.
+        maximum_bytes: larger answers are refused.
+    """
+
+    def __init__(
+        self,
+        timeout_seconds: float = 30.0,
+        whole_seconds: float | None = None,
+        maximum_bytes: int = MAXIMUM_ANSWER_BYTES,
+    ) -> None:
         # Imported where sockets are opened: it takes longer than everything else, and many commands send nothing.
         import httpx
 
         # A proxy named in the environment serves the outside only: a service on this very machine is called directly.
         direct = dict.fromkeys(_LOOPBACK)
         self._client = httpx.Client(timeout=timeout_seconds, follow_redirects=False, mounts=direct)
+        self._whole_seconds = whole_seconds
+        self._maximum_bytes = maximum_bytes
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send one call. Raises Unreachable when no whole answer came, BadInput for an impossible address."""
         import httpx
 
+        whole = self._whole_seconds
+        deadline = None if whole is None else time.monotonic() + whole
         try:
             with self._client.stream(method, url, headers=dict(headers), content=body) as response:
                 chunks, size = [], 0
                 for chunk in response.iter_bytes():
                     size += len(chunk)
-                    if size > MAXIMUM_ANSWER_BYTES:
+                    if size > self._maximum_bytes:
                         raise VerificationFailed("The service's answer is larger than any it should give.")
+                    if deadline is not None and time.monotonic() > deadline:
+                        raise Unreachable("The service did not answer in time.")
                     chunks.append(chunk)
                 lines = tuple((name, value) for name, value in response.headers.multi_items())
                 return Answer(response.status_code, lines, b"".join(chunks))

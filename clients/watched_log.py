@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from broker.protocol import checkpoint as notes
 from broker.protocol import receipts
 from broker.protocol.errors import VerificationFailed
-from broker.protocol.messages.parties import Space
+from broker.protocol.messages.parties import Holder, Space
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class WatchedLog:
     folder: str
     witness_keys: tuple[notes.VerifierKey, ...] = ()
     quorum: int = 0
+    served_by: str = "broker"
+    """Whose log it is, in words for people."""
     earlier: tuple["WatchedLog", ...] = ()
     """The same log as earlier rosters named it, the newest first: under another key, or with other witnesses."""
 
@@ -66,3 +68,18 @@ def broker_log(space: Space, earlier: Iterable[Space] = ()) -> WatchedLog:
 def mirror_folder(space_id: bytes) -> str:
     """The folder of the mirror of a space's broker's log in an auditor's home, below `mirror/`."""
     return space_id.hex()
+
+
+def holder_log(space: Space, holder: Holder) -> WatchedLog:
+    """A key holder's own log: its checkpoint bears the signature of the key that the pinned space document names.
+
+    Whom a holder's operator asks to cosign, no document says: the space's witnesses are known here, and none of them is
+    needed. How many did is told beside (`clients.auditing.holder_logs`)."""
+    return WatchedLog(
+        address=holder.origin,
+        origin=holder.log_origin,
+        key=holder.signing_key,
+        folder=f"{mirror_folder(space.space_id)}-{holder.holder_id}",
+        witness_keys=tuple(space.witness_keys),
+        served_by="key holder",
+    )

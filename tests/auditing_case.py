@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import update
 
-from broker.audit.records import Failed, Released, RequestRefused, TokensReceived
+from broker.audit.records import RequestRefused, TokensReceived
 from broker.protocol.messages.base import Message, MessageT, decode
+from broker.protocol.messages.closings import Failed, Released
 from broker.protocol.messages.erasure import ErasureGround, RecordErasure, order
 from broker.protocol.messages.requests import AdmissionRecord, ReleaseDecided
 from broker.protocol.messages.vocabulary import RecordKind
@@ -193,7 +194,13 @@ class Story:
 
     def failed(self, release_index: int) -> int:
         """FAILED."""
-        record = Failed(**self._named, release_index=release_index, problem="refused")
+        record = Failed(
+            **self._named,
+            request_digest=bytes(32),
+            release_index=release_index,
+            problem="refused",
+            told_digest=bytes(32),
+        )
         return plant(self.world, RecordKind.FAILED, record)
 
     @property

@@ -18,6 +18,7 @@ from broker.protocol.documents import verify
 from broker.protocol.leaves import parse_leaf
 from broker.protocol.messages.approvals import Approval
 from broker.protocol.messages.erasure import ErasureGround, order
+from broker.protocol.messages.requests import TokensAnswered
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import (
     MatchOutcome,
@@ -27,6 +28,7 @@ from broker.protocol.messages.vocabulary import (
     Tier,
 )
 from clients.answers import AnswerAwaited
+from clients.auditor import Auditor
 from clients.keyholder import erasing as holder_erasing
 from clients.keyholder import retention as holder_retention
 from clients.keyholder.api.app import create_app as holder_app
@@ -39,12 +41,14 @@ from clients.replacing import Replacement, Replacing
 from clients.request_folder import RequestFolder
 from clients.series_folder import SeriesState, all_series
 from clients.taking_back import TakingBack
+from clients.watched_log import holder_log
 from tests import gate_world, rules
 from tests.asgi import InMemoryClient
 from tests.broker_case import key_of
-from tests.world import CONTRIBUTORS, HOLDERS, POLICE, World, email, phone
+from tests.world import BROKER, CONTRIBUTORS, HOLDERS, POLICE, World, email, phone
 
 DAY_SECONDS = 86_400
+CLOCK_STEP_SECONDS = 3_600
 PIN = "PIN 4711-0815"
 """Such as a reporter writes into the text of a report."""
 
@@ -85,7 +89,7 @@ def tell(world: World) -> Told:
     ask(world)
     stand_by(world)
     take_back(world)
-    world.auditor().verify()
+    audit(world)
     restore(world)
     expire(world)
     erase(world)
@@ -138,6 +142,7 @@ def deposit(world: World, told: Told) -> None:
 def ask(world: World) -> None:
     """From hits to a payload by way of a contributor's word, a refusal, and an emergency that is reviewed."""
     hits = world.ask([phone(1), phone(2), phone(500)], **claims())
+    read_again(world, hits.request_id)
     acts = (world.homes[POLICE], world.space, world.caller(POLICE), world.clock, world.random(POLICE))
     OutcomeReports(*acts).report(hits.request_id, {MatchOutcome.USEFUL: [phone(1)]})
     sources = world.climb(hits.request_id, [phone(1), phone(2)], **claims())
@@ -158,6 +163,22 @@ def ask(world: World) -> None:
     folder = RequestFolder(world.homes[POLICE].vault, emergency.request_id)
     judge = world.approver("judge-1")
     judge.review(judge.read(folder.document, folder.findings()), True, REASONS["reviewed"])
+
+
+def read_again(world: World, request_id: bytes) -> None:
+    """The requester's answer was lost on its way, and the same tokens are sent once more."""
+    kept = RequestFolder(world.homes[POLICE].vault, request_id).tokens()
+    assert kept is not None
+    url = f"{BROKER}/v1/requests/{request_id.hex()}/tokens"
+    world.caller(POLICE).post(url, kept.submission, TokensAnswered)
+
+
+def audit(world: World) -> None:
+    """The auditor reads the broker's records and the key holders'."""
+    world.auditor().verify()
+    for holder in world.space.holders:
+        log, caller = holder_log(world.space, holder), world.caller("auditor-1")
+        Auditor(world.homes["auditor-1"].vault, log, caller, world.clock).verify()
 
 
 def stand_by(world: World) -> None:
@@ -221,7 +242,8 @@ def expire(world: World) -> None:
 
 
 def erase(world: World) -> None:
-    """A court has the broker's record of a refusal erased, and a holder's of an acceptance."""
+    """A court has the broker's record of a refusal erased and a holder's of an acceptance, with clocks put back."""
+    world.now -= CLOCK_STEP_SECONDS
     said = (ErasureGround.COURT_ORDER, FREE_TEXT["ordered_by"], FREE_TEXT["erased_reason"])
     index = next(each.index for each in broker_entries(world) if each.kind == RecordKind.REFUSED)
     broker = world.broker
@@ -229,6 +251,7 @@ def erase(world: World) -> None:
     holder = world.holders[1]
     index = next(each.index for each in holder_entries(holder) if each.kind == RecordKind.SERIES_ACCEPTED)
     holder_erasing.erase(holder, order(index, RecordKind.SERIES_ACCEPTED, *said))
+    world.now += CLOCK_STEP_SECONDS
 
 
 def change_log_key(world: World) -> None:
@@ -270,13 +293,12 @@ def broker_entries(world: World) -> list[Made]:
 
 def holder_entries(holder: KeyHolder) -> list[Made]:
     """A key holder's log with its records."""
-    from clients.keyholder.store.log import record_at
-
     with holder.database.read() as connection:
         log: OwnLog = holder.log
-        leaves = log.leaf_page(connection, 0, log.size(connection)).leaves
-        found = [(leaf, record_at(connection, index)) for index, leaf in enumerate(leaves)]
+        size = log.size(connection)
+        leaves = log.leaf_page(connection, 0, size).leaves
+        records = log.record_page(connection, 0, size).records
     return [
-        Made(index, parse_leaf(leaf).kind, leaf, *(kept or (None, None)))
-        for index, (leaf, kept) in enumerate(found)
+        Made(each.index, parse_leaf(leaf).kind, leaf, each.record, each.salt)
+        for leaf, each in zip(leaves, records, strict=True)
     ]

@@ -37,6 +37,7 @@ from broker.protocol.messages.series import (
     Withdrawal,
 )
 from broker.protocol.messages.vocabulary import AgencyKind, Purpose, RecordKind, Role, Tier
+from broker.translog.cosigning import Ask
 from clients.keyholder.acceptance import accept_shares
 from clients.keyholder.context import Caller, KeyHolder, open_key_holder
 from clients.keyholder.keys import HolderKeys, Persona, create_keys
@@ -89,7 +90,8 @@ class World:
     def __init__(self, directory: Path, holders: Sequence[str] = HOLDER_IDS[:1]) -> None:
         self.directory, self.clock, self.random_bytes = directory, HandClock(), os.urandom
         self.keys = {
-            name: Ed25519PrivateKey.generate() for name in (*COMPANIES, POLICE, "desk-1", "broker", "log")
+            name: Ed25519PrivateKey.generate()
+            for name in (*COMPANIES, POLICE, "desk-1", "auditor-1", "broker", "log")
         }
         self.bundle = _bundle()
         self.holder_keys = {name: self._make_holder(name) for name in HOLDER_IDS}
@@ -140,6 +142,11 @@ class World:
             legal_desks=(
                 Reviewer(party_id="desk-1", name="Legal desk", signing_key=public_bytes(self.keys["desk-1"])),
             ),
+            auditors=(
+                Reviewer(
+                    party_id="auditor-1", name="Auditor", signing_key=public_bytes(self.keys["auditor-1"])
+                ),
+            ),
             broker_origin="http://broker.example.org:8000",
             broker_signing_key=public_bytes(self.keys["broker"]),
             log_origin="broker.example.org/log",
@@ -177,8 +184,15 @@ class World:
 
     # --- holders ---
 
-    def start(self, name: str) -> KeyHolder:
-        holder = open_key_holder(self.directory / name, self.clock, lambda size: self.random_bytes(size))
+    def start(self, name: str, ask: Ask | None = None) -> KeyHolder:
+        """Open a holder's folder as its service does; `ask` carries calls to the witnesses chosen there."""
+        folder = self.directory / name
+        holder = open_key_holder(folder, self.clock, lambda size: self.random_bytes(size), ask=ask)
+        try:
+            holder.witnesses.start()
+        except BaseException:
+            holder.close()
+            raise
         self.holders[name] = holder
         pin_space(holder.database, holder.keys, self.space.document, self.enrolment(), NOW)
         rules.activate_at_holder(holder)

@@ -4,6 +4,7 @@ from broker.protocol.checkpoint import ED25519_COSIGNATURE, verifier_key
 from broker.protocol.messages import (
     approvals,
     bundles,
+    closings,
     deposits,
     draws,
     envelopes,
@@ -423,8 +424,27 @@ EXAMPLES: tuple[Message, ...] = (
         earlier_decision="{}",
         opening=TERMS,
     ),
+    closings.Released(
+        permit_id=ID,
+        request_id=ID,
+        request_digest=DIGEST,
+        requester="unit-1",
+        tier=Tier.HITS,
+        disclosure_digest=DIGEST,
+        release_index=7,
+    ),
+    closings.Failed(
+        permit_id=ID,
+        request_id=ID,
+        request_digest=DIGEST,
+        requester="unit-1",
+        release_index=7,
+        problem="refused",
+        told_digest=closings.told_digest(("L16",), ("Too many.",), ("Law",), (), ()),
+    ),
     requests.TokensAnswered(
         document=DOCUMENT,
+        recorded=log.OpenedEntry(proof=PROOF, record=b"{}", salt=DIGEST),
         opening=requests.Opening(
             permit=DOCUMENT,
             series=(),

@@ -50,9 +50,14 @@ class SendTokens:
     body: bytes
 
     def take(self, broker: Broker) -> bytes:
-        """The exact answer."""
+        """The exact answer, but for the checkpoint that its entry is proved to: the newest that is cosigned."""
         tokens = decode(TokenSubmission, self.body)
-        return encode(exchange.answer_tokens(broker, self.caller, self.request_id, tokens))
+        answer = exchange.answer_tokens(broker, self.caller, self.request_id, tokens)
+        if answer.recorded is None:
+            return encode(answer)
+        proof = answer.recorded.proof.model_copy(update={"path": (), "checkpoint": ""})
+        recorded = answer.recorded.model_copy(update={"proof": proof})
+        return encode(answer.model_copy(update={"recorded": recorded}))
 
 
 Call = FileRequest | SendTokens

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from broker.protocol import checkpoint, documents, group, leaves, merkle, quorum, shares, tokens
 from broker.protocol.messages import evaluation, log, parties, requests, series
 from broker.protocol.messages.base import Message, encode, read
-from broker.protocol.messages.envelopes import DocumentMessage
+from broker.protocol.messages.closings import Released
 from broker.protocol.messages.vocabulary import AgencyKind, Outcome, Purpose, RecordKind, Role, Tier
 from broker.protocol.problems import PROBLEMS, URN_PREFIX
 from broker.protocol.tiles import TILE_WIDTH, entry_bundle, read_path
@@ -132,6 +132,7 @@ class RequesterWorld:
         self.broker: Handler = self.answer_as_broker
         self.holders: dict[int, Handler] = {x: self.holder(x) for x in (1, 2, 3)}
         self.submissions: list[bytes] = []
+        self.asked: dict[bytes, bytes] = {}
 
     @property
     def founder_key(self) -> bytes:
@@ -256,7 +257,7 @@ class RequesterWorld:
             self.submissions.append(body)
             submission = read(requests.TokenSubmission, body)
             request_id = bytes.fromhex(parts.path.split("/")[3])
-            return answer(DocumentMessage(document=self.sign(self.disclosure(request_id, submission))))
+            return answer(self.answered(self.disclosure(request_id, submission)))
         if parts.path == "/v1/log/consistency":
             old, new = query["old"], query["new"]
             path_between = self.log.consistency(old, new)
@@ -286,6 +287,7 @@ class RequesterWorld:
         """The terms an honest broker's permit has; `changes` make it dishonest."""
         signed = documents.verify(requests.Request, submission.request, self.founder_key)
         asked = signed.payload
+        self.asked[asked.request_id] = signed.digest
         types = {batch.identifier_type for batch in asked.batches}
         fields: dict[str, Any] = {
             "permit_id": bytes([7]) * 16,
@@ -387,6 +389,23 @@ class RequesterWorld:
             "proof": self.log.append(kind, b'{"decision":"{}"}'),
         }
         return requests.Disclosure(**(fields | changes))
+
+    def answered(self, told: requests.Disclosure, /, **changes: Any) -> requests.TokensAnswered:
+        """A disclosure, signed and with the entry that records it; `changes` make the record another's."""
+        signed = documents.sign(told, self.broker_key)
+        fields: dict[str, Any] = {
+            "permit_id": told.permit_id,
+            "request_id": told.request_id,
+            "request_digest": self.asked.get(told.request_id, bytes(32)),
+            "requester": told.requester,
+            "tier": told.tier,
+            "disclosure_digest": signed.digest,
+            "release_index": told.proof.index,
+        }
+        proof = self.log.append(RecordKind.RELEASED, encode(Released(**(fields | changes))))
+        entry = self.log.entries[-1]
+        opened = log.OpenedEntry(proof=proof, record=entry.record, salt=entry.salt)
+        return requests.TokensAnswered(document=signed.document, recorded=opened)
 
     # --- key holders ---
 

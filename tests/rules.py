@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker import folder, startup
 from broker.activation import Activation, activate, in_force
-from broker.audit.witnesses import Ask
 from broker.context import Broker, BrokerKeys, Clock
 from broker.gate.activation import SIGNATURES_FOLDER
 from broker.gate.bundle import load
@@ -28,6 +27,7 @@ from broker.protocol.documents import public_bytes, sign
 from broker.protocol.messages.base import RandomBytes
 from broker.protocol.messages.bundles import BundleApproval, RuleOfficer
 from broker.settings import Settings
+from broker.translog.cosigning import Ask
 from clients.keyholder import activation
 from clients.keyholder.context import KeyHolder
 

@@ -21,7 +21,6 @@ from sqlalchemy import update
 
 from broker import startup
 from broker.api.app import create_app as broker_app
-from broker.audit.witnesses import Answer as WitnessAnswer
 from broker.context import Broker, BrokerKeys
 from broker.gate.bundle import Bundle
 from broker.gate.bundle import load as load_bundle
@@ -38,6 +37,7 @@ from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import AgencyKind, Capacity, Role, Tier
 from broker.settings import Settings, WitnessAddress
 from broker.store import ledger, tables
+from broker.translog.cosigning import Answer as WitnessAnswer
 from clients.agency import enrol
 from clients.approver import ApprovingPerson
 from clients.auditing.log_key_entries import earlier_rosters

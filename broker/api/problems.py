@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from broker.protocol.calls import Unauthenticated
 from broker.protocol.errors import BadInput, NarrowgateError, NotFound
+from broker.protocol.messages.vocabulary import RecordKind
 from broker.protocol.problems import PROBLEMS
 from broker.refusals import GateRefusal
 
@@ -53,6 +54,8 @@ def render(error: Exception, now: int) -> tuple[int, bytes]:
     if isinstance(error, GateRefusal):
         document |= vars(error.told)
         document |= {"proof": error.receipt.proof.model_dump(mode="json"), "trial": error.receipt.trial}
+        if error.receipt.kind is RecordKind.FAILED:
+            document |= {"recorded": error.receipt.opened().model_dump(mode="json")}
     if isinstance(error, Unauthenticated):
         document["server_time"] = now
     return status, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

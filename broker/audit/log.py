@@ -2,8 +2,9 @@
 
 Rule (AUDIT 1 and 3): a leaf is canonical JSON of version, kind, time and a salted digest; the record lies beside it
 for auditors. Any failure to append raises Unavailable, so that the transaction rolls back and nothing is disclosed.
-At start the root is derived again from leaves and nodes; a damaged log refuses to serve. Without witnesses every
-receipt says `trial`. What may be disclosed on a receipt is decided elsewhere.
+At start the root is derived again from leaves and nodes, and each record that was not erased must be its leaf's; a
+damaged log refuses to serve. Without witnesses every receipt says `trial`. What may be disclosed on a receipt is
+decided elsewhere.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from broker.audit.records import ClockWentBack
 from broker.protocol import checkpoint, leaves
 from broker.protocol.errors import BadInput, NarrowgateError, Unavailable, VerificationFailed
 from broker.protocol.messages.base import Message, RandomBytes, encode
@@ -19,6 +21,7 @@ from broker.protocol.messages.log import (
     LeafPage,
     LoggedRecord,
     LogProof,
+    OpenedEntry,
     ReceiptMessage,
     RecordPage,
 )
@@ -27,19 +30,28 @@ from broker.protocol.tiles import Tile
 from broker.store.database import Connection
 from broker.store.log import SqlLogStorage, read_records
 from broker.translog import log as translog
+from broker.translog.clock import NewestTime
+from broker.translog.cosigning import SignedHead, Witnessed
+from broker.translog.log import Appended
 from broker.translog.storage import Head
 from broker.translog.tiles import read_tile
 from broker.translog.verify import rederive
 
 PAGE_ENTRIES = 1000
 MAXIMUM_INDEX = 1_000_000_000
+_OPEN_TO_REQUESTER = frozenset({RecordKind.RELEASED, RecordKind.FAILED})
+"""Their records name nothing that the requester was not told (`broker.protocol.messages.closings`)."""
+_DAMAGED = (
+    "The stored log is damaged, so nothing is served. Keep the database as evidence, see what is wrong with "
+    "`narrowgate broker fsck`, and restore the newest backup."
+)
 
 
 @dataclass(frozen=True)
 class Receipt:
     """Evidence that an entry was appended; it holds once the transaction it came from is durable.
 
-    `record` and `salt` open the leaf's digest: for holders and auditors, never for a caller's answer."""
+    `record` and `salt` open the leaf's digest: for holders and auditors, and see `opened` for whom else."""
 
     kind: RecordKind
     recorded_at: int
@@ -52,23 +64,15 @@ class Receipt:
         """The receipt as it goes over the wire."""
         return ReceiptMessage(proof=self.proof, trial=self.trial)
 
+    def opened(self) -> OpenedEntry:
+        """The entry with what opens it, for the requester whose answer it records.
 
-@dataclass(frozen=True)
-class SignedHead:
-    """The log's own note of its present head, which no witness has seen yet."""
-
-    size: int
-    note: str
-
-
-@dataclass(frozen=True)
-class Witnessed:
-    """Evidence that as many witnesses as the broker needs cosigned the log of `size` entries; in a trial none does.
-
-    Made by `broker.audit.witnesses` alone."""
-
-    size: int
-    note: str
+        Raises Unavailable for any other kind: its record says what the requester may not see."""
+        if self.kind not in _OPEN_TO_REQUESTER:
+            raise Unavailable(
+                "An entry of this kind is not for its requester to open. Nothing was disclosed."
+            )
+        return OpenedEntry(proof=self.proof, record=self.record, salt=self.salt)
 
 
 class AuditLog:
@@ -88,6 +92,7 @@ class AuditLog:
         self._keys = (log_key, *earlier_keys)
         self._random_bytes = random_bytes
         self._checked = False
+        self._newest = NewestTime()
         self._kept = translog.KeptEdge()
         self._refused: str | None = None
 
@@ -113,18 +118,19 @@ class AuditLog:
     def start(self, connection: Connection) -> Head:
         """Derive the whole log again (AUDIT 3, promise 4). Returns its head.
 
-        Raises Unavailable when leaves, nodes and head do not fit: the broker must not serve."""
+        Raises Unavailable when leaves, nodes, records and head do not fit: the broker must not serve."""
         try:
             head = rederive(SqlLogStorage(connection))
+            _check_records(connection, head.size)
         except VerificationFailed as error:
-            raise Unavailable(
-                "The stored log is damaged, so nothing is served. Keep the database as evidence and restore it."
-            ) from error
+            self.refuse(_DAMAGED)
+            raise Unavailable(_DAMAGED) from error
         self._checked = True
         return head
 
     def append(self, connection: Connection, kind: RecordKind, record: Message, now: int) -> Receipt:
-        """Append one entry in the caller's write transaction.
+        """Append one entry in the caller's write transaction; another behind it, if its time is well before that of
+        the entry before it (AUDIT 3, promise 6).
 
         Args:
             record: a type of `broker.audit.records`, or `AdmissionRecord`.
@@ -135,33 +141,53 @@ class AuditLog:
         if not self._checked:
             self.start(connection)
         try:
-            salt = self._random_bytes(leaves.SALT_BYTES)
-            leaf = leaves.compose(kind.value, now, encode(record), salt)
-            storage = SqlLogStorage(connection, lock=True, beside=[(leaf.record, leaf.salt)])
-            appended = translog.append(storage, [leaf.leaf], self._kept)
+            leaf, appended = self._append(connection, kind, record, now)
+            index = appended.first_index
             # Proved to the head that ends with this entry. Whoever is given the proof has it after the commit: an entry
             # that comes after it in the same commit does not change it, and if the commit fails nobody has it.
             proof = LogProof(
-                index=appended.first_index,
+                index=index,
                 leaf=leaf.leaf,
                 path=appended.before.path_of_next,
                 checkpoint=self._note(appended.head),
             )
+            storage = SqlLogStorage(connection)
+            was = self._newest.put_back(storage, appended.before.head, appended.head, now)
+            if was is not None:
+                step = ClockWentBack(index=index, from_at=was, to_at=now)
+                self._append(connection, RecordKind.CLOCK_WENT_BACK, step, now)
+        except VerificationFailed as error:
+            # What is stored does not give the head (AUDIT 3, promise 3): the health check says so from now on.
+            self.refuse(_DAMAGED)
+            raise Unavailable(_DAMAGED) from error
         except NarrowgateError as error:
             # Whatever did not fit may have been read wrongly: derive the log anew before the next entry.
             self._checked = False
             raise Unavailable("The step could not be recorded, so it was not taken.") from error
         return Receipt(kind, now, proof, self.trial, leaf.record, leaf.salt)
 
+    def _append(
+        self, connection: Connection, kind: RecordKind, record: Message, now: int
+    ) -> tuple[leaves.Leaf, Appended]:
+        leaf = leaves.compose(kind.value, now, encode(record), self._random_bytes(leaves.SALT_BYTES))
+        storage = SqlLogStorage(connection, lock=True, beside=[(leaf.record, leaf.salt)])
+        return leaf, translog.append(storage, [leaf.leaf], self._kept)
+
     def receipt(self, connection: Connection, index: int) -> Receipt:
         """The receipt of an earlier entry, proved to the present head: what a retried step is answered.
 
-        Raises Unavailable when the entry or its record is not stored any more."""
+        Raises Unavailable when the entry or its record is not stored any more, or the record is not its leaf's."""
         storage = SqlLogStorage(connection)
         leaf = next(iter(storage.leaves(index, index + 1)), None)
         stored = read_records(connection, index, index + 1)
         if leaf is None or not stored or stored[0].record is None or stored[0].salt is None:
             raise Unavailable("The record of this step was erased, so its receipt cannot be given again.")
+        try:
+            leaves.verify_record(leaf, stored[0].record, stored[0].salt)
+        except VerificationFailed as error:
+            raise Unavailable(
+                "The record of this step is not the one that was logged, so nothing rests on it. Tell the operator."
+            ) from error
         content = leaves.parse_leaf(leaf)
         proof = self._proof(storage, index, leaf, storage.head())
         kind = RecordKind(content.kind)
@@ -216,6 +242,18 @@ class AuditLog:
 
     def _note(self, head: Head) -> str:
         return checkpoint.sign(self.origin, head.size, head.root, self._keys, self.origin).decode()
+
+
+def _check_records(connection: Connection, size: int) -> None:
+    for start in range(0, size, PAGE_ENTRIES):
+        end = min(start + PAGE_ENTRIES, size)
+        stored = {row.index: row for row in read_records(connection, start, end)}
+        for index, leaf in enumerate(SqlLogStorage(connection).leaves(start, end), start):
+            row = stored.get(index)
+            if row is None or (row.record is None) != (row.salt is None):
+                raise VerificationFailed(f"The log is damaged: the record of leaf {index} is missing.")
+            if row.record is not None and row.salt is not None:
+                leaves.verify_digest(leaf, row.record, row.salt)
 
 
 def _check_page(start: int, end: int) -> None:

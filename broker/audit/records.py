@@ -2,8 +2,9 @@
 
 Rule: a record holds names, digests, rules and law, never an identifier, a token or a payload (AUDIT 1); it is for
 auditors, salted in its leaf, and can be erased while the leaf stays. ADMITTED and RELEASE are recorded as
-`broker.protocol.messages.requests.AdmissionRecord` and `ReleaseDecided`, since holders open them. docs/data-model.md
-lists these fields.
+`broker.protocol.messages.requests.AdmissionRecord` and `ReleaseDecided`, since holders open them; RELEASED and FAILED
+as `broker.protocol.messages.closings` has them, since their requester opens them. docs/data-model.md lists these
+fields.
 """
 
 from typing import Literal
@@ -11,6 +12,7 @@ from typing import Literal
 from broker.protocol.messages.base import Bytes32, Count, Id16, KeyIdentifier, Message, Seconds, Slug
 from broker.protocol.messages.bundles import BundleActivation
 from broker.protocol.messages.erasure import RecordErasure
+from broker.protocol.messages.log import ClockStep, RecordsReading
 from broker.protocol.messages.log_keys import LogKeyRecord
 from broker.protocol.messages.vocabulary import Role, Tier
 
@@ -259,29 +261,6 @@ class ApproverStated(Message):
     justified: bool | None = None
 
 
-class Released(Message):
-    """RELEASED: a disclosure was assembled and signed."""
-
-    v: Literal[1] = 1
-    permit_id: Id16
-    request_id: Id16
-    requester: Slug
-    tier: Tier
-    disclosure_digest: Bytes32
-    release_index: Count
-
-
-class Failed(Message):
-    """FAILED: a decided release did not lead to a disclosure. `problem` is a slug of the problem types."""
-
-    v: Literal[1] = 1
-    permit_id: Id16
-    request_id: Id16
-    requester: Slug
-    release_index: Count
-    problem: Slug
-
-
 class OutcomeReported(Message):
     """OUTCOME_REPORTED: a requester told what became of its matches. Numbers of matches, never which."""
 
@@ -297,15 +276,25 @@ class OutcomeReported(Message):
     not_yet_known: Count
 
 
-class RecordsRead(Message):
+class RecordsRead(RecordsReading):
     """RECORDS_READ: an auditor read records `start` up to, not including, `end`."""
 
+
+class DisclosureRead(Message):
+    """DISCLOSURE_READ: a requester was answered a disclosure again. The first answer is RELEASED's."""
+
     v: Literal[1] = 1
-    auditor: Slug
+    permit_id: Id16
+    request_id: Id16
+    requester: Slug
     kid: KeyIdentifier
-    start: Count
-    end: Count
+    tier: Tier
+    disclosure_digest: Bytes32
     read_at: Seconds
+
+
+class ClockWentBack(ClockStep):
+    """CLOCK_WENT_BACK: an entry's time is well before that of the entry before it."""
 
 
 class RecordErased(RecordErasure):

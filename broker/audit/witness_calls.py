@@ -7,8 +7,8 @@ import time
 
 import httpx
 
-from broker.audit.witnesses import Answer
 from broker.protocol.errors import Unavailable
+from broker.translog.cosigning import Answer
 
 MAXIMUM_ANSWER_BYTES = 64 * 1024
 _UNREACHED = "could not be reached in time"

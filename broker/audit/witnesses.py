@@ -1,294 +1,77 @@
-"""The log's side of C2SP tlog-witness: ask the configured witnesses for cosignatures, and believe none unverified.
+"""The broker's log as its witnesses are shown it (`broker.translog.cosigning` asks them).
 
-Rule (AUDIT 3): what leaves the broker rests on a checkpoint that K of N witnesses cosigned; fewer in time is
-Unavailable, and the caller's retry asks again. A witness that saw a larger log, or another root, means that the
-database was rolled back or rewritten: then the log refuses every further entry, and the broker will not start. One
-round runs at a time and serves all who wait for an entry below its size; no database transaction is open while a
-witness is asked.
-
-Which witnesses a space trusts, and whether a cosignature is fresh, those judge who verify.
+Rule: what each witness saw last is kept in the database, so that a restart, or another broker on it, goes on from
+there. No transaction is open between two calls. It decides nothing.
 """
 
-import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from broker.audit.log import AuditLog, SignedHead, Witnessed
-from broker.protocol import checkpoint, witnessing
+from broker.audit.log import AuditLog
 from broker.protocol.checkpoint import VerifierKey
-from broker.protocol.errors import NarrowgateError, Unavailable, VerificationFailed
-from broker.protocol.witnessing import AddCheckpoint
 from broker.store import witnesses as rows
 from broker.store.database import Database
-
-TRIES = 3
-"""Calls to one witness in a round: its answer may correct the size it saw, and another broker may go ahead."""
-ROUNDS = 3
-_TOO_FEW = (
-    "Too few witnesses cosigned the log in time, so nothing was disclosed. Repeat the very same call later."
-)
-ROLLED_BACK = (
-    "A witness saw a larger log than the one in this database: the database was rolled back, or is another log's. "
-    "Nothing is served. Restore the newest database; entries that are lost for good need a new log."
-)
-REWRITTEN = (
-    "A witness saw another log than the one in this database: entries were changed. Nothing is served. Keep the "
-    "database as evidence, and restore the right one."
-)
+from broker.translog.cosigning import Ask, SignedHead, WitnessAt, Witnesses
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a witness answered: HTTP status, media type and body."""
+class BrokerLog:
+    """Implements `broker.translog.cosigning.WitnessedLog`."""
 
-    status: int
-    media_type: str
-    body: bytes
-
-
-Ask = Callable[[str, bytes], Answer]
-"""POST a body to a URL. Raises Unavailable when no whole answer came in time."""
-
-
-@dataclass(frozen=True)
-class WitnessAt:
-    """A witness and its address."""
-
-    key: VerifierKey
-    url: str
-
-
-class _NotCosigned(Exception):
-    """This witness gave no cosignature in this round. Its text is for the operator's log and holds no value."""
-
-
-class _Overtaken(_NotCosigned):
-    """The witness saw a larger checkpoint of this very log: another broker was faster."""
-
-
-class _Contradicted(Exception):
-    """The witness saw another log than this one."""
-
-
-class Witnesses:
-    """The witnesses of one broker's log."""
-
-    def __init__(
-        self,
-        database: Database,
-        audit: AuditLog,
-        witnesses: Sequence[WitnessAt],
-        quorum: int,
-        ask: Ask,
-        clock: Callable[[], int],
-        timeout_seconds: int,
-        close: Callable[[], None] = lambda: None,
-    ) -> None:
-        """`quorum` of `witnesses` are needed; 0, in a trial, asks nobody. `close` gives up what `ask` holds."""
+    def __init__(self, database: Database, audit: AuditLog, clock: Callable[[], int]) -> None:
         self._database = database
         self._audit = audit
-        self._witnesses = tuple(witnesses)
-        self._quorum = quorum
-        self._ask = ask
         self._clock = clock
-        self._timeout_seconds = timeout_seconds
-        self._close = close
-        self._asking: list[threading.Thread] = []
-        self._one_round = threading.Lock()
-        self._latest: Witnessed | None = None
 
     @property
-    def asked(self) -> tuple[frozenset[VerifierKey], int]:
-        """The witnesses' keys and how many are needed: what a space on this broker must name."""
-        return frozenset(each.key for each in self._witnesses), self._quorum
+    def verifier_key(self) -> VerifierKey:
+        """See `WitnessedLog.verifier_key`."""
+        return self._audit.verifier_key
 
-    def start(self) -> None:
-        """Show every witness the present log before anything is served (AUDIT 3, promise 4).
-
-        Raises Unavailable when too few answer in time, or when any saw another log."""
-        if self._quorum:
-            with self._one_round:
-                self._latest = self._rounds(patient=True)
-
-    def cosign(self, index: int) -> Witnessed:
-        """A cosigned checkpoint of a log that holds the durable entry `index`; -1 for none.
-
-        Raises Unavailable: nothing may leave."""
-        return self._cosign(index, 2 * self._timeout_seconds)
-
-    def _cosign(self, index: int, wait_seconds: int) -> Witnessed:
-        self._audit.check_not_refused()
-        if not self._quorum:
-            head = self._head()
-            return Witnessed(head.size, head.note)
-        if not self._one_round.acquire(timeout=wait_seconds):
-            raise Unavailable(_TOO_FEW)
-        try:
-            if self._latest is None or self._latest.size <= index:
-                self._latest = self._rounds(patient=False)
-            return self._latest
-        finally:
-            self._one_round.release()
-
-    def published(self) -> str:
-        """The note that anybody may read: of the present log once it is cosigned, else the newest that was.
-
-        It waits for no round of others, so that readers do not pile up. Raises Unavailable."""
-        with self._database.read() as connection:
-            size = self._audit.size(connection)
-        try:
-            return self._cosign(size - 1, 0).note
-        except Unavailable:
-            self._audit.check_not_refused()
-            if self._latest is None:
-                raise
-            return self._latest.note
-
-    def close(self) -> None:
-        """Wait for calls that are on their way, at most one timeout, and give up what carries them."""
-        deadline = time.monotonic() + self._timeout_seconds
-        for thread in self._asking:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        self._close()
-
-    def found_on(self, note: str) -> checkpoint.Checkpoint | None:
-        """The checkpoint of a kept note once enough witnesses cosigned it, else None: it is to be cosigned yet."""
-        try:
-            return self._verified(note, [each.key for each in self._witnesses], self._quorum)
-        except VerificationFailed:
-            return None
-
-    def _head(self) -> SignedHead:
+    def head(self) -> SignedHead:
+        """See `WitnessedLog.head`."""
         with self._database.read() as connection:
             return self._audit.checkpoint(connection)
 
-    def _rounds(self, patient: bool) -> Witnessed:
-        deadline = time.monotonic() + self._timeout_seconds
-        for _ in range(ROUNDS):
-            with self._database.read() as connection:
-                head = self._audit.checkpoint(connection)
-                seen = rows.sizes(connection)
-            answers: SimpleQueue[tuple[WitnessAt, str | Exception]] = SimpleQueue()
-            for each in self._witnesses:
-                asking = (each, head, seen.get(each.key.short, 0), answers)
-                self._start_thread(asking)
-            cosigned, overtaken = self._collect(answers, deadline, patient)
-            if len(cosigned) >= self._quorum:
-                return self._keep(head, cosigned)
-            if not overtaken:
-                break
-        raise Unavailable(_TOO_FEW)
-
-    def _start_thread(self, asking: tuple[Any, ...]) -> None:
-        self._asking = [each for each in self._asking if each.is_alive()]
-        thread = threading.Thread(target=self._ask_into, args=asking, name="witness", daemon=True)
-        thread.start()
-        self._asking.append(thread)
-
-    def _collect(
-        self, answers: "SimpleQueue[tuple[WitnessAt, str | Exception]]", deadline: float, patient: bool
-    ) -> tuple[dict[VerifierKey, str], bool]:
-        """The verified signature lines by witness, and whether another broker was faster somewhere."""
-        cosigned: dict[VerifierKey, str] = {}
-        overtaken = False
-        contradicted: _Contradicted | None = None
-        for _ in self._witnesses:
-            try:
-                witness, answer = answers.get(timeout=max(0.0, deadline - time.monotonic()))
-            except Empty:
-                break
-            if isinstance(answer, _Contradicted):
-                contradicted = answer
-            overtaken = overtaken or isinstance(answer, _Overtaken)
-            if isinstance(answer, str):
-                cosigned[witness.key] = answer
-            if (contradicted or len(cosigned) >= self._quorum) and not patient:
-                break
-        if contradicted is not None:
-            raise Unavailable(str(contradicted))
-        return cosigned, overtaken
-
-    def _keep(self, head: SignedHead, cosigned: dict[VerifierKey, str]) -> Witnessed:
-        note = witnessing.join_signatures(head.note, list(cosigned.values()))
-        self._verified(note, list(cosigned), self._quorum)
-        with self._database.write() as connection:
-            rows.keep(connection, tuple(key.short for key in cosigned), head.size, self._clock())
-        return Witnessed(head.size, note)
-
-    def _ask_into(
-        self,
-        witness: WitnessAt,
-        head: SignedHead,
-        seen: int,
-        answers: "SimpleQueue[tuple[WitnessAt, str | Exception]]",
-    ) -> None:
-        """One witness's part of a round, in a thread of its own. What comes late still stops a log that is wrong."""
-        try:
-            answers.put((witness, self._cosignature(witness, head, seen)))
-            return
-        except _Contradicted as error:
-            self._audit.refuse(str(error))
-            answers.put((witness, error))
-            reason = "contradicted"
-        except (_NotCosigned, NarrowgateError) as error:
-            answers.put((witness, error))
-            reason = str(error)
-        except Exception as error:
-            answers.put((witness, error))
-            reason = type(error).__name__
-        structlog.get_logger("narrowgate.broker").warning(
-            "witness", witness=witness.key.name, not_cosigned=reason
-        )
-
-    def _cosignature(self, witness: WitnessAt, head: SignedHead, seen: int) -> str:
-        for _ in range(TRIES):
-            call = AddCheckpoint(seen, self._path(seen, head.size), head.note)
-            answer = self._ask(witness.url + witnessing.ADD_CHECKPOINT, witnessing.write_call(call))
-            if answer.status == 200:
-                return self._line(witness, head, answer.body)
-            if answer.status == 422 and seen > 0:
-                raise _Contradicted(REWRITTEN)
-            if answer.status != 409:
-                raise _NotCosigned(f"answered {answer.status}")
-            if answer.media_type.partition(";")[0].strip() != witnessing.SIZE_TYPE:
-                # The standard asks for the size where sizes differ; without it, the roots do.
-                raise _Contradicted(REWRITTEN) if seen == head.size else _NotCosigned("answered 409")
-            told = witnessing.read_size(answer.body.decode("ascii", "replace"))
-            if told > head.size:
-                self._check_overtaken(told)
-            if told == seen == head.size:
-                raise _Contradicted(REWRITTEN)
-            if told == seen:
-                raise _NotCosigned("refused the size that it named itself")
-            seen = told
-        raise _NotCosigned("named another size each time")
-
-    def _check_overtaken(self, told: int) -> None:
-        if self._head().size < told:
-            raise _Contradicted(ROLLED_BACK)
-        raise _Overtaken("saw a larger checkpoint first")
-
-    def _path(self, old: int, new: int) -> tuple[bytes, ...]:
-        if old > new:
-            raise _Contradicted(ROLLED_BACK)
+    def path(self, old_size: int, new_size: int) -> tuple[bytes, ...]:
+        """See `WitnessedLog.path`."""
         with self._database.read() as connection:
-            return self._audit.consistency(connection, old, new).path
+            return self._audit.consistency(connection, old_size, new_size).path
 
-    def _line(self, witness: WitnessAt, head: SignedHead, body: bytes) -> str:
-        """The witness's own signature line of its answer. Raises VerificationFailed when it is not over this head."""
-        lines = body.decode("utf-8", "replace").split("\n")
-        own = checkpoint.line_of(witness.key, lines)
-        if own is None:
-            raise _NotCosigned("answered without a cosignature")
-        self._verified(witnessing.join_signatures(head.note, [own]), [witness.key], 1)
-        return own
+    def seen(self) -> Mapping[str, int]:
+        """See `WitnessedLog.seen`."""
+        with self._database.read() as connection:
+            return rows.sizes(connection)
 
-    def _verified(self, note: str, keys: Sequence[VerifierKey], quorum: int) -> checkpoint.Checkpoint:
-        return checkpoint.parse_and_verify(
-            note.encode(), self._audit.origin, self._audit.verifier_key, keys, quorum
-        )
+    def keep_seen(self, witnesses: Sequence[str], size: int) -> None:
+        """See `WitnessedLog.keep_seen`."""
+        with self._database.write() as connection:
+            rows.keep(connection, tuple(witnesses), size, self._clock())
+
+    def refuse(self, why: str) -> None:
+        """See `WitnessedLog.refuse`."""
+        self._audit.refuse(why)
+
+    def check_not_refused(self) -> None:
+        """See `WitnessedLog.check_not_refused`."""
+        self._audit.check_not_refused()
+
+    def tell_operator(self, witness: str, reason: str) -> None:
+        """See `WitnessedLog.tell_operator`."""
+        structlog.get_logger("narrowgate.broker").warning("witness", witness=witness, not_cosigned=reason)
+
+
+def witnesses_of(
+    database: Database,
+    audit: AuditLog,
+    witnesses: Sequence[WitnessAt],
+    quorum: int,
+    ask: Ask,
+    clock: Callable[[], int],
+    timeout_seconds: int,
+    close: Callable[[], None] = lambda: None,
+) -> Witnesses:
+    """The witnesses of the broker's log; arguments as of `Witnesses`."""
+    log = BrokerLog(database, audit, clock)
+    return Witnesses(log, witnesses, quorum, ask, time.monotonic, timeout_seconds, close)

@@ -19,6 +19,9 @@ from broker.protocol.errors import BadInput, VerificationFailed
 
 LEAF_VERSION = 1
 SALT_BYTES = 32
+CLOCK_TOLERANCE_SECONDS = 60
+"""An entry so much earlier than the one before it is no sign of a clock put back: a service reads its clock before it
+waits for its database, several have several clocks, and a signed call may take as long to arrive."""
 MAX_TIME = 2**53 - 1  # the largest integer of RFC 8785 (I-JSON)
 
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9._/-]{0,63}")
@@ -91,6 +94,15 @@ def _match(leaf: bytes) -> re.Match[bytes]:
 def verify_record(leaf: bytes, record: bytes, salt: bytes) -> None:
     """Checks that the leaf was made from this record and salt. Raises VerificationFailed otherwise."""
     if len(salt) != SALT_BYTES or parse_leaf(leaf).digest != _digest(record, salt):
+        raise VerificationFailed("The record and its salt do not give the digest in the log leaf.")
+
+
+def verify_digest(leaf: bytes, record: bytes, salt: bytes) -> None:
+    """As `verify_record`, for a leaf whose form is known to be right: for reading a whole log, at a tenth of the cost.
+
+    Raises VerificationFailed unless the record and its salt give the digest in the leaf."""
+    opened = b'{"digest":"%b"' % _digest(record, salt).hex().encode()
+    if len(salt) != SALT_BYTES or not leaf.startswith(opened):
         raise VerificationFailed("The record and its salt do not give the digest in the log leaf.")
 
 

@@ -7,7 +7,7 @@
 
 Rule: a witness cosigns a checkpoint only when it continues the newest one it cosigned, and remembers it before it
 answers. This module writes and reads the bodies; keeping and cosigning are the witness's (`clients.witness`), checking
-the answer is the log's (`broker.audit.witnesses`).
+the answer is the log's (`broker.translog.cosigning`).
 """
 
 import base64

@@ -6,11 +6,12 @@ since writes to a deleted file still "succeed" (AUDIT 4). After a fault nothing 
 at once share a commit (`broker.store.group_commit`).
 
 PostgreSQL may be shared by several brokers. Each connection refuses a server with fsync, full_page_writes or
-synchronous_commit off. Writes run at READ COMMITTED, whatever the server's default: a step locks what it decides on
-(`broker.store.locks`), and the statement after the wait sees what the step before it left, where a stricter level would
-fail instead. Reads run at REPEATABLE READ, one snapshot, read-only. A lost connection, a deadlock or a lock that is
-not to be had in time is Unavailable for that one call: nothing is retried in here, since a block has read a clock and
-drawn randomness, and the caller's own retry is safe because every step is idempotent.
+synchronous_commit off, and keeps the synchronous_commit that it found. Writes run at READ COMMITTED, whatever the
+server's default: a step locks what it decides on (`broker.store.locks`), and the statement after the wait sees what
+the step before it left, where a stricter level would fail instead. Reads run at REPEATABLE READ, one snapshot,
+read-only. A lost connection, a deadlock or a lock that is not to be had in time is Unavailable for that one call:
+nothing is retried in here, since a block has read a clock and drawn randomness, and the caller's own retry is safe
+because every step is idempotent.
 
 It holds no query.
 """
@@ -41,14 +42,22 @@ _NOT_KNOWN = (
     "The database went away while the step was being recorded, so whether it was taken is not known. "
     "Repeat the very same call: it is answered as it stands."
 )
+_NOT_OPENED = (
+    "The broker's database file cannot be opened: it is damaged or cut short, or its disk is full or fails. Make room; "
+    "if that does not help, keep the file as evidence and put the newest backup back."
+)
 _OTHER_FIRST = "Another call wrote this first."
 _ERRORS = (SQLAlchemyError, psycopg.Error, sqlite3.Error)
 """Both drivers' own errors are among them, where a statement goes to the driver itself."""
 _CONNECT = {"connect_timeout": "10", "tcp_user_timeout": "30000"}
 _SESSION = (
+    # What was found on stays on: a setting of the session is not changed by a server that reads its settings anew.
+    "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)",
     # A broker that is stuck holds up the others for so long, and no longer.
     "SET lock_timeout = '30s'",
     "SET idle_in_transaction_session_timeout = '60s'",
+    # What was found durable at the connection stays so, though the server is told otherwise later.
+    "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)",
     # A plan kept for any deposit would lock the partitions of all.
     "SET plan_cache_mode = force_custom_plan",
 )
@@ -60,7 +69,7 @@ class Database:
     def __init__(self, url: str) -> None:
         """Open `url` (sqlite:///PATH or postgresql+psycopg://...). PostgreSQL is called at the first transaction.
 
-        Raises BadInput, or Conflict when another process owns the SQLite file."""
+        Raises BadInput, Conflict when another process owns the SQLite file, or Unavailable when that is damaged."""
         parsed = _parse(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.path: Path | None = None
@@ -75,14 +84,18 @@ class Database:
         if not parsed.database or parsed.database == ":memory:":
             raise Conflict("The broker's database needs a file: sqlite:///PATH.")
         self.path = Path(parsed.database)
-        self._lock_file = _own_file(self.path)
+        self._lock_file = own_file(self.path)
         self.engine = create_engine(
             url, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=8, max_overflow=40
         )
         event.listen(self.engine, "connect", _prepare_sqlite)
         event.listen(self.engine, "begin", _begin_immediate)
         self._steps = GroupCommit(self.engine, self._check_same_files, _is_fault, self._stop)
-        self._keep_files_open()
+        try:
+            self._keep_files_open()
+        except (*_ERRORS, OSError) as error:
+            self.close()
+            raise Unavailable(_NOT_OPENED) from error
 
     def _keep_files_open(self) -> None:
         # One connection stays open for good: the last one to close would delete the write-ahead log, and then its
@@ -106,6 +119,7 @@ class Database:
                 finally:
                     transaction.rollback()
         except _ERRORS as error:
+            self._failed = self._failed or (self.is_sqlite and _is_broken(error))
             raise Unavailable("The database cannot be read now. Nothing was disclosed.") from error
 
     @contextmanager
@@ -218,7 +232,19 @@ def _is_fault(error: BaseException) -> bool:
     return isinstance(error, _ERRORS) and not isinstance(error, IntegrityError | sqlite3.IntegrityError)
 
 
-def _own_file(path: Path) -> int:
+def _is_broken(error: Exception) -> bool:
+    """Whether SQLite says that its file cannot be read, or is none: not a statement of ours."""
+    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0) & 0xFF
+    return code in (
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_CANTOPEN,
+    )
+
+
+def own_file(path: Path) -> int:
+    """Take the lock of a SQLite file; closing what is returned gives it up. Raises Conflict when another has it."""
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

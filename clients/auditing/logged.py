@@ -145,27 +145,48 @@ class Decision(Logged):
         return self.facts if isinstance(self.facts, RequestFacts) else None
 
 
-class SeriesSearched(Logged):
-    """A series that a permit opens, by its deposits."""
+@dataclass(frozen=True, slots=True, config=_READ)
+class TermsBatch:
+    """The points of one type that a permit is for."""
 
+    identifier_type: Repeated
+    points: int
+    batch_root: str
+
+
+@dataclass(frozen=True, slots=True, config=_READ)
+class TermsSeries:
+    """A series that a permit opens, by the name that it has in this permit alone, with its deposits."""
+
+    handle: str
+    series_id: Repeated
+    identifier_type: Repeated
     deposits: tuple[Repeated, ...]
 
 
-class TokensSent(Logged):
-    """How many tokens were sent for one deposit."""
-
-    deposit_id: Repeated
-    tokens: int
-
-
-class Terms(Logged):
-    """The terms of a permit."""
+@dataclass(frozen=True, slots=True, config=_READ)
+class Terms:
+    """The terms of a permit. Times are Unix seconds."""
 
     permit_id: str
+    requester: Repeated
     request_digest: str
-    tier: str
+    tier: Repeated
+    batches: tuple[TermsBatch, ...]
+    series: tuple[TermsSeries, ...]
     decision_digest: str
-    series: tuple[SeriesSearched, ...] = ()
+    bundle_digest: Repeated
+    not_before_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True, config=_READ)
+class TokenList:
+    """How many tokens were sent for one deposit of a series."""
+
+    handle: str
+    deposit_id: Repeated
+    tokens: int
 
 
 class Record(Logged):
@@ -185,11 +206,11 @@ class Record(Logged):
     tier: str | None = None
     terms: Terms | None = None
     opening: Terms | None = None
+    lists: tuple[TokenList, ...] | None = None
     decision: str | None = None
     earlier_decision: str | None = None
     bundle_digest: str | None = None
     release_index: int | None = None
-    lists: tuple[TokensSent, ...] | None = None
     disclosure_digest: str | None = None
     leaf_index: int | None = None
     number: int | None = None

@@ -32,6 +32,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     RecordKind.RELEASE: ("permit_id", "request_id", "requester", "decision"),
     RecordKind.RELEASED: ("permit_id", "tier", "release_index"),
     RecordKind.FAILED: ("permit_id", "release_index"),
+    RecordKind.DISCLOSURE_READ: ("permit_id", "request_id", "requester", "tier"),
     RecordKind.RELEASE_ASKED: ("permit_id", "series_id", "contributor", "until_at"),
     RecordKind.RELEASE_ANSWERED: ("permit_id", "series_id"),
     RecordKind.EMERGENCY_REVIEWED: ("request_digest", "justified"),

@@ -89,6 +89,8 @@ class Report:
     hours: Hours
     epsilon_millis: int | None = None
     """Of a report with noise (`clients.auditing.noised`), in thousandths; None where the numbers are exact."""
+    for_publication: bool = True
+    """False of days that another report may share (`clients.published`)."""
 
 
 def make(

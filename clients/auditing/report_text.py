@@ -17,6 +17,10 @@ from clients.auditing.small_cells import LEAST
 from clients.remote import readable
 
 WITHHELD = "withheld"
+NOT_FOR_PUBLICATION = (
+    "NOT FOR PUBLICATION: beside a published report about some of the same days it shows what that one "
+    "withholds. "
+)
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 """With what a cell begins that a spreadsheet would run; some pass over white space, some read full-width signs."""
 _MARKUP = re.compile(r"[\\`*\[\]!|<>&]")
@@ -32,9 +36,10 @@ def words_of(report: Report) -> list[str]:
     """What a reader should know before the numbers, a paragraph each."""
     cut = report.until < report.asked_until
     asked = f" It was asked for up to {date_in_words(report.asked_until - 1)}." if cut else ""
+    private = "" if report.for_publication else NOT_FOR_PUBLICATION
     return [
-        f"From {period_in_words(report)}, both days included (UTC).{asked} The last {DELAY_DAYS} days before the log "
-        "was copied are left out, so that no report betrays a case under way.",
+        f"{private}From {period_in_words(report)}, both days included (UTC).{asked} The last {DELAY_DAYS} days before "
+        "the log was copied are left out, so that no report betrays a case under way.",
         _exact() if report.epsilon_millis is None else _noised(report.epsilon_millis),
         f"Counted from the {report.log_size:,} entries of the log {report.log_origin}, by an auditor who checked that "
         f"they are whole and in order. Who has the log can check it too: its signed root is {report.log_root.hex()}.",
@@ -45,7 +50,7 @@ def _exact() -> str:
     return (
         f"Numbers below {LEAST} are withheld, because who knows of two or three cases by another way would learn the "
         "rest; and some larger ones, where a withheld one could be worked out from a sum. What is withheld is not "
-        'named and stands as "others". Reports about overlapping periods must not be put side by side in public.'
+        'named and stands as "others". No day is told in two published reports: their difference would be a third.'
     )
 
 
@@ -93,6 +98,7 @@ def members(report: Report) -> dict[str, Any]:
         "delay_days": DELAY_DAYS,
         "least": LEAST if report.epsilon_millis is None else None,
         "epsilon_millis": report.epsilon_millis,
+        "for_publication": report.for_publication,
         "lists": {
             each.key: {
                 "title": each.title,

@@ -9,11 +9,11 @@ from 1, whatever they are (docs/data-model.md).
 from collections import defaultdict
 from collections.abc import Iterator
 
+from broker.protocol.leaves import CLOCK_TOLERANCE_SECONDS
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.auditing.findings import Anomaly, Decided, End, Finding, Known
 from clients.auditing.mirrored import Entry
 
-CLOCK_TOLERANCE_SECONDS = 60
 _CHANGES = (RecordKind.RECORDS_WITHDRAWN, RecordKind.RECORDS_REPLACED)
 
 

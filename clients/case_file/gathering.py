@@ -85,6 +85,7 @@ def _step(home: Home, folder: RequestFolder, following: RequestFolder | None) ->
         admission=admission,
         statements=_statements(home, folder, request, admission),
         disclosure=folder.disclosure(),
+        released=folder.released(),
         found=_found(folder, answer, indices),
         submission=tokens.submission if request.selected else None,
         opening=folder.opening(),

@@ -126,7 +126,8 @@ def _step(number: int, step: StepPapers, asked: Request, told: Disclosure, space
     )
     evaluated = f"{len(step.statements)} signed statements that they evaluated under this"
     yield from _fact("Key holders", evaluated if step.statements else "not asked anew: matches were selected")
-    yield from _fact("Told", f"{_told(told)}; {_entry(told.proof)}")
+    yield from _fact("Told", f"{_told(told)}; decided as {_entry(told.proof)}")
+    yield from _fact("Recorded", f"this very answer to this very request, as {_entry(step.released.proof)}")
     yield from _fact("Decided under", _decided(told))
     if step.confirmation is not None:
         looked = documents.unverified_payload(MatchConfirmation, step.confirmation)

@@ -14,9 +14,10 @@ FILES = (
   steps/N-TIER/request.jws    what was asked, on what law, signed by the requester
   .../findings/               what a legal desk verified of it
   .../approvals/              who approved exactly these papers, in what capacity
-  .../admission.json          the broker's permit, with the proof that its decision stands in the log
+  .../admission.json          the broker's permit, with the proof of the entry that it rests on
   .../evaluations/            key holders' statements that they evaluated under this permit
-  .../disclosure.jws          what was told, by which rules and law, with its proof in the log
+  .../disclosure.jws          what was told, by which rules and law, with the proof of the entry that decided it
+  .../released.json           the entry of the log that records this very answer: its proof, and what opens it
   .../tokens.json             the pseudonyms that a later step sent; all of them belong to hits
   .../confirmation.jws        that a person of the requester looked at the matches
   .../found.json              which identifiers are behind the matches: the requester's word
@@ -37,10 +38,12 @@ VERIFY = (
 
 LIMITS = (
     "Proved, if the founder's files are genuine: the requester asked this, for this case, on this law; these desks and "
-    "people signed for it; the broker decided so, and the log has it; key holders decided again and evaluated; each "
-    "record is the one that its contributor signed last, byte for byte, and opens to the text shown.",
+    "people signed for it; the broker answered so, and the log records this very answer to this very request; key "
+    "holders decided again and evaluated; each record is the one that its contributor signed last, byte for byte, and "
+    "opens to the text shown.",
     "Not proved: that what a contributor recorded is true, or about the right person. That a number or address belongs "
-    "to its match is the requester's signed word; an auditor can have it opened. That nothing else was found, or that "
+    "to its match is the requester's signed word; an auditor can have it opened. What the broker decided on is not in "
+    "the folder: only auditors read it, and key holders as far as they are asked. That nothing else was found, or that "
     "no other finding was made, is not shown. The newest hand-over can be taken away without a trace in the folder: "
     "ask whoever handed it over.",
 )

@@ -3,7 +3,7 @@
     INDEX.txt  manifest.jws  founder.jws
     space/roster-00000001.jws                       each version that a request names
     steps/1-hits/{request.jws, findings/1.jws, approvals/1.jws, admission.json, evaluations/1.jws, tokens.json,
-                  disclosure.jws, opening.json, confirmation.jws, found.json}
+                  disclosure.jws, released.json, opening.json, confirmation.jws, found.json}
     records/1/{opened.json, plaintext}
     custody/1.jws                                   added by each hand-over, outside the manifest
 
@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from broker.protocol import documents
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import Message, MessageT, encode, read
+from broker.protocol.messages.log import OpenedEntry
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Admission, Opening, TokenSubmission
 from broker.protocol.messages.vocabulary import Tier
@@ -85,6 +86,7 @@ def _of_step(step: StepPapers) -> Iterator[tuple[str, bytes]]:
     messages: Mapping[str, Message | None] = {
         "admission": step.admission,
         "tokens": step.submission,
+        "released": step.released,
         "opening": step.opening,
         "found": step.found,
     }
@@ -115,6 +117,7 @@ def _step(files: Files, name: str) -> StepPapers:
         admission=_needed(files, Admission, f"{folder}/admission.json"),
         statements=_documents(files, f"{folder}/evaluations"),
         disclosure=_document(files, f"{folder}/disclosure.jws"),
+        released=_needed(files, OpenedEntry, f"{folder}/released.json"),
         found=_needed(files, FoundIdentifiers, f"{folder}/found.json"),
         submission=_message(files, TokenSubmission, f"{folder}/tokens.json"),
         opening=_message(files, Opening, f"{folder}/opening.json"),

@@ -24,6 +24,7 @@ from broker.protocol.messages.base import (
     Seconds,
     Slug,
 )
+from broker.protocol.messages.log import OpenedEntry
 from broker.protocol.messages.requests import Admission, Opening, TokenSubmission
 from broker.protocol.messages.vocabulary import Tier
 
@@ -132,6 +133,8 @@ class StepPapers:
     admission: Admission
     statements: tuple[str, ...]
     disclosure: str
+    released: OpenedEntry
+    """The log entry that records the disclosure, with the record and salt that open it."""
     found: FoundIdentifiers
     submission: TokenSubmission | None = field(default=None, repr=False)
     """Only of a request that selects: its tokens are those of hits. Others also sent what hit nothing."""

@@ -20,17 +20,14 @@ from broker.protocol.messages.ladder import ContributorRelease, MatchConfirmatio
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Disclosure, Finding, PermitTerms, Request
 from broker.protocol.messages.series import SeriesSheet
-from broker.protocol.messages.vocabulary import AgencyKind, Outcome, RecordKind
+from broker.protocol.messages.vocabulary import AgencyKind, Outcome
 from broker.protocol.papers import Approved, check_selected, read_approval, read_earlier_step, read_finding
-from broker.protocol.receipts import VerifiedEntry
 from clients.case_file.papers import CaseManifest, StepPapers
+from clients.disclosures import VerifiedDisclosure, verify_disclosure, verify_told
 from clients.opened import VerifiedOpening, verify_opening
 from clients.permits import (
     VerifiedAdmission,
-    check_entry,
     verify_admission,
-    verify_disclosure,
-    verify_told,
 )
 
 _ASKED_BEFORE_PAYLOAD = (AgencyKind.HELPLINE, AgencyKind.NGO)
@@ -51,7 +48,12 @@ class CheckedAnswer:
 
     asked: CheckedRequest
     admission: VerifiedAdmission
-    disclosure: Signed[Disclosure]
+    verified: VerifiedDisclosure
+
+    @property
+    def disclosure(self) -> Signed[Disclosure]:
+        """What the broker signed."""
+        return self.verified.signed
 
 
 def check_requests(
@@ -109,17 +111,17 @@ def check_permit(step: CheckedRequest) -> VerifiedAdmission:
 
 
 def check_disclosure(step: CheckedRequest, admission: VerifiedAdmission) -> CheckedAnswer:
-    """What was told belongs to this permit and stands in the log after it."""
-    document, request, submission = step.papers.disclosure, step.request.payload, step.papers.submission
-    if bool(request.selected) != (submission is not None):
+    """What was told belongs to this permit, and the log records exactly that after the decision to tell it."""
+    document, recorded, submission = step.papers.disclosure, step.papers.released, step.papers.submission
+    if bool(step.request.payload.selected) != (submission is not None):
         raise VerificationFailed("The tokens of a request that selects are missing, or others' are there.")
     if submission is None:
-        told = verify_told(document, admission, request, step.space)
+        verified = verify_told(document, recorded, admission, step.request, step.space)
     else:
-        told = verify_disclosure(document, admission, request, submission, step.space)
-    if told.payload.outcome is not Outcome.ALLOW:
+        verified = verify_disclosure(document, recorded, admission, step.request, submission, step.space)
+    if verified.told.outcome is not Outcome.ALLOW:
         raise VerificationFailed("The decision was to tell nothing, and the folder shows an answer.")
-    return CheckedAnswer(step, admission, told)
+    return CheckedAnswer(step, admission, verified)
 
 
 def check_statements(answer: CheckedAnswer, opening: VerifiedOpening | None) -> None:
@@ -208,8 +210,3 @@ def check_opening(answer: CheckedAnswer) -> VerifiedOpening | None:
         if source.series_id in opened and not released.get(source.series_id, not asked):
             raise VerificationFailed("Records were opened that their contributor did not release.")
     return opening
-
-
-def check_entry_of(answer: CheckedAnswer) -> VerifiedEntry:
-    """The entry in the log of the decision to tell."""
-    return check_entry(answer.disclosure.payload.proof, answer.asked.space, RecordKind.RELEASE)

@@ -2,7 +2,8 @@
 
 Rule: a log that does not verify, and a decision that comes out otherwise, exit with 4. No command believes the
 broker: keys come from the pinned space document, rules from the auditor's own folder. Mirroring and verifying is in
-`clients.cli.audit_log`, draws in `clients.cli.draw`, what is read in the mirror in `clients.cli.audit_reading`.
+`clients.cli.audit_log`, draws in `clients.cli.draw`, what is read in the mirror in `clients.cli.audit_reading`, key
+holders' logs in `clients.cli.audit_holders`.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli import audit_log, audit_reading, draw, probe, receipt, run
+from clients.cli import audit_holders, audit_log, audit_reading, draw, probe, receipt, run
 
 app = run.application(
     "Auditor: copy and verify the broker's log, look into it, and decide past cases again. Start with: mirror, verify."
@@ -73,11 +74,19 @@ def show_entry(
     index: Annotated[
         int, typer.Argument(metavar="INDEX", help="The entry's place in the log, from 0.", min=0)
     ],
+    holder: Annotated[
+        str | None,
+        typer.Option("--holder", metavar="NAME", help="Of this key holder's log, not the broker's."),
+    ] = None,
     space_id: run.SpaceId = None,
     as_json: run.Json = False,
 ) -> None:
     """Show one mirrored entry with its record."""
-    entry = audit_log.auditor_of(run.open_home(directory), space_id).entry(index)
+    home = run.open_home(directory)
+    auditor = audit_log.auditor_of(home, space_id)
+    if holder is not None:
+        auditor = audit_holders.auditor_of_holder(home, run.space_id(space_id), holder)
+    entry = auditor.entry(index)
     facts: dict[str, Any] = {
         "index": entry.index,
         "kind": entry.content.kind,
@@ -95,6 +104,10 @@ def show_entry(
     run.show(facts, words, as_json=as_json)
 
 
+app.command("verify-holders", short_help="Mirror and verify the key holders' own logs.")(
+    audit_holders.verify_holders
+)
+app.command(short_help="Hold the key holders' logs against the broker's.")(audit_holders.reconcile)
 app.command(short_help="List the entries of a case, agency, law, rule or time.")(audit_reading.search)
 app.command(short_help="Say what to look at first, and what it means.")(audit_reading.anomalies)
 app.command("report", short_help="Write a report for the public: counts alone.")(audit_reading.report)

@@ -5,6 +5,7 @@ Rule: nothing is asked of the broker and nothing is written but the report; the 
 --strict. Days are of UTC, from midnight on.
 """
 
+import dataclasses
 import datetime
 import json
 from collections.abc import Sequence
@@ -20,13 +21,13 @@ from clients.auditing.anomalies import Looked, look
 from clients.auditing.findings import Known, Numbers
 from clients.auditing.mirrored import Entry, MirroredLog
 from clients.auditing.noised import MOST_MILLIS, KnownRules, Noise, listings
-from clients.auditing.report import make
+from clients.auditing.report import Report, make
 from clients.auditing.report_page import page
 from clients.auditing.report_text import comma_separated, markdown, members
 from clients.auditing.search import Wanted
 from clients.auditing.search import search as find
 from clients.cli import run
-from clients.published import Published
+from clients.published import Published, check_over, check_period
 from clients.remote import visible
 
 _Day = Annotated[str | None, typer.Option("--since", metavar="DATE", help="From this day on, as 2027-01-31.")]
@@ -140,35 +141,49 @@ def report(
             "--bundle", metavar="FOLDER", help="With --epsilon: your copy of the rules, for lists by rule."
         ),
     ] = None,
+    not_for_publication: Annotated[
+        bool,
+        typer.Option(
+            "--not-for-publication",
+            help="For your own eyes: any days, not only a whole calendar month, quarter or year; says so on the page.",
+        ),
+    ] = False,
     space_id: run.SpaceId = None,
     as_json: run.Json = False,
 ) -> None:
     """Write a transparency report for the public: counts alone, small numbers withheld, delayed by 30 days.
 
     Nothing is asked of the broker. It names no case, officer, request or identifier. With --epsilon every number has
-    noise instead; it is drawn once for a period, and the same report is written ever after.
+    noise instead. A calendar month, quarter or year is told once, and the same report is written ever after.
     """
     if bundle is not None and epsilon is None:
         raise BadInput("--bundle is for a report with noise: name --epsilon too.")
+    if not_for_publication and epsilon is not None:
+        raise BadInput("--epsilon is for a report to publish. Leave it out for a look of your own.")
+    period = (_seconds(since, "--since"), _seconds(until, "--until"))
+    if not not_for_publication:
+        check_period(*period)
     log = _mirrored(directory, space_id)
     home = run.open_home(directory)
     space = home.space(run.space_id(space_id)).payload
-    checkpoint, period = log.checkpoint, (_seconds(since, "--since"), _seconds(until, "--until"))
-    if epsilon is None:
-        made = make(log.entries(), space, checkpoint.size, checkpoint.root, *period, run.clock())
-    else:
+    noise = None
+    if epsilon is not None:
         noise = Noise(_millis(epsilon), None if bundle is None else _known(bundle))
-        published = Published(home, space.space_id)
-        kept = published.find(*period, noise.epsilon_millis)
-        made = kept or make(
-            log.entries(),
-            space,
-            checkpoint.size,
-            checkpoint.root,
-            *period,
-            run.clock(),
-            noised=(noise.epsilon_millis, lambda inside: listings(inside, space, noise)),
+
+    def counted() -> Report:
+        checkpoint, noised = log.checkpoint, None
+        if noise is not None:
+            noised = (noise.epsilon_millis, lambda inside: listings(inside, space, noise))
+        return make(
+            log.entries(), space, checkpoint.size, checkpoint.root, *period, run.clock(), noised=noised
         )
+
+    if not_for_publication:
+        made = dataclasses.replace(counted(), for_publication=False)
+    else:
+        published = Published(home, space.space_id)
+        kept = published.find(*period, None if noise is None else noise.epsilon_millis)
+        made = kept or check_over(counted())
         if kept is None:
             published.keep(made)
     value, chosen = members(made), ReportFormat.JSON if as_json and out is None else written

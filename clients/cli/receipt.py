@@ -4,8 +4,10 @@ Rule (C2SP tlog-proof): a receipt is verified with public keys alone, so that a 
 a home or a network. What a receipt shows is that the entry stands in the log that this key signed; without witnesses
 the broker could show another log to somebody else, and that is said every time no cosignature was verified. The time in
 a leaf is the broker's word, and the leaf names no request: what a receipt does not prove is said beside what it does.
+Where the requester may see the entry's record it is written beside the receipt, and names the request and the answer.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,12 +16,15 @@ import typer
 from broker.protocol import checkpoint, documents, tlog_proof
 from broker.protocol.errors import BadInput, Conflict
 from broker.protocol.log_keys import WitnessQuorum, follow
-from broker.protocol.messages.log import LogProof
-from broker.protocol.messages.requests import Disclosure, Permit
+from broker.protocol.messages.base import encode
+from broker.protocol.messages.log import LogProof, OpenedEntry
+from broker.protocol.messages.requests import Disclosure, OpenedRecord, Permit
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.cli import run
 from clients.cli.answer_words import utc
 from clients.cli.log_key_options import AcceptLost, LogKeysIfChanged, log_key_change
+from clients.cli.receipt_record import SUFFIX as RECORD_SUFFIX
+from clients.cli.receipt_record import open_record
 from clients.request_folder import RequestFolder
 
 SUFFIX = ".tlog-proof"
@@ -28,8 +33,8 @@ _NO_WITNESS = (
     "keys."
 )
 _NAMES_NOBODY = (
-    "Whose entry it is, the receipt does not say: the permit or disclosure that bears this proof does, on the broker's "
-    "word, and the entry's record, which an auditor can open against the digest {digest}."
+    "Whose entry it is, the receipt alone does not say: the paper that bears this proof does, on the broker's word, "
+    "and the entry's record, which whoever has it can open against the digest {digest} by --record."
 )
 _DECIDED_ONLY = "It says that the release of a result was decided, and not whether it was allowed."
 
@@ -60,12 +65,28 @@ def receipt(
         int | None,
         typer.Option("--quorum", help="How many of the witnesses must have cosigned; all, if not said."),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            "--record", metavar="FILE", help="The entry's record: FILE.record.json beside the receipt."
+        ),
+    ] = None,
+    paper: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--paper",
+            metavar="FILE",
+            help="A signed paper that the record must name by its SHA-256; repeat for more.",
+        ),
+    ] = None,
     as_json: run.Json = False,
 ) -> None:
     """Verify one receipt offline, with public keys alone, and say what it proves.
 
     If the log's key was changed, the file of log keys leads from the key you have to the receipt's, or back to it.
     """
+    if paper and record is None:
+        raise BadInput("--paper needs --record: the leaf alone names no paper.")
     witnesses = [run.verifier_key(each) for each in witness_key or ()]
     wanted = len(witnesses) if quorum is None else quorum
     if not 0 <= wanted <= len(witnesses):
@@ -93,12 +114,16 @@ def receipt(
         "log_key": str(key),
         "cosigned": {each.witness: each.cosigned_at for each in entry.checkpoint.cosignatures},
     }
+    opened = None if record is None else open_record(read.leaf, record, paper or ())
+    if opened is not None:
+        told |= {"record": opened.members, "papers": opened.papers}
+    whose = (_NAMES_NOBODY.format(digest=entry.content.digest.hex()),) if opened is None else opened.words
     lines = [
         f"Entry {entry.index} of the log {entry.checkpoint.origin} is {entry.content.kind}, recorded on "
         f"{utc(entry.content.recorded_at)} by the log's own clock, which nobody vouches for. The log had "
         f"{entry.checkpoint.size} entries when it signed this.",
         *([_DECIDED_ONLY] if entry.content.kind == RecordKind.RELEASE else []),
-        _NAMES_NOBODY.format(digest=entry.content.digest.hex()),
+        *whose,
         *(
             f"Witness {each.witness} cosigned the log on {utc(each.cosigned_at)} by its own clock: the entry is no "
             "younger."
@@ -122,22 +147,28 @@ def receipts(
     home = run.open_home(directory)
     folder = RequestFolder(home.vault, run.identifier(request_id, 16, "REQUEST_ID"))
     space = home.space(*folder.roster()).payload
-    proofs = _proofs(folder, space.broker_signing_key)
-    if not proofs:
+    entries = _entries(folder, space.broker_signing_key)
+    if not entries:
         raise Conflict("Nothing of this request is recorded yet, as far as this home knows. File it first.")
     try:
         out.mkdir(exist_ok=True)
     except OSError as error:
         raise BadInput("The folder for the receipts cannot be made. Choose another place.") from error
     written = []
-    for name, proof in proofs.items():
+    for name, entry in entries.items():
         path = out / f"{name}{SUFFIX}"
-        run.write_output(path, tlog_proof.write(proof))
+        run.write_output(path, tlog_proof.write(entry.proof))
         written.append(str(path))
+        if isinstance(entry, OpenedEntry):
+            path = out / f"{name}{RECORD_SUFFIX}"
+            opened = OpenedRecord(record=entry.record, salt=entry.salt)
+            run.write_output(path, encode(opened).decode())
+            written.append(str(path))
     key = checkpoint.verifier_key(space.log_origin, space.log_key)
     lines = [
         *written,
         "Whoever has the log's key verifies one by: narrowgate audit receipt FILE --log-key KEY",
+        "and with --record what is recorded, where a record lies beside it.",
         key,
     ]
     if space.witnesses:
@@ -146,14 +177,22 @@ def receipts(
     run.show(value, "\n".join(lines), as_json=as_json)
 
 
-def _proofs(folder: RequestFolder, broker_key: bytes) -> dict[str, LogProof]:
+@dataclass(frozen=True)
+class _Closed:
+    """An entry whose record its requester may not open."""
+
+    proof: LogProof
+
+
+def _entries(folder: RequestFolder, broker_key: bytes) -> dict[str, OpenedEntry | _Closed]:
     """What the folder has of the log, each under the name of its step. Raises VerificationFailed."""
-    proofs = {}
+    entries: dict[str, OpenedEntry | _Closed] = {}
     refusal, admission = folder.refusal(), folder.admission()
     if refusal is not None and refusal.proof is not None:
-        proofs["refused"] = refusal.proof
+        entries["refused"] = refusal.recorded or _Closed(refusal.proof)
     if admission is not None:
-        proofs["admitted"] = documents.verify(Permit, admission.permit, broker_key).payload.proof
+        entries["admitted"] = _Closed(documents.verify(Permit, admission.permit, broker_key).payload.proof)
     if folder.state == "answered":
-        proofs["released"] = documents.verify(Disclosure, folder.disclosure(), broker_key).payload.proof
-    return proofs
+        told = documents.verify(Disclosure, folder.disclosure(), broker_key).payload
+        entries |= {"decided": _Closed(told.proof), "released": folder.released()}
+    return entries

@@ -1,4 +1,4 @@
-"""`narrowgate keyholder ...`: make, pin, activate, serve, purge, restore and look at a key holder.
+"""`narrowgate keyholder ...`: make, pin, activate, witness, serve, purge, restore and look at a key holder.
 
 Rule: parse, call, print; this is where the clock and the system's randomness are bound. Everything but `serve` needs
 the service stopped, since one process owns the folder. Exit codes are those of `clients.cli.run`.
@@ -12,7 +12,6 @@ import typer
 
 from broker.gate.officers import PinnedOfficers
 from broker.protocol import documents
-from broker.protocol.checkpoint import verifier_key
 from broker.protocol.errors import VerificationFailed
 from clients.cli.log_key_options import AcceptLost, LogKeysIfChanged, log_key_change
 from clients.cli.run import (
@@ -25,7 +24,8 @@ from clients.cli.run import (
     show,
     write_output,
 )
-from clients.keyholder import activation, erasing_command, pinning
+from clients.keyholder import activation, erasing_command, pinning, witness_choice
+from clients.keyholder.cli_witnesses import choose_witnesses
 from clients.keyholder.context import KeyHolder, open_key_holder, open_unmarked
 from clients.keyholder.keys import ENROLMENT_FILE, Persona, create_keys
 from clients.keyholder.store import permits, pinned
@@ -187,6 +187,9 @@ def activate(
     )
 
 
+app.command("witnesses")(choose_witnesses)
+
+
 @app.command("serve")
 def serve(
     directory: Folder,
@@ -197,22 +200,34 @@ def serve(
     high_water: HighWaterFile = None,
     json: Json = False,
 ) -> None:
-    """Answer calls until stopped. Prints no call and no address of a caller."""
+    """Answer calls until stopped. Prints no call and no address of a caller.
+
+    Witnesses are shown this holder's log first: one that saw more of it, or another, means that it must not serve.
+    """
     # Imported on use: the web framework takes a second that the other commands need not wait for.
     import uvicorn
 
     from clients.keyholder.api.app import create_app
     from clients.keyholder.retention import HourlyPurge
+    from clients.keyholder.witnesses import RegularCosigning
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     holder = _open(directory, high_water)
+    try:
+        holder.witnesses.start()
+    except BaseException:
+        holder.close()
+        raise
+    trial = holder.witnesses.asked[1] == 0
     show(
-        {"holder_id": holder.keys.holder_id, "host": host, "port": port},
-        f"{holder.keys.holder_id} answers on {host}, port {port}, until it is stopped.",
+        {"holder_id": holder.keys.holder_id, "host": host, "port": port, "trial": trial},
+        f"{holder.keys.holder_id} answers on {host}, port {port}, until it is stopped."
+        + (f"\n{witness_choice.TRIAL}" if trial else ""),
         as_json=json,
     )
-    purging = HourlyPurge(holder)
+    purging, cosigning = HourlyPurge(holder), RegularCosigning(holder.witnesses)
     purging.start()
+    cosigning.start()
     try:
         uvicorn.run(
             create_app(holder),
@@ -223,6 +238,7 @@ def serve(
             server_header=False,
         )
     finally:
+        cosigning.stop()
         purging.stop()
         holder.close()
 
@@ -307,8 +323,10 @@ def _status(holder: KeyHolder) -> dict[str, Any]:
         return {
             "holder_id": holder.keys.holder_id,
             "kid": documents.key_identifier(holder.keys.signing_public),
-            "log_verifier_key": verifier_key(holder.log.origin, documents.public_bytes(holder.keys.log_key)),
+            "log_verifier_key": str(holder.log.verifier_key),
             "log_entries": holder.log.size(connection),
+            "witnesses": sorted(key.name for key in holder.witnesses.asked[0]),
+            "witness_quorum": holder.witnesses.asked[1],
             "spaces": [
                 {"space_id": each.space_id.hex(), "name": each.name, "roster_version": each.roster_version}
                 for each in spaces
@@ -322,6 +340,8 @@ def _status(holder: KeyHolder) -> dict[str, Any]:
 
 
 def _words(value: object) -> str:
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ", ".join(value) or "none"
     if isinstance(value, list):
         return ", ".join(f"{each['name']} (roster {each['roster_version']})" for each in value) or "none"
     return "none" if value is None else str(value)

@@ -11,11 +11,14 @@ from broker.gate.officers import PinnedOfficers
 from broker.gate.shelf import BundleShelf
 from broker.protocol.errors import NarrowgateError
 from broker.protocol.messages.base import RandomBytes
+from broker.translog.cosigning import Ask, Witnesses
 from clients.keyholder.high_water import HighWater, beside
 from clients.keyholder.keys import HolderKeys, open_keys
 from clients.keyholder.own_log import OwnLog
 from clients.keyholder.store.database import Database
 from clients.keyholder.store.log import SqlLogStorage
+from clients.keyholder.witness_choice import read_choice
+from clients.keyholder.witnesses import witnesses_of
 
 DATABASE_FILE = "keyholder.sqlite"
 
@@ -43,7 +46,7 @@ class TooLarge(NarrowgateError):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who signed a call, by key: a member or approver of a pinned space, or the contributor of a series accepted here.
+    """Who signed a call, by key: a party of a pinned space, or the contributor of a series accepted here.
 
     What it may do, each step checks."""
 
@@ -59,13 +62,16 @@ class KeyHolder:
     database: Database
     log: OwnLog
     high_water: HighWater = field(repr=False)
+    witnesses: Witnesses = field(repr=False)
+    """Who cosigns the log. Nothing is served before their `start`."""
     shelf: BundleShelf = field(repr=False)
     officers: PinnedOfficers = field(repr=False)
     clock: Clock = field(repr=False)
     random_bytes: RandomBytes = field(repr=False)
 
     def close(self) -> None:
-        """Give the folder up."""
+        """Give the folder up, after calls to witnesses that are on their way."""
+        self.witnesses.close()
         self.database.close()
 
 
@@ -75,15 +81,18 @@ def open_key_holder(
     random_bytes: RandomBytes,
     passphrase: str | None = None,
     high_water: Path | None = None,
+    ask: Ask | None = None,
 ) -> KeyHolder:
     """Open a key holder's folder, check its own log from the first leaf on, and that it is no older than its mark.
 
     Args:
         high_water: the file of the mark; None for the one beside the folder.
+        ask: carries calls to witnesses, over HTTP unless it is given. Nobody is asked before `witnesses.start`, which
+            is a service's first step: other commands leave what they record to be shown then.
 
     Raises NotFound, BadInput or VerificationFailed as `keys.open_keys`, Conflict if it runs already, Unavailable if
     its log is damaged, VerificationFailed if the folder is an old copy."""
-    holder = open_unmarked(directory, clock, random_bytes, passphrase, high_water)
+    holder = open_unmarked(directory, clock, random_bytes, passphrase, high_water, ask)
     try:
         with holder.database.read() as connection:
             holder.high_water.check(SqlLogStorage(connection))
@@ -99,9 +108,10 @@ def open_unmarked(
     random_bytes: RandomBytes,
     passphrase: str | None = None,
     high_water: Path | None = None,
+    ask: Ask | None = None,
 ) -> KeyHolder:
     """As `open_key_holder`, the mark not looked at: only to accept a restore."""
-    keys = open_keys(directory, passphrase)
+    keys, chosen = open_keys(directory, passphrase), read_choice(directory)
     log = OwnLog(keys.log_origin, keys.log_key, keys.signing_key, random_bytes)
     mark = HighWater(high_water or beside(directory), keys.log_origin)
     database = Database(directory / DATABASE_FILE, mark.rise)
@@ -111,5 +121,6 @@ def open_unmarked(
     except BaseException:
         database.close()
         raise
+    witnesses = witnesses_of(database, log, chosen, ask)
     shelf, officers = BundleShelf(directory), PinnedOfficers(directory)
-    return KeyHolder(keys, database, log, mark, shelf, officers, clock, random_bytes)
+    return KeyHolder(keys, database, log, mark, witnesses, shelf, officers, clock, random_bytes)

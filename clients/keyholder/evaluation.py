@@ -1,8 +1,9 @@
 """Evaluate a request's points for one series: check everything, charge durably, and only then answer.
 
 Rule (DESIGN 2.5): one transaction keeps the charge to this holder's own budget, the permit's terms, the log entry and
-the checkpoint seen; it is durable before a single point is multiplied. The same permit with the same terms is answered
-again uncharged (another quorum after a failed holder is no second use); other terms under its id are refused.
+the checkpoint seen; it is durable, and enough of this holder's witnesses cosigned its log with that entry, before a
+single point is multiplied. The same permit with the same terms is answered again uncharged (another quorum after a
+failed holder is no second use); other terms under its id are refused.
 
 The budget is the rules' limit for 30 days times t/n, for each requester: a requester that spreads its calls over all
 holders comes to the limit itself, so that choosing quorums buys nothing (CRYPTO 4).
@@ -23,6 +24,7 @@ from broker.protocol.messages.evaluation import (
     answer_digest,
 )
 from broker.protocol.messages.vocabulary import RecordKind
+from broker.translog.cosigning import Witnessed, Witnesses
 from clients.keyholder import checks, statements
 from clients.keyholder.activation import RulesHere, rules_for
 from clients.keyholder.context import Caller, KeyHolder
@@ -56,10 +58,24 @@ class Cleared:
 
 @dataclass(frozen=True)
 class Charged:
-    """Evidence that the call is recorded: `evaluated_at` is durable, and the answer may be computed."""
+    """Evidence that the call is recorded: the entry at `log_index` is durable."""
 
     cleared: Cleared
     evaluated_at: int
+    log_index: int
+
+
+@dataclass(frozen=True)
+class Vouched:
+    """Evidence that witnesses saw the log with the call's entry (in a trial nobody does): it may be answered."""
+
+    charged: Charged
+    witnessed: Witnessed
+
+    @classmethod
+    def by(cls, witnesses: Witnesses, charged: Charged) -> "Vouched":
+        """Ask them, outside of any transaction. Raises Unavailable: then nothing is answered."""
+        return cls(charged, witnesses.cosign(charged.log_index))
 
 
 def evaluate(holder: KeyHolder, caller: Caller, call: EvaluationCall) -> EvaluationAnswer:
@@ -81,7 +97,7 @@ def answer_cleared(
             log_key = cleared.permit.space.log_key
             permits.add_fork(connection, log_key, error.seen_note, error.other_note, now)
         raise
-    return _answer(holder, charged)
+    return _answer(holder, Vouched.by(holder.witnesses, charged))
 
 
 def _clear(
@@ -123,8 +139,8 @@ def _charge(holder: KeyHolder, cleared: Cleared, consistency: Consistency | None
             newest = permits.SeenCheckpoint(shown.size, shown.root, note)
             permits.keep_seen(connection, log_keys, newest, now)
         _use_permit(connection, cleared, now)
-        points = permits.points_evaluated(connection, terms.permit_id, cleared.series_id, cleared.quorum)
-        if points is None:
+        before = permits.evaluated_before(connection, terms.permit_id, cleared.series_id, cleared.quorum)
+        if before is None:
             kind = RecordKind.EVALUATED if cleared.key == "match" else RecordKind.OPENED
             index = holder.log.append(connection, kind, _log_record(cleared), now)
             permits.add_evaluation(
@@ -136,11 +152,13 @@ def _charge(holder: KeyHolder, cleared: Cleared, consistency: Consistency | None
                 evaluated_at=now,
                 log_index=index,
             )
-        elif points != cleared.points.digest:
+        elif before.points_digest != cleared.points.digest:
             raise Conflict(
                 "Other points were evaluated under this permit. A permit is for one set of points."
             )
-    return Charged(cleared, now)
+        else:
+            index = before.log_index
+    return Charged(cleared, now, index)
 
 
 def _use_permit(connection: Connection, cleared: Cleared, now: int) -> None:
@@ -194,8 +212,9 @@ def _log_record(cleared: Cleared) -> Evaluated:
     )
 
 
-def _answer(holder: KeyHolder, charged: Charged) -> EvaluationAnswer:
+def _answer(holder: KeyHolder, vouched: Vouched) -> EvaluationAnswer:
     """Multiply the points by the folded share, prove it, and sign the whole."""
+    charged = vouched.charged
     cleared = charged.cleared
     manifest, pair = cleared.held.manifest, cleared.held.shares
     share, commitments = (

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -33,7 +32,7 @@ from broker.protocol.messages.base import (
     explain,
     read,
 )
-from broker.protocol.messages.parties import Enrolment, Origin
+from broker.protocol.messages.parties import Enrolment, Origin, holder_log_origin
 from broker.protocol.messages.vocabulary import Role
 from clients.keyholder.durable_file import write_durably
 from clients.keyholder.store.sealing import STORAGE_KEY_BYTES, StorageKey
@@ -75,7 +74,7 @@ class HolderKeys:
     @property
     def log_origin(self) -> str:
         """The name of the holder's own log in its checkpoints."""
-        return f"{urlsplit(self.origin).netloc}/narrowgate-keyholder/{self.holder_id}"
+        return holder_log_origin(self.origin, self.holder_id)
 
 
 class _KeyFile(Message):

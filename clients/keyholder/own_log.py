@@ -2,7 +2,8 @@
 
 Rule (AUDIT 1): a leaf is canonical JSON of version, kind, time and a salted digest; the record lies beside it. A
 checkpoint bears two signatures, of the log key and of the signing key: who pinned a space document has the second,
-so a holder's log can be checked against the broker's (`audit reconcile`) without any further key.
+so a holder's log can be checked against the broker's (`audit reconcile`) without any further key. Witnesses cosign it
+beside these two (`clients.keyholder.witnesses`).
 
 It records no point and no identifier, and decides nothing.
 """
@@ -12,20 +13,24 @@ from typing import Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.protocol import checkpoint, leaves
+from broker.protocol.documents import public_bytes
 from broker.protocol.errors import BadInput, NarrowgateError, Unavailable, VerificationFailed
 from broker.protocol.messages.base import Bytes32, Count, Id16, Message, RandomBytes, Seconds, Slug, encode
 from broker.protocol.messages.bundles import BundleActivation
 from broker.protocol.messages.erasure import RecordErasure
 from broker.protocol.messages.evaluation import Quorum
-from broker.protocol.messages.log import LeafPage
+from broker.protocol.messages.log import ClockStep, LeafPage, RecordPage, RecordsReading
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.protocol.tiles import Tile
 from broker.translog import log as translog
+from broker.translog.clock import NewestTime
+from broker.translog.cosigning import SignedHead
+from broker.translog.log import Appended
 from broker.translog.storage import Head
 from broker.translog.tiles import read_tile
 from broker.translog.verify import rederive
 from clients.keyholder.store.database import Connection
-from clients.keyholder.store.log import SqlLogStorage, store_record
+from clients.keyholder.store.log import SqlLogStorage, records_between, store_record
 
 PAGE_ENTRIES = 1000
 MAXIMUM_INDEX = 1_000_000_000
@@ -107,6 +112,14 @@ class LogRestored(Message):
     document_digest: Bytes32
 
 
+class RecordsRead(RecordsReading):
+    """RECORDS_READ: an auditor read this holder's records `start` up to, not including, `end`."""
+
+
+class ClockWentBack(ClockStep):
+    """CLOCK_WENT_BACK: an entry's time is well before that of the entry before it."""
+
+
 class RecordErased(RecordErasure):
     """RECORD_ERASED: this holder's operator erased a record with its salt, on somebody's order; the leaf stays."""
 
@@ -124,6 +137,22 @@ class OwnLog:
         self.origin = origin
         self._keys = (log_key, signing_key)
         self._random_bytes = random_bytes
+        self._newest = NewestTime()
+        self._refused: str | None = None
+
+    @property
+    def verifier_key(self) -> checkpoint.VerifierKey:
+        """The log's public key, under the log's name: what witnesses pin."""
+        return checkpoint.VerifierKey(self.origin, checkpoint.ED25519, public_bytes(self._keys[0]))
+
+    def refuse(self, why: str) -> None:
+        """Append nothing from now on, whatever happens: the log is not the one it was. `why` is told to callers."""
+        self._refused = why
+
+    def check_not_refused(self) -> None:
+        """Raises Unavailable once `refuse` was called."""
+        if self._refused is not None:
+            raise Unavailable(self._refused)
 
     def start(self, connection: Connection) -> Head:
         """Derive the whole log again. Raises Unavailable if it is damaged: the holder must not serve."""
@@ -136,33 +165,52 @@ class OwnLog:
             ) from error
 
     def append(self, connection: Connection, kind: RecordKind, record: Message, now: int) -> int:
-        """Append one entry in the caller's transaction and return its index.
+        """Append one entry in the caller's transaction and return its index; another behind it, if its time is well
+        before that of the entry before it (AUDIT 3, promise 6).
 
         Raises Unavailable whatever fails, so that the transaction rolls back."""
+        self.check_not_refused()
+        storage = SqlLogStorage(connection)
         try:
-            leaf = leaves.compose(kind.value, now, encode(record), self._random_bytes(leaves.SALT_BYTES))
-            index = translog.append(SqlLogStorage(connection), [leaf.leaf]).first_index
+            appended = self._append(connection, storage, kind, record, now)
+            was = self._newest.put_back(storage, appended.before.head, appended.head, now)
+            if was is not None:
+                step = ClockWentBack(index=appended.first_index, from_at=was, to_at=now)
+                self._append(connection, storage, RecordKind.CLOCK_WENT_BACK, step, now)
         except NarrowgateError as error:
             raise Unavailable("The step could not be recorded, so it was not taken.") from error
-        store_record(connection, index, leaf.record, leaf.salt)
-        return index
+        return appended.first_index
 
-    def checkpoint(self, connection: Connection) -> str:
+    def _append(
+        self, connection: Connection, storage: SqlLogStorage, kind: RecordKind, record: Message, now: int
+    ) -> Appended:
+        leaf = leaves.compose(kind.value, now, encode(record), self._random_bytes(leaves.SALT_BYTES))
+        appended = translog.append(storage, [leaf.leaf])
+        store_record(connection, appended.first_index, leaf.record, leaf.salt)
+        return appended
+
+    def checkpoint(self, connection: Connection) -> SignedHead:
         """The signed note of the present head (C2SP tlog-checkpoint), with both signatures."""
         head = SqlLogStorage(connection).head()
         first, second = (
             checkpoint.sign(self.origin, head.size, head.root, key, self.origin).decode()
             for key in self._keys
         )
-        return first + second.splitlines(keepends=True)[-1]
+        return SignedHead(head.size, first + second.splitlines(keepends=True)[-1])
+
+    def consistency(self, connection: Connection, old_size: int, new_size: int) -> tuple[bytes, ...]:
+        """The proof that the log of `new_size` continues that of `old_size`. Raises BadInput for other sizes."""
+        return translog.consistency_proof(SqlLogStorage(connection), old_size, new_size)
 
     def leaf_page(self, connection: Connection, start: int, end: int) -> LeafPage:
         """Leaves `start` up to, not including, `end`; fewer if fewer are stored. Raises BadInput over 1,000."""
-        if not 0 <= start < end <= min(start + PAGE_ENTRIES, MAXIMUM_INDEX):
-            raise BadInput(
-                "A page runs from start up to, not including, end, and holds at most 1,000 entries."
-            )
+        _check_page(start, end)
         return LeafPage(start=start, leaves=tuple(SqlLogStorage(connection).leaves(start, end)))
+
+    def record_page(self, connection: Connection, start: int, end: int) -> RecordPage:
+        """Records with their salts, for an auditor; the caller appends RECORDS_READ in the same transaction."""
+        _check_page(start, end)
+        return RecordPage(start=start, records=records_between(connection, start, end))
 
     def tile(self, connection: Connection, wanted: Tile) -> bytes:
         """A tile of hashes or an entry bundle. Raises NotFound, or VerificationFailed for a damaged store."""
@@ -171,3 +219,8 @@ class OwnLog:
     def size(self, connection: Connection) -> int:
         """The number of entries."""
         return SqlLogStorage(connection).head().size
+
+
+def _check_page(start: int, end: int) -> None:
+    if not 0 <= start < end <= min(start + PAGE_ENTRIES, MAXIMUM_INDEX):
+        raise BadInput("A page runs from start up to, not including, end, and holds at most 1,000 entries.")

@@ -5,26 +5,29 @@ is the kernel's, so nothing is closed, flushed or answered. It judges nothing.
 """
 
 import importlib
+import itertools
 import os
 import signal
 import sys
 from typing import Any
 
 
-def arm(point: str) -> None:
-    """Let the process die at its first call of that function. A name that is not there is an error."""
+def arm(point: str, at_call: int = 1) -> None:
+    """Let the process die at its n-th call of that function from now. A name that is not there is an error."""
     place, _, moment = point.partition("@")
     module, _, path = place.partition(":")
     *owners, name = path.split(".")
     owner: Any = importlib.import_module(module)
     for each in owners:
         owner = getattr(owner, each)
-    original = getattr(owner, name)
+    original, calls = getattr(owner, name), itertools.count(1)
 
-    def dying(*arguments: Any, **named: Any) -> None:
-        if moment == "after":
-            original(*arguments, **named)
-        os.kill(os.getpid(), signal.SIGKILL)
+    def dying(*arguments: Any, **named: Any) -> Any:
+        dies = next(calls) == at_call
+        returned = original(*arguments, **named) if moment == "after" or not dies else None
+        if dies:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return returned
 
     setattr(owner, name, dying)
 

@@ -5,9 +5,7 @@ of the system calls is looked at: whoever answers a call has synced the write-ah
 strace also ends the broker before each single one of its syncs, and lets one fail as a dying disk does.
 """
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,8 +19,9 @@ from broker.store import migrate
 from broker.store.database import Database
 from clients.cli.run import ExitCode
 from clients.demo.parties import COMPANY, POLICE
+from tests import tracing
 from tests.integration import processes_world
-from tests.integration.processes_world import World, assert_answered_once, wait_until
+from tests.integration.processes_world import World, assert_answered_once
 
 pytestmark = pytest.mark.all_only
 
@@ -44,9 +43,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.fixture(scope="module", autouse=True)
 def strace() -> None:
     """strace is there, or is installed where that is allowed."""
-    if shutil.which("strace") is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        subprocess.run(["apt-get", "install", "--yes", "--quiet", "strace"], check=False, timeout=300)
-    assert shutil.which("strace"), "These tests need strace: install the system's package of that name."
+    tracing.install()
 
 
 # --- the order of writing, syncing and answering ---
@@ -232,23 +229,8 @@ def mark_steps(path: Path) -> list[str]:
 @contextmanager
 def traced(world: World, role: str, output: Path, *options: str) -> Iterator[None]:
     """Run the block with strace attached to a service; the trace is whole when the block has ended."""
-    service = world.processes.serving[role]
-    command = ["strace", "-f", "-y", "-o", str(output), *options, "-p", str(service.pid)]
-    tracer = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        wait_until(lambda: is_traced(service.pid, tracer), "strace is attached", pause_seconds=0.02)
+    with tracing.attached(world.processes.serving[role].pid, output, *options):
         yield
-    finally:
-        tracer.terminate()
-        _, errors = tracer.communicate(timeout=30)
-    assert "attach" in errors, errors
-
-
-def is_traced(pid: int, tracer: subprocess.Popen[str]) -> bool:
-    """Whether each thread of a process has its tracer. Raises AssertionError if the tracer gave up."""
-    assert tracer.poll() is None, f"strace ended: {tracer.stderr.read() if tracer.stderr else ''}"
-    statuses = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/status")]
-    return all(f"TracerPid:\t{tracer.pid}\n" in status for status in statuses)
 
 
 def read_trace(path: Path, answer: tuple[str, ...] = ('"HTTP/1.1 2',)) -> Order:

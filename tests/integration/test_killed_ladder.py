@@ -121,6 +121,7 @@ BROKER_POINTS = {
     "decided, the release not recorded": "broker.exchange:ReleaseDecided",
     "RELEASE recorded, nothing assembled": "broker.exchange:_disclose",
     "assembled, RELEASED not recorded": "broker.exchange:Released",
+    "RELEASED recorded, its entry not proved": "broker.witnessed_answers:with_entry",
     "RELEASED recorded, the answer not sent": "broker.exchange:answer_tokens@after",
 }
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from broker.audit.log import AuditLog
 from broker.audit.records import DepositCompleted
 from broker.audit.witness_calls import HttpCalls
-from broker.audit.witnesses import WitnessAt, Witnesses
+from broker.audit.witnesses import witnesses_of
 from broker.protocol.checkpoint import parse_verifier_key
 from broker.protocol.documents import public_bytes
 from broker.protocol.errors import Unavailable
@@ -24,6 +24,7 @@ from broker.protocol.messages.vocabulary import RecordKind
 from broker.protocol.receipts import verify_checkpoint
 from broker.store import migrate
 from broker.store.database import Database
+from broker.translog.cosigning import WitnessAt, Witnesses
 from clients.cli import main
 from clients.demo.processes import free_ports
 from tests.broker_case import key_of, seeded
@@ -57,7 +58,7 @@ class Case:
     def broker(self, timeout_seconds: int = 2) -> Witnesses:
         named = [WitnessAt(self.key, f"http://127.0.0.1:{self.port}")]
         calls = HttpCalls(timeout_seconds)
-        made = Witnesses(
+        made = witnesses_of(
             self.database, self.audit, named, 1, calls, lambda: NOW, timeout_seconds, calls.close
         )
         self.open.append(made)

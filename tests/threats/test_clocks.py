@@ -10,8 +10,11 @@ from dataclasses import replace
 
 import pytest
 
+from broker.audit.records import ClockWentBack
 from broker.protocol.errors import Expired, VerificationFailed
+from broker.protocol.messages.base import decode
 from broker.protocol.messages.evaluation import EvaluationAnswer
+from broker.protocol.messages.log import RecordPage
 from clients.keyholder.api.app import create_app as holder_app
 from clients.ladder import Ladder
 from clients.remote import RefusedByGate
@@ -21,7 +24,7 @@ from tests.asgi import InMemoryClient
 from tests.threats import climbing
 from tests.threats.climbing import Climbed, Papers
 from tests.threats.colluding import assert_all_answer, assert_all_refuse
-from tests.world import HOLDERS, POLICE, World, phone
+from tests.world import BROKER, HOLDERS, POLICE, World, phone
 
 HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
@@ -120,6 +123,20 @@ def test_a_broker_that_steps_back_between_the_tiers_revives_nothing(world: World
     # With a longer time the rules refuse: on that day the tier before lay in the future (L05).
     longer = climbing.recorded(world, honest, facts, expires_at=back + 20 * DAY_SECONDS)
     assert_all_refuse(climbing.ask_all(world, longer), RefusedByGate, "The rules refuse this release")
+
+
+def test_a_broker_whose_clock_goes_back_says_so_in_its_log(world: World) -> None:
+    """What was recorded stands where it stood, and whoever mirrors the log sees when the clock was moved."""
+    before, key = world.log_kinds(), world.homes["auditor-1"].signing_key
+    with broker_off_by(world, -HOUR_SECONDS):
+        behind = Caller(world.wire, key, world.broker.clock, world.random("a clock"), pause=lambda _: None)
+        behind.get(f"{BROKER}/v1/audit/records?start=0&end=1", RecordPage)
+    kinds = world.log_kinds()
+    assert kinds[: len(before)] == before
+    assert kinds[len(before) :] == ["RECORDS_READ", "CLOCK_WENT_BACK"]
+    with world.broker.database.read() as connection:
+        told = decode(ClockWentBack, world.broker.audit.receipt(connection, len(kinds) - 1).record)
+    assert (told.index, told.from_at - told.to_at) == (len(before), HOUR_SECONDS)
 
 
 def test_an_admission_dated_after_its_release_is_no_fact(world: World, honest: Papers) -> None:

@@ -17,7 +17,7 @@ from broker.gate.facts import AdmitFacts
 from broker.protocol import documents, group, shares
 from broker.protocol.documents import Signed, key_identifier, public_bytes
 from broker.protocol.errors import NarrowgateError, VerificationFailed
-from broker.protocol.messages.base import Message, encode, read
+from broker.protocol.messages.base import encode, read
 from broker.protocol.messages.requests import (
     Admission,
     Disclosure,
@@ -34,6 +34,7 @@ from clients.keyholder import pinning
 from clients.remote import RefusedByGate
 from clients.transport import Answer, Caller, RemoteUnauthenticated
 from tests.threats import colluding
+from tests.threats.forged_entries import told_anew
 from tests.world import BROKER, POLICE, World, phone
 
 ASKED = [phone(3), phone(7), phone(500)]
@@ -333,9 +334,7 @@ def test_a_false_disclosure_is_not_believed_and_kept_as_evidence(world: World) -
             told = documents.verify(
                 Disclosure, answered.document or "", world.space.broker_signing_key
             ).payload
-            false: Message = told.model_copy(update=changes(world, told))
-            signed = documents.sign(false, world.broker_keys.signing_key)
-            forged = answered.model_copy(update={"document": signed.document})
+            forged = told_anew(world, answered, told.model_copy(update=changes(world, told)))
             return Answer(answer.status, answer.headers, encode(forged))
 
         return change

@@ -127,7 +127,7 @@ def test_a_permit_is_used_once_and_a_repeat_tells_nothing_new(world: World) -> N
         with pytest.raises(Conflict, match="Other tokens were sent"):
             colluding.send_tokens(world, papers, submission)
     assert colluding.send_tokens(world, papers, first) == told
-    assert world.log_kinds() == kinds
+    assert world.log_kinds() == [*kinds, "DISCLOSURE_READ"]
 
 
 def test_tokens_of_one_deposit_are_of_no_use_at_another(world: World) -> None:

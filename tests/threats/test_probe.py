@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from broker import startup
+from broker import startup, witnessed_answers
 from broker.audit.log import AuditLog, Receipt
+from broker.protocol.errors import VerificationFailed
 from broker.protocol.messages.base import Message
 from broker.protocol.messages.vocabulary import Purpose, RecordKind
 from broker.store.database import Connection
@@ -162,7 +163,7 @@ def test_the_broker_and_the_holders_meet_no_test_identifier_and_no_word_of_the_p
             assert not any(needle in path.read_bytes() for needle in needles), "sealed in the auditor's home"
 
 
-def test_a_broker_that_drops_the_entry_of_the_disclosure_is_found(
+def test_a_broker_that_drops_the_entry_of_the_disclosure_is_not_believed_and_found(
     probe: Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append = AuditLog.append
@@ -175,7 +176,12 @@ def test_a_broker_that_drops_the_entry_of_the_disclosure_is_found(
         return append(log, connection, kind, record, now)
 
     monkeypatch.setattr(AuditLog, "append", dropping)
-    request_id = probe.asked()
+    monkeypatch.setattr(witnessed_answers, "with_entry", lambda _broker, _request_id, answer: answer)
+    before = set(probe.world.folder.glob("*.jws"))
+    with pytest.raises(VerificationFailed, match="without the log entry"):
+        probe.asked()
+    (asked,) = set(probe.world.folder.glob("*.jws")) - before
+    request_id = asked.stem
     told = probe.checked("--request", request_id, expect=4)
     assert wrong(told) == {"the disclosure is recorded": "The log has no entry RELEASED of it."}
 

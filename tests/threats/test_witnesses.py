@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from broker import startup
+from broker import exchange, startup
 from broker.audit.records import DepositCompleted
 from broker.context import Broker
 from broker.protocol import checkpoint, documents, witnessing
@@ -123,7 +124,8 @@ def test_a_permit_and_a_disclosure_rest_on_two_cosignatures_and_the_auditor_sees
     permit = documents.unverified_payload(Permit, admission.permit)
     told = decode(TokensAnswered, answers(world, "/tokens")[-1].body)
     disclosure = documents.unverified_payload(Disclosure, told.document or "")
-    for proof in (permit.proof, disclosure.proof):
+    assert told.recorded is not None
+    for proof in (permit.proof, disclosure.proof, told.recorded.proof):
         assert len(cosigners(world, proof.checkpoint)) >= 2
     report = world.auditor().verify()
     assert report.verified
@@ -192,6 +194,30 @@ def test_with_too_few_witnesses_nothing_is_disclosed_though_release_was_decided(
         world.bring_up()
     assert run(world, prepared)
     assert world.log_kinds()[-1] == "RELEASED"
+
+
+def test_with_too_few_witnesses_no_answer_leaves_though_it_is_recorded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared, disclose, before = prepare(world), exchange._disclose, len(answers(world, "/tokens"))
+
+    def then_they_stop(*given: Any) -> Any:
+        answer = disclose(*given)
+        world.take_down(WITNESSES[1], WITNESSES[2])
+        return answer
+
+    try:
+        monkeypatch.setattr(exchange, "_disclose", then_they_stop)
+        with pytest.raises(RemoteUnavailable, match="witnesses"):
+            run(world, prepared)
+        assert len(answers(world, "/tokens")) == before
+        assert world.log_kinds()[-1] == "RELEASED"
+        released = world.log_kinds().count("RELEASED")
+    finally:
+        monkeypatch.undo()
+        world.bring_up()
+    assert run(world, prepared)
+    assert world.log_kinds().count("RELEASED") == released, "the answer that was recorded"
 
 
 def test_one_witness_of_three_may_stop(world: World) -> None:
@@ -496,6 +522,25 @@ def test_the_requester_refuses_a_permit_without_the_quorum(world: World, keep: i
     ):
         run(world, prepared)
     assert world.evaluations() == evaluated, "no key holder was asked"
+
+
+def test_the_requester_refuses_an_answer_whose_entry_too_few_cosigned(world: World) -> None:
+    def stripped(answer: Answer) -> Answer:
+        told = decode(TokensAnswered, answer.body)
+        assert told.recorded is not None
+        note = without_cosignatures(told.recorded.proof.checkpoint)
+        proof = told.recorded.proof.model_copy(update={"checkpoint": note})
+        recorded = told.recorded.model_copy(update={"proof": proof})
+        return replace(answer, body=encode(told.model_copy(update={"recorded": recorded})))
+
+    prepared = prepare(world)
+    path = f"/v1/requests/{prepared.request_id.hex()}"
+    with (
+        world.tamper(BROKER, path, answer=stripped),
+        pytest.raises(VerificationFailed, match="Too few of the known witnesses"),
+    ):
+        run(world, prepared)
+    assert run(world, prepared)
 
 
 @pytest.mark.parametrize("keep", [0, 1])

@@ -24,6 +24,7 @@ from sqlalchemy import MetaData
 from broker.api import app as broker_app
 from broker.api.problems import STATUS_BY_SLUG
 from broker.audit import records as broker_records
+from broker.protocol.messages import closings
 from broker.protocol.messages.base import Message
 from broker.protocol.messages.erasure import ERASABLE, Erasable, ErasureGround
 from broker.protocol.messages.requests import AdmissionRecord, ReleaseDecided
@@ -124,7 +125,12 @@ def documented_records(heading: str) -> dict[str, list[str]]:
 def test_every_kind_of_entry_in_the_brokers_log_is_documented_with_its_fields() -> None:
     admission = [field for field in AdmissionRecord.model_fields if field != "v"]
     release = [field for field in ReleaseDecided.model_fields if field != "v"]
-    recorded = {**records_of(broker_records), "ADMITTED": admission, "RELEASE": release}
+    recorded = {
+        **records_of(broker_records),
+        **records_of(closings),
+        "ADMITTED": admission,
+        "RELEASE": release,
+    }
     assert documented_records("Log entries of the broker") == recorded
 
 
@@ -147,7 +153,8 @@ def test_every_kind_of_entry_has_a_rule_of_erasure_that_is_explained() -> None:
 
 
 def test_no_kind_of_entry_is_in_neither_log() -> None:
-    described = {"ADMITTED", "RELEASE", *records_of(broker_records), *records_of(holder_records)}
+    of_the_broker = {*records_of(broker_records), *records_of(closings)}
+    described = {"ADMITTED", "RELEASE", *of_the_broker, *records_of(holder_records)}
     assert described == {kind.value for kind in RecordKind}
 
 

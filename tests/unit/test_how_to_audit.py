@@ -122,7 +122,8 @@ def test_every_step_that_the_issue_asks_for_is_on_the_page() -> None:
     names = [" ".join(shlex.split(line)[1:3]) for step in steps() for line in step.commands]
     assert list(dict.fromkeys(names)) == [
         *("agency init", "agency enrol", "space join", "audit mirror", "audit verify", "audit replay"),
-        *("audit search", "audit anomalies", "audit show", "audit probe", "audit report"),
+        *("audit search", "audit anomalies", "audit show"),
+        *("audit verify-holders", "audit reconcile", "audit probe", "audit report"),
     ]
 
 

@@ -71,6 +71,8 @@ ERASABLE: Mapping[RecordKind, Erasable] = MappingProxyType(
         RecordKind.FAILED: Erasable.REQUEST_OVER,
         RecordKind.OUTCOME_REPORTED: Erasable.AT_ANY_TIME,
         RecordKind.RECORDS_READ: Erasable.AT_ANY_TIME,
+        RecordKind.DISCLOSURE_READ: Erasable.AT_ANY_TIME,
+        RecordKind.CLOCK_WENT_BACK: Erasable.AT_ANY_TIME,
         RecordKind.RECORD_ERASED: Erasable.NEVER,
         RecordKind.LOG_KEY_ROTATED: Erasable.NEVER,
         RecordKind.SERIES_ACCEPTED: Erasable.AT_ANY_TIME,

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from broker.protocol.messages.base import Blob, Bytes32, Count, Message, Seconds, Slug
+from broker.protocol.messages.base import Blob, Bytes32, Count, KeyIdentifier, Message, Seconds, Slug
 
 
 class LogProof(Message):
@@ -19,6 +19,14 @@ class LogProof(Message):
     checkpoint: Annotated[str, Field(max_length=131_072)]
     """The signed note (C2SP tlog-checkpoint) whose tree the path leads to; an ML-DSA-44 cosignature has 3,244 letters,
     and 20 witnesses may cosign."""
+
+
+class OpenedEntry(Message):
+    """An entry with the record and salt that open its leaf (`leaves.verify_record`)."""
+
+    proof: LogProof
+    record: Blob
+    salt: Bytes32
 
 
 class ReceiptMessage(Message):
@@ -50,12 +58,38 @@ class RecordPage(Message):
     records: tuple[LoggedRecord, ...]
 
 
+class RecordsReading(Message):
+    """Base of RECORDS_READ in the broker's log and in a holder's: an auditor read records from `start` up to, not
+    including, `end`."""
+
+    v: Literal[1] = 1
+    auditor: Slug
+    kid: KeyIdentifier
+    start: Count
+    end: Count
+    read_at: Seconds
+
+
 class ConsistencyPath(Message):
     """RFC 9162 2.1.4 proof between two sizes."""
 
     old_size: Count
     new_size: Count
     path: tuple[Bytes32, ...]
+
+
+class ClockStep(Message):
+    """An entry whose time is well before that of the one before it, in the log of a broker or a key holder.
+
+    Kept right behind that entry: the order is the index's all the same."""
+
+    v: Literal[1] = 1
+    index: Count
+    """The earlier entry's index."""
+    from_at: Seconds
+    """The time of the entry before it."""
+    to_at: Seconds
+    """Its own time."""
 
 
 class RestoreAccepted(Message):

@@ -48,7 +48,15 @@ def _is_witness_key(text: str) -> str:
 WitnessKey = Annotated[str, StringConstraints(max_length=2_000), AfterValidator(_is_witness_key)]
 """A witness's public key as one line, `name+id+base64` (C2SP signed-note): Ed25519 or ML-DSA-44."""
 
+WitnessUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\x00-\x20?#]{1,300}[^\x00-\x20?#/]$")]
+"""The address of a witness, to which `/add-checkpoint` is appended."""
+
 Contact = Annotated[str, StringConstraints(max_length=200)]
+
+
+def holder_log_origin(origin: str, holder_id: str) -> str:
+    """The name of a key holder's own log, from the address and the name that its enrolment has."""
+    return f"{origin.partition('://')[2]}/narrowgate-keyholder/{holder_id}"
 
 
 class Enrolment(Message):
@@ -92,6 +100,11 @@ class Holder(Message):
     signing_key: Bytes32
     wrapping_key: Blob
     origin: Origin
+
+    @property
+    def log_origin(self) -> str:
+        """The name of the holder's own log in its checkpoints."""
+        return holder_log_origin(self.origin, self.holder_id)
 
 
 class Reviewer(Message):

@@ -25,7 +25,7 @@ from broker.protocol.messages.base import (
     Text,
 )
 from broker.protocol.messages.ladder import RecordReference, ReleasedRecord, Selection, Source, Waiting
-from broker.protocol.messages.log import LogProof
+from broker.protocol.messages.log import LogProof, OpenedEntry
 from broker.protocol.messages.series import SeriesSheet
 from broker.protocol.messages.vocabulary import Authority, Offence, Outcome, Purpose, Subject, Tier, Urgency
 
@@ -291,9 +291,12 @@ class Opening(Message):
 
 
 class TokensAnswered(Message):
-    """The answer to tokens: a disclosure, or who has to be waited for. `opening` comes with the tier `payload`."""
+    """The answer to tokens: a disclosure, or who has to be waited for. `opening` comes with the tier `payload`.
+
+    `recorded` is the RELEASED entry, opened: that the log records this very disclosure of this very request."""
 
     document: Document | None = None
+    recorded: OpenedEntry | None = None
     opening: Opening | None = None
     waiting: Waiting | None = None
 

@@ -1,7 +1,8 @@
 """The key holder's door: its routes, each a few lines from call to step to answer.
 
-Rule: every POST is authenticated before its body is read as anything; no answer, log line or error repeats a submitted
-value, so FastAPI's own error pages are replaced; the log names route, status and the class of an error, no more.
+Rule: a signed call is authenticated before its body is read as anything; no answer, log line or error repeats a
+submitted value, so FastAPI's own error pages are replaced; the log names route, status and the class of an error, no
+more.
 
 It decides nothing. Routes: see docs/routes.md.
 """
@@ -26,7 +27,16 @@ from broker.protocol.messages.envelopes import DocumentMessage, SeenCheckpoint
 from broker.protocol.messages.evaluation import EvaluationCall, OpeningCall, SelfTestCall
 from broker.protocol.messages.series import ShareDelivery
 from broker.protocol.tiles import CACHED_FOR_EVER, NEVER_CACHED, read_path
-from clients.keyholder import acceptance, destroy, evaluation, opening, prekeys, self_test, statements
+from clients.keyholder import (
+    acceptance,
+    destroy,
+    evaluation,
+    opening,
+    prekeys,
+    records,
+    self_test,
+    statements,
+)
 from clients.keyholder.api import carried
 from clients.keyholder.api.authentication import ReceivedCall, authenticate
 from clients.keyholder.api.problems import fault_response, problem_response
@@ -93,6 +103,13 @@ def _add_calls(app: FastAPI, holder: KeyHolder) -> None:
 
         return await _answer(holder, request, step)
 
+    @app.get("/v1/audit/records")
+    async def log_records(request: Request, start: int, end: int) -> Response:
+        def step(holder: KeyHolder, caller: Caller, body: bytes) -> Message:
+            return records.read_records(holder, caller, start, end)
+
+        return await _answer(holder, request, step)
+
     @app.post("/v1/approvals/refusals")
     async def refuse_approval(request: Request) -> Response:
         def step(holder: KeyHolder, caller: Caller, body: bytes) -> Message:
@@ -121,6 +138,7 @@ def _add_readings(app: FastAPI, holder: KeyHolder) -> None:
 
     @app.get("/healthz")
     def health() -> dict[str, str]:
+        holder.log.check_not_refused()
         return {"status": "ok"}
 
     @app.get("/v1/prekeys")
@@ -129,8 +147,7 @@ def _add_readings(app: FastAPI, holder: KeyHolder) -> None:
 
     @app.get("/checkpoint")
     def log_checkpoint() -> Response:
-        with holder.database.read() as connection:
-            return PlainTextResponse(holder.log.checkpoint(connection), headers=NEVER_CACHED)
+        return PlainTextResponse(holder.witnesses.published(), headers=NEVER_CACHED)
 
     @app.get("/tile/{path:path}")
     def log_tile(path: str) -> Response:

@@ -1,5 +1,5 @@
-"""Who calls: the RFC 9421 signature of a call, under the keys of members and approvers of the pinned spaces, and of
-contributors whose shares this holder has.
+"""Who calls: the RFC 9421 signature of a call, under the keys of members, approvers and auditors of the pinned spaces,
+and of contributors whose shares this holder has.
 
 Rule: nonce and Idempotency-Key are durable before the call is acted upon, so that no recorded call counts twice
 (AUDIT 5). Of a call that came in a bundle, the bundle's header says who signed (`carried`). It says who signed;
@@ -42,6 +42,7 @@ def authenticate(holder: KeyHolder, call: ReceivedCall) -> Caller:
         signing = [*series.contributor_keys(connection)]
     signing += [member.signing_key for space in spaces for member in space.members]
     signing += [person.signing_key for space in spaces for person in space.approvers]
+    signing += [auditor.signing_key for space in spaces for auditor in space.auditors]
     keys = {key_identifier(key): key for key in signing}
     if call.carried is not None:
         return _accept_carried(holder, call, call.carried, keys, now)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, func, insert, select, tuple_, update
 
 from broker.protocol.errors import Conflict
+from broker.protocol.messages.log import LoggedRecord
 from broker.translog.storage import EMPTY_HEAD, Head
 from clients.keyholder.store.tables import log_head, log_leaves, log_nodes, log_records
 
@@ -77,6 +78,17 @@ class SqlLogStorage:
 def store_record(connection: Connection, index: int, record: bytes, salt: bytes) -> None:
     """Lay a record beside its leaf."""
     connection.execute(insert(log_records).values(leaf_index=index, record=record, salt=salt))
+
+
+def records_between(connection: Connection, start: int, end: int) -> tuple[LoggedRecord, ...]:
+    """The records `start` up to, not including, `end`, in order; record and salt are None once erased."""
+    query = (
+        select(log_records)
+        .where(log_records.c.leaf_index >= start, log_records.c.leaf_index < end)
+        .order_by(log_records.c.leaf_index)
+    )
+    rows = connection.execute(query)
+    return tuple(LoggedRecord(index=row.leaf_index, record=row.record, salt=row.salt) for row in rows)
 
 
 def record_at(connection: Connection, index: int) -> tuple[bytes, bytes] | None:

@@ -82,16 +82,25 @@ def evaluated_since(
     return Evaluated(int(identifiers), int(counts))
 
 
-def points_evaluated(
+@dataclass(frozen=True)
+class EvaluatedBefore:
+    """The points evaluated for a permit, series and quorum, and where the entry stands in the holder's own log."""
+
+    points_digest: bytes
+    log_index: int
+
+
+def evaluated_before(
     connection: Connection, permit_id: bytes, series_id: bytes, quorum: Sequence[int]
-) -> bytes | None:
-    """The digest of the points that were evaluated for this permit, series and quorum, if any were."""
-    query = select(evaluations.c.points_digest).where(
+) -> EvaluatedBefore | None:
+    """What was evaluated for this permit, series and quorum, if anything was."""
+    query = select(evaluations.c.points_digest, evaluations.c.log_index).where(
         evaluations.c.permit_id == permit_id,
         evaluations.c.series_id == series_id,
         evaluations.c.quorum == _text(quorum),
     )
-    return connection.execute(query).scalar_one_or_none()
+    row = connection.execute(query).one_or_none()
+    return None if row is None else EvaluatedBefore(row.points_digest, row.log_index)
 
 
 def add_evaluation(

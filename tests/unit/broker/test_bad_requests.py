@@ -158,7 +158,7 @@ def test_a_broker_whose_clock_stepped_back_finds_no_finding_in_force_and_logs_th
     with pytest.raises(GateRefusal) as refused:
         exchange.file_request(story.broker, story.caller("unit-1"), submission)
     assert "L01a" in refused.value.told.rules
-    assert kinds(story)[-1] == "REFUSED"
+    assert kinds(story)[-2:] == ["REFUSED", "CLOCK_WENT_BACK"]
 
 
 @pytest.mark.parametrize("word", ["+447700900123", "hіts", ""], ids=["unknown", "look-alike", "empty"])

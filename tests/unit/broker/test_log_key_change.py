@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from broker import folder, log_key_change, log_rotation, startup
 from broker.audit.log import AuditLog
 from broker.audit.records import DepositCompleted
-from broker.audit.witnesses import Answer, Witnesses
 from broker.log_rotation import LostKey
 from broker.protocol import checkpoint, leaves, log_keys, witnessing
 from broker.protocol.checkpoint import VerifierKey
@@ -28,6 +27,7 @@ from broker.settings import Settings, WitnessAddress
 from broker.store import log as rows
 from broker.store import migrate
 from broker.store.database import Connection, Database
+from broker.translog.cosigning import Answer, Witnesses
 from clients.witness.cosigning import follow_log, pin_log, replace_log_key
 from tests.broker_case import ORIGIN, seeded
 from tests.witness_case import NOW, WitnessCase

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from broker.protocol.errors import (
 )
 from broker.protocol.messages import evaluation, requests
 from broker.protocol.messages.base import encode, read
-from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
 from clients.remote import Answer, RefusedByGate
 from clients.request_folder import RequestFolder
@@ -480,13 +479,13 @@ def test_answers_that_came_before_a_crash_are_not_asked_for_again(world: Request
 # --- submit ---
 
 
-def _disclosing(world: RequesterWorld, **changes: Any) -> Any:
+def _disclosing(world: RequesterWorld, recorded: Mapping[str, Any] | None = None, **changes: Any) -> Any:
     def broker(method: str, path: str, body: bytes) -> Answer:
         if not path.endswith("/tokens"):
             return world.answer_as_broker(method, path, body)
         submission = read(requests.TokenSubmission, body)
         disclosure = world.disclosure(bytes.fromhex(path.split("/")[3]), submission, **changes)
-        return answer(DocumentMessage(document=world.sign(disclosure)))
+        return answer(world.answered(disclosure, **(recorded or {})))
 
     return broker
 
@@ -539,6 +538,13 @@ def test_each_list_of_tokens_is_sorted_and_what_was_sent_is_kept_for_a_draw(worl
         {"tier": Tier.COUNT, "noised_count": 3},
         {"outcome": Outcome.DENY},
         {"kind": RecordKind.ADMITTED},
+        {"recorded": {"request_id": bytes(16)}},
+        {"recorded": {"request_digest": bytes(32)}},
+        {"recorded": {"permit_id": bytes(16)}},
+        {"recorded": {"requester": "unit-2"}},
+        {"recorded": {"tier": Tier.SOURCES}},
+        {"recorded": {"disclosure_digest": bytes(32)}},
+        {"recorded": {"release_index": 0}},
     ],
     ids=str,
 )

@@ -244,3 +244,16 @@ def test_an_answer_of_another_kind_is_not_used() -> None:
 
 def test_an_answer_has_no_repr_of_its_body() -> None:
     assert "900123" not in repr(Answer(200, (), b"+44 7700 900123"))
+
+
+def test_an_answer_that_comes_drop_by_drop_or_at_length_is_given_up(serve: Callable[[Respond], str]) -> None:
+    def respond(
+        method: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        return 200, {}, bytes(300_000)
+
+    origin = serve(respond)
+    with HttpTransport(whole_seconds=-1) as transport, pytest.raises(Unreachable, match="in time"):
+        transport.send("POST", f"{origin}/add-checkpoint", {}, b"")
+    with HttpTransport(maximum_bytes=1000) as transport, pytest.raises(VerificationFailed, match="larger"):
+        transport.send("POST", f"{origin}/add-checkpoint", {}, b"")

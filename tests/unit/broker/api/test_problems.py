@@ -127,3 +127,15 @@ def test_a_damaged_log_is_503_for_every_step_that_must_be_recorded(ready: Case) 
     assert ready.open_series(ready.deal()).slug == "unavailable"
     with ready.broker.database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM series")).scalar_one() == 0
+
+
+def test_a_head_that_does_not_fit_is_told_by_the_health_check_for_good(ready: Case) -> None:
+    """From the first step on that met it, and after it was put right behind the broker's back."""
+    with ready.broker.database.read() as connection:
+        root = connection.execute(text("SELECT root FROM log_head")).scalar_one()
+    assert ready.raw("GET", "/healthz", {}, b"").status == 200
+    for put in (bytes(32), root):
+        with ready.broker.database.write() as connection:
+            connection.execute(text("UPDATE log_head SET root = :root"), {"root": put})
+        assert ready.open_series(ready.deal()).slug == "unavailable"
+        assert ready.raw("GET", "/healthz", {}, b"").status == 503

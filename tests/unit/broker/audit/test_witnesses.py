@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from broker.audit.log import AuditLog, Witnessed
+from broker.audit.log import AuditLog
 from broker.audit.records import DepositCompleted
-from broker.audit.witnesses import Answer, Ask, WitnessAt, Witnesses
+from broker.audit.witnesses import witnesses_of
 from broker.protocol import checkpoint, receipts, witnessing
 from broker.protocol.documents import public_bytes
 from broker.protocol.errors import Unavailable
@@ -18,6 +18,7 @@ from broker.protocol.messages.vocabulary import RecordKind
 from broker.store import migrate
 from broker.store import witnesses as rows
 from broker.store.database import Database
+from broker.translog.cosigning import Answer, Ask, WitnessAt, Witnessed, Witnesses
 from clients.witness.cosigning import pin_log
 from clients.witness.keys import Algorithm
 from tests.broker_case import key_of, seeded
@@ -51,7 +52,7 @@ class Case:
     def broker(self, quorum: int, ask: Ask | None = None, timeout_seconds: int = 5) -> Witnesses:
         """The witnesses of one broker on this database."""
         named = [WitnessAt(case.verifier_keys[self.pinned], url) for url, case in self.cases.items()]
-        made = Witnesses(
+        made = witnesses_of(
             self.database, self.audit, named, quorum, ask or self.ask, lambda: NOW, timeout_seconds
         )
         self.brokers.append(made)
@@ -304,7 +305,7 @@ def test_witnesses_may_cosign_with_ml_dsa_alone_or_beside_ed25519(
 
 
 def test_in_a_trial_nobody_is_asked(case: Case) -> None:
-    trial = Witnesses(case.database, case.audit, (), 0, case.ask, lambda: NOW, 5)
+    trial = witnesses_of(case.database, case.audit, (), 0, case.ask, lambda: NOW, 5)
     trial.start()
     assert case.cosigned(trial.cosign(case.append(2)), 0).size == 2
     assert case.calls == []

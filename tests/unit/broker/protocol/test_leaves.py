@@ -63,6 +63,9 @@ def test_another_record_or_salt_does_not_open_the_leaf() -> None:
     for record, salt in [(RECORD + b" ", SALT), (RECORD, bytes(32)), (SALT[-1:] + RECORD, SALT[:-1])]:
         with pytest.raises(VerificationFailed):
             leaves.verify_record(LEAF, record, salt)
+        with pytest.raises(VerificationFailed):
+            leaves.verify_digest(LEAF, record, salt)
+    leaves.verify_digest(LEAF, RECORD, SALT)
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,32 @@ def test_a_full_disk_refuses_and_stops_serving(database: Database) -> None:
         _count(database)
 
 
+def test_a_file_that_cannot_be_read_stops_serving_for_good(database: Database, path: Path) -> None:
+    """Put right behind its back, too: what was read in between may have been wrong."""
+    for number in range(50):
+        _write(database, f"{number} " + "x" * 4000)
+    database.empty_wal()
+    sound = path.read_bytes()
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (len(sound) - 4096))
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            _longest(database)
+        with path.open("r+b") as file:
+            file.write(sound)
+    with pytest.raises(Unavailable, match="failed earlier"):
+        _write(database)
+
+
+def _longest(database: Database) -> int:
+    # Into every page, past those that are at hand.
+    with database.read() as connection:
+        connection.execute(text("PRAGMA cache_size=0"))
+        connection.execute(text("PRAGMA shrink_memory"))
+        return int(connection.execute(text("SELECT max(length(note)) FROM notes")).scalar_one())
+
+
 def test_a_write_within_a_write_is_a_fault_and_does_not_hang(database: Database) -> None:
     with pytest.raises(RuntimeError), database.write(), database.write():
         pass

@@ -13,11 +13,11 @@ from broker.store.tables import METADATA
 
 def test_upgrading_an_empty_database_gives_the_tables_of_the_metadata(database_url: str) -> None:
     database = Database(database_url)
-    assert migrate.differences(database)
+    assert differences(database)
     migrate.upgrade(database)
-    assert migrate.differences(database) == []
+    assert differences(database) == []
     migrate.upgrade(database)
-    assert migrate.differences(database) == []
+    assert differences(database) == []
     database.close()
 
 
@@ -50,3 +50,8 @@ def _schema(database: Database) -> dict[str, list[str]]:
             name: sorted("".join(sql.rstrip(")").split()).split(","))
             for name, sql in connection.execute(query)
         }
+
+
+def differences(database: Database) -> list[object]:
+    with database.read() as connection:
+        return migrate.differences(connection)

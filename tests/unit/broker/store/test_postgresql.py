@@ -61,7 +61,7 @@ def _noted(database: Database) -> list[str]:
 
 
 def test_upgrading_gives_the_tables_of_the_metadata_and_records_in_partitions(database: Database) -> None:
-    assert migrate.differences(database) == []
+    assert differences(database) == []
     with database.read() as connection:
         query = "SELECT pg_get_partkeydef(CAST('records' AS regclass))"
         assert connection.execute(text(query)).scalar_one() == "LIST (deposit_number)"
@@ -71,7 +71,7 @@ def test_two_brokers_that_start_at_once_both_find_the_schema(url: str) -> None:
     databases = [Database(url) for _ in range(3)]
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(migrate.upgrade, databases))
-    assert migrate.differences(databases[0]) == []
+    assert differences(databases[0]) == []
     for each in databases:
         each.close()
 
@@ -120,6 +120,26 @@ def test_a_server_that_can_lose_entries_is_refused(postgresql: Server, url: str,
     with allowed.read() as connection:
         assert connection.execute(text("SELECT 1")).scalar_one() == 1
     allowed.close()
+
+
+def test_a_connection_stays_durable_though_the_server_is_told_otherwise_later(
+    postgresql: Server, url: str
+) -> None:
+    database, name = Database(url), url.partition("@/")[2].partition("?")[0]
+    shown = text("SELECT current_setting('synchronous_commit')")
+    with database.write() as connection:
+        assert connection.execute(shown).scalar_one() == "on"
+    postgresql.run("ALTER SYSTEM SET synchronous_commit = off")
+    try:
+        postgresql.run("SELECT pg_reload_conf()")
+        postgresql.run("SELECT pg_sleep(0.3)")
+        assert postgresql.run("SHOW synchronous_commit", name) == [("off",)]
+        with database.write() as connection:
+            assert connection.execute(shown).scalar_one() == "on"
+    finally:
+        postgresql.run("ALTER SYSTEM RESET synchronous_commit")
+        postgresql.run("SELECT pg_reload_conf()")
+        database.close()
 
 
 @pytest.mark.parametrize(
@@ -349,3 +369,8 @@ class _LineThatBreaks:
         back.join(30)
         for each in (client, server):
             each.close()
+
+
+def differences(database: Database) -> list[object]:
+    with database.read() as connection:
+        return migrate.differences(connection)

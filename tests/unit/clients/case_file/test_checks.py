@@ -191,6 +191,10 @@ DISHONEST: dict[str, tuple[str, Callable[[Mapping[str, bytes]], Files]]] = {
         "disclosures",
         lambda files: swapped(files, f"{SOURCES}/disclosure.jws", f"{TOP}/disclosure.jws"),
     ),
+    "the entries that record two answers are swapped": (
+        "disclosures",
+        lambda files: swapped(files, f"{SOURCES}/released.json", f"{TOP}/released.json"),
+    ),
     "the tokens are another step's": (
         "disclosures",
         lambda files: swapped(files, f"{SOURCES}/tokens.json", f"{TOP}/tokens.json"),

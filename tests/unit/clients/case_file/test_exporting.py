@@ -30,7 +30,7 @@ def test_the_whole_ladder_is_there_and_passes_every_check(case: CaseStory) -> No
     )
     assert [step.tier for step in report.papers.steps] == [Tier.HITS, Tier.SOURCES, Tier.PAYLOAD]
     assert [len(step.approvals) for step in report.papers.steps] == [0, 2, 2]
-    assert (report.entries, report.records, report.trial, report.pinned) == (6, 4, True, False)
+    assert (report.entries, report.records, report.trial, report.pinned) == (9, 4, True, False)
     shown = {
         (paper.opened.contributor, paper.opened.identifier): paper.plaintext
         for paper in report.papers.records

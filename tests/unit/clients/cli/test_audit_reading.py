@@ -96,13 +96,15 @@ def test_anomalies_are_findings_and_no_failure_unless_strict(world: World) -> No
     assert "the broker was interrupted" in _run(world, "anomalies", *BUNDLE).stdout
 
 
-PERIOD = ("--since", "2026-11-01", "--until", "2027-01-01")
+PERIOD = ("--since", "2026-11-01", "--until", "2027-01-01", "--not-for-publication")
 
 
 def test_a_report_in_each_format(world: World, tmp_path: Path) -> None:
     made = json.loads(_run(world, "report", *PERIOD, "--format", "json").stdout)
     assert made == _json(world, "report", *PERIOD)
     assert (made["since"], made["until"], made["asked_until"]) == ("2026-11-01", "2026-11-28", "2027-01-01")
+    assert made["for_publication"] is False
+    assert "NOT FOR PUBLICATION" in _run(world, "report", *PERIOD).stdout
     assert made["lists"]["outcomes"] == {
         "title": "Requests decided",
         "note": "",
@@ -124,8 +126,11 @@ def test_a_report_in_each_format(world: World, tmp_path: Path) -> None:
     [
         (("report", "--since", "yesterday", "--until", "2027-01-01"), "--since is a day"),
         (("report", "--since", "2026-11-01", "--until", "01.01.2027"), "--until is a day"),
-        (("report", "--since", "2026-12-20", "--until", "2027-01-01"), "30 days"),
-        (("report", "--since", "2026-11-20", "--until", "2026-11-20"), "empty"),
+        (("report", "--since", "2026-12-20", "--until", "2027-01-01", "--not-for-publication"), "30 days"),
+        (("report", "--since", "2026-11-20", "--until", "2026-11-20", "--not-for-publication"), "empty"),
+        (("report", "--since", "2026-11-20", "--until", "2026-12-20"), "calendar month, quarter or year"),
+        (("report", "--since", "2026-11-01", "--until", "2026-12-01"), "not over by 30 days"),
+        (("report", *PERIOD, "--epsilon", "1"), "--epsilon is for a report to publish"),
         (("search", "--since", "2026-13-01"), "--since is a day"),
         (("anomalies", "--bundle", "nowhere"), "no bundle of rules"),
     ],

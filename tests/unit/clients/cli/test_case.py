@@ -42,7 +42,7 @@ def test_a_court_verifies_what_the_police_exported_and_handed_over(case: CaseSto
     assert (handed["number"], handed["to"]) == (1, "District court")
     told = _json("verify", folder, "--space-document", space, "--founder", founder)
     assert told["verified"] is True
-    assert (told["pinned"], told["trial"], told["log_entries"], told["records"]) == (True, True, 6, 4)
+    assert (told["pinned"], told["trial"], told["log_entries"], told["records"]) == (True, True, 9, 4)
     assert [each["name"] for each in told["checks"]] == [name for name, _ in CHECKS]
     assert [(each["by"], each["to"]) for each in told["custody"]] == [("unit-1", "District court")]
     words = _run("verify", folder).stdout

@@ -161,8 +161,8 @@ def test_the_desk_reads_the_request_in_words_and_signs_what_it_corrected(world: 
 def test_the_audit_commands_verify_show_and_exit_with_4_at_a_fork(world: RequesterWorld) -> None:
     _run(world, "request", "send", "@unit-1", _prepare(world)["request_id"])
     report = _json(world, "audit", "verify", "@auditor-1")
-    assert (report["entries"], report["verified"], report["fork"], report["trial"]) == (2, True, False, True)
-    assert report["kinds"] == {"ADMITTED": 1, "RELEASE": 1}
+    assert (report["entries"], report["verified"], report["fork"], report["trial"]) == (3, True, False, True)
+    assert report["kinds"] == {"ADMITTED": 1, "RELEASE": 1, "RELEASED": 1}
     shown = _json(world, "audit", "show", "@auditor-1", "0")
     assert (shown["kind"], shown["record"]["decision"]) == ("ADMITTED", {})
     _run(world, "audit", "show", "@auditor-1", "17", expect=6)

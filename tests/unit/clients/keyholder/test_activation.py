@@ -26,7 +26,7 @@ from clients.keyholder.evaluation import holder_budget
 from clients.keyholder.held import held_series
 from clients.keyholder.own_log import BundleActivated
 from clients.keyholder.store import pinned
-from clients.keyholder.store.log import record_at
+from clients.keyholder.store.log import records_between
 from tests import rules
 from tests.keyholder_calls import ask, refused
 from tests.keyholder_world import NOW, Deal, World
@@ -59,9 +59,9 @@ def activations(world: World) -> list[BundleActivated]:
     with world.holder.database.read() as connection:
         page = world.holder.log.leaf_page(connection, 0, 1000)
         for index, leaf in enumerate(page.leaves):
-            record = record_at(connection, index)
-            if parse_leaf(leaf).kind == "BUNDLE_ACTIVATED" and record is not None:
-                found.append(decode(BundleActivated, record[0]))
+            (stored,) = records_between(connection, index, index + 1)
+            if parse_leaf(leaf).kind == "BUNDLE_ACTIVATED":
+                found.append(decode(BundleActivated, stored.record or b""))
     return found
 
 

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from broker.protocol.documents import public_bytes
 from clients.keyholder.cli import app
 from clients.keyholder.store import permits
+from clients.witness.keys import create_keys
 from tests.keyholder_world import HOLDER_IDS, NOW, POLICIES, World
 
 INIT = ("--holder-id", "court-office", "--name", "Court office", "--jurisdiction", "NL")
@@ -162,3 +163,47 @@ def test_the_mark_is_kept_where_the_operator_says(stopped: World, tmp_path: Path
     (stopped.directory / f"{HOLDER_IDS[0]}.high-water").rename(elsewhere)
     assert run("status", folder, code=4)["problem"] == "verification-failed"
     assert run("status", folder, "--high-water", elsewhere)["log_entries"] == 1
+
+
+def test_witnesses_are_chosen_shown_and_taken_out_and_without_them_it_says_that_it_is_a_trial(
+    stopped: World, tmp_path: Path
+) -> None:
+    folder = stopped.directory / HOLDER_IDS[0]
+    words = CliRunner().invoke(app, ["witnesses", str(folder)]).stdout
+    assert "TRIAL" in words
+    keys = [str(create_keys(tmp_path / name, name, os.urandom).verifier_keys[0]) for name in ("w1", "w2")]
+    (tmp_path / "w1.key").write_text(keys[0] + "\n")
+    chosen = run(
+        "witnesses", folder, "--add", tmp_path / "w1.key", "--url", "https://w1.example.org", "--quorum", 1
+    )
+    assert (chosen["trial"], chosen["quorum"], chosen["timeout_seconds"]) == (False, 1, 5)
+    run(
+        "witnesses",
+        folder,
+        "--add",
+        keys[1],
+        "--url",
+        "https://w2.example.org",
+        "--quorum",
+        2,
+        "--timeout",
+        9,
+    )
+    found = run("status", folder)
+    assert (found["witnesses"], found["witness_quorum"]) == (["w1", "w2"], 2)
+    assert "1 of 1 must cosign within 9 seconds" in (
+        CliRunner().invoke(app, ["witnesses", str(folder), "--remove", "w1", "--quorum", "1"]).stdout
+    )
+
+
+def test_witnesses_that_cannot_be_chosen_are_refused(stopped: World, tmp_path: Path) -> None:
+    folder = stopped.directory / HOLDER_IDS[0]
+    key = str(create_keys(tmp_path / "w1", "w1", os.urandom).verifier_keys[0])
+    assert run("witnesses", folder, "--add", key, code=6)["problem"] == "bad-input"
+    log_key = run("status", folder)["log_verifier_key"]
+    refused = run("witnesses", folder, "--add", log_key, "--url", "https://w1.example.org", code=6)
+    assert log_key not in refused["detail"]
+    assert run("witnesses", folder, "--quorum", 1, code=6)["problem"] == "bad-input"
+    assert run("witnesses", folder, "--remove", "w1", code=6)["problem"] == "not-found"
+    assert run("witnesses", tmp_path / "nothing", code=6)["problem"] == "not-found"
+    assert not (folder / "witnesses.json").exists()

@@ -9,8 +9,8 @@ from broker.protocol.documents import public_bytes
 from broker.protocol.errors import BadInput, Unavailable
 from broker.protocol.messages.base import decode
 from clients.keyholder.context import open_key_holder
-from clients.keyholder.own_log import SeriesAccepted
-from clients.keyholder.store.log import record_at
+from clients.keyholder.own_log import ClockWentBack, SeriesAccepted
+from clients.keyholder.store.log import records_between
 from tests.keyholder_world import COMPANIES, HOLDER_IDS, World
 
 
@@ -18,7 +18,7 @@ def test_a_checkpoint_verifies_under_the_pinned_signing_key_and_under_the_log_ke
     world.deal_all()
     log, keys = world.holder.log, world.holder.keys
     with world.holder.database.read() as connection:
-        note = log.checkpoint(connection)
+        note = log.checkpoint(connection).note
         page = log.leaf_page(connection, 0, 1000)
     root = merkle.root_of(merkle.leaf_hash(leaf) for leaf in page.leaves)
     for public in (keys.signing_public, public_bytes(keys.log_key)):
@@ -31,11 +31,12 @@ def test_a_record_opens_its_leaf(world: World) -> None:
     deal = world.deal(COMPANIES[1])
     world.deliver(deal)
     with world.holder.database.read() as connection:
-        stored = record_at(connection, 1)
+        (stored,) = records_between(connection, 1, 2)
         (leaf,) = world.holder.log.leaf_page(connection, 1, 2).leaves
-    assert stored is not None
-    leaves.verify_record(leaf, *stored)
-    record = decode(SeriesAccepted, stored[0])
+    assert stored.record is not None
+    assert stored.salt is not None
+    leaves.verify_record(leaf, stored.record, stored.salt)
+    record = decode(SeriesAccepted, stored.record)
     assert (record.series_id, record.contributor) == (deal.series_id, COMPANIES[1])
 
 
@@ -56,3 +57,17 @@ def test_a_holder_whose_log_was_changed_does_not_start(world: World) -> None:
     with pytest.raises(Unavailable, match="damaged"):
         open_key_holder(folder, world.clock, world.random_bytes)
     world.holders.clear()
+
+
+def test_a_clock_that_goes_back_is_an_entry_of_its_own(world: World) -> None:
+    world.deliver(world.deal(COMPANIES[1]))
+    world.clock.now -= 7200
+    world.deliver(world.deal(COMPANIES[2]))
+    with world.holder.database.read() as connection:
+        (stored,) = records_between(connection, 3, 4)
+        page = world.holder.log.leaf_page(connection, 0, 10)
+    kinds = [leaves.parse_leaf(leaf).kind for leaf in page.leaves]
+    assert kinds == ["BUNDLE_ACTIVATED", "SERIES_ACCEPTED", "SERIES_ACCEPTED", "CLOCK_WENT_BACK"]
+    assert stored.record is not None
+    told = decode(ClockWentBack, stored.record)
+    assert (told.index, told.from_at - told.to_at) == (2, 7200)

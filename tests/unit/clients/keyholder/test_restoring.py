@@ -14,7 +14,7 @@ from clients.keyholder.acceptance import accept_shares
 from clients.keyholder.context import KeyHolder, open_unmarked
 from clients.keyholder.own_log import LogRestored
 from clients.keyholder.restoring import CLOCKS_APART_SECONDS, accept_restore
-from clients.keyholder.store.log import record_at
+from clients.keyholder.store.log import records_between
 from tests.keyholder_calls import ask, charged, evaluations, refused
 from tests.keyholder_world import NOW, Deal, Filed, World
 from tests.unit.clients.keyholder.test_high_water import (
@@ -116,10 +116,9 @@ def test_the_statement_is_logged_and_the_log_goes_on_from_there(
     assert head(holder).size == marked(world).size == 5
     with holder.database.read() as connection:
         (leaf,) = holder.log.leaf_page(connection, 4, 5).leaves
-        stored = record_at(connection, 4)
+        (stored,) = records_between(connection, 4, 5)
     assert leaves.parse_leaf(leaf).kind == RecordKind.RESTORE_ACCEPTED
-    assert stored is not None
-    record = decode(LogRestored, stored[0])
+    record = decode(LogRestored, stored.record or b"")
     assert (record.marked_size, record.restored_size) == (5, 4)
     stop(world)
     start(world)

@@ -191,3 +191,60 @@ def test_no_file_content_does_anything_but_rows_refusals_or_bad_input(
     except BadInput:
         return
     assert all(2 <= row.line <= lines for row in rows)
+
+
+def test_account_names_get_their_platform_from_the_column_or_its_neighbour(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "Instagram,Benutzername,Plattform,Land,Website\n"
+        "@A.lice,bob99,Telegram,GB,hxxps://example[.]org/ad/9?utm_source=x\n"
+        ",t.me/Carol_99,,GB,\n"
+        ",dave99,,GB,\n",
+    )
+    signals, refusals = signals_and_refusals(path)
+    assert [(signal.line, signal.canonical.text) for signal in signals] == [
+        (2, "handle/1|instagram:a.lice"),
+        (2, "handle/1|telegram:bob99"),
+        (2, "url/1|https://example.org/ad/9"),
+        (3, "handle/1|telegram:carol_99"),
+    ]
+    assert all(signal.attributes == () for signal in signals)
+    assert [(refusal.line, "does not say its platform" in refusal.reason) for refusal in refusals] == [
+        (4, True)
+    ]
+
+
+def test_a_type_column_may_name_a_platform_and_a_mapping_a_region(tmp_path: Path) -> None:
+    path = written(tmp_path, "type,value\nTikTok,@alice99\nIP,203[.]0[.]113[.]7\n")
+    signals, _ = signals_and_refusals(path)
+    assert [signal.canonical.text for signal in signals] == ["handle/1|tiktok:alice99", "ip/1|203.0.113.7"]
+    path = written(tmp_path, "spalte a\n07700 900123\n")
+    mapping = ColumnMapping(identifiers=(("Spalte A", "phone:GB"),))
+    signals, _ = signals_and_refusals(path, mapping=mapping, default_region="DE")
+    assert [signal.canonical.text for signal in signals] == ["phone/1|+447700900123"]
+
+
+def test_things_get_their_country_and_quality_from_the_columns_beside_them(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "Kennzeichen,Land,IBAN,IMEI,PDQ hash,Quality,SHA-256\n"
+        "b mw-1234,DE,DE89 3704 0044 0532 0130 00,49-015420-323751-8,,,\n"
+        "BMW1234,DE,DE89 3704 0044 0532 0130 01,,,,\n"
+        ",,,,D8F8F0CEE0F4A84F0637022A078F67F0B36E2ED596621E1D33E6339C4E9C9B22,100,\n"
+        ",,,,D8F8F0CEE0F4A84F0637022A078F67F0B36E2ED596621E1D33E6339C4E9C9B22,20,\n"
+        ",,,,,,e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n",
+    )
+    signals, refusals = signals_and_refusals(path)
+    assert [(signal.line, signal.canonical.text) for signal in signals] == [
+        (2, "licence_plate/1|DE:B-MW1234"),
+        (2, "iban/1|DE89370400440532013000"),
+        (2, "imei/1|490154203237518"),
+        (4, "pdq/1|d8f8f0cee0f4a84f0637022a078f67f0b36e2ed596621e1d33e6339c4e9c9b22"),
+    ]
+    assert all(signal.attributes == () for signal in signals)
+    reasons = [(refusal.line, refusal.reason) for refusal in refusals]
+    assert [line for line, _ in reasons] == [3, 3, 5, 6]
+    for words, (_, reason) in zip(
+        ("two cars", "check digits", "under 50", "match everyone"), reasons, strict=True
+    ):
+        assert words in reason

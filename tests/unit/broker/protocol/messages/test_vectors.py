@@ -11,6 +11,7 @@ from broker.protocol.errors import BadInput
 from broker.protocol.messages import (
     approvals,
     bundles,
+    closings,
     deposits,
     draws,
     envelopes,
@@ -29,15 +30,16 @@ from tests.messages_examples import EXAMPLES
 
 VECTORS = Path(__file__).parents[4] / "vectors" / "messages.json"
 MODULES: tuple[ModuleType, ...] = (
-    approvals, bundles, deposits, draws, envelopes, evaluation, ladder, log, log_keys, outcomes, parties, requests,
-    roots, series,
+    approvals, bundles, closings, deposits, draws, envelopes, evaluation, ladder, log, log_keys, outcomes, parties,
+    requests, roots, series,
 )  # fmt: skip
 PARTS_OF_OTHERS = {  # types that travel only inside others, and so are covered by them
     "Member", "Holder", "Reviewer", "Prekey", "Batch", "Claims", "LegalBasis", "PermitSeries", "SealedRecord",
-    "TokenList", "Consistency", "Chunk", "LogProof", "LoggedRecord",
+    "TokenList", "Consistency", "Chunk", "LogProof", "LoggedRecord", "OpenedEntry",
     "DrawnIndices", "OpenedIndex", "BatchPoints", "HolderElements", "EvaluatedSeries", "DrawEvidence",
     "OutcomeEntry", "Cell", "SeriesMonth", "Approver", "Selection", "LadderStep", "Source", "RecordReference",
     "EarlierRelease", "ReleasedRecord", "ReleaseAsk", "Waiting", "Opening", "RootChange", "BundleActivation",
+    "RecordsReading",
 }  # fmt: skip
 
 
