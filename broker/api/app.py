@@ -19,6 +19,7 @@ from broker.api import (
     problems,
     releases,
     requests,
+    retractions,
     series,
     spaces,
 )
@@ -43,6 +44,7 @@ def create_app(broker: Broker) -> Border:
         outcomes,
         approvals,
         releases,
+        retractions,
         log,
         audit,
         carried,

@@ -28,8 +28,9 @@ from broker.protocol.messages.vocabulary import (
     Subject,
     Tier,
 )
-from clients.cli.signals_file import read_signals
 from clients.demo import papers
+from clients.readers import Signal, read_file
+from clients.readers.reading import Reading
 from tests.carry_case import deliver
 from tests.world import BROKER, PLAINTEXT, POLICE, World
 
@@ -80,7 +81,8 @@ def world(tmp_path: Path) -> Iterator[World]:
     for name, agreed in (("company-1", made.conditions("company-1")), ("survivors-helpline", consented)):
         file = tmp_path / f"{name}.csv"
         file.write_text(THREE_SPELLINGS[name])
-        texts = list(read_signals(file, "KE").by_type["phone"])
+        found = read_file(file, Reading(default_region="KE"))
+        texts = list(dict.fromkeys(each.canonical.text for each in found if isinstance(each, Signal)))
         acts = made.contributor(name)
         series = acts.open_series(made.space, "phone", agreed)
         acts.deposit(series, [(text, PLAINTEXT) for text in texts])
