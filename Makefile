@@ -45,6 +45,7 @@ lint: $(READY) ## formatting, style, types, and which part may import which
 bench: $(READY) ## the figures, as ratios measured in one run each
 	$(BIN)/python -m benchmarks.masking
 	$(BIN)/python -m benchmarks.gate
+	$(BIN)/python -m benchmarks.identifiers
 	$(BIN)/python -m benchmarks.audit
 	$(BIN)/python -m benchmarks.exchange
 	$(BIN)/python -m benchmarks.ladder

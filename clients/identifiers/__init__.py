@@ -6,22 +6,51 @@ supported can be read here and does not depend on what was imported. One module 
 It does not hash or mask: see `clients.masking`.
 """
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from clients.identifiers.bank_account import canonicalise_iban
+from clients.identifiers.crypto_address import (
+    canonicalise_btc_address,
+    canonicalise_eth_address,
+    canonicalise_tron_address,
+)
+from clients.identifiers.device import canonicalise_imei
 from clients.identifiers.email import canonicalise_email, canonicalise_email_mailbox
+from clients.identifiers.file_hash import canonicalise_file_hash
+from clients.identifiers.handle import canonicalise_handle
+from clients.identifiers.ip import canonicalise_ip
 from clients.identifiers.phone import canonicalise_phone
+from clients.identifiers.picture import canonicalise_pdq, canonicalise_photodna
+from clients.identifiers.travel_document import canonicalise_passport_mrz
 from clients.identifiers.types import Canonical, Canonicaliser, Rejected
+from clients.identifiers.url import canonicalise_url
+from clients.identifiers.vehicle import canonicalise_licence_plate
 
 __all__ = ["MAXIMUM_RAW_CHARACTERS", "Canonical", "Rejected", "canonicalise", "registered_types"]
 
 MAXIMUM_RAW_CHARACTERS = 4096
+_DAMAGED = re.compile("[\0\ud800-\udfff]")
 
 _REGISTRY: Mapping[str, Canonicaliser] = MappingProxyType(
     {
+        "btc_address": canonicalise_btc_address,
         "email": canonicalise_email,
         "email_mailbox": canonicalise_email_mailbox,
+        "eth_address": canonicalise_eth_address,
+        "file_hash": canonicalise_file_hash,
+        "handle": canonicalise_handle,
+        "iban": canonicalise_iban,
+        "imei": canonicalise_imei,
+        "ip": canonicalise_ip,
+        "licence_plate": canonicalise_licence_plate,
+        "passport_mrz": canonicalise_passport_mrz,
+        "pdq": canonicalise_pdq,
         "phone": canonicalise_phone,
+        "photodna": canonicalise_photodna,
+        "tron_address": canonicalise_tron_address,
+        "url": canonicalise_url,
     }
 )
 
@@ -37,7 +66,9 @@ def canonicalise(type_name: str, raw: str, hint: str | None = None) -> Canonical
     Args:
         type_name: one of `registered_types()`.
         raw: the identifier as it was found, at most 4,096 characters.
-        hint: what the value alone does not say; for a phone number in national format, its region ("TR").
+        hint: what the value alone does not say: of a phone number in national format its region ("TR"), of an account
+            name its platform ("telegram"), of a link without a scheme its scheme ("https"), of a licence plate its
+            country ("DE", "US-CA"), of a PDQ hash its quality ("100"), of an IMEI in a call record "network".
 
     Raises: Rejected, with a reason in plain words that repeats neither the value nor the name.
     """
@@ -52,7 +83,7 @@ def canonicalise(type_name: str, raw: str, hint: str | None = None) -> Canonical
         raise Rejected(
             f"The value is longer than {MAXIMUM_RAW_CHARACTERS:,} characters: it is not one identifier."
         )
-    if "\0" in raw or any("\ud800" <= character <= "\udfff" for character in raw):
+    if _DAMAGED.search(raw):
         raise Rejected(
             "The value holds a NUL or half of a character: the text was damaged on the way. Export it again."
         )

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from email_validator import EmailNotValidError, validate_email
 
+from clients.identifiers.plain_text import stripped
 from clients.identifiers.scripts import look_alike_flags
 from clients.identifiers.types import Canonical, Rejected
 
@@ -34,7 +35,9 @@ _OUTLOOK_DOMAINS = """
     live.dk live.fr live.it live.nl live.no live.se
 """
 _OUTLOOK = frozenset(_OUTLOOK_DOMAINS.split())
-_DEFANGED = re.compile(r"\[(?:(?P<at>at|@)|(?:dot|\.))\]", re.IGNORECASE)
+_DEFANGED = re.compile(
+    r"\s{0,3}[\[({](?:(?P<at>at|@)|(?:dot|punkt|punto|point|\.))[\])}]\s{0,3}", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,14 @@ def canonicalise_email_mailbox(raw: str, hint: str | None) -> Canonical:
 
 
 def _address(raw: str) -> _Address:
-    text = raw.strip()
+    text = stripped(raw)
+    if "＠" in text:
+        # Wide letters throughout: no address has this sign, so undoing them merges nothing.
+        text = unicodedata.normalize("NFKC", text)
     if text[:7].lower() == "mailto:":
         text = unquote(text[7:].partition("?")[0])
-    # Brackets are no part of an unquoted address (RFC 5322 3.2.3), so undoing "[.]" and "[at]" can merge
-    # nothing.
+    # Brackets are no part of an unquoted address but for comments (RFC 5322 3.2.3), which are refused, so undoing
+    # "[.]" and "(at)" can merge nothing.
     text = _DEFANGED.sub(lambda found: "@" if found["at"] else ".", text)
     _refuse_plainly(text)
     try:

@@ -20,11 +20,11 @@ VERSION = 1
 NOT_VALID = "not-valid"
 
 _IMPOSSIBLE = {
-    ValidationResult.INVALID_COUNTRY_CODE: "The country code of the phone number does not exist.",
-    ValidationResult.TOO_SHORT: "The phone number is too short for its country.",
-    ValidationResult.TOO_LONG: "The phone number is too long for its country, or there are two numbers.",
-    ValidationResult.INVALID_LENGTH: "The phone number's length does not exist in its country.",
-    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "The phone number lacks its area code: many people have it.",
+    ValidationResult.INVALID_COUNTRY_CODE: "The country code of the phone number does not exist. Check it.",
+    ValidationResult.TOO_SHORT: "The phone number is too short for its country. Check it.",
+    ValidationResult.TOO_LONG: "The phone number is too long for its country, or there are two numbers. Check it.",
+    ValidationResult.INVALID_LENGTH: "The phone number's length does not exist in its country. Check it.",
+    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "The phone number lacks its area code: many people have it. Add the code.",
 }
 _MEXICO = 52
 
@@ -88,7 +88,7 @@ def _refuse_short_code(number: PhoneNumber) -> None:
     # and has the length of a short code is taken for a short code, since the lists of those in service are
     # never complete.
     if not phonenumbers.is_valid_number(number) and shortnumberinfo.is_possible_short_number(number):
-        raise Rejected("This is a short code or an emergency number: it would match everyone.")
+        raise Rejected("This is a short code or an emergency number: it would match everyone. Leave it out.")
 
 
 def _refuse_lost_plus(text: str, number: PhoneNumber) -> None:

@@ -9,9 +9,9 @@ It does not know regions or numbering plans: see `clients.identifiers.phone`.
 """
 
 import re
-import unicodedata
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from clients.identifiers.plain_text import plain_characters, refanged
 from clients.identifiers.types import Rejected
 
 # A pause or hash sign leads an extension of at most six digits, so that "number, number" is never cut to the
@@ -21,12 +21,16 @@ _EXTENSION = re.compile(
         [\s.:=]* [0-9]{1,6} \s* \#? \s* \Z""",
     re.IGNORECASE | re.VERBOSE,
 )
-_SCHEME = re.compile(r"(tel|callto|sms|smsto):(?!//)(.*)\Z", re.IGNORECASE | re.DOTALL)
+_SCHEME = re.compile(
+    r"(?:(?:tel|callto|sms|smsto|imessage|facetime(?:-audio)?):(?://)?|(?:whatsapp|skype):(?!//))(.*)\Z",
+    re.IGNORECASE | re.DOTALL,
+)
 _MAXIMUM_CHARACTERS = 80
 _SEPARATORS = frozenset(" -.()[]/~·•_")
 _LINK = re.compile(
-    r"(?:(?:https?|whatsapp|viber)://)?(?:www\.)?"
-    r"(?:wa\.me|api\.whatsapp\.com|web\.whatsapp\.com|t\.me|signal\.me|send|chat)(?=[/?#])",
+    r"(?:(?:https?|whatsapp|viber|tg|sgnl|intent)://)?(?:www\.)?"
+    r"(?:wa\.me|(?:(?:api|web|chat)\.)?whatsapp\.com|t\.me|telegram\.me|signal\.me|send|chat|add|contact|resolve)"
+    r"(?=[/?#])",
     re.IGNORECASE,
 )
 _LINKED_NUMBER = re.compile(r"[\s+()\-.0-9]+\Z")
@@ -34,12 +38,12 @@ _LINKED_NUMBER = re.compile(r"[\s+()\-.0-9]+\Z")
 
 def plain_number(raw: str) -> str:
     """ASCII digits, led by "+" if the number says its country code. Raises Rejected."""
-    text = _plain_characters(raw).strip()
+    text = plain_characters(raw).strip()
     scheme = _SCHEME.match(text)
     if scheme is not None:
-        text = _from_uri(unquote(scheme[2]))
-    elif _LINK.match(_refanged(text)):
-        text = _from_link(_refanged(text))
+        text = _from_uri(unquote(scheme[1]))
+    elif _LINK.match(link := refanged(text)):
+        text = _from_link(link)
     if len(text) > _MAXIMUM_CHARACTERS:
         raise Rejected("The value is too long for one phone number. Give each number its own row.")
     text = _EXTENSION.sub("", text).strip()
@@ -53,28 +57,6 @@ def plain_number(raw: str) -> str:
             "The value is not a phone number: it holds other signs than digits, spaces, + - . ( ) and /."
         )
     return number
-
-
-def _plain_characters(raw: str) -> str:
-    """ASCII digits, spaces and hyphens; keycap and direction marks dropped, as adverts and contact cards have
-    them."""
-    kept = []
-    for character in unicodedata.normalize("NFKC", raw):
-        category = unicodedata.category(character)
-        if category in ("Mn", "Me", "Cf"):
-            continue
-        if category == "Nd":
-            character = str(unicodedata.decimal(character))
-        elif category == "Zs" or character == "\t":
-            character = " "
-        elif category == "Pd" or character == "\u2212":
-            character = "-"
-        kept.append(character)
-    return "".join(kept)
-
-
-def _refanged(text: str) -> str:
-    return re.sub(r"\Ahxxp", "http", text, flags=re.IGNORECASE).replace("[.]", ".")
 
 
 def _from_uri(body: str) -> str:
@@ -105,7 +87,7 @@ def _from_link(text: str) -> str:
         linked = (query.get("phone") or query["number"])[0]
     elif fragment.startswith("p/"):
         linked = fragment.removeprefix("p/")
-    elif (parts.hostname or "").removeprefix("www.") == "t.me" and not path.startswith("+"):
+    elif (parts.hostname or "").removeprefix("www.") in ("t.me", "telegram.me") and not path.startswith("+"):
         linked = ""  # a Telegram name, which may be written in digits
     else:
         linked = path

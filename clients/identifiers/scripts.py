@@ -27,6 +27,8 @@ def look_alike_flags(*names: str) -> tuple[str, ...]:
 
 
 def _is_look_alike(name: str) -> bool:
+    if name.isascii():
+        return False
     letters = [character for character in name if character.isalpha()]
     # Full-width, circled or mathematical letters look like plain ones.
     if unicodedata.normalize("NFKC", name) != unicodedata.normalize("NFC", name):

@@ -14,29 +14,123 @@ from dataclasses import dataclass
 
 from broker.protocol.errors import BadInput
 from clients.identifiers import registered_types
+from clients.identifiers.platforms import platform_called
 from clients.readers.signals import REFERENCE
 
 _PHONE = """
     phone phonenumber phoneno tel telno telnr telephone telephonenumber telefon telefonnummer telefonnr
     telefono telefone mobile mobilenumber mobileno mobilephone mobil mobiltelefon handy handynummer handynr
-    cell cellphone cellulare movil celular msisdn whatsapp gsm rufnummer
+    cell cellphone cellulare movil celular msisdn whatsapp viber gsm rufnummer numerodetelephone numerodetelefono
+    telefoon telefoonnummer mobiel gsmnummer telefonnumarasi telefonnumarası ceptelefonu simu nambariyasimu
+    nambayasimu هاتف رقمالهاتف جوال телефон номертелефона мобильный numardetelefon
 """
-_EMAIL = "email emails emailaddress mail mailaddress emailadresse mailadresse correo courriel eposta"
+_EMAIL = (
+    "email emails emailaddress mail mailaddress emailadresse mailadresse correo courriel eposta adresaemail"
+)
+_HANDLE = """
+    handle accountname username usernames screenname benutzername nutzername accountnaam
+    gebruikersnaam nomutilisateur nomdutilisateur usuario nombredeusuario kullanıcıadı kullaniciadi
+    jinalamtumiaji اسمالمستخدم имяпользователя логин никнейм ник numeutilizator utilizator numedeutilizator
+"""
+_URL = """
+    url urls uri link links weblink weblinks permalink website webadresse webadres websitelink webseite
+    adurl adlink profileurl profilelink homepage lien siteweb adresseweb enlace sitioweb paginaweb bağlantı baglanti
+    websitesi kiungo tovuti anwaniyatovuti رابط الرابط موقع ссылка сайт адрессайта legătură adresaweb
+"""
+_IP = """
+    ip ips ipaddress ipaddr ipv ipadresse ipadres ipadresi adresseip direccionip anwaniyaip عنوانip عنوانالايبي
+    ipадрес адресip айпи айпиадрес adresaip adresip sourceip srcip clientip remoteip loginip registrationip
+"""
+_BTC_ADDRESS = """
+    btcaddress btc bitcoin bitcoinaddress btcwallet bitcoinwallet bitcoinadresse btcadresse adressebitcoin adressebtc
+    direccionbitcoin direccionbtc bitcoinadres bitcoinadresi btcadresi anwaniyabitcoin عنوانبيتكوين биткоинадрес
+    биткоин адресбиткоин адресбиткоина адресbtc adresabitcoin adresabtc
+"""
+_ETH_ADDRESS = """
+    ethaddress eth ethereum ethereumaddress ethwallet ethereumwallet ethereumadresse ethadresse adresseethereum
+    adresseeth direccionethereum direccioneth ethereumadres ethereumadresi ethadresi anwaniyaethereum عنوانايثيريوم
+    эфириум адресэфириум адресeth adresaethereum adresaeth
+"""
+_TRON_ADDRESS = """
+    tronaddress tron trx trxaddress tronwallet trxwallet tronadresse adressetron direcciontron tronadres tronadresi
+    anwaniyatron عنوانترون адрестрон адресtrx adresatron
+"""
+_IBAN = """
+    iban ibannumber ibanno ibannummer ibannr numeroiban codeiban codigoiban ibannumarası nambariyaiban ايبان
+    رقمالايبان номерiban numariban codiban
+"""
+_IMEI = """
+    imei imeinumber imeino imeinr imeinummer imeisv deviceimei numeroimei codigoimei imeinumarası nambariyaimei
+    رقمimei номерimei имеи numarimei codimei
+"""
+_LICENCE_PLATE = """
+    licenceplate licenseplate plate plateno platenumber numberplate licenceplatenumber licenseplatenumber regplate
+    registrationplate vehicleregistration vrm carplate kennzeichen kfzkennzeichen autokennzeichen nummernschild plaque
+    immatriculation plaquedimmatriculation numerodimmatriculation matricula placa placavehiculo kenteken
+    kentekennummer nummerplaat plaka plakano plakanumarası aracplakası aracplakasi nambariyagari nambazagari رقماللوحة
+    لوحةالسيارة госномер номерныизнак номеравтомобиля номермашины numarinmatriculare numardeinmatriculare
+    placutadeinmatriculare
+"""
+_PASSPORT_MRZ = """
+    passportmrz mrz mrzcode mrzline mrzlines mrzzone machinereadablezone maschinenlesbarezone zonemrz
+    zonedelectureautomatique zonalecturamecanica zonadelecturamecanica machineleesbarezone makinedeokunabiliralan
+    машиносчитываемаязона المنطقةالمقروءةاليا zonamrz
+"""
+_FILE_HASH = """
+    filehash md5 md5hash md5sum hashmd5 sha1 sha1hash sha1sum hashsha1 sha256 sha256hash sha256sum hashsha256 dateihash
+    hashfichier hashdufichier hasharchivo hashdelarchivo bestandshash dosyahashi dosyaözeti heshiyafaili بصمةالملف
+    хешфаила хэшфаила hashfisier
+"""
+_PDQ = "pdq pdqhash pdqdigest pdqsignature pdqhashwert hashpdq pdqozeti heshiyapdq хешpdq بصمةpdq"
+_PHOTODNA = "photodna pdna photodnahash pdnahash photodnahashwert hashphotodna photodnaozeti хешphotodna"
 _TYPE = "type identifiertype indicatortype kind"
 _VALUE = "value identifier indicator raw"
 _HINT = "region country countrycode hint land pays pais paese"
+_QUALITY = """
+    quality pdqquality hashquality hint qualitat qualite calidad kwaliteit kalite ubora جودة الجودة качество calitate
+"""
+_PLATFORM = """
+    platform plattform plateforme plataforma piattaforma platforma mtandao المنصة منصة платформа соцсеть
+    socialnetwork socialmedia netzwerk reseausocial redsocial app messenger dienst hint
+"""
 _REFERENCE = "reference localreference ref caseid caseref casereference casenumber caseno aktenzeichen"
-_IDENTIFIERS = {"phone": _PHONE, "email": _EMAIL, "email_mailbox": "emailmailbox mailbox"}
+_IDENTIFIERS = {
+    "phone": _PHONE,
+    "email": _EMAIL,
+    "email_mailbox": "emailmailbox mailbox",
+    "btc_address": _BTC_ADDRESS,
+    "eth_address": _ETH_ADDRESS,
+    "tron_address": _TRON_ADDRESS,
+    "iban": _IBAN,
+    "imei": _IMEI,
+    "licence_plate": _LICENCE_PLATE,
+    "passport_mrz": _PASSPORT_MRZ,
+    "file_hash": _FILE_HASH,
+    "pdq": _PDQ,
+    "photodna": _PHOTODNA,
+    "handle": _HANDLE,
+    "url": _URL,
+    "ip": _IP,
+}
+# "Telegram", "Instagram-Name", "TikTok handle"; what else means a thing of its own needs a word behind it.
+_ACCOUNT = re.compile(
+    r"(?:account|handle|username|user|name|nick|profile?|profil|konto|link|url|nutzername|id)\Z"
+)
+_MEANS_MORE = frozenset(
+    {"x", "ok", "of", "sc", "signal", "threads", "messenger", "facebookmessenger", "paypal"}
+)
 
 
 @dataclass(frozen=True)
 class ColumnMapping:
     """The columns of a table, by name; letter case, spaces and punctuation in names do not count.
 
-    `identifiers` are (column, identifier type). A row may also give its type and value in two columns. `hint`
-    holds the region of national phone numbers, `reference` the contributor's own reference, and `ignored`
-    columns go nowhere. All others become attributes, sealed with every identifier of their row. Raises
-    BadInput for an unknown type.
+    `identifiers` are (column, identifier type); a type may carry what its values do not say, behind a colon:
+    "handle:instagram", "phone:GB", "imei:network". A row may also give its type and value in two columns. `hint`
+    holds the region of national phone numbers and the country of plates, `platform` the platform of account names,
+    `quality` the quality of PDQ hashes, `reference` the contributor's own reference, and `ignored` columns go
+    nowhere. All others become attributes, sealed with every identifier of their row. Raises BadInput for an unknown
+    type.
     """
 
     identifiers: tuple[tuple[str, str], ...] = ()
@@ -45,9 +139,11 @@ class ColumnMapping:
     hint_column: str | None = None
     reference_column: str | None = None
     ignored: tuple[str, ...] = ()
+    platform_column: str | None = None
+    quality_column: str | None = None
 
     def __post_init__(self) -> None:
-        if any(kind not in registered_types() for _, kind in self.identifiers):
+        if any(typed(kind)[0] not in registered_types() for _, kind in self.identifiers):
             raise BadInput(f"The mapping has an unknown type. Known are {', '.join(registered_types())}.")
         if (self.type_column is None) != (self.value_column is None):
             raise BadInput("A column of types needs a column of values, and the other way round.")
@@ -61,6 +157,8 @@ class Columns:
     type_and_value: tuple[int, int] | None
     hint: int | None
     attributes: tuple[tuple[int, str], ...]
+    platform: int | None = None
+    quality: int | None = None
 
 
 def settle(names: Sequence[str], mapping: ColumnMapping | None, *, strict: bool = True) -> Columns:
@@ -98,8 +196,9 @@ def settle(names: Sequence[str], mapping: ColumnMapping | None, *, strict: bool 
         )
     reference = find(chosen.reference_column)
     ignored = (position for name in chosen.ignored for position in find_all(name))
-    taken = {hint, *(position for position, _ in identifiers), *(pair or ()), *ignored}
-    return Columns(identifiers, pair, hint, _attribute_names(names, taken, reference))
+    platform, quality = find(chosen.platform_column), find(chosen.quality_column)
+    taken = {hint, platform, quality, *(position for position, _ in identifiers), *(pair or ()), *ignored}
+    return Columns(identifiers, pair, hint, _attribute_names(names, taken, reference), platform, quality)
 
 
 def guess_mapping(names: Sequence[str]) -> ColumnMapping:
@@ -108,21 +207,40 @@ def guess_mapping(names: Sequence[str]) -> ColumnMapping:
     type_column, value_column = _first(names, _TYPE), _first(names, _VALUE)
     if type_column is None or value_column is None:
         type_column = value_column = None  # one without the other is an ordinary column
+    # Only where they say something: beside phone numbers alone, "App" and "quality" are attributes.
+    has_platform = type_column is not None or any(kind == "handle" for _, kind in identifiers)
+    has_quality = type_column is not None or any(kind == "pdq" for _, kind in identifiers)
     return ColumnMapping(
         identifiers=identifiers,
         type_column=type_column,
         value_column=value_column,
         hint_column=_first(names, _HINT),
         reference_column=_first(names, _REFERENCE),
+        platform_column=_first(names, _PLATFORM) if has_platform else None,
+        quality_column=_first(names, _QUALITY) if has_quality else None,
     )
 
 
 def guess_type(name: str) -> str | None:
-    """The identifier type that a word names: "E-Mail", "phone 2", "Telefon"; None if it names none."""
+    """The identifier type that a word names: "E-Mail", "phone 2", "Telefon", "Instagram"; None if it names none."""
     if name in registered_types():
         return name
-    word = re.sub(r"[0-9]+\Z", "", _plain(name))
-    return next((kind for kind, words in _IDENTIFIERS.items() if word in words.split()), None)
+    whole = _plain(name)
+    word = re.sub(r"[0-9]+\Z", "", whole)  # "phone 2" is a phone, but "sha256" one word
+    return _TYPE_OF.get(whole) or _TYPE_OF.get(word) or _platform_type(word)
+
+
+def typed(kind: str) -> tuple[str, str | None]:
+    """A column's type and the hint it carries: "handle:instagram" is handle and instagram, "email" has none."""
+    type_name, _, hint = kind.partition(":")
+    return type_name, hint or None
+
+
+def _platform_type(word: str) -> str | None:
+    """ "handle:instagram" for a column of that platform's account names."""
+    bare = _ACCOUNT.sub("", word)
+    platform = None if bare == word and word in _MEANS_MORE else platform_called(bare)
+    return None if platform is None else f"handle:{platform.slug}"
 
 
 def _plain(name: str) -> str:
@@ -131,8 +249,11 @@ def _plain(name: str) -> str:
     return "".join(character for character in decomposed if character.isalnum())
 
 
+_TYPE_OF = {_plain(word): kind for kind, words in _IDENTIFIERS.items() for word in words.split()}
+
+
 def _first(names: Sequence[str], words: str) -> str | None:
-    return next((name for name in names if _plain(name) in words.split()), None)
+    return next((name for name in names if _plain(name) in map(_plain, words.split())), None)
 
 
 def _attribute_names(

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from broker.protocol.errors import BadInput
 from clients.identifiers import Rejected, canonicalise
 from clients.identifiers.phone import known_region
-from clients.readers.mapping import Columns, guess_type
+from clients.readers.mapping import Columns, guess_type, typed
 from clients.readers.signals import RefusedRow, Signal
 
 MAXIMUM_CELL_CHARACTERS = 4096
@@ -53,10 +53,15 @@ def row_signals(
     if not present:
         yield RefusedRow(line, "The row has no identifier.")
     seen: set[str] = set()
+    own_hints = {"handle": columns.platform, "pdq": columns.quality}
     for kind, raw in present:
-        hint = cell(columns.hint) or (default_region if kind == "phone" else None)
+        type_name, hint = typed(kind)
+        if hint is None and type_name in own_hints:
+            hint = cell(own_hints[type_name])
+        elif hint is None:
+            hint = cell(columns.hint) or (default_region if kind == "phone" else None)
         try:
-            canonical = canonicalise(kind, raw, hint)
+            canonical = canonicalise(type_name, raw, hint)
         except Rejected as error:
             yield RefusedRow(line, error.detail)
             continue

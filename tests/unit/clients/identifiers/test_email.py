@@ -96,8 +96,21 @@ def test_a_provider_without_known_rules_keeps_dots_and_tags() -> None:
     assert canonicalise("email_mailbox", "J.Doe+x@example.org").value == "j.doe+x@example.org"
 
 
-def test_a_defanged_address_is_read() -> None:
-    assert canonicalise("email", "user[at]example[.]org").value == "user@example.org"
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "user[at]example[.]org",
+        "user[@]example.org",
+        "User (at) example (dot) org",
+        "user{at}example{dot}org",
+        "mailto:user[at]example[punkt]org",
+        "\ufeffuser@example.org\u200e",
+        "ｕｓｅｒ＠ｅｘａｍｐｌｅ．ｏｒｇ",
+    ],
+)
+def test_a_defanged_or_wide_address_is_read(raw: str) -> None:
+    form = canonicalise("email", raw)
+    assert (form.value, form.flags) == ("user@example.org", ())
 
 
 @pytest.mark.parametrize(
@@ -109,6 +122,7 @@ def test_a_defanged_address_is_read() -> None:
         ("user@example.org.", "full stop"),
         ("Jane Doe <jane@example.org>", "form name@domain"),
         ('"jane doe"@example.org', "form name@domain"),
+        ("jane(a comment)@example.org", "form name@domain"),
         ("jane@[192.0.2.1]", "form name@domain"),
         ("ja\u200bne@example.org", "form name@domain"),
         ("jane@example.invalid", "form name@domain"),

@@ -34,6 +34,33 @@ def test_a_regions_example_number_has_one_form_in_every_format(region: str) -> N
     assert canonicalise("phone", form.value) == form
 
 
+@pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
+def test_a_regions_example_number_has_one_form_in_every_link_and_in_other_digits(region: str) -> None:
+    number = phonenumbers.example_number(region)
+    assert number is not None
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    national = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+    links = (
+        f"https://wa.me/{e164[1:]}",
+        f"wa.me/{e164}?text=hi",
+        f"https://api.whatsapp.com/send/?phone={e164[1:]}&text&type=phone_number&app_absent=0",
+        f"whatsapp://send?phone={e164[1:]}",
+        f"viber://chat?number=%2B{e164[1:]}",
+        f"viber://add?number={e164[1:]}",
+        f"tg://resolve?phone={e164[1:]}",
+        f"https://t.me/{e164}",
+        f"https://signal.me/#p/{e164}",
+        f"tel:{e164}",
+        f"sms:{e164}?body=hi",
+    )
+    digits = (
+        written.translate({ord("0") + digit: zero + digit for digit in range(10)})
+        for zero in (0x0660, 0x06F0, 0xFF10)
+        for written in (national, e164)
+    )
+    assert {canonicalise("phone", written, region).value for written in (*links, *digits)} == {e164}
+
+
 @given(
     DRAMA_NUMBERS, st.lists(SEPARATORS, min_size=12, max_size=12), DIGIT_ZEROS, st.booleans(), st.booleans()
 )
@@ -82,6 +109,15 @@ def test_no_text_does_anything_but_a_form_or_a_refusal_without_the_value(raw: st
         "viber://chat?number=%2B447700900123",
         "https://signal.me/#p/+447700900123",
         "https://t.me/+447700900123",
+        "https://telegram.me/+447700900123",
+        "tg://resolve?phone=447700900123",
+        "sgnl://signal.me/#p/+447700900123",
+        "intent://send/447700900123#Intent;scheme=smsto;package=com.whatsapp;end",
+        "viber://contact?number=%2B447700900123",
+        "whatsapp:+447700900123",
+        "skype:+447700900123?call",
+        "facetime-audio://+447700900123",
+        "tel://+447700900123",
         "tel:+44-7700-900123;ext=4",
         "tel:7700-900123;phone-context=+44",
         "TEL:%2B447700900123",
@@ -125,6 +161,10 @@ def test_a_number_that_is_possible_but_not_valid_is_kept_and_flagged() -> None:
         ("4915112345678", "DE", "lost its +"),
         ("wa.me/message/ABCDEFG", None, "no phone number"),
         ("https://t.me/alice_99", None, "no phone number"),
+        ("https://telegram.me/447700900123", None, "no phone number"),
+        ("https://chat.whatsapp.com/AbCdEf123", None, "no phone number"),
+        ("wa.me/p/1234567/447700900123", None, "no phone number"),
+        ("tg://resolve?domain=alice_99", None, "no phone number"),
         ("tel:7042;phone-context=example.com", "GB", "local to a network"),
         ("+999 7700 900123", None, "country code"),
         ("+52 1 55 1234 5678", None, "Mexico dropped the 1"),

@@ -191,3 +191,34 @@ def test_no_file_content_does_anything_but_rows_refusals_or_bad_input(
     except BadInput:
         return
     assert all(2 <= row.line <= lines for row in rows)
+
+
+def test_account_names_get_their_platform_from_the_column_or_its_neighbour(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "Instagram,Benutzername,Plattform,Land,Website\n"
+        "@A.lice,bob99,Telegram,GB,hxxps://example[.]org/ad/9?utm_source=x\n"
+        ",t.me/Carol_99,,GB,\n"
+        ",dave99,,GB,\n",
+    )
+    signals, refusals = signals_and_refusals(path)
+    assert [(signal.line, signal.canonical.text) for signal in signals] == [
+        (2, "handle/1|instagram:a.lice"),
+        (2, "handle/1|telegram:bob99"),
+        (2, "url/1|https://example.org/ad/9"),
+        (3, "handle/1|telegram:carol_99"),
+    ]
+    assert all(signal.attributes == () for signal in signals)
+    assert [(refusal.line, "does not say its platform" in refusal.reason) for refusal in refusals] == [
+        (4, True)
+    ]
+
+
+def test_a_type_column_may_name_a_platform_and_a_mapping_a_region(tmp_path: Path) -> None:
+    path = written(tmp_path, "type,value\nTikTok,@alice99\nIP,203[.]0[.]113[.]7\n")
+    signals, _ = signals_and_refusals(path)
+    assert [signal.canonical.text for signal in signals] == ["handle/1|tiktok:alice99", "ip/1|203.0.113.7"]
+    path = written(tmp_path, "spalte a\n07700 900123\n")
+    mapping = ColumnMapping(identifiers=(("Spalte A", "phone:GB"),))
+    signals, _ = signals_and_refusals(path, mapping=mapping, default_region="DE")
+    assert [signal.canonical.text for signal in signals] == ["phone/1|+447700900123"]

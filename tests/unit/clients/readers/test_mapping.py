@@ -3,7 +3,16 @@
 import pytest
 
 from broker.protocol.errors import BadInput
-from clients.readers.mapping import ColumnMapping, guess_mapping, guess_type, settle
+from clients.identifiers import registered_types
+from clients.readers.mapping import (
+    _IDENTIFIERS,
+    ColumnMapping,
+    _plain,
+    guess_mapping,
+    guess_type,
+    settle,
+    typed,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,13 +28,84 @@ from clients.readers.mapping import ColumnMapping, guess_mapping, guess_type, se
         ("e mail address", "email"),
         ("mail", "email"),
         ("email_mailbox", "email_mailbox"),
+        ("BTC address", "btc_address"),
+        ("Адрес биткоина", "btc_address"),
+        ("Ethereum-Adresse", "eth_address"),
+        ("TRX address 2", "tron_address"),
+        ("Numéro IBAN", "iban"),
+        ("رقم الآيبان", "iban"),
+        ("IMEI 1", "imei"),
+        ("Kfz-Kennzeichen", "licence_plate"),
+        ("Plaque d'immatriculation", "licence_plate"),
+        ("Matrícula", "licence_plate"),
+        ("Kenteken", "licence_plate"),
+        ("Araç plakası", "licence_plate"),
+        ("Nambari ya gari", "licence_plate"),
+        ("Номерный знак", "licence_plate"),
+        ("Număr de înmatriculare", "licence_plate"),
+        ("Machine-readable zone", "passport_mrz"),
+        ("MD5", "file_hash"),
+        ("SHA-256", "file_hash"),
+        ("sha1 2", None),
+        ("PDQ hash", "pdq"),
+        ("PhotoDNA", "photodna"),
+        ("hash", None),
+        ("Benutzername", "handle"),
+        ("Nom d'utilisateur", "handle"),
+        ("Kullanıcı adı", "handle"),
+        ("Имя пользователя", "handle"),
+        ("اسم المستخدم", "handle"),
+        ("Telegram", "handle:telegram"),
+        ("IG-Name", "handle:instagram"),
+        ("Facebook profile 2", "handle:facebook"),
+        ("X handle", "handle:x"),
+        ("Website", "url"),
+        ("Lien", "url"),
+        ("Ссылка", "url"),
+        ("IP-Adresse", "ip"),
+        ("IPv4", "ip"),
+        ("айпи адрес", "ip"),
+        ("Nambari ya simu", "phone"),
+        ("رقم الهاتف", "phone"),
         ("name", None),
+        ("nickname", None),
+        ("x", None),
+        ("ok", None),
+        ("Signal", None),
+        ("account", None),
         ("", None),
         ("12", None),
     ],
 )
 def test_a_name_means_what_people_mean_by_it(name: str, kind: str | None) -> None:
     assert guess_type(name) == kind
+
+
+def test_no_word_names_two_types() -> None:
+    words = [_plain(word) for each in _IDENTIFIERS.values() for word in each.split()]
+    assert len(words) == len(set(words))
+    assert set(_IDENTIFIERS) <= set(registered_types())
+
+
+def test_quality_is_the_hint_of_picture_hashes_and_else_an_attribute() -> None:
+    assert settle(["pdq", "phone", "country", "Qualität"], None).quality == 3
+    assert settle(["type", "value", "hint"], None).quality == 2
+    columns = settle(["phone", "quality"], None)
+    assert (columns.quality, columns.attributes) == (None, ((1, "quality"),))
+
+
+def test_a_platforms_column_is_a_hint_beside_account_names_and_else_an_attribute() -> None:
+    assert settle(["username", "platform"], None).platform == 1
+    assert settle(["type", "value", "hint"], None).platform == 2
+    columns = settle(["phone", "app"], None)
+    assert (columns.platform, columns.attributes) == (None, ((1, "app"),))
+
+
+def test_a_type_may_carry_its_hint_behind_a_colon() -> None:
+    assert typed("handle:instagram") == ("handle", "instagram")
+    assert typed("email") == ("email", None)
+    columns = settle(["konto"], ColumnMapping(identifiers=(("Konto", "handle:instagram"),)))
+    assert columns.identifiers == ((0, "handle:instagram"),)
 
 
 def test_a_type_column_without_a_value_column_is_an_ordinary_one() -> None:
