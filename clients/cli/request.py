@@ -28,6 +28,7 @@ from clients.cli.answer_words import (
 )
 from clients.cli.hits import write_hits
 from clients.cli.papers import read_paper, write_paper
+from clients.cli.spellings import OutSpellings, Spellings, with_spellings
 from clients.home import Home
 from clients.readers import RefusedRow, read_file
 from clients.remote import RefusedByGate, readable
@@ -87,6 +88,8 @@ def prepare(
     earlier: Annotated[
         str | None, typer.Option("--earlier", metavar="HEX", help="The request that this one builds on.")
     ] = None,
+    spellings: Spellings = 1,
+    out_spellings: OutSpellings = None,
     space_id: run.SpaceId = None,
     as_json: run.Json = False,
 ) -> None:
@@ -99,8 +102,9 @@ def prepare(
     space = home.space(run.space_id(space_id)).payload
     paper = read_paper(Claims, claims, "the claims")
     identifiers, refused = _read(file, space, default_region)
+    asked = with_spellings(identifiers, spellings, out_spellings)
     earlier_id = None if earlier is None else run.identifier(earlier, 16, "--earlier")
-    prepared = _requester(home, space).prepare(identifiers, paper, tier, earlier_id)
+    prepared = _requester(home, space).prepare(asked.identifiers, paper, tier, earlier_id, asked.persons)
     run.write_output(out, prepared.document + "\n")
     types = {batch.identifier_type: batch.identifiers for batch in prepared.request.payload.batches}
     for row in refused[:_SHOWN_ROWS]:
@@ -113,11 +117,13 @@ def prepare(
             "tier": tier.value,
             "identifiers": sum(types.values()),
             "types": types,
+            **asked.members(),
             "refused_rows": len(refused),
             "refused": [{"line": row.line, "reason": row.reason} for row in refused],
             "file": str(out),
         },
         f"Request {prepared.request_id.hex()}: {_types(types)}; {len(refused)} rows refused.\n"
+        f"{asked.words(out_spellings)}"
         f"Hand {out} to your legal desk; then: narrowgate request send {directory} "
         f"{prepared.request_id.hex()} --finding FILE",
         as_json=as_json,
