@@ -2,7 +2,8 @@
 
 A list of made-up persons (`benchmarks.person_lists`), each written once by the agency that holds it and once by the
 one that asks. For each number of spellings a query may have: the share of persons found (recall), in all and by
-origin, and false candidates, records of other persons that a query meets, per million records held.
+origin; false candidates, records of other persons that a query meets, per million records held; and namesakes, whom it
+would meet if the birth date did not count.
 
 Rule: both lists go through the canonical form and the spellings that agencies use, and tokens match exactly as
 canonical texts do. The lists are ours, and who wrote the rules knew how they are made: real files will differ.
@@ -33,6 +34,8 @@ class Measured:
     """Persons found, by origin."""
     strangers: int = 0
     """Records of other persons that a query met."""
+    namesakes: int = 0
+    """Records of other persons that it would have met by the names alone."""
 
 
 def measured(made: Sequence[Made], queries: int, limits: Sequence[int]) -> dict[int, Measured]:
@@ -42,6 +45,9 @@ def measured(made: Sequence[Made], queries: int, limits: Sequence[int]) -> dict[
         text = _form(each.held)
         if text is not None:
             held[text].append(place)
+    named: defaultdict[str, int] = defaultdict(int)
+    for text, records in held.items():
+        named[_names(text)] += len(records)
     results = {limit: Measured() for limit in limits}
     for place, each in enumerate(made[:queries]):
         text = _form(each.asked)
@@ -52,7 +58,13 @@ def measured(made: Sequence[Made], queries: int, limits: Sequence[int]) -> dict[
             result.asked += min(limit, len(spelled))
             result.found[each.origin] += place in records
             result.strangers += len(records - {place})
+            names = {_names(one.text) for one in spelled[:limit]}
+            result.namesakes += sum(named.get(name, 0) for name in names) - len(records & {place})
     return results
+
+
+def _names(text: str) -> str:
+    return text.rpartition(";")[0]
 
 
 def _form(raw: str) -> str | None:
@@ -69,15 +81,20 @@ def main(number: int, seed: int) -> None:
     queries = min(QUERIES, number)
     asked = Counter(each.origin for each in made[:queries])
     print(f"{number:,} persons held, {queries:,} asked about, seed {seed}\n")
+    found = f"recall | {' | '.join(asked)}"
     print(
-        f"| spellings at most | on average | recall | {' | '.join(asked)} | false candidates per million records |"
+        f"| spellings at most | on average | {found} | false candidates per million | namesakes per million |"
     )
-    print(f"|---:|---:|---:|{'---:|' * len(asked)}---:|")
+    print(f"|---:|---:|---:|{'---:|' * len(asked)}---:|---:|")
     for limit, result in measured(made, queries, LIMITS).items():
         shares = " | ".join(f"{result.found[origin] / asked[origin]:.3f}" for origin in asked)
-        strangers = result.strangers / queries / number * 1e6
+        strangers, namesakes = (
+            each / queries / number * 1e6 for each in (result.strangers, result.namesakes)
+        )
         recall = result.found.total() / queries
-        print(f"| {limit} | {result.asked / queries:.1f} | {recall:.3f} | {shares} | {strangers:.3f} |")
+        print(
+            f"| {limit} | {result.asked / queries:.1f} | {recall:.3f} | {shares} | {strangers:.2f} | {namesakes:.1f} |"
+        )
 
 
 if __name__ == "__main__":

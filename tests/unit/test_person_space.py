@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from broker.protocol.errors import BadInput, NotPermitted
+from broker.protocol.messages.vocabulary import Tier
 from clients.cli import run
 from clients.cli.answer_words import answer_members, answer_words
 from clients.cli.main import app
@@ -17,6 +18,8 @@ from clients.cli.spellings import with_spellings
 from clients.identifiers import canonicalise
 from tests import gate_world
 from tests.world import CONTRIBUTORS, PLAINTEXT, POLICE, World
+
+pytestmark = pytest.mark.all_only
 
 HELD = ("Yuliya Kharchenko; 2050-10-31", "Joerg Muellner; 2051-05-30", "Lena Riesberg; 2052-03-04")
 ASKED = ("Харченко Юлия; 31.10.2050", "Riesberg, Lena Ulrike; 2052-04-03", "Amina Karimova; 2053-07-08")
@@ -46,9 +49,7 @@ def test_with_spellings_it_is_found_and_told_as_the_person_of_the_file(world: Wo
     file = tmp_path / "spellings.csv"
     asked = with_spellings({"person": list(map(form, ASKED))}, 50, file)
     requester = world.requester()
-    prepared = requester.prepare(
-        asked.identifiers, gate_world.claims(), gate_world.Tier.HITS, persons=asked.persons
-    )
+    prepared = requester.prepare(asked.identifiers, gate_world.claims(), Tier.HITS, persons=asked.persons)
     (batch,) = prepared.request.payload.batches
     # Each spelling is an identifier of the request: it costs what any identifier costs.
     assert batch.identifiers == batch.points == len(asked.identifiers["person"]) > 100
