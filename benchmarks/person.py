@@ -46,8 +46,8 @@ def measured(made: Sequence[Made], queries: int, limits: Sequence[int]) -> dict[
         if text is not None:
             held[text].append(place)
     named: defaultdict[str, int] = defaultdict(int)
-    for text, records in held.items():
-        named[_names(text)] += len(records)
+    for text, holders in held.items():
+        named[_names(text)] += len(holders)
     results = {limit: Measured() for limit in limits}
     for place, each in enumerate(made[:queries]):
         text = _form(each.asked)

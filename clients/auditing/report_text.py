@@ -4,25 +4,23 @@ Rule: the three say the same, in the words of `words_of`; a number that is withh
 or a nought. What is told is `clients.auditing.report`'s to say.
 """
 
-import csv
 import datetime
-import io
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from clients.auditing.report import DELAY_DAYS, MEDIAN_OF, QUARTILES_OF, Listing, Report
 from clients.auditing.report_words import LEADS, date_in_words, period_in_words
 from clients.auditing.small_cells import LEAST
 from clients.remote import readable
+from clients.writers.csv_text import CsvCell, csv_text
 
 WITHHELD = "withheld"
 NOT_FOR_PUBLICATION = (
     "NOT FOR PUBLICATION: beside a published report about some of the same days it shows what that one "
     "withholds. "
 )
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
-"""With what a cell begins that a spreadsheet would run; some pass over white space, some read full-width signs."""
 _MARKUP = re.compile(r"[\\`*\[\]!|<>&]")
 """What Markdown gives a meaning, an image to be fetched from elsewhere among it."""
 
@@ -142,24 +140,23 @@ def markdown(report: Report) -> str:
 
 def comma_separated(report: Report) -> str:
     """The report as CSV (RFC 4180): list, name, number, explanation; a withheld number is the word."""
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(("list", "name", "number", "explanation"))
+    return csv_text(("list", "name", "number", "explanation"), *_rows(report))
+
+
+def _rows(report: Report) -> Iterator[tuple[CsvCell, ...]]:
     for number, words in enumerate(words_of(report), start=1):
-        writer.writerow(("about", number, "", words))
+        yield ("about", number, "", words)
     for listing in report.listings:
         for row in listing.rows:
-            writer.writerow((listing.key, _harmless(row.name), row.number, _harmless(row.explanation)))
+            yield (listing.key, readable(row.name), row.number, readable(row.explanation))
         if listing.withheld:
-            writer.writerow((listing.key, "others", WITHHELD, ""))
-        summed = total_of(listing)
-        if summed is not None:
-            writer.writerow((listing.key, "all", summed, ""))
+            yield (listing.key, "others", WITHHELD, "")
         if listing.note:
-            writer.writerow((listing.key, "note", "", listing.note))
+            yield (listing.key, "note", "", listing.note)
+        else:
+            yield (listing.key, "all", WITHHELD if listing.total is None else listing.total, "")
     for name, told in hours_of(report):
-        writer.writerow(("hours_to_answer", name, told, ""))
-    return file.getvalue()
+        yield ("hours_to_answer", name, told, "")
 
 
 def _told(hours: float | None, least: int) -> str:
@@ -169,8 +166,3 @@ def _told(hours: float | None, least: int) -> str:
 def _cell(text: str) -> str:
     """Names, reasons and law are the record's, so the broker's or a requester's words, and not this report's."""
     return _MARKUP.sub(lambda each: f"&#{ord(each[0])};", readable(text))
-
-
-def _harmless(text: str) -> str:
-    shown = readable(text)
-    return f"'{shown}" if _FORMULA.match(shown) else shown

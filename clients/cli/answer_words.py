@@ -28,8 +28,7 @@ def answer_members(answer: Answer) -> dict[str, Any]:
         # A count tells no hits: that is another thing than none.
         "hits": None if answer.tier is Tier.COUNT else len(answer.hits),
         "matched": list(answer.hits),
-        "persons_asked": answer.persons_asked,
-        "persons": [{"written": each.written, "found_as": list(each.found_as)} for each in answer.persons],
+        **_person_members(answer),
         "noised_count": answer.noised_count,
         "sources": [
             {
@@ -69,6 +68,14 @@ def answer_words(answer: Answer, out_hits: Path | None) -> str:
     # Behind the reasons of the rules stands who was left out, and why.
     lines += [f"  {note}" for note in answer.reasons[len(answer.rules) :]]
     return "\n".join([*lines, TRIAL] if answer.trial else lines)
+
+
+def _person_members(answer: Answer) -> dict[str, Any]:
+    """Where persons were asked about in several spellings: how many, and who is known under which of them."""
+    if not answer.persons_asked:
+        return {}
+    known = [{"written": each.written, "found_as": list(each.found_as)} for each in answer.persons]
+    return {"persons_asked": answer.persons_asked, "persons": known}
 
 
 def _persons(answer: Answer, *, named: bool) -> list[str]:

@@ -160,8 +160,10 @@ def _identifiers(file: Path | None, default_region: str | None) -> list[str] | N
     if file is None:
         return None
     found = []
-    for item in read_file(file, default_region=default_region):
+    for item in read_file(file, default_region=default_region, only_asking=True):
         if isinstance(item, RefusedRow):
-            raise BadInput(f"Line {item.line} of the file cannot be read, so nothing was done: {item.reason}")
+            raise BadInput(
+                f"The {item.unit} {item.line} of the file cannot be read, so nothing was done: {item.reason}"
+            )
         found.append(item.canonical.text)
     return found

@@ -12,10 +12,22 @@ from broker.protocol.messages.parties import Space
 from clients.cli import deposit_changes, run, statistics
 from clients.cli.conditions import read_conditions, template
 from clients.cli.contributor_home import open_contributor_home, say_earlier_quarters, say_older_salt
-from clients.cli.signals_file import SignalsFile, read_signals, report_refused
+from clients.cli.deposit_map import map_columns
+from clients.cli.reading_options import (
+    Corrections,
+    DefaultRegion,
+    EncodingName,
+    MappingName,
+    Options,
+    RefusedFile,
+    SheetName,
+    settle_reading,
+)
+from clients.cli.signals_file import SignalsFile, read_signals, refused_members, say_refused
 from clients.contributor import Contributor, DepositResult
 from clients.deposit_folder import all_deposits
 from clients.home import Home
+from clients.readers.refused_rows import refused_rows
 from clients.series_folder import SeriesFolder, all_series
 
 app = run.application("Share what you know, masked, under your own conditions; list it; take it back.")
@@ -71,15 +83,19 @@ def open_series(
 @app.command()
 def add(
     directory: run.HomeFolder,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Your signals: CSV, TSV or NDJSON.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Your signals: CSV, Excel, Parquet or NDJSON.")
+    ],
     conditions: ConditionsFile = None,
     series: Annotated[
         list[str] | None, typer.Option("--series", metavar="ID", help="Deposit under these series instead.")
     ] = None,
-    default_region: Annotated[
-        str | None,
-        typer.Option("--default-region", help="Country of phone numbers without a prefix, such as GB."),
-    ] = None,
+    default_region: DefaultRegion = None,
+    mapping: MappingName = None,
+    column: Corrections = None,
+    encoding: EncodingName = None,
+    sheet: SheetName = None,
+    refused: RefusedFile = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only read and report; send nothing.")] = False,
     space_id: run.SpaceId = None,
     as_json: run.Json = False,
@@ -92,8 +108,12 @@ def add(
     home = open_contributor_home(directory)
     space = home.space(run.space_id(space_id)).payload
     say_older_salt(home)
-    read = read_signals(file, default_region)
-    report_refused(read)
+    reading = settle_reading(
+        home, file, Options(mapping, tuple(column or ()), default_region, encoding, sheet)
+    )
+    with refused_rows(refused, file) as rows:
+        read = read_signals(file, reading, rows)
+    say_refused(rows)
     if dry_run:
         _show_deposits(home, read, (), dry_run=True, trial=space.trial, as_json=as_json)
         return
@@ -206,15 +226,14 @@ def _show_deposits(
 ) -> None:
     value = {
         "rows": read.rows,
-        "refused_rows": len(read.refused),
-        "refused": [{"line": row.line, "reason": row.reason} for row in read.refused],
+        **refused_members(read.refused),
         "identifiers": {kind: len(groups) for kind, groups in read.by_type.items()},
         "deposits": [_members(home, result) for result in results],
         "dry_run": dry_run,
         "trial": trial,
     }
     counts = ", ".join(f"{len(groups):,} {kind}" for kind, groups in read.by_type.items()) or "no identifier"
-    lines = [f"Read {read.rows:,} rows: {counts}. {len(read.refused):,} refused."]
+    lines = [f"Read {read.rows:,} rows: {counts}. {read.refused.count:,} refused."]
     lines += ["Nothing was sent."] if dry_run else [_line(home, result) for result in results]
     run.show(value, "\n".join(lines) + ("" if dry_run else _trial(trial)), as_json=as_json)
 
@@ -248,6 +267,7 @@ def _trial(trial: bool) -> str:
 
 
 for _name, _command in (
+    ("map", map_columns),
     ("replace", deposit_changes.replace),
     ("withdraw", deposit_changes.withdraw),
     ("withdraw-identifiers", deposit_changes.withdraw_identifiers),

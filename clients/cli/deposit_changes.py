@@ -16,10 +16,12 @@ from broker.protocol.messages.series import Conditions
 from clients import replacing
 from clients.cli import run
 from clients.cli.contributor_home import open_contributor_home
-from clients.cli.signals_file import SignalsFile, read_signals, report_refused
+from clients.cli.reading_options import DefaultRegion, MappingName, Options, settle_reading
+from clients.cli.signals_file import SignalsFile, read_signals, say_refused
 from clients.contributor import Contributor
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
+from clients.readers.refused_rows import RefusedRows
 from clients.replacing import Replacement, Replacing
 from clients.taking_back import Result, TakingBack
 
@@ -33,10 +35,6 @@ SeriesOrDeposit = Annotated[
     ),
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why, in a sentence; it is kept with the statement.")]
-DefaultRegion = Annotated[
-    str | None,
-    typer.Option("--default-region", help="Country of phone numbers without a prefix, such as GB."),
-]
 
 
 def withdraw(
@@ -82,6 +80,7 @@ def withdraw_identifiers(
     ],
     reason: Reason,
     default_region: DefaultRegion = None,
+    mapping: MappingName = None,
     space_id: run.SpaceId = None,
     as_json: run.Json = False,
 ) -> None:
@@ -92,7 +91,7 @@ def withdraw_identifiers(
     """
     home = open_contributor_home(directory)
     space = home.space(run.space_id(space_id)).payload
-    read = _read_whole(file, default_region, "taken back")
+    read = _read_whole(home, file, Options(mapping, default_region=default_region), "taken back")
     result = _taking_back(home).withdraw_identifiers(
         space, {kind: tuple(groups) for kind, groups in read.by_type.items()}, reason
     )
@@ -122,6 +121,7 @@ def replace(
     ],
     reason: Reason,
     default_region: DefaultRegion = None,
+    mapping: MappingName = None,
     space_id: run.SpaceId = None,
     as_json: run.Json = False,
 ) -> None:
@@ -132,7 +132,7 @@ def replace(
     """
     home = open_contributor_home(directory)
     space = home.space(run.space_id(space_id)).payload
-    read = _read_whole(file, default_region, "replaced")
+    read = _read_whole(home, file, Options(mapping, default_region=default_region), "replaced")
     acts = Replacing(home, run.caller(home), run.clock, run.random_bytes)
     results = {kind: acts.replace(space, _replacement(read, kind, space), reason) for kind in read.by_type}
     done = [item for result in results.values() for item in result.replaced]
@@ -162,10 +162,10 @@ def close(directory: run.HomeFolder, series: SeriesName, as_json: run.Json = Fal
     run.show({"series_id": series, "state": "closed"}, "Closed: its keys are erased here.", as_json=as_json)
 
 
-def _read_whole(file: Path, default_region: str | None, done: str) -> SignalsFile:
-    read = read_signals(file, default_region)
-    if read.refused:
-        report_refused(read)
+def _read_whole(home: Home, file: Path, options: Options, done: str) -> SignalsFile:
+    read = read_signals(file, settle_reading(home, file, options), RefusedRows())
+    if read.refused.count:
+        say_refused(read.refused)
         raise BadInput(f"Some lines cannot be read, so nothing was {done}. Mend the file and run it again.")
     if not read.by_type:
         raise BadInput(f"The file holds no identifier that can be used, so nothing was {done}.")

@@ -145,7 +145,7 @@ def _chosen(options: list[str], logged: LoggedRequest) -> dict[str, list[int]]:
 def _case(path: Path, default_region: str | None) -> tuple[set[str], int]:
     """The canonical identifiers of a case file, and how many rows could not be read."""
     known, refused = set(), 0
-    for item in read_file(path, default_region=default_region):
+    for item in read_file(path, default_region=default_region, only_asking=True):
         if isinstance(item, RefusedRow):
             refused += 1
         else:

@@ -4,8 +4,6 @@ Rule: parse, call, print. Neither makes a call; between them, a contributor depo
 commands. Whatever is missing exits with 4.
 """
 
-import csv
-import io
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +18,7 @@ from clients.auditing.mirrored import MirroredLog
 from clients.auditing.probe import Asked, HandedBack, ProbeReport, check
 from clients.cli import run
 from clients.probing import Probing
+from clients.writers.csv_text import csv_text
 
 app = run.application("Probe: have test identifiers deposited and asked about, and look for it in the log.")
 
@@ -151,9 +150,7 @@ def check_probe(
 
 
 def _column(kind: str, values: tuple[str, ...]) -> str:
-    file = io.StringIO()
-    csv.writer(file).writerows([(kind,), *((each,) for each in values)])
-    return file.getvalue()
+    return csv_text((kind,), *((each,) for each in values))
 
 
 def _asked(space: Space, named: str | None, option: str) -> Asked | None:

@@ -82,13 +82,13 @@ def report(
 
 def _read(file: Path, default_region: str | None) -> list[str]:
     texts, refused = [], []
-    for item in read_file(file, default_region=default_region):
+    for item in read_file(file, default_region=default_region, only_asking=True):
         if isinstance(item, RefusedRow):
             refused.append(item)
         else:
             texts.append(item.canonical.text)
     for row in refused[:_SHOWN_ROWS]:
-        run.say(f"line {row.line}: {row.reason}")
+        run.say(f"{row.unit} {row.line}: {row.reason}")
     if refused:
         raise BadInput(
             f"{len(refused)} lines of a file cannot be read, so nothing was reported. Mend it and run it again."

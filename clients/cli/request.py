@@ -17,7 +17,7 @@ from broker.protocol.messages.requests import Claims
 from broker.protocol.messages.vocabulary import Tier
 from clients.answers import AnswerAwaited
 from clients.cli import claims as claims_paper
-from clients.cli import climb, next_step, open_draw, receipt, report, run
+from clients.cli import climb, export_hits, next_step, open_draw, receipt, report, run
 from clients.cli.answer_words import (
     TRIAL,
     admission_members,
@@ -26,19 +26,30 @@ from clients.cli.answer_words import (
     answer_words,
     utc,
 )
-from clients.cli.hits import write_hits
 from clients.cli.papers import read_paper, write_paper
+from clients.cli.reading_options import (
+    Corrections,
+    DefaultRegion,
+    EncodingName,
+    MappingName,
+    Options,
+    RefusedFile,
+    SheetName,
+    settle_reading,
+)
+from clients.cli.signals_file import refused_members, say_refused
 from clients.cli.spellings import OutSpellings, Spellings, with_spellings
 from clients.home import Home
-from clients.readers import RefusedRow, read_file
+from clients.readers import Reading, RefusedRow, read_file
+from clients.readers.refused_rows import RefusedRows, refused_rows
 from clients.remote import RefusedByGate, readable
 from clients.request_folder import RequestFolder, request_ids
 from clients.request_values import Answer, Refusal
 from clients.requester import Requester
+from clients.writers.hits import hits_of
+from clients.writers.hits_text import hits_csv
 
 app = run.application("Ask which of your identifiers other agencies know, on a legal basis.")
-
-_SHOWN_ROWS = 20
 
 RequestId = Annotated[
     str, typer.Argument(metavar="REQUEST_ID", help="As `narrowgate request prepare` printed it.")
@@ -71,7 +82,8 @@ def claims_template(
 def prepare(
     directory: run.HomeFolder,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Your identifiers: .csv, .tsv, .txt, .ndjson.")
+        Path,
+        typer.Argument(metavar="FILE", help="Your identifiers: CSV, Excel, Parquet, NDJSON, STIX or MISP."),
     ],
     tier: Annotated[
         Tier, typer.Option("--tier", help="How much to ask: count (how many are known) or hits (which).")
@@ -82,9 +94,12 @@ def prepare(
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="Where to write the request for the legal desk.")
     ],
-    default_region: Annotated[
-        str | None, typer.Option("--default-region", metavar="GB", help="For numbers in national format.")
-    ] = None,
+    default_region: DefaultRegion = None,
+    mapping: MappingName = None,
+    column: Corrections = None,
+    encoding: EncodingName = None,
+    sheet: SheetName = None,
+    refused: RefusedFile = None,
     earlier: Annotated[
         str | None, typer.Option("--earlier", metavar="HEX", help="The request that this one builds on.")
     ] = None,
@@ -101,16 +116,17 @@ def prepare(
     home = run.open_home(directory)
     space = home.space(run.space_id(space_id)).payload
     paper = read_paper(Claims, claims, "the claims")
-    identifiers, refused = _read(file, space, default_region)
+    reading = settle_reading(
+        home, file, Options(mapping, tuple(column or ()), default_region, encoding, sheet)
+    )
+    with refused_rows(refused, file) as rows:
+        identifiers = _read(file, space, reading, rows)
     asked = with_spellings(identifiers, spellings, out_spellings)
     earlier_id = None if earlier is None else run.identifier(earlier, 16, "--earlier")
     prepared = _requester(home, space).prepare(asked.identifiers, paper, tier, earlier_id, asked.persons)
     run.write_output(out, prepared.document + "\n")
     types = {batch.identifier_type: batch.identifiers for batch in prepared.request.payload.batches}
-    for row in refused[:_SHOWN_ROWS]:
-        run.say(f"line {row.line}: {row.reason}")
-    if len(refused) > _SHOWN_ROWS:
-        run.say(f"... and {len(refused) - _SHOWN_ROWS} more rows refused.")
+    say_refused(rows)
     run.show(
         {
             "request_id": prepared.request_id.hex(),
@@ -118,11 +134,10 @@ def prepare(
             "identifiers": sum(types.values()),
             "types": types,
             **asked.members(),
-            "refused_rows": len(refused),
-            "refused": [{"line": row.line, "reason": row.reason} for row in refused],
+            **refused_members(rows),
             "file": str(out),
         },
-        f"Request {prepared.request_id.hex()}: {_types(types)}; {len(refused)} rows refused.\n"
+        f"Request {prepared.request_id.hex()}: {_types(types)}; {rows.count} rows refused.\n"
         f"{asked.words(out_spellings)}"
         f"Hand {out} to your legal desk; then: narrowgate request send {directory} "
         f"{prepared.request_id.hex()} --finding FILE",
@@ -223,6 +238,7 @@ app.command()(open_draw.forget)
 app.command()(report.report)
 app.command("next-step")(next_step.next_step)
 app.command()(receipt.receipts)
+app.command()(export_hits.export)
 
 
 # --- what the commands share ---
@@ -239,19 +255,15 @@ def _open(directory: Path, request_id: str) -> tuple[Home, Space, bytes]:
     return home, home.space(*RequestFolder(home.vault, identifier).roster()).payload, identifier
 
 
-def _read(
-    file: Path, space: Space, default_region: str | None
-) -> tuple[dict[str, list[str]], list[RefusedRow]]:
+def _read(file: Path, space: Space, reading: Reading, refused: RefusedRows) -> dict[str, list[str]]:
     identifiers: dict[str, list[str]] = {}
-    refused: list[RefusedRow] = []
-    for item in read_file(file, default_region=default_region):
-        if isinstance(item, RefusedRow):
-            refused.append(item)
-        elif item.canonical.type not in space.identifier_types:
-            refused.append(RefusedRow(item.line, "This space does not compare identifiers of that type."))
+    for signal in refused.sifted(read_file(file, reading, only_asking=True)):
+        if signal.canonical.type not in space.identifier_types:
+            reason = "This space does not compare identifiers of that type."
+            refused.add(RefusedRow(signal.line, reason, unit=signal.unit))
         else:
-            identifiers.setdefault(item.canonical.type, []).append(item.canonical.text)
-    return identifiers, refused
+            identifiers.setdefault(signal.canonical.type, []).append(signal.canonical.text)
+    return identifiers
 
 
 def _findings(paths: list[Path] | None) -> tuple[str, ...]:
@@ -302,7 +314,7 @@ def _refusals(request_id: bytes, space: Space, as_json: bool) -> Iterator[None]:
 
 def _show_answer(answer: Answer, out_hits: Path | None, *, as_json: bool) -> None:
     if out_hits is not None:
-        write_hits(out_hits, answer.hits)
+        run.write_private(out_hits, hits_csv(hits_of(answer), answer.tier), "hits")
     run.show(answer_members(answer), answer_words(answer, out_hits), as_json=as_json)
 
 

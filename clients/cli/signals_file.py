@@ -14,7 +14,8 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import PayloadCategory
 from clients.cli import run
-from clients.readers import encode_record, grouped, read_file
+from clients.readers import Reading, encode_record, grouped, read_file
+from clients.readers.refused_rows import RefusedRows
 from clients.readers.signals import REFERENCE, RefusedRow, Signal
 
 SHOWN_REFUSALS = 20
@@ -27,7 +28,7 @@ class SignalsFile:
     name: str
     rows: int
     by_type: dict[str, dict[str, list[Signal]]]
-    refused: tuple[RefusedRow, ...]
+    refused: RefusedRows
 
     def records(self, kind: str, conditions: Conditions, space: Space) -> list[tuple[str, bytes]]:
         """(canonical text, plaintext) of each identifier of a type, as these conditions allow.
@@ -49,27 +50,39 @@ class SignalsFile:
     def _reference(self, signals: list[Signal]) -> str:
         own = dict.fromkeys(dict(signal.attributes).get(REFERENCE, "").strip() for signal in signals)
         named = "; ".join(reference for reference in own if reference)
-        return named or f"{self.name}, line {signals[0].line}"
+        return named or f"{self.name}, {signals[0].unit} {signals[0].line}"
 
 
-def read_signals(file: Path, default_region: str | None) -> SignalsFile:
-    """Read a whole file. Raises BadInput if it cannot be read as one of signals."""
-    refused: list[RefusedRow] = []
+def read_signals(file: Path, reading: Reading, refused: RefusedRows) -> SignalsFile:
+    """Read a whole file; what is refused is added to `refused`. Raises BadInput as `clients.readers.read_file`."""
     lines: set[int] = set()
     by_type: dict[str, list[Signal]] = {}
-    for item in read_file(file, default_region=default_region):
+    for item in read_file(file, reading):
         lines.add(item.line)
         if isinstance(item, RefusedRow):
-            refused.append(item)
+            refused.add(item)
         else:
             by_type.setdefault(item.canonical.type, []).append(item)
     groups = {kind: grouped(signals) for kind, signals in by_type.items()}
-    return SignalsFile(file.name, len(lines), groups, tuple(refused))
+    return SignalsFile(file.name, len(lines), groups, refused)
 
 
-def report_refused(read: SignalsFile) -> None:
-    """Say on standard error which rows were refused, and why."""
-    for row in read.refused[:SHOWN_REFUSALS]:
-        run.say(f"line {row.line}: {row.reason}")
-    if len(read.refused) > SHOWN_REFUSALS:
-        run.say(f"... and {len(read.refused) - SHOWN_REFUSALS} more; --json lists all of them.")
+def say_refused(refused: RefusedRows) -> None:
+    """Say on standard error the first of the refused rows, and how many more there are."""
+    for row in refused.first[:SHOWN_REFUSALS]:
+        run.say(f"{row.unit} {row.line}: {row.reason}")
+    if refused.count > SHOWN_REFUSALS:
+        run.say(
+            f"... and {refused.count - SHOWN_REFUSALS:,} more rows refused; --refused FILE writes all of them."
+        )
+
+
+def refused_members(refused: RefusedRows) -> dict[str, object]:
+    """How many rows were refused, and the first thousand of them, as JSON."""
+    return {
+        "refused_rows": refused.count,
+        "refused": [
+            {"line": row.line, "unit": row.unit, "column": row.column, "reason": row.reason}
+            for row in refused.first
+        ],
+    }

@@ -33,7 +33,9 @@ def canonicalise_iban(raw: str, hint: str | None) -> Canonical:
     text = text.upper().removeprefix(_PRINTED_PREFIX)
     account = _parsed(text)
     if not account.account_code.strip("0"):
-        raise Rejected("The account number in the IBAN is all zeros: a placeholder, and many people use it.")
+        raise Rejected(
+            "The account number in the IBAN is all zeros: a placeholder that many people write. Leave it out."
+        )
     return Canonical(TYPE, VERSION, text, (NOT_IN_REGISTRY,) if account.is_aspirational else ())
 
 

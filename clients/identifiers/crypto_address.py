@@ -49,7 +49,7 @@ _ETHEREUM_TOKEN_FORMS = frozenset(address.lower() for address in _ETHEREUM_TOKEN
 _TRON_USDC, _TRON_USDT = "TEkxiTehnzSmSe2XqrBj4w32RUN966rdz8", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
 
 _ETHEREUM_LINK = re.compile(r"(?:ethereum:(?:pay-)?|eth:)", re.IGNORECASE)
-_NOBODYS = "Nobody owns this address: it is used to destroy coins or by programs, and would match everyone."
+_NOBODYS = "Nobody owns this address: it destroys coins or belongs to programs, and would match everyone. Leave it out."
 _TOKENS = "This is the contract of a common token, not a person's address. Write who sent or got the token."
 
 
@@ -142,7 +142,9 @@ def _base58_bitcoin(text: str) -> Canonical:
     except ValueError:
         raise Rejected(_wrong("Bitcoin")) from None
     if len(payload) != 1 + _HASH_BYTES:
-        raise Rejected("The value is a key or another code in Base58, not a Bitcoin address.")
+        raise Rejected(
+            "The value is a key or another code in Base58, not a Bitcoin address. Give the address, never a key."
+        )
     if payload[0] in _BITCOIN_TEST_VERSIONS:
         raise Rejected(_test_network("Bitcoin"))
     if payload[0] not in _BITCOIN_BASE58_VERSIONS:
@@ -185,4 +187,4 @@ def _wrong(coin: str) -> str:
 
 
 def _test_network(coin: str) -> str:
-    return f"The address belongs to a test network of {coin}, whose coins are worth nothing. Check where it came from."
+    return f"The address belongs to a test network of {coin}, whose coins are worth nothing. Leave it out."

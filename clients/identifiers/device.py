@@ -44,7 +44,9 @@ def canonicalise_imei(raw: str, hint: str | None) -> Canonical:
         )
     body, was_checked = _body(text, hint is not None and hint.strip().lower() == FROM_NETWORK)
     if body.startswith("0" * _ALLOCATION_DIGITS) or len(set(body)) == 1 or body in _CLONED:
-        raise Rejected("This IMEI is a placeholder or is in many cloned devices: it would match everyone.")
+        raise Rejected(
+            "This IMEI is a placeholder or is in many cloned devices: it would match everyone. Leave it out."
+        )
     if was_checked:
         return Canonical(TYPE, VERSION, text)
     return Canonical(TYPE, VERSION, body + luhn.calc_check_digit(body), (NO_CHECK_DIGIT,))

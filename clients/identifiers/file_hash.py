@@ -44,13 +44,14 @@ def canonicalise_file_hash(raw: str, hint: str | None) -> Canonical:
         )
     if len(digits) not in _LENGTHS.values():
         raise Rejected(
-            "The hash is none of MD5 (32 signs), SHA-1 (40) and SHA-256 (64): it was cut, or is of another kind."
+            "The hash is none of MD5 (32 signs), SHA-1 (40) and SHA-256 (64): it was cut, or is of another kind. "
+            "Copy it whole."
         )
     if named is not None and _LENGTHS[named[1].lower().replace("-", "")] != len(digits):
         raise Rejected("The hash does not have the length of the kind named in front of it. Copy it again.")
     if len(set(digits)) == 1 or digits in _everybodys():
         raise Rejected(
-            "This is the hash of a file that everybody has, such as an empty one: it would match everyone."
+            "This is the hash of a file that all have, such as an empty one: it would match everyone. Leave it out."
         )
     return Canonical(TYPE, VERSION, digits)
 

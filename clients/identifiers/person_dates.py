@@ -15,7 +15,8 @@ from clients.identifiers.person_letters import transliterated
 from clients.identifiers.types import Rejected
 
 DAY_FIRST, MONTH_FIRST = "day-first", "month-first"
-DEFAULT_DATE, FOR_EXAMPLES = "default-date", "for-examples"
+DEFAULT_DATE = "default-date"
+FOR_EXAMPLES = "for-examples"
 FIRST_YEAR, FIRST_EXAMPLE_YEAR, LAST_YEAR = 1900, 2050, 2099
 
 _MIDNIGHT = re.compile(r"[T ]00:00(?::00(?:\.0+)?)?Z?\Z")

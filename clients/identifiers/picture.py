@@ -47,10 +47,12 @@ def canonicalise_pdq(raw: str, hint: str | None) -> Canonical:
     if quality is not None and quality < MINIMUM_QUALITY:
         raise Rejected(
             f"The quality of the PDQ hash is under {MINIMUM_QUALITY}: the picture has too little in it and would match "
-            "unrelated pictures."
+            "unrelated ones. Leave it out."
         )
     if _is_flat(digits):
-        raise Rejected("This is the PDQ hash of a flat or smooth picture: it would match unrelated pictures.")
+        raise Rejected(
+            "This is the PDQ hash of a flat or smooth picture: it would match unrelated ones. Leave it out."
+        )
     return Canonical(PDQ, VERSION, digits, () if quality is not None else (QUALITY_UNKNOWN,))
 
 
@@ -63,10 +65,13 @@ def canonicalise_photodna(raw: str, hint: str | None) -> Canonical:
     hashed = _numbers(text) if "," in text else _bytes(text)
     if hashed is None or len(hashed) != _PHOTODNA_BYTES:
         raise Rejected(
-            "A PhotoDNA hash is 144 bytes: 288 hexadecimal signs, 192 of base64, or 144 numbers with commas between."
+            "A PhotoDNA hash is 144 bytes: 288 hexadecimal signs, 192 of base64, or 144 numbers with commas between. "
+            "Export it whole."
         )
     if len(set(hashed)) == 1:
-        raise Rejected("This is the PhotoDNA hash of a flat picture: it would match unrelated pictures.")
+        raise Rejected(
+            "This is the PhotoDNA hash of a flat picture: it would match unrelated ones. Leave it out."
+        )
     return Canonical(PHOTODNA, VERSION, hashed.hex())
 
 

@@ -55,7 +55,7 @@ def canonicalise_passport_mrz(raw: str, hint: str | None) -> Canonical:
     width, kinds = _LINES[len(text)]
     if text[0] not in kinds or (text.startswith("IDFRA") and width == 36):
         raise Rejected(
-            "This zone is not that of a passport or a card made by ICAO 9303, so it cannot be read."
+            "This zone is not that of a passport or a card by ICAO 9303: it cannot be read. Give another document."
         )
     if text[0] == "V":
         raise Rejected(
@@ -74,7 +74,7 @@ def _canonical(state_code: str, number: str, flags: tuple[str, ...]) -> Canonica
         )
     if len(set(number)) < 2:
         raise Rejected(
-            "The document number is empty or one sign over and over: a placeholder that many would share."
+            "The document number is empty or one sign over and over: a placeholder that many share. Leave it out."
         )
     return Canonical(TYPE, VERSION, f"{state}:{number}", flags)
 

@@ -31,6 +31,7 @@ _INVISIBLE = re.compile(
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HIGHEST_PORT = 65535
+_MAXIMUM_CHARACTERS = 2048
 _EVERYBODYS_SITES = """
     google.com youtube.com facebook.com instagram.com whatsapp.com wikipedia.org x.com twitter.com tiktok.com reddit.com
     amazon.com yahoo.com bing.com live.com microsoft.com office.com outlook.com apple.com icloud.com netflix.com
@@ -59,6 +60,11 @@ def canonicalise_url(raw: str, hint: str | None) -> Canonical:
             "The link is the front page of a site that everybody visits. Give the link of the page itself."
         )
     value = f"{scheme}://{host}{port}{path}{query}{fragment}"
+    if len(value) > _MAXIMUM_CHARACTERS:
+        raise Rejected(
+            f"The link is longer than {_MAXIMUM_CHARACTERS:,} characters, with other letters written as %XX. "
+            "Such links hold a visitor's session: give the link of the page itself."
+        )
     if value[-1] in ".,;!":
         flags = (*flags, ENDS_IN_PUNCTUATION)
     return Canonical(TYPE, VERSION, value, flags)

@@ -123,7 +123,9 @@ def _capitals(grouped: str, country: str) -> tuple[str, bool]:
 
 def _refuse_what_is_none(signs: str) -> None:
     if signs in PLACEHOLDERS or (signs and not signs.strip(signs[0]) and signs[0] in "0X"):
-        raise Rejected("This says that there is no plate or that nobody saw it: it would match everyone.")
+        raise Rejected(
+            "This says that there is no plate or that nobody saw it: it would match everyone. Leave it out."
+        )
     if not _MINIMUM_SIGNS <= len(signs) <= _MAXIMUM_SIGNS:
         raise Rejected(
             "A licence plate has 2 to 12 letters and digits. Give each plate its own row, and whole."

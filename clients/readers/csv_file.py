@@ -3,23 +3,29 @@
 Rule: it streams; every bad row is refused with its line number and the rest goes in. A quoted field may hold
 line breaks, but a quote that is never closed costs its own row and not the rest of the file.
 
-It guesses no encoding (see `clients.readers.text_lines`) and reads no spreadsheet files.
+It settles no encoding (see `clients.readers.encoding`) and reads no workbooks.
 """
 
 import csv
 import io
+import re
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from broker.protocol.errors import BadInput
-from clients.readers.mapping import ColumnMapping, settle
+from clients.readers.header import column_names
+from clients.readers.mapping import ColumnMapping
+from clients.readers.reading import Reading
 from clients.readers.signals import RefusedRow, Signal
-from clients.readers.table import checked_region, row_signals
+from clients.readers.table import Table, TableRow, checked_region, table_signals
 from clients.readers.text_lines import MAXIMUM_LINE_BYTES, TextLine, text_lines
 
 _DELIMITERS = ",;\t|"
+_DECLARED = re.compile(rf'"?sep=([{_DELIMITERS}])"?', re.IGNORECASE)
+"""The line by which Excel tells itself how the cells below are divided."""
 _MAXIMUM_ROW_LINES = 64
 _SAMPLE_ROWS = 20
 _QUOTATION = "The row's quotation marks do not fit: within a quoted field, write a quotation mark twice."
@@ -31,35 +37,32 @@ def read_csv(
     """Stream the signals of a CSV file whose first line names the columns.
 
     Args:
-        path: the file, UTF-8 with or without a byte order mark.
+        path: the file, UTF-8 or with the mark of UTF-16.
         mapping: which column holds what; None to guess from the names.
         default_region: for phone numbers in national format on rows that name no region.
 
-    Raises: BadInput, at the first step, if the file as a whole cannot be read.
+    Raises: BadInput, at the first step, if the file as a whole cannot be read, and at the last if it was changed
+    meanwhile.
     """
-    region = checked_region(default_region)
-    source = _Pushback(text_lines(path))
-    header = _header_line(source)
-    delimiter = _sniff(header, source.peek(_SAMPLE_ROWS))
-    names = _cells(header.text, delimiter)
-    if names is None:
-        raise BadInput("The first line with the columns' names has a quotation mark that is not closed.")
-    columns = settle(names, mapping)
-    for row in _rows(source, delimiter):
-        if isinstance(row, RefusedRow):
-            yield row
-        elif any(cell.strip() for cell in row.cells[len(names) :]):
-            yield RefusedRow(
-                row.line, f"The row has more columns than the first line, which names {len(names)}."
-            )
-        elif any(cell.strip() for cell in row.cells):
-            yield from row_signals(row.line, row.cells, columns, region)
+    reading = Reading(mapping, checked_region(default_region))
+    with csv_table(path, reading) as table:
+        yield from table_signals(table, reading)
 
 
-@dataclass(frozen=True)
-class _Row:
-    line: int
-    cells: list[str]
+@contextmanager
+def csv_table(path: Path, reading: Reading) -> Iterator[Table]:
+    """The table of a CSV file. Raises BadInput if the file as a whole cannot be read."""
+    with closing(text_lines(path, reading.encoding)) as lines:
+        source = _Pushback(lines)
+        header = _header_line(source)
+        declared = _DECLARED.fullmatch(header.text.strip())
+        if declared is not None:
+            header = _header_line(source)
+        delimiter = declared[1] if declared else _sniff(header, source.peek(_SAMPLE_ROWS))
+        cells = _cells(header.text, delimiter)
+        if cells is None:
+            raise BadInput("The first line with the columns' names has a quotation mark that is not closed.")
+        yield Table(column_names(cells), _rows(source, delimiter))
 
 
 class _Unclosed(Exception):
@@ -102,7 +105,7 @@ def _sniff(header: TextLine, rows: list[str]) -> str:
     return max(_DELIMITERS, key=score)
 
 
-def _rows(source: _Pushback, delimiter: str) -> Iterator[_Row | RefusedRow]:
+def _rows(source: _Pushback, delimiter: str) -> Iterator[TableRow | RefusedRow]:
     while (line := source.take()) is not None:
         if isinstance(line, RefusedRow):
             yield line
@@ -110,10 +113,10 @@ def _rows(source: _Pushback, delimiter: str) -> Iterator[_Row | RefusedRow]:
         try:
             yield _row(line, source, delimiter)
         except csv.Error:
-            yield RefusedRow(line.number, _QUOTATION)
+            yield RefusedRow(line.number, _QUOTATION, damaged=True)
 
 
-def _row(first: TextLine, source: _Pushback, delimiter: str) -> _Row:
+def _row(first: TextLine, source: _Pushback, delimiter: str) -> TableRow:
     """One row, over several lines if a quoted field has line breaks; csv.Error uses up only the first."""
     text, used = first.text, list[TextLine | RefusedRow]()
     while True:
@@ -129,7 +132,7 @@ def _row(first: TextLine, source: _Pushback, delimiter: str) -> _Row:
                 raise csv.Error from None
             text += "\n" + following.text
         else:
-            return _Row(first.number, cells)
+            return TableRow(first.number, cells)
 
 
 def _cells(text: str, delimiter: str) -> list[str] | None:

@@ -79,12 +79,12 @@ _PASSPORT_MRZ = """
 _FILE_HASH = """
     filehash md5 md5hash md5sum hashmd5 sha1 sha1hash sha1sum hashsha1 sha256 sha256hash sha256sum hashsha256 dateihash
     hashfichier hashdufichier hasharchivo hashdelarchivo bestandshash dosyahashi dosyaözeti heshiyafaili بصمةالملف
-    хешфаила хэшфаила hashfisier
+    хешфаила хэшфаила hashfisier photomd5 videomd5 hashvideomd5
 """
 _PDQ = "pdq pdqhash pdqdigest pdqsignature pdqhashwert hashpdq pdqozeti heshiyapdq хешpdq بصمةpdq"
 _PHOTODNA = "photodna pdna photodnahash pdnahash photodnahashwert hashphotodna photodnaozeti хешphotodna"
-_TYPE = "type identifiertype indicatortype kind"
-_VALUE = "value identifier indicator raw"
+_TYPE = "type identifiertype indicatortype kind signaltype"
+_VALUE = "value identifier indicator raw signalstr"
 _HINT = "region country countrycode hint land pays pais paese"
 _QUALITY = """
     quality pdqquality hashquality hint qualitat qualite calidad kwaliteit kalite ubora جودة الجودة качество calitate
@@ -172,9 +172,12 @@ def settle(names: Sequence[str], mapping: ColumnMapping | None, *, strict: bool 
     Raises: BadInput if no column holds an identifier or the mapping does not fit the table.
     """
     chosen = guess_mapping(names) if mapping is None else mapping
+    positions: dict[str, list[int]] = {}
+    for position, own in enumerate(names):
+        positions.setdefault(_plain(own), []).append(position)
 
     def find_all(name: str) -> list[int]:
-        found = [position for position, own in enumerate(names) if _plain(own) == _plain(name)]
+        found = positions.get(_plain(name), [])
         if not found and strict:
             raise BadInput(
                 "The mapping names a column that the table does not have. Compare it with the first line."
@@ -243,10 +246,15 @@ def _platform_type(word: str) -> str | None:
     return None if platform is None else f"handle:{platform.slug}"
 
 
+def same_column(name: str, other: str) -> bool:
+    """Whether two names are one to a mapping."""
+    return _plain(name) == _plain(other)
+
+
 def _plain(name: str) -> str:
-    """Letters and digits only, without accents and case."""
+    """Letters and digits only, without accents and case; a name of signs alone is itself."""
     decomposed = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(character for character in decomposed if character.isalnum())
+    return "".join(character for character in decomposed if character.isalnum()) or decomposed
 
 
 _TYPE_OF = {_plain(word): kind for kind, words in _IDENTIFIERS.items() for word in words.split()}

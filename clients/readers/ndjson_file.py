@@ -18,7 +18,7 @@ import rfc8785
 from broker.protocol.errors import BadInput
 from clients.readers.mapping import ColumnMapping, Columns, settle
 from clients.readers.signals import RefusedRow, Signal
-from clients.readers.table import checked_region, row_signals
+from clients.readers.table import checked_region, row_damage, row_signals
 from clients.readers.text_lines import text_lines
 
 
@@ -41,7 +41,11 @@ def read_ndjson(
                 columns = columns_of(tuple(members))
                 cells = _cells(members, columns)
             except BadInput as error:
-                yield RefusedRow(line.number, error.detail)
+                yield RefusedRow(line.number, error.detail, damaged=True)
+                continue
+            damage = row_damage(cells)
+            if damage is not None:
+                yield RefusedRow(line.number, damage, damaged=True)
             else:
                 yield from row_signals(line.number, cells, columns, region)
 

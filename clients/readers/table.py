@@ -8,14 +8,34 @@ It opens no file.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from broker.protocol.errors import BadInput
-from clients.identifiers import Rejected, canonicalise
+from clients.identifiers import Canonical, Rejected, canonicalise
 from clients.identifiers.phone import known_region
-from clients.readers.mapping import Columns, guess_type, typed
+from clients.readers.cells import Cell, identifier_text, plain
+from clients.readers.header import clean_name
+from clients.readers.mapping import Columns, guess_type, settle, typed
+from clients.readers.reading import Reading
 from clients.readers.signals import RefusedRow, Signal
 
 MAXIMUM_CELL_CHARACTERS = 4096
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One row: its line or number from 1, and its cells; missing ones at the end are empty."""
+
+    line: int
+    cells: Sequence[Cell] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that is being read: its columns' names, and its rows as they come."""
+
+    names: tuple[str, ...] = field(repr=False)
+    rows: Iterator[TableRow | RefusedRow] = field(repr=False)
 
 
 def checked_region(default_region: str | None) -> str | None:
@@ -28,54 +48,124 @@ def checked_region(default_region: str | None) -> str | None:
     return region
 
 
+def table_signals(table: Table, reading: Reading) -> Iterator[Signal | RefusedRow]:
+    """The signals and refusals of a table. Raises BadInput if the mapping does not fit it, or it has no rows."""
+    region = checked_region(reading.default_region)
+    columns = settle(table.names, reading.mapping)
+    any_row = False
+    for row in whole_rows(table):
+        any_row = True
+        if isinstance(row, RefusedRow):
+            yield row
+        else:
+            yield from row_signals(row.line, row.cells, columns, region)
+    if not any_row:
+        raise BadInput("The file has the columns' names and no row below them.")
+
+
+def whole_rows(table: Table) -> Iterator[TableRow | RefusedRow]:
+    """A table's rows: empty ones are left out; what is no row of this table is refused."""
+    names = tuple(name.casefold() for name in table.names)
+    for row in table.rows:
+        if isinstance(row, RefusedRow):
+            yield row
+            continue
+        texts = [plain(cell) for cell in row.cells]
+        if any(texts[len(names) :]):
+            yield RefusedRow(
+                row.line,
+                f"The row has more columns than the first line, which names {len(names)}.",
+                damaged=True,
+            )
+        elif (damage := row_damage(texts)) is not None:
+            yield RefusedRow(row.line, damage, damaged=True)
+        elif _repeats(texts, names):
+            yield RefusedRow(row.line, "The row repeats the columns' names.")
+        elif any(texts):
+            yield row
+
+
 def row_signals(
-    line: int, cells: Sequence[str], columns: Columns, default_region: str | None
+    line: int, cells: Sequence[Cell], columns: Columns, default_region: str | None
 ) -> Iterator[Signal | RefusedRow]:
-    """The signals and refusals of one row.
+    """The signals and refusals of one row that is whole (`row_damage`).
 
     Args: `line` from 1; `cells` in the order of the columns, and missing ones at the end are empty;
     `default_region` where the row names none.
     """
-    damage = _damage(cells)
-    if damage is not None:
-        yield RefusedRow(line, damage)
-        return
-
-    def cell(position: int | None) -> str:
-        return cells[position].strip() if position is not None and position < len(cells) else ""
-
-    attributes = tuple((name, cell(position)) for position, name in columns.attributes if cell(position))
-    found = [(kind, cell(position)) for position, kind in columns.identifiers]
-    if columns.type_and_value is not None:
-        kind_at, value_at = columns.type_and_value
-        found.append((guess_type(cell(kind_at)) or cell(kind_at), cell(value_at)))
-    present = list(dict.fromkeys((kind, raw) for kind, raw in found if raw))
-    if not present:
-        yield RefusedRow(line, "The row has no identifier.")
+    attributes = tuple(
+        (name, text) for position, name in columns.attributes if (text := plain(_at(cells, position)))
+    )
     seen: set[str] = set()
-    own_hints = {"handle": columns.platform, "pdq": columns.quality}
-    for kind, raw in present:
-        type_name, hint = typed(kind)
-        if hint is None and type_name in own_hints:
-            hint = cell(own_hints[type_name])
-        elif hint is None:
-            hint = cell(columns.hint) or (default_region if kind == "phone" else None)
+    tried: set[tuple[str, str]] = set()
+    for position, kind in row_identifiers(cells, columns):
+        value = _at(cells, position)
+        if (kind, plain(value)) in tried:
+            continue
+        tried.add((kind, plain(value)))
         try:
-            canonical = canonicalise(type_name, raw, hint)
+            canonical = read_identifier(kind, value, row_hint(kind, cells, columns, default_region))
         except Rejected as error:
-            yield RefusedRow(line, error.detail)
+            yield RefusedRow(line, error.detail, position + 1)
             continue
         # "phone" and "mobile" of one row often hold one number in two spellings.
         if canonical.text not in seen:
             seen.add(canonical.text)
             yield Signal(line, canonical, attributes)
+    if not tried:
+        yield RefusedRow(line, "The row has no identifier.")
 
 
-def _damage(cells: Sequence[str]) -> str | None:
-    for position, text in enumerate(cells, start=1):
+def row_identifiers(cells: Sequence[Cell], columns: Columns) -> Iterator[tuple[int, str]]:
+    """(position from 0, type) of each cell of a row that should hold an identifier and is not empty."""
+    found = list(columns.identifiers)
+    if columns.type_and_value is not None:
+        kind_at, value_at = columns.type_and_value
+        kind = plain(_at(cells, kind_at))
+        found.append((value_at, guess_type(kind) or kind))
+    for position, kind in found:
+        cell = _at(cells, position)
+        # A value without text that is not empty, such as a formula without a result, is refused in words.
+        if plain(cell) or not isinstance(cell, str):
+            yield position, kind
+
+
+def row_hint(kind: str, cells: Sequence[Cell], columns: Columns, default_region: str | None) -> str | None:
+    """What is known of a row's identifiers beside their values: by the column's own type ("handle:instagram"), else by
+    the row, else the default region for phone numbers."""
+    type_name, own = typed(kind)
+    if own is not None:
+        return own
+    position = {"handle": columns.platform, "pdq": columns.quality}.get(type_name, columns.hint)
+    of_row = "" if position is None else plain(_at(cells, position))
+    return of_row or (default_region if type_name == "phone" else None)
+
+
+def read_identifier(kind: str, cell: Cell, hint: str | None) -> Canonical:
+    """The canonical form of a cell's identifier. Raises Rejected."""
+    type_name, _ = typed(kind)
+    return canonicalise(type_name, identifier_text(type_name, cell), hint)
+
+
+def _at(cells: Sequence[Cell], position: int) -> Cell:
+    return cells[position] if position < len(cells) else ""
+
+
+def _repeats(texts: Sequence[str], names: tuple[str, ...]) -> bool:
+    """Whether a row holds the columns' names once more, as where exports were joined to one file."""
+    # Most rows end here: the first cell is not the first name.
+    if not names or not texts or clean_name(texts[0]).casefold() != names[0]:
+        return False
+    return tuple(clean_name(text).casefold() for text in texts[: len(names)]) == names
+
+
+def row_damage(texts: Sequence[str]) -> str | None:
+    """Why a row with these cells cannot be used; None if it can."""
+    for position, text in enumerate(texts, start=1):
         if len(text) > MAXIMUM_CELL_CHARACTERS:
             return f"Column {position} is longer than {MAXIMUM_CELL_CHARACTERS:,} characters."
-        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        # str.isprintable is quick, and false for a NUL and for half a character.
+        if not text.isprintable() and ("\0" in text or any("\ud800" <= each <= "\udfff" for each in text)):
             return (
                 f"Column {position} holds a NUL or half of a character: the row was damaged. Export it again."
             )

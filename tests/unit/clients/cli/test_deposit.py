@@ -5,14 +5,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 import structlog
 from typer.testing import CliRunner, Result
 
 from broker.protocol.messages.base import encode
 from broker.protocol.messages.vocabulary import PayloadCategory
-from clients.cli import run
+from clients.cli import run, signals_file
 from clients.cli.main import app
+from clients.readers import Reading, RefusedRow, Signal, read_file
 from tests.contributor_case import CONDITIONS, ContributorCase
 
 FILE = """phone,email,note
@@ -87,6 +89,47 @@ def test_json_holds_every_refused_row_and_a_deposit_for_each_type(
         "phone": 2,
         "email": 1,
     }
+
+
+def test_a_workbook_goes_in_by_a_saved_mapping_and_its_refused_rows_into_a_file(
+    narrowgate: Command, case: ContributorCase, paths: dict[str, Path]
+) -> None:
+    book = openpyxl.Workbook()
+    for row in (["Kontakt", "Notiz"], [447700900103, "a"], ["4.477E+11", "b"], ["+447700900104", "c"]):
+        book.active.append(row)
+    paths["signals"] = case.folder / "signals.xlsx"
+    book.save(paths["signals"])
+    mapped = narrowgate(
+        "deposit", "map", paths["home"], paths["signals"], "--column", "Kontakt=phone", "--save", "contacts"
+    )
+    assert mapped.exit_code == 0, mapped.output
+    refused = case.folder / "refused.csv"
+    answer = _add(narrowgate, paths, "--mapping", "contacts", "--refused", str(refused))
+    assert (answer["identifiers"], answer["refused_rows"]) == ({"phone": 2}, 1)
+    assert answer["refused"][0]["column"] == 1
+    lines = refused.read_text().splitlines()
+    assert lines[0] == "line,column,reason"
+    assert lines[1].startswith("3,1,")
+    assert "4.477" not in lines[1]
+
+
+def test_a_file_that_changes_while_it_is_read_leaves_nothing_deposited(
+    narrowgate: Command, case: ContributorCase, paths: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = len(case.wire.calls)
+    paths["signals"].write_text(FILE + "07700 900105,,more\n" * 40)
+
+    def meddled(file: Path, reading: Reading) -> Iterator[Signal | RefusedRow]:
+        for item in read_file(file, reading):
+            yield item
+            file.write_text(FILE + "07700 900105,,late\n")
+
+    monkeypatch.setattr(signals_file, "read_file", meddled)
+    arguments = ("--conditions", paths["conditions"], "--default-region", "GB")
+    result = narrowgate("deposit", "add", paths["home"], paths["signals"], *arguments)
+    assert result.exit_code == 6
+    assert "changed while it was read" in result.stderr
+    assert len(case.wire.calls) == calls
 
 
 def test_a_dry_run_sends_nothing(narrowgate: Command, case: ContributorCase, paths: dict[str, Path]) -> None:

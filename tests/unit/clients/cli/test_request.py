@@ -69,6 +69,16 @@ def _finding(world: RequesterWorld) -> None:
     )
 
 
+def test_a_column_is_named_by_option_and_refused_rows_get_a_file(world: RequesterWorld) -> None:
+    (world.directory / "numbers.csv").write_text("who,extension\n07700 900001,07700 900002\nthe door,\n")
+    _run(world, "request", "claims-template", "--out", "@claims.json")
+    prepared = _json(world, *PREPARE, "--column", "who=phone", "--refused", "@refused.csv")
+    assert (prepared["types"], prepared["refused_rows"]) == ({"phone": 1}, 1)
+    written = (world.directory / "refused.csv").read_text()
+    assert "\n3,1," in written
+    assert "door" not in written
+
+
 def test_a_file_of_numbers_becomes_a_file_of_hits(world: RequesterWorld) -> None:
     prepared = _prepare(world)
     assert (prepared["identifiers"], prepared["types"], prepared["refused_rows"]) == (2, {"phone": 2}, 1)
@@ -96,7 +106,7 @@ def test_a_file_of_numbers_becomes_a_file_of_hits(world: RequesterWorld) -> None
     with (world.directory / "hits.csv").open(newline="") as file:
         assert list(csv.reader(file)) == [
             ["type", "value", "canonical"],
-            ["phone", "+447700900001", phone(1)],
+            ["phone", "'+447700900001", phone(1)],
         ]
     assert stat.S_IMODE((world.directory / "hits.csv").stat().st_mode) == 0o600
     assert _json(world, "request", "list", "@unit-1")["requests"][0]["state"] == "answered"

@@ -8,7 +8,8 @@ import pytest
 from clients.identifiers import registered_types
 from tests.identifier_case import form_or_reason
 
-PAGE = (Path(__file__).parents[4] / "docs" / "identifier-types.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[4]
+PAGE = (ROOT / "docs" / "identifier-types.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## `([a-z_]+)`\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 FLAGS = re.findall(r"^\| `([a-z-]+)` \|", PAGE.partition("## Flags")[2], re.MULTILINE)
 
@@ -51,14 +52,18 @@ def test_an_example_comes_to_what_the_page_says(kind: str, cells: list[str]) -> 
         assert sorted(form.flags) == sorted(re.findall(r"`([^`]+)`", flags))
 
 
-def test_the_table_of_flags_holds_those_that_the_examples_show() -> None:
+def test_the_table_of_flags_holds_those_of_the_code_and_each_is_shown_in_an_example() -> None:
+    modules = (ROOT / "clients" / "identifiers").glob("*.py")
+    # Of the constants of these modules, flags alone have a hyphen.
+    constant = re.compile(r'^[A-Z_]+ = "([a-z]+(?:-[a-z]+)+)"', re.MULTILINE)
+    flags = {flag for module in modules for flag in constant.findall(module.read_text(encoding="utf-8"))}
+    assert sorted(flags) == FLAGS
     shown = {flag for _, cells in ROWS for flag in re.findall(r"`([^`]+)`", cells[3])}
-    assert shown == set(FLAGS)
-    assert sorted(FLAGS) == FLAGS
-    named = {
-        flag
-        for section in SECTIONS.values()
-        for flag in FLAGS
-        if f"`{flag}`" in section.partition("| written")[0]
-    }
-    assert named == set(FLAGS)
+    assert shown == flags
+
+
+@pytest.mark.parametrize("kind", sorted(SECTIONS))
+def test_a_section_names_the_flags_that_its_examples_show(kind: str) -> None:
+    prose = SECTIONS[kind].partition("**Flagged:**")[2].partition("| written")[0]
+    shown = {flag for cells in examples(SECTIONS[kind]) for flag in re.findall(r"`([^`]+)`", cells[3])}
+    assert shown == set(re.findall(r"`([a-z-]+)`", prose)) & set(FLAGS)

@@ -41,7 +41,7 @@ def test_quality_under_50_is_refused_with_the_reason(quality: str, is_taken: boo
     if is_taken:
         assert canonicalise("pdq", REFERENCE[0], quality).flags == ()
     else:
-        with pytest.raises(Rejected, match="unrelated pictures"):
+        with pytest.raises(Rejected, match="unrelated ones"):
             canonicalise("pdq", REFERENCE[0], quality)
 
 

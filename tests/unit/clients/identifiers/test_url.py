@@ -177,6 +177,7 @@ def test_a_link_without_its_beginning_needs_the_scheme_as_the_hint() -> None:
         ("https://-example.org/", "not a domain name"),
         ("https://example..org/", "not a domain name"),
         ("https://i❤.example/", "domain names do not have"),
+        ("https://example.org/" + "é" * 400, "longer than 2,048"),
         ("https://www.google.com/", "everybody visits"),
         ("https://m.facebook.com/?utm_source=x", "everybody visits"),
     ],

@@ -1,0 +1,143 @@
+"""How the commands are told to read a file, and what they settle from that and from what the home has saved.
+
+Rule: what a person says counts, then a mapping saved for these very columns, then the columns' names; which of them it
+was is said on standard error.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from broker.protocol.errors import BadInput
+from clients.cli import run
+from clients.cli.papers import read_paper
+from clients.home import Home
+from clients.readers import Reading, guess_mapping, is_table, open_table
+from clients.readers.roles import ATTRIBUTE, IGNORE, corrected, mapping_of, roles_of
+from clients.saved_mappings import SavedMapping, saved_mapping, saved_mappings
+
+MappingName = Annotated[
+    str | None,
+    typer.Option(
+        "--mapping",
+        metavar="NAME_OR_FILE",
+        help="What each column holds, as `deposit map` saved or wrote it.",
+    ),
+]
+Corrections = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column", metavar="NAME=TYPE", help='What a column holds, such as "Handy=phone"; repeat it.'
+    ),
+]
+EncodingName = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding", metavar="NAME", help="Of a text file that is not UTF-8, such as windows-1252."
+    ),
+]
+SheetName = Annotated[
+    str | None,
+    typer.Option(
+        "--sheet", metavar="SHEET", help="Of a workbook: the sheet's name, or its number from the left."
+    ),
+]
+RefusedFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--refused", metavar="FILE", help="Write line, column and reason of each refused row as CSV."
+    ),
+]
+DefaultRegion = Annotated[
+    str | None,
+    typer.Option(
+        "--default-region", metavar="GB", help="Country of phone numbers without a prefix, such as GB."
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options as they were given."""
+
+    mapping: str | None = None
+    columns: tuple[str, ...] = ()
+    default_region: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+
+
+def settle_reading(home: Home, file: Path, options: Options, *, aloud: bool = True) -> Reading:
+    """How to read a file. Raises BadInput if the options do not fit it.
+
+    Args: `aloud` whether to say what the columns were taken for, where nobody said or saved it.
+    """
+    plain = Reading(
+        default_region=options.default_region, encoding=options.encoding, sheet=options.sheet, say=run.say
+    )
+    if not is_table(file):
+        if options.mapping is not None or options.columns:
+            raise BadInput("--mapping and --column are for tables; this file names what it holds itself.")
+        return plain
+    saved = None if options.mapping is None else _named(home, options.mapping)
+    if saved is None:
+        saved = _found(home, file, plain)
+    reading = plain if saved is None else _with(saved, plain)
+    with open_table(file, replace(reading, say=_nothing)) as table:
+        names = table.names
+    mapping = guess_mapping(names) if saved is None else saved.mapping(names)
+    if options.columns:
+        mapping = mapping_of(names, corrected(names, roles_of(names, mapping), options.columns))
+    elif saved is None and aloud and (mapping.identifiers or mapping.type_column):
+        run.say(_guess_in_words(roles_of(names, mapping)))
+    return replace(reading, mapping=mapping)
+
+
+def _with(saved: SavedMapping, plain: Reading) -> Reading:
+    return replace(
+        plain,
+        default_region=plain.default_region or saved.default_region,
+        encoding=plain.encoding or saved.encoding,
+        sheet=plain.sheet or saved.sheet,
+    )
+
+
+def _named(home: Home, name: str) -> SavedMapping:
+    path = Path(name)
+    if path.suffix or len(path.parts) > 1:
+        return read_paper(SavedMapping, path, "the mapping")
+    return saved_mapping(home, name)
+
+
+def _found(home: Home, file: Path, plain: Reading) -> SavedMapping | None:
+    """The mapping saved for a file's columns, read as it was saved to be."""
+    fitting = []
+    for name, saved in saved_mappings(home):
+        try:
+            with open_table(file, replace(_with(saved, plain), say=_nothing)) as table:
+                if saved.fits(table.names):
+                    fitting.append((name, saved))
+        except BadInput:
+            continue  # read as this mapping wants, it is no table: so the mapping is not for it
+    if len(fitting) > 1:
+        raise BadInput("Several saved mappings fit this file. Say which one is meant: --mapping NAME")
+    for name, saved in fitting:
+        run.say(f"Read with the mapping {name}, which was saved for these columns.")
+        return saved
+    return None
+
+
+def _nothing(words: str) -> None:
+    """Remarks on a file are made once, when its rows are read."""
+
+
+def _guess_in_words(roles: tuple[str, ...]) -> str:
+    read = [f"{at} as {role}" for at, role in enumerate(roles, start=1) if role not in (ATTRIBUTE, IGNORE)]
+    attributes = [str(at) for at, role in enumerate(roles, start=1) if role == ATTRIBUTE]
+    words = f"By their names, columns are read: {', '.join(read)}"
+    if attributes:
+        shown = ", ".join(attributes[:10]) + (", ..." if len(attributes) > 10 else "")
+        words += f"; sealed with them: {shown}"
+    return f"{words}. To check and save that: narrowgate deposit map"

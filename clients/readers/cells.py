@@ -1,0 +1,116 @@
+"""The cells of a row: text, or a value of another kind that is no identifier, with the reason.
+
+Rule: what a spreadsheet or a database did to an identifier is undone only where nothing was lost. 447700900123.0 is the
+number that was typed; 4.477E+11 is not, and neither is a number of more than 15 digits in a workbook, or a date. Those
+are refused in words where an identifier is wanted; elsewhere they are kept as text.
+
+It knows no file format.
+"""
+
+import datetime
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+
+from clients.formula_guard import unguarded
+from clients.identifiers import Rejected
+
+KEPT_DIGITS = 15
+"""How many digits of a number a workbook keeps (IEEE 754 binary64: every whole number of 15 digits is exact)."""
+
+_DIGIT_TYPES = frozenset({"phone", "imei"})
+"""Types that are written in digits, and so are taken for numbers by spreadsheets and data frames."""
+_NEEDED_DIGITS = 7
+_POWER_OF_TEN = re.compile(r"\+?[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}")
+_KEPT_AS_TEXT = re.compile(r"\A'(?=[0-9=+@-])")
+_FLOAT = re.compile(rf"(\+?[0-9]{{{_NEEDED_DIGITS},}})\.0")
+
+LOST_DIGITS = (
+    "The number was kept with a power of ten (E+), so digits of it are lost. Format the column as text and fill it "
+    "again from where it came from."
+)
+_TOO_MANY_DIGITS = (
+    f"A workbook keeps {KEPT_DIGITS} digits of a number and this one has more, so some are lost. Format the column as "
+    "text and fill it again from where it came from."
+)
+_FRACTION = "The value is a number with a fraction, which is not an identifier."
+_DATE = (
+    "The program that wrote the file made a date of the value. Format the column as text and fill it again."
+)
+_TRUTH = "The value is a yes or no, which is not an identifier."
+_BYTES = "The value is bytes and not text. Export the column as text."
+
+
+@dataclass(frozen=True)
+class NoIdentifier:
+    """A value that may stand in another column, as `text`, and why it is not taken for an identifier."""
+
+    text: str = field(repr=False)
+    reason: str
+
+
+Cell = str | NoIdentifier
+
+
+def plain(cell: Cell) -> str:
+    """A cell's text, without white space around it and without a guard against formulas."""
+    return unguarded((cell if isinstance(cell, str) else cell.text).strip())
+
+
+def identifier_text(kind: str, cell: Cell) -> str:
+    """The text of a cell that should hold an identifier of a type. Raises Rejected with the reason."""
+    if isinstance(cell, NoIdentifier):
+        raise Rejected(cell.reason)
+    # The apostrophe by which a cell was kept from being a formula, or a number, is no part of it.
+    text = _KEPT_AS_TEXT.sub("", plain(cell))
+    if kind in _DIGIT_TYPES:
+        if _POWER_OF_TEN.fullmatch(text):
+            raise Rejected(LOST_DIGITS)
+        # What a data frame makes of a column of numbers in which some are missing.
+        whole = _FLOAT.fullmatch(text)
+        return whole[1] if whole else text
+    return text
+
+
+def number_cell(raw: str) -> Cell:
+    """A number of a workbook, from the text that is stored (ECMA-376 18.3.1.96)."""
+    if re.fullmatch(r"-?[0-9]{1,15}", raw):
+        return raw
+    try:
+        number = Decimal(raw)
+    except InvalidOperation:
+        return NoIdentifier("", "The value is damaged: the workbook calls it a number. Type it again.")
+    if not number.is_finite():
+        return NoIdentifier("", _FRACTION)
+    if number.adjusted() >= KEPT_DIGITS:
+        return NoIdentifier(raw, _TOO_MANY_DIGITS)
+    if number != number.to_integral_value():
+        return NoIdentifier(raw, _FRACTION)
+    digits = str(int(number))
+    # Nobody types a power of ten; it comes from a file that was saved as shown on the screen, and read again.
+    if "e" in raw.lower() and len(digits) >= 10 and len(digits.rstrip("0")) <= _NEEDED_DIGITS:
+        return NoIdentifier(raw, LOST_DIGITS)
+    return digits
+
+
+def value_cell(value: object) -> Cell:
+    """A value of a typed column. A type that is not listed has an empty text and is no identifier."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return NoIdentifier("true" if value else "false", _TRUTH)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return number_cell(repr(value))
+    if isinstance(value, Decimal):
+        return number_cell(format(value, "f")) if value.is_finite() else NoIdentifier("", _FRACTION)
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        return NoIdentifier(value.date().isoformat(), _DATE)
+    if isinstance(value, datetime.date | datetime.time):
+        return NoIdentifier(value.isoformat(), _DATE)
+    if isinstance(value, datetime.timedelta):
+        return NoIdentifier(str(value), _DATE)
+    return NoIdentifier("", _BYTES)

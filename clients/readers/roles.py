@@ -1,0 +1,109 @@
+"""What each column of a table holds, in one word a column, as a person sees, corrects and saves it.
+
+Rule: a word is the name of an identifier type, perhaps with what its values do not say ("handle:instagram"); or `type`
+and `value` (two columns that give both); `region`, `platform` and `quality` (what the row says of its phone numbers and
+plates, account names and PDQ hashes; `hint` for all three); `reference`; `attribute` (sealed with every identifier of
+its row) or `ignore` (goes nowhere). Columns are known by name, so two of one name hold the same.
+
+It reads no row and writes no file.
+"""
+
+from collections.abc import Sequence
+
+from broker.protocol.errors import BadInput
+from clients.identifiers import registered_types
+from clients.readers.mapping import ColumnMapping, guess_mapping, guess_type, same_column, settle, typed
+from clients.readers.signals import REFERENCE
+
+TYPE, VALUE, ATTRIBUTE, IGNORE = "type", "value", "attribute", "ignore"
+REGION, PLATFORM, QUALITY, HINT = "region", "platform", "quality", "hint"
+_OTHER_ROLES = (TYPE, VALUE, REGION, PLATFORM, QUALITY, HINT, REFERENCE, ATTRIBUTE, IGNORE)
+
+
+def roles_of(names: Sequence[str], mapping: ColumnMapping | None) -> tuple[str, ...]:
+    """What each column holds by a mapping; by its name if None. All may be attributes. Raises BadInput as `settle`."""
+    chosen = guess_mapping(names) if mapping is None else mapping
+    if not chosen.identifiers and chosen.type_column is None:
+        return tuple(REFERENCE if name == chosen.reference_column else ATTRIBUTE for name in names)
+    columns = settle(names, chosen)
+    roles = [IGNORE] * len(names)
+    for position, name in columns.attributes:
+        roles[position] = REFERENCE if name == REFERENCE else ATTRIBUTE
+    for role, at in ((REGION, columns.hint), (PLATFORM, columns.platform), (QUALITY, columns.quality)):
+        if at is not None:
+            roles[at] = role if roles[at] == IGNORE else HINT
+    if columns.type_and_value is not None:
+        roles[columns.type_and_value[0]], roles[columns.type_and_value[1]] = TYPE, VALUE
+    for position, kind in columns.identifiers:
+        roles[position] = kind
+    return tuple(roles)
+
+
+def mapping_of(names: Sequence[str], roles: Sequence[str]) -> ColumnMapping:
+    """The mapping that these roles are. Raises BadInput if a word is unknown or no mapping says the same."""
+    held: dict[str, list[str]] = {}
+    for name, role in zip(names, roles, strict=True):
+        if not _is_type(role) and role not in _OTHER_ROLES:
+            raise BadInput(
+                f"A column is said to hold something unknown. Known are {', '.join(registered_types())}, and "
+                f"{', '.join(_OTHER_ROLES)}."
+            )
+        held.setdefault(role, []).append(name)
+
+    def only(role: str) -> str | None:
+        found = held.get(role, [])
+        if len(found) > 1:
+            raise BadInput(
+                f"Two columns are said to hold the {role}. Give it to one, and make the other ignore."
+            )
+        return found[0] if found else None
+
+    mapping = ColumnMapping(
+        identifiers=tuple((name, role) for name, role in zip(names, roles, strict=True) if _is_type(role)),
+        type_column=only(TYPE),
+        value_column=only(VALUE),
+        hint_column=only(REGION) or only(HINT),
+        platform_column=only(PLATFORM) or only(HINT),
+        quality_column=only(QUALITY) or only(HINT),
+        reference_column=only(REFERENCE),
+        ignored=tuple(held.get(IGNORE, [])),
+    )
+    if roles_of(names, mapping) != tuple(roles):
+        raise BadInput(
+            "Two columns of one name are to hold different things. Rename one of them in the first line of the file."
+        )
+    return mapping
+
+
+def corrected(names: Sequence[str], roles: Sequence[str], corrections: Sequence[str]) -> tuple[str, ...]:
+    """The roles with a person's corrections, each as "Handy=phone", or "3=phone" by the column's number from 1.
+
+    Raises BadInput if there is no such column or nothing that a column can hold.
+    """
+    changed = list(roles)
+    for correction in corrections:
+        name, equals, word = correction.rpartition("=")
+        role = word.strip().lower()
+        if role not in _OTHER_ROLES and not _is_type(role):
+            role = guess_type(word.strip()) or role
+        if not equals or not name.strip() or not (_is_type(role) or role in _OTHER_ROLES):
+            raise BadInput(
+                '--column is the name of a column, = and what it holds, such as --column "Handy=phone". It can hold '
+                f"{', '.join(registered_types())}; or be the {TYPE}, {VALUE}, {REGION}, {PLATFORM}, {QUALITY} or "
+                f"{REFERENCE} of its row; or "
+                f"{ATTRIBUTE}, or {IGNORE}."
+            )
+        found = [at for at, own in enumerate(names) if same_column(own, name)]
+        if not found and name.strip().isdecimal() and 1 <= int(name) <= len(names):
+            found = [int(name) - 1]
+        if not found:
+            raise BadInput(
+                "--column names a column that the file does not have. Compare it with the first line."
+            )
+        for at in found:
+            changed[at] = role
+    return tuple(changed)
+
+
+def _is_type(role: str) -> bool:
+    return typed(role)[0] in registered_types()

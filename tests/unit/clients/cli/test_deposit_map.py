@@ -1,0 +1,160 @@
+"""`narrowgate deposit map`: what a file's columns are read as is shown, corrected, saved, and then used."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from typer.testing import CliRunner, Result
+
+from broker.protocol.messages.vocabulary import AgencyKind, Role
+from clients.cli.main import app
+from clients.cli.reading_options import Options, settle_reading
+from clients.home import Home, Persona
+from clients.readers import Signal, read_file
+
+TABLE = """Handy;Kontakt;Notiz
++447700900123;a@example.org;first
+12345;b@example.org;second
++447700900124;c@example.org;third
+"""
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    persona = Persona("north-helpline", "North Helpline", Role.AGENCY, "GB", AgencyKind.HELPLINE)
+    return Home.create(tmp_path / "home", persona, now=1_767_225_600, random_bytes=os.urandom)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "export.csv"
+    path.write_text(TABLE)
+    return path
+
+
+@pytest.fixture
+def map_columns(home: Home) -> Command:
+    def command(file: Path, *options: str | Path, expect: int = 0) -> Result:
+        arguments = ["deposit", "map", home.vault.directory, file, *options]
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        assert result.exit_code == expect, result.output
+        return result
+
+    return command
+
+
+def read(home: Home, file: Path, **options: Any) -> list[Signal]:
+    rows = read_file(file, settle_reading(home, file, Options(**options)))
+    return [row for row in rows if isinstance(row, Signal)]
+
+
+def test_columns_are_shown_with_counts_and_reasons_and_no_value(map_columns: Command, file: Path) -> None:
+    shown = map_columns(file).stdout
+    assert "1. Handy: phone: 2 accepted, 1 refused" in shown
+    assert "refused 1: " in shown
+    assert "LOOK: 3 of its first 3 values look like email" in shown
+    assert "Nothing was saved" in shown
+    for value in ("7700900", "12345", "example.org", "second"):
+        assert value not in shown
+
+
+def test_json_has_the_same(map_columns: Command, file: Path) -> None:
+    answer = json.loads(map_columns(file, "--json").stdout)
+    assert [(each["holds"], each["accepted"], each["refused"]) for each in answer["columns"]] == [
+        ("phone", 2, 1),
+        ("attribute", 0, 0),
+        ("attribute", 0, 0),
+    ]
+    assert [each["looks_like"] for each in answer["columns"]] == [None, "email", None]
+    assert (answer["rows"], answer["saved"]) == (3, None)
+
+
+def test_a_corrected_mapping_is_saved_and_used_for_the_same_columns(
+    map_columns: Command, home: Home, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    map_columns(file, "--column", "Kontakt=email", "--column", "Notiz=ignore", "--save", "export")
+    signals = read(home, file)
+    assert "mapping export" in capsys.readouterr().err
+    assert [signal.canonical.type for signal in signals] == ["phone", "email", "email", "phone", "email"]
+    assert {signal.attributes for signal in signals} == {()}
+    assert read(home, file, mapping="export") == signals
+
+
+def test_an_encoding_and_a_region_are_saved_with_it(map_columns: Command, home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_bytes("Handynummer;Gerät\n07700 900123;Prüfgerät\n".encode("cp1252"))
+    assert "--encoding windows-1252" in map_columns(path, expect=6).stderr
+    options = ("--encoding", "windows-1252", "--default-region", "GB", "--save", "old-system")
+    map_columns(path, *options)
+    (signal,) = read(home, path)
+    assert (signal.canonical.value, signal.attributes) == ("+447700900123", (("Gerät", "Prüfgerät"),))
+
+
+def test_a_mapping_travels_as_a_file(map_columns: Command, home: Home, file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mapping.json"
+    map_columns(file, "--column", "Kontakt=email", "--out", out)
+    assert len(read(home, file, mapping=str(out))) == 5
+
+
+def test_a_sheet_is_chosen_and_saved(map_columns: Command, home: Home, tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["something"])
+    for row in (["phone"], ["+447700900123"]):
+        (book["Cases"] if "Cases" in book.sheetnames else book.create_sheet("Cases")).append(row)
+    book.save(tmp_path / "book.xlsx")
+    assert "2 sheets" in map_columns(tmp_path / "book.xlsx", expect=6).stderr
+    map_columns(tmp_path / "book.xlsx", "--sheet", "Cases", "--save", "cases")
+    assert len(read(home, tmp_path / "book.xlsx")) == 1
+
+
+def test_a_new_column_is_refused_under_a_named_mapping_and_guessed_without_one(
+    map_columns: Command, home: Home, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    map_columns(file, "--column", "Notiz=ignore", "--save", "export")
+    wider = file.with_name("wider.csv")
+    wider.write_text("Handy;Kontakt;Notiz;Diagnose\n+447700900123;;;x\n")
+    assert "column 4" in map_columns(wider, "--mapping", "export", expect=6).stderr
+    assert len(read(home, wider)) == 1
+    assert "sealed with them: 2, 3, 4" in capsys.readouterr().err
+
+
+def test_two_mappings_for_the_same_columns_are_not_chosen_between(
+    map_columns: Command, home: Home, file: Path
+) -> None:
+    map_columns(file, "--save", "one")
+    map_columns(file, "--mapping", "one", "--column", "Kontakt=email", "--save", "two")
+    assert "Several saved mappings" in map_columns(file, expect=6).stderr
+    assert len(read(home, file, mapping="two")) == 5
+
+
+def test_marks_of_direction_in_names_change_nothing_and_are_not_shown(
+    map_columns: Command, home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text(
+        "\u200fphone\u200e,\u202enote\u202c,\u2067رقم\u2069\n+447700900123,x,y\n", encoding="utf-8"
+    )
+    assert "1. phone: phone: 1 accepted" in map_columns(path).stdout
+    (signal,) = read(home, path)
+    assert [name for name, _ in signal.attributes] == ["note", "رقم"]
+
+
+def test_a_first_line_of_identifiers_is_not_shown_as_names(map_columns: Command, tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text("+447700900123,x\n+447700900124,y\n")
+    shown = map_columns(path, expect=6)
+    assert "holds an identifier" in shown.stderr
+    assert "7700900" not in shown.output
+
+
+def test_a_file_that_names_its_members_has_no_columns_to_show(map_columns: Command, tmp_path: Path) -> None:
+    path = tmp_path / "export.ndjson"
+    path.write_text('{"phone":"+447700900123"}\n')
+    assert "no columns to show" in map_columns(path, expect=6).stderr
+    assert "are for tables" in map_columns(path, "--column", "a=phone", expect=6).stderr
