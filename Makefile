@@ -46,6 +46,7 @@ bench: $(READY) ## the figures, as ratios measured in one run each
 	$(BIN)/python -m benchmarks.masking
 	$(BIN)/python -m benchmarks.gate
 	$(BIN)/python -m benchmarks.identifiers
+	$(BIN)/python -m benchmarks.person
 	$(BIN)/python -m benchmarks.audit
 	$(BIN)/python -m benchmarks.exchange
 	$(BIN)/python -m benchmarks.ladder
