@@ -9,7 +9,7 @@ was taken back or replaced stays in the database's files: the write-ahead log is
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from broker import roots
+from broker import retractions, roots
 from broker.audit.log import Receipt
 from broker.audit.records import RecordsReplaced, RecordsWithdrawn
 from broker.context import Broker
@@ -33,17 +33,20 @@ from broker.store import deposits as rows
 from broker.store import roots as changes
 from broker.store.database import Connection
 
+_CarriedOut = tuple[Message, Callable[[], None]]
+
 
 @dataclass(frozen=True)
 class _Change:
     """One statement on its way: what it says, and how it is carried out and recorded.
 
-    `carry_out` changes the rows, given the deposit and what was declared of it, and returns the log's record."""
+    `carry_out` changes the rows, given the deposit and what was declared of it, and returns the log's record and what
+    notifies those who were told of the records, once that is logged."""
 
     document: str
     statement: RootChange
     kind: RecordKind
-    carry_out: Callable[[Connection, rows.StoredDeposit, DepositDeclaration], Message]
+    carry_out: Callable[[Connection, rows.StoredDeposit, DepositDeclaration], _CarriedOut]
 
 
 def withdraw_records(
@@ -58,12 +61,23 @@ def withdraw_records(
 
     def carry_out(
         connection: Connection, deposit: rows.StoredDeposit, declared: DepositDeclaration
-    ) -> Message:
+    ) -> _CarriedOut:
         tokens = _read_tokens(signed.payload, submission)
         _spare_self_test(declared, tokens)
+        revoked = (
+            None
+            if submission.revocation is None
+            else retractions.check_revocation(connection, caller, deposit, submission.revocation)
+        )
+        # Before the rows go: whom they were disclosed to.
+        found = retractions.recipients(broker, connection, deposit, tokens)
         if rows.erase_records(connection, deposit.deposit_number, tokens) != len(tokens):
             raise NotFound("The deposit holds no record of one of these tokens. Nothing was taken back.")
-        return _withdrawn(deposit, signed)
+
+        def notify() -> None:
+            retractions.notify(broker, connection, deposit, found, signed.digest, revoked, broker.clock())
+
+        return _withdrawn(deposit, signed, len(found)), notify
 
     change = _Change(signed.document, signed.payload, RecordKind.RECORDS_WITHDRAWN, carry_out)
     return _change_root(broker, caller, deposit_id, change)
@@ -78,7 +92,7 @@ def replace_records(
 
     def carry_out(
         connection: Connection, deposit: rows.StoredDeposit, declared: DepositDeclaration
-    ) -> Message:
+    ) -> _CarriedOut:
         new = _read_records(signed.payload, submission, deposit.size_class)
         _spare_self_test(declared, [record.token for record in new])
         if changes.replace_records(connection, deposit.deposit_number, new) != len(new):
@@ -86,7 +100,7 @@ def replace_records(
                 "The deposit holds no record of one of these tokens, or not of the version before. Nothing was "
                 "replaced."
             )
-        return _replaced(deposit, signed)
+        return _replaced(deposit, signed), _nobody_to_notify
 
     change = _Change(signed.document, signed.payload, RecordKind.RECORDS_REPLACED, carry_out)
     return _change_root(broker, caller, deposit_id, change)
@@ -124,7 +138,7 @@ def _take_effect(
         raise Conflict("Statements of a deposit follow one another without a gap.")
     declared = verify(DepositDeclaration, deposit.declaration, caller.signing_key).payload
     # 1. The rows go, or are replaced.
-    record = change.carry_out(connection, deposit, declared)
+    record, notify = change.carry_out(connection, deposit, declared)
     # 2. What is there now gives the root that the contributor signed, or nothing is committed.
     frontier = roots.derived(connection, number)
     if (frontier.size, frontier.root()) != (statement.records, statement.root):
@@ -136,7 +150,13 @@ def _take_effect(
     receipt = broker.audit.append(connection, change.kind, record, now)
     stored = changes.StoredChange(change.document, receipt.proof.index)
     changes.add_change(connection, number, statement.number, stored)
+    # 4. And the notices to those who were told of what goes.
+    notify()
     return receipt
+
+
+def _nobody_to_notify() -> None:
+    """A record that is replaced is still there: whoever asks again is told the newer one."""
 
 
 def _read_tokens(statement: RecordWithdrawal, submission: RecordWithdrawalSubmission) -> list[bytes]:
@@ -176,7 +196,9 @@ def _spare_self_test(declared: DepositDeclaration, tokens: list[bytes]) -> None:
         )
 
 
-def _withdrawn(deposit: rows.StoredDeposit, signed: Signed[RecordWithdrawal]) -> RecordsWithdrawn:
+def _withdrawn(
+    deposit: rows.StoredDeposit, signed: Signed[RecordWithdrawal], notices: int
+) -> RecordsWithdrawn:
     statement = signed.payload
     return RecordsWithdrawn(
         deposit_id=deposit.deposit_id,
@@ -188,6 +210,7 @@ def _withdrawn(deposit: rows.StoredDeposit, signed: Signed[RecordWithdrawal]) ->
         records_deleted=statement.records_withdrawn,
         records=statement.records,
         root=statement.root,
+        notices=notices,
     )
 
 

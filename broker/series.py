@@ -8,6 +8,7 @@ broker holds no share and checks none; that is the holders' part.
 
 from collections.abc import Sequence
 
+from broker import retractions
 from broker.audit.log import Receipt
 from broker.audit.records import SeriesDestroyed, SeriesOpened, SeriesWithdrawn
 from broker.context import Broker
@@ -115,6 +116,11 @@ def withdraw_series(broker: Broker, caller: Caller, series_id: bytes, document: 
                 raise Conflict("The series was withdrawn before, by another statement.")
             receipt = broker.audit.receipt(connection, known.withdrawn_index)
         else:
+            # Before the rows go: whom they were disclosed to.
+            found = [
+                (deposit, retractions.recipients(broker, connection, deposit, None))
+                for deposit in deposit_rows.all_of_series(connection, series_id)
+            ]
             erased = deposit_rows.erase_series(connection, series_id)
             record = SeriesWithdrawn(
                 series_id=series_id,
@@ -123,9 +129,12 @@ def withdraw_series(broker: Broker, caller: Caller, series_id: bytes, document: 
                 withdrawal_digest=signed.digest,
                 deposits=erased.deposits,
                 records_deleted=erased.records,
+                notices=sum(len(each) for _, each in found),
             )
             receipt = broker.audit.append(connection, RecordKind.SERIES_WITHDRAWN, record, now)
             rows.withdraw(connection, series_id, document, receipt.proof.index)
+            for deposit, each in found:
+                retractions.notify(broker, connection, deposit, each, signed.digest, None, now)
     broker.database.empty_wal()
     return receipt
 

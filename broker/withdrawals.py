@@ -4,6 +4,7 @@ Rule (decision 0006): the contributor's signed statement is all it takes, and th
 that logs it: both or neither. The write-ahead log is emptied before the answer.
 """
 
+from broker import retractions
 from broker.audit.log import Receipt
 from broker.audit.records import DepositWithdrawn
 from broker.context import Broker
@@ -44,6 +45,8 @@ def _erase_deposit(
     signed: Signed[DepositWithdrawal],
     now: int,
 ) -> Receipt:
+    # Before the rows go: whom they were disclosed to.
+    found = retractions.recipients(broker, connection, deposit, None)
     erased = rows.erase(connection, deposit.deposit_number, "withdrawn")
     if erased is None:
         raise Conflict("The deposit is gone already: with its series, or since its retention is over.")
@@ -54,7 +57,9 @@ def _erase_deposit(
         contributor=deposit.contributor,
         withdrawal_digest=signed.digest,
         records_deleted=erased,
+        notices=len(found),
     )
     receipt = broker.audit.append(connection, RecordKind.DEPOSIT_WITHDRAWN, record, now)
     rows.note_withdrawal(connection, deposit.deposit_number, signed.document, receipt.proof.index)
+    retractions.notify(broker, connection, deposit, found, signed.digest, None, now)
     return receipt

@@ -5,7 +5,7 @@ killed goes on under the same id with the same bytes. The masked records go once
 kept: `input_digest`, keyed with k, only tells whether the same file is deposited again.
 
     deposits/DEPOSIT/{records,leaves,references,declaration.jws,deposit.json,self-test.jws,withdrawal.jws}
-    deposits/DEPOSIT/{changing,change-NUMBER.jws}
+    deposits/DEPOSIT/{changing,change-NUMBER.jws,asked-PERMIT}
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from pydantic import Field
 from broker.protocol import documents
 from broker.protocol.documents import Signed
 from broker.protocol.errors import NotFound
-from broker.protocol.messages.base import Bytes32, Message, Seconds, Slug, encode, read
+from broker.protocol.messages.base import Blob, Bytes32, Id16, Message, Seconds, Slug, encode, read
 from broker.protocol.messages.deposits import DepositDeclaration, SelfTest
 from broker.protocol.messages.roots import (
     RecordReplacementSubmission,
@@ -53,6 +53,17 @@ class PendingChange(Message):
     v: Literal[1] = 1
     submission: RecordWithdrawalSubmission | RecordReplacementSubmission
     references: dict[str, str] = Field(default_factory=dict)
+
+
+class KeptAsk(Message):
+    """That the release of some records was asked, as the contributor was shown it. It does not say by whom."""
+
+    v: Literal[1] = 1
+    permit_id: Id16
+    series_id: Bytes32
+    tokens: Annotated[Blob, Field(repr=False)]
+    asked_at: Seconds
+    until_at: Seconds
 
 
 class DepositFolder:
@@ -103,11 +114,23 @@ class DepositFolder:
         if stage not in ("masked", "serving"):
             self.forget_leaves()
             self.vault.erase(references_name(self.deposit_id))
+            for name in self.vault.names(self._folder):
+                if name.startswith("asked-"):
+                    self.vault.erase(f"{self._folder}/{name}")
 
     def forget_leaves(self) -> None:
         """Erase the list of records, and a change not yet made: no record can be named from now on."""
         self.vault.erase(leaves_name(self.deposit_id))
         self.vault.erase(f"{self._folder}/changing")
+
+    def keep_ask(self, ask: KeptAsk) -> None:
+        """Keep that a release was asked, for the day the person wants to know."""
+        self.vault.write_secret(f"{self._folder}/asked-{ask.permit_id.hex()}", encode(ask))
+
+    def asks(self) -> tuple[KeptAsk, ...]:
+        """Every such ask that this home was shown."""
+        names = (name for name in self.vault.names(self._folder) if name.startswith("asked-"))
+        return tuple(read(KeptAsk, self.vault.read_secret(f"{self._folder}/{name}")) for name in names)
 
     def keep(self, name: str, document: str) -> str:
         """Keep a signed document of the deposit, unless one of that name is kept already. Returns the kept one."""
@@ -135,6 +158,13 @@ class DepositFolder:
             return None
         return read(PendingChange, self.vault.read_secret(f"{self._folder}/changing"))
 
+    def pending_root(self) -> bytes | None:
+        """The root that the statement of `pending` declares; None if there is none. Raises VerificationFailed."""
+        pending = self.pending()
+        if pending is None:
+            return None
+        return read_change(pending.submission.document, self._signing_key).root
+
     def finish_pending(self, statement: RootChange, document: str) -> None:
         """The statement took effect: keep it, and erase what it was about."""
         self.vault.write_text(f"{self._folder}/change-{statement.number}.jws", document)
@@ -151,6 +181,13 @@ class DepositFolder:
     def keep_self_test(self, test: Signed[SelfTest]) -> None:
         """Keep the signed self-test, the evidence on which the deposit serves."""
         self.vault.write_text(f"{self._folder}/self-test.jws", test.document)
+
+    def self_test(self) -> Signed[SelfTest] | None:
+        """The self-test that was kept, or None."""
+        name = f"{self._folder}/self-test.jws"
+        if not self.vault.exists(name):
+            return None
+        return documents.verify(SelfTest, self.vault.read_text(name), self._signing_key)
 
 
 def records_name(deposit_id: bytes) -> str:

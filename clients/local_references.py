@@ -52,6 +52,24 @@ def find(deposit: "DepositFolder", token: bytes) -> str | None:
     return None
 
 
+def all_references(deposit: "DepositFolder") -> Iterator[tuple[bytes, str]]:
+    """(token, reference) of each record, in order of the tokens; none where no references are kept.
+
+    Raises VerificationFailed when the file is damaged."""
+    name = references_name(deposit.deposit_id)
+    if not deposit.vault.exists(name):
+        return
+    with deposit.vault.path(name).open("rb") as file:
+        width, number = _measure(file)
+        for row in _rows(file, number, width):
+            yield row[:TOKEN_BYTES], _opened(deposit.vault, name, row)
+
+
+def parts(reference: str) -> frozenset[str]:
+    """The references that one record has: of several rows of a file, divided by semicolons."""
+    return frozenset(part.strip() for part in reference.split(";") if part.strip())
+
+
 def keep(vault: Vault, deposit_id: bytes, references: Iterable[tuple[bytes, str]]) -> None:
     """Write the references of a deposit's records, (token, reference) each, in any order.
 

@@ -2,7 +2,8 @@
 
 Rule: the contributor sees the grounds and which of its own records are meant, by the local reference it gave them; that
 it looked is logged at the broker. Its answer is a signed document that broker and key holders verify; silence refuses.
-It opens nothing and sends no identifier.
+What was asked, not by whom, is kept for the person (`clients.consent_status`). It opens nothing and sends no
+identifier.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.ladder import ContributorRelease, ReleaseAsk, ReleaseAsks
 from broker.protocol.messages.log import ReceiptMessage
 from broker.protocol.messages.parties import Space
+from clients.deposit_folder import KeptAsk, all_deposits
 from clients.home import Home
 from clients.transport import Caller, Clock
 
@@ -37,7 +39,15 @@ class Releasing:
 
     def asks(self) -> tuple[ReleaseAsk, ...]:
         """What is asked, the unanswered first. Looking is logged at the broker. Raises Unreachable, RemoteProblem."""
-        return self._caller.get(f"{self._space.broker_origin}/v1/releases", ReleaseAsks).asks
+        asks = self._caller.get(f"{self._space.broker_origin}/v1/releases", ReleaseAsks).asks
+        serving = {
+            each.deposit_id: each for each in all_deposits(self._home) if each.entry.stage == "serving"
+        }
+        for ask in asks:
+            if ask.deposit_id in serving:
+                kept = {name: getattr(ask, name) for name in KeptAsk.model_fields if name != "v"}
+                serving[ask.deposit_id].keep_ask(KeptAsk(**kept))
+        return asks
 
     def answer(
         self, permit_id: bytes, released: bool, reason: str, series_id: bytes | None = None

@@ -62,8 +62,13 @@ class RootChanges:
         """The leaves of all records as they are at the broker, once nothing is pending. Errors as `record_leaves`."""
         return record_leaves.load(self._home.vault, self._deposit.deposit_id, self._deposit.last_change()[1])
 
-    def withdraw(self, gone: Sequence[bytes], leaves: Leaves, reason: str) -> Leaves:
-        """Take back the records of these tokens, sorted. Returns the leaves that remain."""
+    def withdraw(
+        self, gone: Sequence[bytes], leaves: Leaves, reason: str, revocation: str | None = None
+    ) -> Leaves:
+        """Take back the records of these tokens, sorted. Returns the leaves that remain.
+
+        Args:
+            revocation: the signed revocation of the consent they rested on, if that is why."""
         left, nonce, data = record_leaves.without(leaves, set(gone)), self._random_bytes(32), b"".join(gone)
         statement = RecordWithdrawal(
             deposit_id=self._deposit.deposit_id,
@@ -76,7 +81,9 @@ class RootChanges:
             withdrawn_at=self._clock(),
         )
         document = documents.sign(statement, self._home.signing_key).document
-        submission = RecordWithdrawalSubmission(document=document, nonce=nonce, tokens=data)
+        submission = RecordWithdrawalSubmission(
+            document=document, nonce=nonce, revocation=revocation, tokens=data
+        )
         self._deposit.keep_pending(PendingChange(submission=submission))
         self.finish()
         return left

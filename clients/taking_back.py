@@ -1,4 +1,6 @@
-"""Take back one deposit, or what was deposited of some identifiers; a whole series is `clients.contributor`'s.
+"""Take back one deposit, or what was deposited of some identifiers or under a reference of one's own.
+
+A whole series is `clients.contributor`'s.
 
 Rule (decision 0006): identifiers stay here. Their tokens are derived under k, so this works while the series is open;
 what goes out is a signed statement with the root over the records that remain, and beside it the tokens, which the
@@ -16,6 +18,7 @@ from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.roots import MAXIMUM_WITHDRAWN
 from broker.protocol.messages.vocabulary import RecordKind
+from clients import consent_record, local_references
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
 from clients.recorded import post_recorded
@@ -37,10 +40,12 @@ class TakenBack:
 @dataclass(frozen=True)
 class Result:
     """What became of the identifiers: from which deposits records went, and which deposits could not be looked into,
-    since the keys of their series are erased; those can only be withdrawn whole."""
+    since the keys of their series are erased; those can only be withdrawn whole. `shared` counts records that were
+    left since they are of other submissions too."""
 
     taken: tuple[TakenBack, ...]
     closed: tuple[bytes, ...]
+    shared: int = 0
 
 
 class TakingBack:
@@ -101,8 +106,55 @@ class TakingBack:
             taken += list(self._take(deposit, series, found, texts, reason))
         return Result(tuple(taken), tuple(closed))
 
+    def withdraw_reference(self, reference: str, reason: str, *, shared_too: bool = False) -> Result:
+        """Take back the records that this home calls by a reference of its own, in whatever space they are.
+
+        A consent that was recorded for the reference is revoked with it.
+
+        Args:
+            shared_too: also those that rows with other references were put together with.
+
+        Again, it finds nothing more. Raises Conflict (a deposit is not finished), VerificationFailed, or what the
+        broker refuses with."""
+        taken, closed, shared = [], [], 0
+        for deposit in all_deposits(self._home):
+            space, series = self._of(deposit)
+            called = [
+                (token, local_references.parts(text))
+                for token, text in local_references.all_references(deposit)
+            ]
+            named = [(token, parts) for token, parts in called if reference in parts]
+            # A statement that was cut short is finished even if its records are gone from the list already.
+            if not named and deposit.pending() is None:
+                continue
+            if deposit.entry.stage == "masked":
+                raise Conflict("A deposit is not finished. Finish it first: narrowgate deposit resume")
+            if series.state is SeriesState.CLOSED:
+                closed.append(deposit.deposit_id)
+                continue
+            own = [token for token, parts in named if shared_too or parts == {reference}]
+            shared += len(named) - len(own)
+            conditions = series.manifest.payload.conditions
+            revoked = consent_record.revocation(
+                self._home, reference, conditions, deposit.deposit_id, self._clock()
+            )
+            taken += list(self._take_tokens(deposit, series, space, own, reason, revoked))
+        return Result(tuple(taken), tuple(closed), shared)
+
     def _take(
         self, deposit: DepositFolder, series: SeriesFolder, space: Space, texts: Iterable[str], reason: str
+    ) -> Iterator[TakenBack]:
+        wanted = list(self._tokens(deposit, series, space, texts))
+        yield from self._take_tokens(deposit, series, space, wanted, reason)
+
+    def _take_tokens(
+        self,
+        deposit: DepositFolder,
+        series: SeriesFolder,
+        space: Space,
+        wanted: Iterable[bytes],
+        reason: str,
+        revocation: str | None = None,
     ) -> Iterator[TakenBack]:
         """The one result of a deposit, if it holds any of them."""
         changes = RootChanges(self._home, space, deposit, self._caller, self._clock, self._random_bytes)
@@ -110,10 +162,10 @@ class TakingBack:
         before = changes.finish().withdrawn
         # 2. Which of them are in this deposit?
         leaves = changes.leaves()
-        held = sorted(set(self._tokens(deposit, series, space, texts)) & set(leaves))
+        held = sorted(set(wanted) & set(leaves))
         # 3. So many a statement.
         for at in range(0, len(held), MAXIMUM_WITHDRAWN):
-            leaves = changes.withdraw(held[at : at + MAXIMUM_WITHDRAWN], leaves, reason)
+            leaves = changes.withdraw(held[at : at + MAXIMUM_WITHDRAWN], leaves, reason, revocation)
         if held or before:
             yield TakenBack(deposit.deposit_id, series.series_id, len(held) + before, len(leaves) - 1)
 

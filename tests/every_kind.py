@@ -39,6 +39,7 @@ from clients.outcome_reports import OutcomeReports
 from clients.remote import RefusedByGate
 from clients.replacing import Replacement, Replacing
 from clients.request_folder import RequestFolder
+from clients.retractions import Retractions
 from clients.series_folder import SeriesState, all_series
 from clients.taking_back import TakingBack
 from clients.watched_log import holder_log
@@ -67,7 +68,7 @@ FREE_TEXT = {
 """What people write that is documented to stand in records, by where it was given."""
 REASONS = {
     name: f"canary-reason-{name}"
-    for name in ("refused", "taken-back", "reviewed", "released", "withdrawn", "replaced", "restored")
+    for name in ("refused", "taken-back", "reviewed", "released", "withdrawn", "replaced", "restored", "kept")
 }
 """What people write that is signed in documents, of which records have digests."""
 PLAINTEXT = f'{{"signals":[{{"note":"canary-payload {PIN}"}}],"v":1}}'.encode()
@@ -204,11 +205,15 @@ def take_back(world: World) -> None:
     newer = [(phone(3), PLAINTEXT.replace(b"payload", b"payload-2"))]
     given = Replacement("phone", lambda _: newer, {phone(3): LOCAL_REFERENCE})
     Replacing(*acts).replace(world.space, given, REASONS["replaced"])
-    TakingBack(*acts).withdraw_identifiers(world.space, {"phone": [phone(7)]}, REASONS["withdrawn"])
+    TakingBack(*acts).withdraw_identifiers(world.space, {"phone": [phone(1), phone(7)]}, REASONS["withdrawn"])
     (second,) = world.deposit("company-1", [40], inclusion_criterion=FREE_TEXT["inclusion_criterion"])
     TakingBack(*acts).withdraw_deposit(second.deposit_id, REASONS["withdrawn"])
     opened = [each for each in all_series(world.homes["company-1"]) if each.state is SeriesState.OPEN]
     assert world.contributor("company-1").withdraw(opened[0].series_id, REASONS["withdrawn"]).complete
+    # Whoever was told of them is told so, and says what it did.
+    told = Retractions(world.homes[POLICE], world.space, world.caller(POLICE), world.clock)
+    for each in told.fetch():
+        told.acknowledge(each.notice.payload.notice_id, "officer-1", REASONS["kept"])
 
 
 def restore(world: World) -> None:

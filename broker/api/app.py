@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from broker.api import (
     approvals,
     audit,
+    carried,
     deposits,
     health,
     log,
@@ -18,6 +19,7 @@ from broker.api import (
     problems,
     releases,
     requests,
+    retractions,
     series,
     spaces,
 )
@@ -42,8 +44,10 @@ def create_app(broker: Broker) -> Border:
         outcomes,
         approvals,
         releases,
+        retractions,
         log,
         audit,
+        carried,
     ):
         app.include_router(module.router)
     return Border(app, registry)

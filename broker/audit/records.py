@@ -11,6 +11,7 @@ from typing import Literal
 
 from broker.protocol.messages.base import Bytes32, Count, Id16, KeyIdentifier, Message, Seconds, Slug
 from broker.protocol.messages.bundles import BundleActivation
+from broker.protocol.messages.consent import RetractionDone
 from broker.protocol.messages.erasure import RecordErasure
 from broker.protocol.messages.log import ClockStep, RecordsReading
 from broker.protocol.messages.log_keys import LogKeyRecord
@@ -70,6 +71,8 @@ class SeriesWithdrawn(Message):
     withdrawal_digest: Bytes32
     deposits: tuple[Bytes32, ...]
     records_deleted: Count
+    notices: Count = 0
+    """As in DEPOSIT_WITHDRAWN."""
 
 
 class SeriesDestroyed(Message):
@@ -135,6 +138,8 @@ class DepositWithdrawn(Message):
     contributor: Slug
     withdrawal_digest: Bytes32
     records_deleted: Count
+    notices: Count = 0
+    """How many requesters' answers told of them: as many RETRACTION_NOTICED follow."""
 
 
 class DepositExpired(Message):
@@ -164,6 +169,8 @@ class RecordsWithdrawn(Message):
     records_deleted: Count
     records: Count
     root: Bytes32
+    notices: Count = 0
+    """How many requesters' answers told of them: as many RETRACTION_NOTICED follow."""
 
 
 class RecordsReplaced(Message):
@@ -274,6 +281,41 @@ class OutcomeReported(Message):
     false_match: Count
     victim_identified: Count
     not_yet_known: Count
+
+
+class RetractionNoticed(Message):
+    """RETRACTION_NOTICED: a requester that was told of records is to be told that they are taken back."""
+
+    v: Literal[1] = 1
+    notice_id: Id16
+    space_id: Id16
+    request_id: Id16
+    requester: Slug
+    deposit_id: Bytes32
+    withdrawal_digest: Bytes32
+    revocation_digest: Bytes32 | None
+    notice_digest: Bytes32
+    due_at: Seconds
+
+
+class RetractionShown(Message):
+    """RETRACTION_SHOWN: a requester was answered notices for the first time."""
+
+    v: Literal[1] = 1
+    requester: Slug
+    kid: KeyIdentifier
+    notice_ids: tuple[Id16, ...]
+    read_at: Seconds
+
+
+class RetractionAcknowledged(Message):
+    """RETRACTION_ACKNOWLEDGED: a requester signed what it did on a notice."""
+
+    v: Literal[1] = 1
+    notice_id: Id16
+    requester: Slug
+    done: RetractionDone
+    document_digest: Bytes32
 
 
 class RecordsRead(RecordsReading):

@@ -2,8 +2,8 @@
 
 Rule (POLICY 3): the schema is closed and every policy validates against it; each rule has an id of its own, a reason
 and a law, in ASCII (`broker.gate.lint`). The digest is SHA-256 over the sorted relative paths and
-exact contents of the *.cedar, *.cedarschema and *.toml files; scenarios, invariants, forms and templates beside them do
-not count, since they decide nothing. Reading is all this module does with files; deciding reads none.
+exact contents of the *.cedar, *.cedarschema and *.toml files; scenarios, invariants, forms, templates and rights beside
+them do not count, since they decide nothing. Reading is all this module does with files; deciding reads none.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from broker.protocol.errors import BadInput
 _SUFFIXES = (".cedar", ".cedarschema", ".toml")
 _SCHEMA = "schema.cedarschema"
 _TABLES = ("lanes.toml", "limits.toml", "regions.toml", "vocabulary.toml")
-BESIDE = ("scenarios", "invariants", "forms", "templates")
+BESIDE = ("scenarios", "invariants", "forms", "templates", "rights")
 """Folders of a bundle that decide nothing."""
 _MAXIMUM_BYTES = 1024 * 1024
 

@@ -160,6 +160,22 @@ RULES = (
         ("request_id", "number"),
         digests={"document": "report_digest"},
     ),
+    Explained(
+        "retraction_notices",
+        "noticed_index",
+        (_K.RETRACTION_NOTICED,),
+        ("notice_id",),
+        ("requester", "due_at"),
+        {"document": "notice_digest"},
+    ),
+    Explained(
+        "retraction_notices",
+        "acknowledged_index",
+        (_K.RETRACTION_ACKNOWLEDGED,),
+        ("notice_id",),
+        ("requester",),
+        {"acknowledgement": "document_digest"},
+    ),
 )
 # A row in this state, or with this column filled, must say where that is logged.
 _LOGGED_STATES = {

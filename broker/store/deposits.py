@@ -73,6 +73,16 @@ def of_series(connection: Connection, series_id: bytes) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def all_of_series(connection: Connection, series_id: bytes) -> tuple[StoredDeposit, ...]:
+    """The deposits of a series whose records are still here, in order of their declaration."""
+    query = (
+        select(deposits)
+        .where(deposits.c.series_id == series_id, deposits.c.state.in_(LIVE_STATES))
+        .order_by(deposits.c.deposit_number)
+    )
+    return tuple(StoredDeposit(**row._mapping) for row in connection.execute(query))
+
+
 def add(connection: Connection, stored: StoredDeposit) -> StoredDeposit:
     """Keep a new deposit. Its number is given out here; the one passed in is ignored."""
     values = {name: value for name, value in vars(stored).items() if name != "deposit_number"}

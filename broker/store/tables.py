@@ -258,6 +258,20 @@ release_asks = Table(
     Column("answered_index", BigInteger),
 )
 
+# What requesters were told and is taken back: the broker's notices, and the requesters' acknowledgements.
+retraction_notices = Table(
+    "retraction_notices",
+    METADATA,
+    Column("notice_id", LargeBinary(16), primary_key=True),
+    Column("requester", String(64), nullable=False, index=True),
+    Column("document", Text, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("noticed_index", BigInteger, nullable=False),  # of RETRACTION_NOTICED
+    Column("shown_index", BigInteger),  # of the first RETRACTION_SHOWN that has it
+    Column("acknowledgement", Text),
+    Column("acknowledged_index", BigInteger),
+)
+
 # Sealed records that were released, until their answer needs no retry or they are taken back, whichever is first.
 released_records = Table(
     "released_records",

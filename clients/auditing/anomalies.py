@@ -17,13 +17,23 @@ from clients.auditing.asks import Asks
 from clients.auditing.budgets import Budgets
 from clients.auditing.findings import Anomaly, Check, End, Finding, Known, LeftOut
 from clients.auditing.mirrored import Entry
+from clients.auditing.retractions import RetractionsCheck
 from clients.auditing.reviews import Reviews
 from clients.auditing.rules_in_force import RulesInForce
 from clients.auditing.steps import Steps
 from clients.auditing.upkeep import Upkeep
 from clients.auditing.usage import Ledger
 
-_CHECKS: tuple[Callable[[Known], Check], ...] = (Steps, RulesInForce, Budgets, Reviews, Asking, Asks, Upkeep)
+_CHECKS: tuple[Callable[[Known], Check], ...] = (
+    Steps,
+    RulesInForce,
+    Budgets,
+    Reviews,
+    Asking,
+    Asks,
+    RetractionsCheck,
+    Upkeep,
+)
 _LEDGER = (Anomaly.LEDGER_KINDER, Anomaly.LEDGER_STRICTER)
 _UNSEEN: Mapping[str, tuple[Anomaly, ...]] = MappingProxyType(
     {
@@ -68,7 +78,11 @@ _UNSEEN: Mapping[str, tuple[Anomaly, ...]] = MappingProxyType(
         RecordKind.BUNDLE_ACTIVATED: (Anomaly.OTHER_RULES,),
         RecordKind.DEPOSIT_ADMITTED: (Anomaly.OTHER_RULES,),
         RecordKind.DEPOSIT_REFUSED: (Anomaly.OTHER_RULES,),
-        RecordKind.RECORDS_WITHDRAWN: (Anomaly.ROOT_NUMBERS,),
+        RecordKind.RETRACTION_NOTICED: (Anomaly.RETRACTION_UNNOTICED, Anomaly.RETRACTION_OVERDUE),
+        RecordKind.RETRACTION_ACKNOWLEDGED: (Anomaly.RETRACTION_OVERDUE,),
+        RecordKind.DEPOSIT_WITHDRAWN: (Anomaly.RETRACTION_UNNOTICED,),
+        RecordKind.SERIES_WITHDRAWN: (Anomaly.RETRACTION_UNNOTICED,),
+        RecordKind.RECORDS_WITHDRAWN: (Anomaly.ROOT_NUMBERS, Anomaly.RETRACTION_UNNOTICED),
         RecordKind.RECORDS_REPLACED: (Anomaly.ROOT_NUMBERS,),
     }
 )

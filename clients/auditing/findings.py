@@ -44,6 +44,8 @@ class Anomaly(StrEnum):
     FULL_BATCHES = "full-batches"
     REFUSED_IN_A_ROW = "refused-in-a-row"
     SILENT_CONTRIBUTOR = "silent-contributor"
+    RETRACTION_UNNOTICED = "retraction-unnoticed"
+    RETRACTION_OVERDUE = "retraction-overdue"
     ROOT_NUMBERS = "root-numbers"
     CLOCK_BACK = "clock-back"
     RECORDS_ERASED = "records-erased"
@@ -79,6 +81,10 @@ MEANING: Mapping[Anomaly, str] = MappingProxyType(
         Anomaly.REFUSED_IN_A_ROW: "The agency was refused again and again for asking about too many or too often.",
         Anomaly.SILENT_CONTRIBUTOR: "A contributor was asked about its own records and said nothing, which refused. "
         "Does it know that it is asked?",
+        Anomaly.RETRACTION_UNNOTICED: "Records were taken back that answers had told of, and not every requester got a "
+        "notice: ask the broker for the missing ones.",
+        Anomaly.RETRACTION_OVERDUE: "A requester was to say what it did with what is taken back, and has not in time. "
+        "If it was never shown the notice, ask it whether it asked.",
         Anomaly.ROOT_NUMBERS: "The changes of a deposit are not numbered one by one: one is missing, or came twice.",
         Anomaly.CLOCK_BACK: "An entry's time is before that of the entry before it: the broker's clock was put back.",
         Anomaly.RECORDS_ERASED: "Records were erased on somebody's order before they were mirrored; the last of these "

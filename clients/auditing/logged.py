@@ -213,6 +213,11 @@ class Record(Logged):
     release_index: int | None = None
     disclosure_digest: str | None = None
     leaf_index: int | None = None
+    notice_id: str | None = None
+    notice_ids: tuple[str, ...] | None = None
+    notices: int | None = None
+    withdrawal_digest: str | None = None
+    due_at: int | None = None
     number: int | None = None
     until_at: int | None = None
     justified: bool | None = None

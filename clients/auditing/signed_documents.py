@@ -18,7 +18,17 @@ from typing import Any
 
 from broker.protocol import documents
 from broker.protocol.errors import BadInput, VerificationFailed
-from broker.protocol.messages import approvals, deposits, ladder, outcomes, parties, requests, roots, series
+from broker.protocol.messages import (
+    approvals,
+    consent,
+    deposits,
+    ladder,
+    outcomes,
+    parties,
+    requests,
+    roots,
+    series,
+)
 from broker.protocol.messages.base import Message, MessageT, decode
 from broker.protocol.messages.bundles import BundleApproval, RuleOfficer
 from broker.protocol.messages.vocabulary import RecordKind
@@ -82,6 +92,10 @@ _NAMED: Mapping[str, tuple[_Named, ...]] = MappingProxyType(
         RecordKind.EMERGENCY_REVIEWED: (_Named("document_digest", approvals.EmergencyReview, "person"),),
         RecordKind.RELEASE_ANSWERED: (_Named("document_digest", ladder.ContributorRelease, "contributor"),),
         RecordKind.RELEASED: (_Named("disclosure_digest", requests.Disclosure, BROKER),),
+        RecordKind.RETRACTION_NOTICED: (_Named("notice_digest", consent.RetractionNotice, BROKER),),
+        RecordKind.RETRACTION_ACKNOWLEDGED: (
+            _Named("document_digest", consent.RetractionAcknowledgement, "requester"),
+        ),
         RecordKind.OUTCOME_REPORTED: (_Named("report_digest", outcomes.OutcomeReport, "requester"),),
     }
 )

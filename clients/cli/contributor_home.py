@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from clients.cli import run
+from clients.consent_case import Cases
+from clients.consent_status import forget_ended
 from clients.home import Home
 from clients.home_retention import forget_expired
 from clients.series_folder import SeriesFolder, SeriesState, all_series, quarter_of, under_older_salt
@@ -15,6 +17,8 @@ def open_contributor_home(directory: Path) -> Home:
         run.say(
             f"The retention of series {series_id.hex()} is over: its keys and local references are erased here."
         )
+    if forget_ended(home, Cases(home, run.clock(), run.random_bytes), run.clock()):
+        run.say("Cases of people with nothing left here, unused for a year, are erased.")
     return home
 
 

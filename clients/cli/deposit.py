@@ -29,6 +29,7 @@ from clients.deposit_folder import all_deposits
 from clients.home import Home
 from clients.readers.refused_rows import refused_rows
 from clients.series_folder import SeriesFolder, all_series
+from clients.transport import Awaiting
 
 app = run.application("Share what you know, masked, under your own conditions; list it; take it back.")
 
@@ -121,12 +122,13 @@ def add(
         raise BadInput("The file holds no identifier that can be used. See the reasons above.")
     contributor = _contributor(home)
     chosen = _series_by_type(home, contributor, space, read, conditions, series or [])
-    results = []
+    results, awaiting = [], Awaiting()
     for kind in read.by_type:
         conditions_of = SeriesFolder(home, chosen[kind]).manifest.payload.conditions
         records, references = read.records(kind, conditions_of, space), read.references(kind)
-        with run.progress(f"Depositing {kind}") as progress:
+        with awaiting, run.progress(f"Depositing {kind}") as progress:
             results.append(contributor.deposit(chosen[kind], records, progress, references=references))
+    awaiting.check()
     say_earlier_quarters(home, run.clock())
     _show_deposits(home, read, tuple(results), dry_run=False, trial=space.trial, as_json=as_json)
 
@@ -136,10 +138,11 @@ def resume(directory: run.HomeFolder, as_json: run.Json = False) -> None:
     """Go on with deposits that broke off, from the masked records this home kept. The file is not needed."""
     home = open_contributor_home(directory)
     contributor = _contributor(home)
-    results = []
+    results, awaiting = [], Awaiting()
     for deposit_id in contributor.unfinished():
-        with run.progress("Depositing") as progress:
+        with awaiting, run.progress("Depositing") as progress:
             results.append(contributor.resume(deposit_id, progress))
+    awaiting.check()
     words = "\n".join(_line(home, result) for result in results) or "Nothing is unfinished."
     run.show({"deposits": [_members(home, result) for result in results]}, words, as_json=as_json)
 
@@ -203,10 +206,14 @@ def _series_by_type(
         raise BadInput(f"The space does not compare {', '.join(foreign)}. Take them out of the file.")
     if conditions is not None:
         agreed = read_conditions(conditions)
-        return {
-            kind: contributor.find_series(space, kind, agreed) or contributor.open_series(space, kind, agreed)
-            for kind in read.by_type
-        }
+        found, awaiting = {}, Awaiting()
+        for kind in read.by_type:
+            with awaiting:
+                found[kind] = contributor.find_series(space, kind, agreed) or contributor.open_series(
+                    space, kind, agreed
+                )
+        awaiting.check()
+        return found
     folders = [SeriesFolder(home, run.identifier(text, 32, "--series")) for text in series]
     chosen = {folder.manifest.payload.identifier_type: folder.series_id for folder in folders}
     missing = sorted(set(read.by_type) - set(chosen))

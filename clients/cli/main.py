@@ -39,11 +39,18 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType(
         "space": Subject("clients.cli.space", "Found a collaboration, or join one."),
         "deposit": Subject("clients.cli.deposit", "Share what you know, masked, on your conditions."),
         "request": Subject("clients.cli.request", "Ask whether other agencies know your identifiers."),
+        "bundle": Subject("clients.cli.bundle", "No network? Carry your steps as files on a stick."),
         "desk": Subject("clients.cli.desk", "Legal desk: sign what you found on a request."),
         "approve": Subject("clients.cli.approve", "Supervisor, prosecutor: approve or refuse.", "approve"),
         "review": Subject("clients.cli.approve", "Judge, reviewer: review before or after.", "review"),
         "release": Subject("clients.cli.release", "Contributor: release your own records, or refuse."),
+        "consent": Subject(
+            "clients.cli.consent", "Helpline: let a person follow and withdraw what they gave."
+        ),
         "case": Subject("clients.cli.case", "For a court: one signed folder with all papers of a case."),
+        "access-request": Subject(
+            "clients.cli.access_request", "A person asks what you hold about them: answer, or say why not."
+        ),
         "audit": Subject("clients.cli.audit", "Auditor: verify the log; decide past cases again."),
         "policy": Subject("clients.cli.policy", "Try the written rules; sign them as an officer."),
         "keyholder": Subject("clients.keyholder.cli", "Run a key holder."),

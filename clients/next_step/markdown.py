@@ -28,7 +28,7 @@ def _lines(document: Document) -> Iterator[str]:
     yield f"After {document.law}."
     yield ""
     for remark in document.remarks:
-        yield from _wrapped("> ", "> ", remark)
+        yield from wrapped("> ", "> ", remark)
         yield ">"
     yield "> [M]: from memory, not held against the text of the law. A line of ____ is for a person to fill in."
     for section in document.sections:
@@ -42,17 +42,17 @@ def _lines(document: Document) -> Iterator[str]:
 def _shown(field: FilledField) -> Iterator[str]:
     remark = "" if field.remark is None else f" ({field.remark})"
     if field.blank is not None:
-        yield from _wrapped("- ", "  ", f"**{field.label}:** ____________ ({field.blank})")
+        yield from wrapped("- ", "  ", f"**{field.label}:** ____________ ({field.blank})")
         return
     if len(field.values) == 1:
-        yield from _wrapped("- ", "  ", f"**{field.label}:** {_safe(field.values[0])}{remark}")
+        yield from wrapped("- ", "  ", f"**{field.label}:** {safe(field.values[0])}{remark}")
         return
-    yield from _wrapped("- ", "  ", f"**{field.label}:**{remark}")
+    yield from wrapped("- ", "  ", f"**{field.label}:**{remark}")
     for value in field.values:
-        yield from _wrapped("  - ", "    ", _safe(value))
+        yield from wrapped("  - ", "    ", safe(value))
 
 
-def _safe(value: str) -> str:
+def safe(value: str) -> str:
     """Text from the papers, none of it read as markup."""
     return _unstarted(value.translate(_MARKUP))
 
@@ -66,7 +66,7 @@ def _unstarted(line: str) -> str:
     return f"{line[:at]}\\{line[at:]}"
 
 
-def _wrapped(first: str, later: str, text: str) -> list[str]:
+def wrapped(first: str, later: str, text: str) -> list[str]:
     """Lines of bounded width. Nothing in `text` begins a list or heading where a line breaks."""
     width = _WIDTH - len(later)
     lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)

@@ -59,6 +59,8 @@ class RecordWithdrawalSubmission(Message):
 
     document: Document
     nonce: Bytes32
+    revocation: Document | None = None
+    """The `ConsentRevocation` that it follows, if the person had consented."""
     tokens: Annotated[Blob, Field(min_length=TOKEN_BYTES, max_length=TOKEN_BYTES * MAXIMUM_WITHDRAWN)]
 
 

@@ -12,6 +12,7 @@ from broker.protocol.messages import (
     approvals,
     bundles,
     closings,
+    consent,
     deposits,
     draws,
     envelopes,
@@ -30,7 +31,8 @@ from tests.messages_examples import EXAMPLES
 
 VECTORS = Path(__file__).parents[4] / "vectors" / "messages.json"
 MODULES: tuple[ModuleType, ...] = (
-    approvals, bundles, closings, deposits, draws, envelopes, evaluation, ladder, log, log_keys, outcomes, parties,
+    approvals, bundles, closings, consent, deposits, draws, envelopes, evaluation, ladder, log, log_keys, outcomes,
+    parties,
     requests, roots, series,
 )  # fmt: skip
 PARTS_OF_OTHERS = {  # types that travel only inside others, and so are covered by them
@@ -39,7 +41,7 @@ PARTS_OF_OTHERS = {  # types that travel only inside others, and so are covered 
     "DrawnIndices", "OpenedIndex", "BatchPoints", "HolderElements", "EvaluatedSeries", "DrawEvidence",
     "OutcomeEntry", "Cell", "SeriesMonth", "Approver", "Selection", "LadderStep", "Source", "RecordReference",
     "EarlierRelease", "ReleasedRecord", "ReleaseAsk", "Waiting", "Opening", "RootChange", "BundleActivation",
-    "RecordsReading",
+    "RecordsReading", "ClockStep",
 }  # fmt: skip
 
 

@@ -1,0 +1,109 @@
+"""Consent, its revocation, and the notice that goes to whoever was told of what is taken back.
+
+Rule: a consent names a random subject, never a person, and stays in the contributor's home; its revocation names it by
+digest and the deposit it is about. A notice names matches by their places in the disclosure that its recipient has, so
+that no token is told anew, and no contributor: below `sources` the recipient does not know whose records they were.
+"""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from broker.protocol.messages.base import Bytes32, Document, Id16, Message, Name, Seconds, Slug
+from broker.protocol.messages.vocabulary import AgencyKind, Purpose, Tier
+
+MAXIMUM_PLACES = 20_000
+
+
+class RetractionGround(StrEnum):
+    """Why records were taken back."""
+
+    CONSENT_REVOKED = "consent_revoked"
+    WITHDRAWN = "withdrawn"
+
+
+class RetractionDone(StrEnum):
+    """What a recipient did once it was told."""
+
+    ERASED = "erased"
+    KEPT = "kept"
+    """On a lawful ground, which it names."""
+
+
+class PersonConsent(Message):
+    """A person consents that a contributor shares what they gave, so far and no further. Signed by the contributor."""
+
+    TYP: ClassVar[str] = "person-consent"
+    v: Literal[1] = 1
+    consent_id: Id16
+    contributor: Slug
+    subject: Id16
+    """Random; which person it is, the contributor's own file knows."""
+    conditions_digest: Bytes32
+    """SHA-256 of the conditions it was shared under, in canonical form."""
+    purposes: Annotated[tuple[Purpose, ...], Field(min_length=1, max_length=16)]
+    readers: Annotated[tuple[AgencyKind, ...], Field(min_length=1, max_length=6)]
+    highest_tier: Tier
+    words_shown: Annotated[str, Field(min_length=10, max_length=4000)]
+    how_given: Name
+    taken_by: Name
+    """The office or role that took it."""
+    given_at: Seconds
+    until_at: Seconds
+
+
+class ConsentRevocation(Message):
+    """The person revoked it, as the contributor signs; goes with the withdrawal of the records it covers."""
+
+    TYP: ClassVar[str] = "consent-revocation"
+    v: Literal[1] = 1
+    contributor: Slug
+    consent_digest: Bytes32
+    """SHA-256 of the signed `PersonConsent`."""
+    conditions_digest: Bytes32
+    deposit_id: Bytes32
+    revoked_at: Seconds
+
+
+class RetractionNotice(Message):
+    """The broker tells a requester that matches it was told of are taken back; signed by the broker."""
+
+    TYP: ClassVar[str] = "retraction-notice"
+    v: Literal[1] = 1
+    notice_id: Id16
+    space_id: Id16
+    requester: Slug
+    request_id: Id16
+    disclosure_digest: Bytes32
+    places: Annotated[
+        tuple[Annotated[int, Field(ge=0, lt=1_000_000)], ...],
+        Field(min_length=1, max_length=MAXIMUM_PLACES),
+    ]
+    """Places in the disclosure's `matched`, from 0, increasing."""
+    ground: RetractionGround
+    noticed_at: Seconds
+    due_at: Seconds
+    """Until when it is to be acknowledged."""
+
+
+class RetractionNotices(Message):
+    """A requester's notices that it has not acknowledged, the oldest first."""
+
+    notices: Annotated[tuple[Document, ...], Field(max_length=1000)]
+
+
+class RetractionAcknowledgement(Message):
+    """What the requester did: erased it, or keeps it and on which lawful ground."""
+
+    TYP: ClassVar[str] = "retraction-acknowledgement"
+    v: Literal[1] = 1
+    notice_id: Id16
+    notice_digest: Bytes32
+    """SHA-256 of the signed notice: it answers this one and no other."""
+    requester: Slug
+    done: RetractionDone
+    lawful_ground: Annotated[str, Field(max_length=500)]
+    """Empty when it was erased."""
+    officer: Slug
+    acknowledged_at: Seconds

@@ -1,0 +1,191 @@
+"""Who was told of records that are taken back is told so: notice, showing, acknowledgement (GDPR article 19).
+
+Rule: every requester that was disclosed one of them, at hits or above, gets a notice, in the transaction that deletes
+them: found from the answers as they were given, not from what is kept of matches for a time. It stays until the
+requester signs what it did, however long it is offline; that it was shown, and the acknowledgement, are entries, and
+each notice is one, so that an auditor sees what was never shown or never answered. A count names nothing and needs no
+notice. It erases nothing at the requester.
+"""
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from broker.audit.log import Receipt
+from broker.audit.records import RetractionAcknowledged, RetractionNoticed, RetractionShown
+from broker.context import Broker
+from broker.protocol.documents import Signed, sign, verify
+from broker.protocol.errors import BadInput, Conflict, NotFound
+from broker.protocol.messages.base import encode, read
+from broker.protocol.messages.consent import (
+    MAXIMUM_PLACES,
+    ConsentRevocation,
+    RetractionAcknowledgement,
+    RetractionDone,
+    RetractionGround,
+    RetractionNotice,
+    RetractionNotices,
+)
+from broker.protocol.messages.requests import Disclosure, TokensAnswered
+from broker.protocol.messages.series import SeriesManifest
+from broker.protocol.messages.vocabulary import RecordKind, Tier
+from broker.registry import Caller
+from broker.store import matches
+from broker.store import retractions as rows
+from broker.store import series as series_rows
+from broker.store.database import Connection
+from broker.store.deposits import StoredDeposit
+
+NOTICE_DAYS = 14
+DAY_SECONDS = 86_400
+MAXIMUM_SHOWN = 1000
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """One answered request that told of some of the records, by their places in its disclosure."""
+
+    request_id: bytes
+    requester: str
+    disclosure_digest: bytes
+    places: tuple[int, ...]
+
+
+def recipients(
+    broker: Broker, connection: Connection, deposit: StoredDeposit, tokens: Collection[bytes] | None
+) -> tuple[Recipient, ...]:
+    """Whom records were disclosed to. Call it before they are deleted; reads every answer of the space.
+
+    Args:
+        tokens: of the records; None for all of the deposit."""
+    wanted, found = None if tokens is None else frozenset(tokens), []
+    for each in rows.answered(connection, deposit.space_id):
+        document = _disclosure(each.answer)
+        if document is None:
+            continue
+        told = verify(Disclosure, document, broker.keys.signing_public)
+        if told.payload.tier is Tier.COUNT:
+            continue
+        matched = told.payload.matched
+        if wanted is None:
+            held = matches.held(connection, {deposit.deposit_number: list(matched)}) if matched else ()
+            gone = frozenset(match.token for match in held)
+        else:
+            gone = wanted
+        places = tuple(place for place, token in enumerate(matched) if token in gone)
+        if places:
+            found.append(Recipient(each.request_id, each.requester, told.digest, places[:MAXIMUM_PLACES]))
+    return tuple(found)
+
+
+def check_revocation(
+    connection: Connection, caller: Caller, deposit: StoredDeposit, document: str
+) -> Signed[ConsentRevocation]:
+    """That a revocation is the caller's, and about this deposit and its conditions. Raises VerificationFailed or
+    BadInput."""
+    revocation = verify(ConsentRevocation, document, caller.signing_key)
+    series = series_rows.find(connection, deposit.series_id)
+    if series is None:
+        raise NotFound("The series of this deposit is not known here.")
+    conditions = verify(SeriesManifest, series.manifest, caller.signing_key).payload.conditions
+    named = (deposit.contributor, deposit.deposit_id, hashlib.sha256(encode(conditions)).digest())
+    said = revocation.payload
+    if (said.contributor, said.deposit_id, said.conditions_digest) != named:
+        raise BadInput("The revocation is of a consent to another deposit, or to other conditions.")
+    return revocation
+
+
+def notify(
+    broker: Broker,
+    connection: Connection,
+    deposit: StoredDeposit,
+    found: Collection[Recipient],
+    withdrawal_digest: bytes,
+    revocation: Signed[ConsentRevocation] | None,
+    now: int,
+) -> None:
+    """Keep a notice for each recipient, and log it."""
+    ground = RetractionGround.WITHDRAWN if revocation is None else RetractionGround.CONSENT_REVOKED
+    for each in found:
+        notice = RetractionNotice(
+            notice_id=broker.random_bytes(16),
+            space_id=deposit.space_id,
+            requester=each.requester,
+            request_id=each.request_id,
+            disclosure_digest=each.disclosure_digest,
+            places=each.places,
+            ground=ground,
+            noticed_at=now,
+            due_at=now + NOTICE_DAYS * DAY_SECONDS,
+        )
+        signed = sign(notice, broker.keys.signing_key)
+        record = RetractionNoticed(
+            notice_id=notice.notice_id,
+            space_id=deposit.space_id,
+            request_id=each.request_id,
+            requester=each.requester,
+            deposit_id=deposit.deposit_id,
+            withdrawal_digest=withdrawal_digest,
+            revocation_digest=None if revocation is None else revocation.digest,
+            notice_digest=signed.digest,
+            due_at=notice.due_at,
+        )
+        receipt = broker.audit.append(connection, RecordKind.RETRACTION_NOTICED, record, now)
+        stored = rows.StoredNotice(
+            notice.notice_id, each.requester, signed.document, notice.due_at, receipt.proof.index
+        )
+        rows.add(connection, stored)
+
+
+def show(broker: Broker, caller: Caller) -> RetractionNotices:
+    """The caller's notices that it has not acknowledged; that it was shown some for the first time is an entry."""
+    now = broker.clock()
+    with broker.database.write() as connection:
+        found = rows.unacknowledged(connection, caller.party_id, MAXIMUM_SHOWN)
+        fresh = [each for each in found if each.shown_index is None]
+        if fresh:
+            record = RetractionShown(
+                requester=caller.party_id,
+                kid=caller.kid,
+                notice_ids=tuple(each.notice_id for each in fresh),
+                read_at=now,
+            )
+            receipt = broker.audit.append(connection, RecordKind.RETRACTION_SHOWN, record, now)
+            for each in fresh:
+                rows.note_shown(connection, each.notice_id, receipt.proof.index)
+    return RetractionNotices(notices=tuple(each.document for each in found))
+
+
+def acknowledge(broker: Broker, caller: Caller, notice_id: bytes, document: str) -> Receipt:
+    """Keep what a requester signs that it did. The same document again is answered again.
+
+    Raises NotFound (another's notice as none), VerificationFailed, BadInput (of another notice, or without a ground) or
+    Conflict (acknowledged otherwise before)."""
+    signed = verify(RetractionAcknowledgement, document, caller.signing_key)
+    said, now = signed.payload, broker.clock()
+    with broker.database.write() as connection:
+        stored = rows.find(connection, notice_id)
+        if stored is None or stored.requester != caller.party_id:
+            raise NotFound("No such notice was sent to you.")
+        digest = hashlib.sha256(stored.document.encode("ascii")).digest()
+        if (said.notice_id, said.notice_digest, said.requester) != (notice_id, digest, caller.party_id):
+            raise BadInput("The acknowledgement is of another notice than the address names.")
+        if (said.done is RetractionDone.KEPT) != bool(said.lawful_ground.strip()):
+            raise BadInput("Who keeps it names the lawful ground, and who erased it names none.")
+        if stored.acknowledgement is not None and stored.acknowledged_index is not None:
+            if stored.acknowledgement != document:
+                raise Conflict("You acknowledged this notice before, otherwise. The first word stands.")
+            return broker.audit.receipt(connection, stored.acknowledged_index)
+        record = RetractionAcknowledged(
+            notice_id=notice_id,
+            requester=caller.party_id,
+            done=said.done,
+            document_digest=signed.digest,
+        )
+        receipt = broker.audit.append(connection, RecordKind.RETRACTION_ACKNOWLEDGED, record, now)
+        rows.acknowledge(connection, notice_id, document, receipt.proof.index)
+        return receipt
+
+
+def _disclosure(answer: bytes) -> str | None:
+    return read(TokensAnswered, answer).document

@@ -1,0 +1,96 @@
+"""Queries about notices of what was taken back: whom it was disclosed to, what was sent, what was acknowledged.
+
+Rule: a notice is kept in the transaction that takes the records back. It verifies nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, insert, select, update
+
+from broker.store import locks
+from broker.store.requests import RELEASED
+from broker.store.tables import permits, requests, retraction_notices
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One request that was answered, and the exact answer."""
+
+    request_id: bytes
+    requester: str
+    answer: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class StoredNotice:
+    """One notice and what became of it."""
+
+    notice_id: bytes
+    requester: str
+    document: str
+    due_at: int
+    noticed_index: int
+    shown_index: int | None = None
+    acknowledgement: str | None = None
+    acknowledged_index: int | None = None
+
+
+def answered(connection: Connection, space_id: bytes) -> Iterator[Answered]:
+    """Every answered request of a space, in order of its id, a hundred in memory at a time."""
+    query = (
+        select(requests.c.request_id, requests.c.requester, permits.c.disclosure)
+        .join(permits, permits.c.request_id == requests.c.request_id)
+        .where(
+            requests.c.space_id == space_id,
+            requests.c.state == RELEASED,
+            permits.c.disclosure.is_not(None),
+        )
+        .order_by(requests.c.request_id)
+    )
+    for row in connection.execute(query.execution_options(yield_per=100)):
+        yield Answered(bytes(row.request_id), row.requester, bytes(row.disclosure))
+
+
+def add(connection: Connection, stored: StoredNotice) -> None:
+    """Keep a notice."""
+    connection.execute(insert(retraction_notices).values(**vars(stored)))
+
+
+def find(connection: Connection, notice_id: bytes) -> StoredNotice | None:
+    """One notice, locked until the end of a write."""
+    query = select(retraction_notices).where(retraction_notices.c.notice_id == notice_id)
+    row = connection.execute(locks.to_change(connection, query)).one_or_none()
+    return None if row is None else StoredNotice(**row._mapping)
+
+
+def unacknowledged(connection: Connection, requester: str, limit: int) -> tuple[StoredNotice, ...]:
+    """A requester's notices that are not acknowledged, the oldest first."""
+    query = (
+        select(retraction_notices)
+        .where(
+            retraction_notices.c.requester == requester,
+            retraction_notices.c.acknowledged_index.is_(None),
+        )
+        .order_by(retraction_notices.c.noticed_index)
+        .limit(limit)
+    )
+    return tuple(StoredNotice(**row._mapping) for row in connection.execute(query))
+
+
+def note_shown(connection: Connection, notice_id: bytes, log_index: int) -> None:
+    """Keep where it is logged that the requester was shown it first."""
+    connection.execute(
+        update(retraction_notices)
+        .where(retraction_notices.c.notice_id == notice_id)
+        .values(shown_index=log_index)
+    )
+
+
+def acknowledge(connection: Connection, notice_id: bytes, document: str, log_index: int) -> None:
+    """Keep what the requester signed."""
+    connection.execute(
+        update(retraction_notices)
+        .where(retraction_notices.c.notice_id == notice_id)
+        .values(acknowledgement=document, acknowledged_index=log_index)
+    )

@@ -1,0 +1,92 @@
+"""What a person may be told about their own submission: deposited, asked, released, withdrawn.
+
+Rule: it looks into this home alone and calls nobody, so it tells what the agency was last shown. Never who asked, when,
+or in what case: that would warn the wrong people. Where the law does not let the person be told that somebody asked,
+the answer is the same whether somebody did or not.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from broker.protocol import documents
+from broker.protocol.messages.ladder import ContributorRelease
+from broker.protocol.tokens import TOKEN_BYTES
+from clients import local_references
+from clients.consent_case import Cases, ConsentCase
+from clients.deposit_folder import DepositFolder, KeptAsk, all_deposits
+from clients.home import Home
+from clients.record_leaves import leaves_name
+
+AskedState = Literal["may_not_be_told", "no", "waiting", "refused", "agreed"]
+KEPT_AFTER_END_SECONDS = 365 * 86_400
+
+
+@dataclass(frozen=True)
+class Status:
+    """What may be told. `records` are those that others can find now, `being_sent` those on their way."""
+
+    records: int
+    being_sent: int
+    closed: int
+    """Of the records, how many can only be taken back with all others of their deposit, by the agency."""
+    asked: AskedState
+    withdrawn_at: int | None
+
+
+def status(home: Home, case: ConsentCase) -> Status:
+    """The status of one case. Raises VerificationFailed when a file of the home is damaged."""
+    records = being_sent = closed = 0
+    answers: list[AskedState] = []
+    for deposit, tokens in _own(home, case.reference):
+        if deposit.entry.stage == "masked":
+            being_sent += len(tokens)
+            continue
+        records += len(tokens)
+        if not home.vault.exists(leaves_name(deposit.deposit_id)):
+            closed += len(tokens)
+        answers += [_answered(home, ask) for ask in deposit.asks() if _is_about(ask, tokens)]
+    return Status(records, being_sent, closed, _asked(case, answers), case.withdrawn_at)
+
+
+def forget_ended(home: Home, cases: Cases, now: int) -> int:
+    """Erase the cases with nothing left under their reference, a year after anything was done in them: how many."""
+    gone = 0
+    for opened in list(cases.every()):
+        last = max((step.at for step in opened.case.steps), default=0)
+        if last + KEPT_AFTER_END_SECONDS <= now and not any(_own(home, opened.case.reference)):
+            cases.erase(opened)
+            gone += 1
+    return gone
+
+
+def _own(home: Home, reference: str) -> Iterator[tuple[DepositFolder, frozenset[bytes]]]:
+    """The deposits with records of a reference, and the records' tokens."""
+    for deposit in all_deposits(home):
+        tokens = frozenset(
+            token
+            for token, text in local_references.all_references(deposit)
+            if reference in local_references.parts(text)
+        )
+        if tokens and deposit.entry.stage in ("masked", "serving"):
+            yield deposit, tokens
+
+
+def _is_about(ask: KeptAsk, tokens: frozenset[bytes]) -> bool:
+    asked = {ask.tokens[at : at + TOKEN_BYTES] for at in range(0, len(ask.tokens), TOKEN_BYTES)}
+    return not asked.isdisjoint(tokens)
+
+
+def _answered(home: Home, ask: KeptAsk) -> AskedState:
+    name = f"releases/{ask.permit_id.hex()}/{ask.series_id.hex()}.jws"
+    if not home.vault.exists(name):
+        return "waiting"
+    kept = documents.verify(ContributorRelease, home.vault.read_text(name), home.identity.signing_key)
+    return "agreed" if kept.payload.released else "refused"
+
+
+def _asked(case: ConsentCase, answers: list[AskedState]) -> AskedState:
+    if not case.tells_asked:
+        return "may_not_be_told"
+    order: tuple[AskedState, ...] = ("agreed", "waiting", "refused")
+    return next((each for each in order if each in answers), "no")

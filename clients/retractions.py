@@ -1,0 +1,185 @@
+"""A requester is told that matches it was given are taken back: it fetches the notice, acts, and says what it did.
+
+Rule: a notice counts under the broker's pinned key and names places in a disclosure that lies here, so no identifier
+and no token travels. Whoever says that it erased has erased: hits, sources and opened records go from this home first,
+and only then the signed acknowledgement. The signed papers and the question itself stay until the request's retention
+is over, since an auditor may draw them. What lies outside this home, such as a case folder, is the officer's to erase.
+
+    retractions/{NOTICE.jws,NOTICE-done.jws}
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from broker.protocol import documents
+from broker.protocol.documents import Signed
+from broker.protocol.errors import BadInput, NotFound, VerificationFailed
+from broker.protocol.messages.consent import (
+    RetractionAcknowledgement,
+    RetractionDone,
+    RetractionNotice,
+    RetractionNotices,
+)
+from broker.protocol.messages.envelopes import DocumentMessage
+from broker.protocol.messages.parties import Space
+from broker.protocol.messages.requests import Disclosure
+from broker.protocol.messages.vocabulary import RecordKind
+from broker.protocol.tokens import TOKEN_BYTES
+from clients.home import Home
+from clients.recorded import post_recorded
+from clients.request_folder import RequestFolder
+from clients.request_values import Answer, FoundSource, OpenedPayloads
+from clients.transport import Caller, Clock
+
+
+@dataclass(frozen=True)
+class Received:
+    """One notice, and how many of the request's own identifiers it is about: 0 once those are forgotten."""
+
+    notice: Signed[RetractionNotice]
+    identifiers: int
+    opened: int
+    """How many opened records of it lie here."""
+
+
+class Retractions:
+    """The notices of one requester in a space."""
+
+    def __init__(self, home: Home, space: Space, caller: Caller, clock: Clock) -> None:
+        self._home = home
+        self._space = space
+        self._caller = caller
+        self._clock = clock
+
+    def fetch(self) -> tuple[Received, ...]:
+        """Fetch what is new, keep it, and list all that is not acknowledged; that it was shown is logged.
+
+        Raises VerificationFailed for a notice that is not the broker's or another's, Unreachable or RemoteProblem."""
+        url = f"{self._space.broker_origin}/v1/retractions"
+        for document in self._caller.get(url, RetractionNotices).notices:
+            signed = documents.verify(RetractionNotice, document, self._space.broker_signing_key)
+            notice = signed.payload
+            if (notice.requester, notice.space_id) == (self._home.party_id, self._space.space_id):
+                self._home.vault.write_text(f"retractions/{notice.notice_id.hex()}.jws", document)
+            elif notice.requester != self._home.party_id:
+                raise VerificationFailed(
+                    "The broker sent a notice of another requester. Keep it as evidence."
+                )
+        return tuple(self.open_notices())
+
+    def open_notices(self) -> Iterator[Received]:
+        """The notices here that are not acknowledged, by their id."""
+        names = self._home.vault.names("retractions")
+        for name in names:
+            if name.endswith("-done.jws") or name.replace(".jws", "-done.jws") in names:
+                continue
+            signed = self._notice(name)
+            if signed.payload.space_id == self._space.space_id:
+                yield self._received(signed)
+
+    def acknowledge(
+        self, notice_id: bytes, officer: str, lawful_ground: str | None = None
+    ) -> RetractionAcknowledgement:
+        """Erase what the notice is about from this home, or keep it on a lawful ground; and say so, signed.
+
+        Args:
+            lawful_ground: on which it is kept; None to erase.
+
+        Again, the same word is sent again. Raises NotFound, BadInput, or what the broker refuses with."""
+        name = f"{notice_id.hex()}.jws"
+        if not self._home.vault.exists(f"retractions/{name}"):
+            raise NotFound("This home has no such notice. Fetch them: narrowgate request retractions")
+        if lawful_ground is not None and not lawful_ground.strip():
+            raise BadInput("Name the lawful ground on which it is kept, in a sentence.")
+        signed = self._notice(name)
+        done = f"retractions/{notice_id.hex()}-done.jws"
+        said = RetractionAcknowledgement(
+            notice_id=notice_id,
+            notice_digest=signed.digest,
+            requester=self._home.party_id,
+            done=RetractionDone.ERASED if lawful_ground is None else RetractionDone.KEPT,
+            lawful_ground=lawful_ground or "",
+            officer=officer,
+            acknowledged_at=self._clock(),
+        )
+        sending = f"retractions/{notice_id.hex()}-sending"
+        if self._home.vault.exists(sending):
+            # Cut short before, the same word is sent again; another one is not.
+            kept = self._home.vault.read_text(sending)
+            own = documents.verify(RetractionAcknowledgement, kept, self._home.identity.signing_key)
+            if own.payload.done is not said.done:
+                raise BadInput("You said otherwise before. The first word stands: send it again.")
+            said, document = own.payload, kept
+        else:
+            document = documents.sign(said, self._home.signing_key).document
+        if said.done is RetractionDone.ERASED:
+            self._erase(signed.payload)
+        self._home.vault.write_text(sending, document)
+        body = DocumentMessage(document=document)
+        path = f"/v1/retractions/{notice_id.hex()}"
+        post_recorded(self._caller, path, body, self._space, RecordKind.RETRACTION_ACKNOWLEDGED)
+        self._home.vault.write_text(done, document)
+        self._home.vault.remove(sending)
+        return said
+
+    def _notice(self, name: str) -> Signed[RetractionNotice]:
+        text = self._home.vault.read_text(f"retractions/{name}")
+        return documents.verify(RetractionNotice, text, self._space.broker_signing_key)
+
+    def _tokens(self, notice: RetractionNotice) -> frozenset[bytes]:
+        """The tokens taken back; none once the disclosure is forgotten. Raises VerificationFailed for another's."""
+        try:
+            text = RequestFolder(self._home.vault, notice.request_id).disclosure()
+        except NotFound:
+            return frozenset()
+        disclosure = documents.verify(Disclosure, text, self._space.broker_signing_key)
+        matched = disclosure.payload.matched
+        if disclosure.digest != notice.disclosure_digest or max(notice.places) >= len(matched):
+            raise VerificationFailed("The notice is about another answer than the one kept here.")
+        return frozenset(matched[place] for place in notice.places)
+
+    def _received(self, signed: Signed[RetractionNotice]) -> Received:
+        gone = self._tokens(signed.payload)
+        folder = RequestFolder(self._home.vault, signed.payload.request_id)
+        answer, opened = folder.answer(), folder.payloads()
+        hits = {each.identifier for each in answer.hit_tokens if each.token in gone} if answer else set()
+        records = [each for each in opened.payloads if each.token in gone] if opened else []
+        return Received(signed, len(hits), len(records))
+
+    def _erase(self, notice: RetractionNotice) -> None:
+        gone = self._tokens(notice)
+        folder = RequestFolder(self._home.vault, notice.request_id)
+        answer, opened, opening = folder.answer(), folder.payloads(), folder.opening()
+        if opened is not None:
+            left = tuple(each for each in opened.payloads if each.token not in gone)
+            folder.keep_payloads(OpenedPayloads(payloads=left))
+        if opening is not None:
+            records = tuple(each for each in opening.records if each.token not in gone)
+            folder.keep_opening(opening.model_copy(update={"records": records}))
+        if answer is not None:
+            folder.keep_answer(_without(answer, gone))
+
+
+def _without(answer: Answer, gone: frozenset[bytes]) -> Answer:
+    """The answer as if those matches had not been told."""
+    left = tuple(each for each in answer.hit_tokens if each.token not in gone)
+    still = {each.identifier for each in left}
+    behind = {each.token: each.identifier for each in left}
+    sources = tuple(_source(each, behind) for each in answer.sources)
+    return answer.model_copy(
+        update={
+            "hits": tuple(text for text in answer.hits if text in still),
+            "hit_tokens": left,
+            "sources": tuple(each for each in sources if each.identifiers),
+        }
+    )
+
+
+def _source(found: FoundSource, behind: dict[bytes, str]) -> FoundSource:
+    data = found.source.tokens
+    held = [data[at : at + TOKEN_BYTES] for at in range(0, len(data), TOKEN_BYTES)]
+    left = [token for token in held if token in behind]
+    texts = {behind[token] for token in left}
+    source = found.source.model_copy(update={"tokens": b"".join(left)})
+    kept = tuple(text for text in found.identifiers if text in texts)
+    return FoundSource(source=source, identifiers=kept)

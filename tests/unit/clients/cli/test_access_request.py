@@ -1,0 +1,263 @@
+"""`narrowgate access-request` at a police unit that asked up to opened records, and at a company that deposited."""
+
+import json
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from broker.protocol.errors import BadInput, NotFound
+from clients import local_references, record_leaves
+from clients.access_answer import Decided, answer, decisions, due
+from clients.access_document import Withheld, day
+from clients.access_search import Part, Person, search
+from clients.access_terms import AccessTerms, read_terms
+from clients.cli import run
+from clients.cli.access_request import _terms
+from clients.cli.main import app
+from clients.deposit_folder import all_deposits
+from clients.home import Home
+from clients.series_folder import SeriesFolder, SeriesState
+from tests.case_story import CaseStory
+from tests.gate_world import BUNDLE
+from tests.world import POLICE, phone
+
+DAY = 86_400
+KNOWN, UNKNOWN = "+44 7700 900007", "+44 7700 900055"
+
+
+class Desk:
+    """A copy of one agency's home, and its command line."""
+
+    def __init__(self, case: CaseStory, folder: Path, party: str) -> None:
+        self.folder = folder
+        self.directory = Path(shutil.copytree(case.world.folder / party, folder / party))
+        self.now = case.world.now
+        self.list = folder / "person.csv"
+        self.ask(KNOWN)
+
+    @property
+    def home(self) -> Home:
+        return Home.open(self.directory, os.urandom)
+
+    def ask(self, *numbers: str) -> None:
+        self.list.write_text("phone\n" + "".join(f"{each}\n" for each in numbers))
+
+    def call(self, command: str, *more: object, code: int = 0) -> Result:
+        words = ["access-request", command, str(self.directory), *map(str, more)]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == code, result.output + result.stderr
+        assert "7700" not in result.output + result.stderr
+        return result
+
+    def answer(self, *more: object, code: int = 0, terms: str = "eu-led", out: str = "answer.md") -> Any:
+        options = ("--terms", terms, "--number", "SAR-1", "--identity-checked", "Passport shown at the desk")
+        rest = ("--decided-by", "Officer for data protection", "--bundle", BUNDLE)
+        result = self.call(
+            "answer", self.list, *options, *rest, "--out", self.folder / out, "--json", *more, code=code
+        )
+        return json.loads(result.stdout)
+
+    def text(self, out: str = "answer.md") -> str:
+        return " ".join((self.folder / out).read_text().split())
+
+
+@pytest.fixture
+def police(case: CaseStory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(run, "clock", case.world.clock)
+    return Desk(case, tmp_path, POLICE)
+
+
+@pytest.fixture
+def company(case: CaseStory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(run, "clock", case.world.clock)
+    return Desk(case, tmp_path, "company-1")
+
+
+def test_a_person_is_told_what_was_asked_received_and_opened_and_why(police: Desk) -> None:
+    police.answer()
+    text = police.text()
+    assert "identifier 1 of your list" in text
+    assert "Purpose: investigate trafficker" in text
+    assert "were told that other agencies know identifier 1 of your list: Company 1, Company 2" in text
+    assert "which were not named to us" in text  # the hits, before it was told who
+    assert "we opened 2 record(s), deposited by company-1, company-2" in text
+    assert "Nothing was found that we shared" in text
+    assert "complain" in text
+    assert "7700" not in text
+    assert "CASE-1" not in text
+    assert "officer-1" not in text
+    document = json.loads((police.folder / "answer.json").read_text())
+    assert [section["title"] for section in document["sections"]][-1] == "Your rights"
+    assert stat.S_IMODE((police.folder / "answer.md").stat().st_mode) == 0o600
+
+
+def test_whoever_decides_sees_the_cases_first(police: Desk) -> None:
+    found = json.loads(police.call("find", police.list, "--json").stdout)
+    assert {each["case_reference"] for each in found["asked"]} == {"CASE-1"}
+    assert [each["opened"] for each in found["asked"] if each["tier"] == "payload"] == [2]
+    police.ask(UNKNOWN)
+    assert json.loads(police.call("find", police.list, "--json").stdout)["asked"] == []
+
+
+def test_a_company_tells_what_it_deposited_and_to_whom_it_may_go(company: Desk) -> None:
+    company.answer(terms="eu-gdpr")
+    text = company.text()
+    assert "Identifier 1 of your list (phone), shared on" in text
+    assert "Who may be told: police" in text
+    assert "Kept until" in text
+    assert "No question of ours was found" in text
+
+
+def test_a_line_that_cannot_be_read_stops_the_search(police: Desk) -> None:
+    police.ask(KNOWN, "call me")
+    result = police.answer(code=6)
+    assert "nothing was searched" in result["detail"]
+    assert not (police.folder / "answer.md").exists()
+
+
+def test_silence_reads_the_same_whether_something_is_held_or_nothing(police: Desk) -> None:
+    withheld = ("--withhold", "all=inquiry", "--silent", "--reason", "An inquiry runs.")
+    look = ("--look-again", day(police.now + 30 * DAY))
+    police.answer(*withheld, *look, out="known.md")
+    police.ask(UNKNOWN)
+    police.answer(*withheld, *look, out="unknown.md")
+    assert (police.folder / "known.md").read_bytes() == (police.folder / "unknown.md").read_bytes()
+    assert (police.folder / "known.json").read_bytes() == (police.folder / "unknown.json").read_bytes()
+    text = police.text("known.md")
+    assert "neither confirms nor denies" in text
+    assert "An inquiry runs" not in text
+    assert "inquiry, investigation" not in text
+    found = {decision.payload.found for decision in decisions(police.home)}
+    assert len(found) == 2, "the decision knows, the document does not"
+
+
+def test_one_part_is_withheld_on_its_ground_and_the_others_are_told(police: Desk) -> None:
+    police.answer(
+        *("--withhold", "opened=rights_of_others", "--reason", "Another person's report."),
+        *("--look-again", day(police.now + 30 * DAY)),
+    )
+    text = police.text()
+    assert "About this part nothing is told: to protect the rights and freedoms of others (15(1)(e))" in text
+    assert "record(s), deposited by" not in text
+    assert "Purpose: investigate trafficker" in text
+    assert "Another person's report" not in text
+
+
+def test_what_was_withheld_comes_due_until_it_is_looked_at_again(police: Desk, case: CaseStory) -> None:
+    first = police.answer(
+        *("--withhold", "all=inquiry", "--reason", "An inquiry runs."),
+        *("--look-again", day(police.now + 30 * DAY)),
+    )
+    assert due(police.home, police.now) == ()
+    listed = json.loads(police.call("due", "--within", "31", "--json").stdout)["due"]
+    assert [each["answer_id"] for each in listed] == [first["answer_id"]]
+    assert listed[0]["overdue"] is False
+    assert listed[0]["terms"] == "eu-led"
+    police.answer("--again", first["answer_id"], out="later.md")
+    assert json.loads(police.call("due", "--all", "--json").stdout)["due"] == []
+    assert "Nothing is to be looked at again" in police.call("due").stdout
+    assert "looked at again before" in police.answer("--again", first["answer_id"], code=6)["detail"]
+
+
+@pytest.fixture(scope="module")
+def led() -> AccessTerms:
+    return _terms(BUNDLE, "eu-led")
+
+
+def _decided(**changes: Any) -> Decided:
+    usual = {"decided_by": "Officer", "reference": "SAR-1", "identity_checked": "Passport"}
+    return Decided(**{**usual, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"decided_by": " "}, "who decided"),
+        ({"withheld": (Withheld(Part.ASKED, "because", False),)}, "no such ground"),
+        ({"withheld": (Withheld(Part.ASKED, "inquiry", False),)}, "supervisory authority"),
+        ({"withheld": (Withheld(Part.ASKED, "inquiry", False),), "reason": "It runs."}, "Name the day"),
+        (
+            {
+                "withheld": (Withheld(Part.ASKED, "inquiry", False),),
+                "reason": "x",
+                "look_again_at": 9_999_999_999,
+            },
+            "within 180 days",
+        ),
+        ({"withheld": (Withheld(Part.ASKED, "inquiry", False),) * 2}, "withheld twice"),
+        ({"reason": "Nothing withheld."}, "Nothing is withheld"),
+    ],
+)
+def test_a_decision_that_the_law_does_not_allow_writes_nothing(
+    police: Desk, led: AccessTerms, changes: dict[str, Any], says: str
+) -> None:
+    home = police.home
+    with pytest.raises(BadInput, match=says):
+        answer(
+            home,
+            Person((phone(7),)),
+            led,
+            _decided(**changes),
+            now=police.now,
+            random_bytes=os.urandom,
+        )
+    assert list(decisions(home)) == []
+
+
+def test_a_law_without_silence_is_not_silent_and_a_company_has_no_police_terms(company: Desk) -> None:
+    silent = ("--withhold", "all=prevention", "--silent", "--reason", "x", "--look-again", "2027-01-01")
+    assert "do not let an agency be silent" in company.answer(*silent, terms="eu-gdpr", code=6)["detail"]
+    assert "These terms are for police" in company.answer(code=6)["detail"]
+    assert "--terms is one of eu-gdpr, eu-led" in company.answer(terms="../limits", code=6)["detail"]
+
+
+def test_an_answer_that_is_not_there_or_withheld_nothing_cannot_be_looked_at_again(
+    police: Desk, led: AccessTerms
+) -> None:
+    home = police.home
+
+    def give(again: bytes | None) -> bytes:
+        person = Person((phone(7),))
+        decided = _decided(again=again)
+        done = answer(home, person, led, decided, now=police.now, random_bytes=os.urandom)
+        return done.decision.payload.answer_id
+
+    with pytest.raises(NotFound):
+        give(bytes(16))
+    with pytest.raises(BadInput, match="Nothing was withheld"):
+        give(give(None))
+
+
+def test_a_closed_series_is_found_by_reference_alone_and_said_to_be_closed(company: Desk) -> None:
+    home = company.home
+    (deposit,) = all_deposits(home)
+    series = SeriesFolder(home, deposit.declaration.payload.series_id)
+    person = Person((phone(7),), ("H-1",))
+    assert [each.place for each in search(home, person, company.now).deposited] == [1]
+    token = next(iter(record_leaves.load(home.vault, deposit.deposit_id, deposit.last_change()[1])))
+    series.erase_keys()
+    series.move_to(SeriesState.CLOSED, company.now)
+    held = search(home, person, company.now)
+    assert (held.deposited, held.closed) == ((), (deposit.deposit_id,))
+    local_references.keep(home.vault, deposit.deposit_id, [(token, "H-1; H-2")])
+    (found,) = search(home, person, company.now).deposited
+    assert (found.place, found.reference) == (None, "H-1; H-2")
+    assert search(home, Person((), ("H-3",)), company.now).deposited == ()
+    after = SeriesFolder(home, series.series_id).manifest.payload.conditions.retain_until
+    assert search(home, person, after).closed == ()
+
+
+def test_no_file_of_the_terms_has_a_ground_without_words() -> None:
+    names = sorted(path.stem for path in (BUNDLE / "rights").glob("*.toml"))
+    assert names == ["eu-gdpr", "eu-led", "ke", "uk-law-enforcement"]
+    for name in names:
+        assert _terms(BUNDLE, name).terms.name == name
+    tables = _terms(BUNDLE, "ke").model_dump(mode="json")
+    tables["terms"]["may_be_silent"] = True
+    with pytest.raises(BadInput, match="silent"):
+        read_terms("rights/ke.toml", tables)

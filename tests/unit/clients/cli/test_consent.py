@@ -1,0 +1,228 @@
+"""`narrowgate consent` at a helpline's desk: opened, followed, withdrawn, and what the person is not told."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from typer.testing import CliRunner, Result
+
+from broker.protocol import documents
+from broker.protocol.messages.ladder import ContributorRelease
+from broker.store import deposits as broker_rows
+from clients.cli import run
+from clients.cli.main import app
+from clients.deposit_folder import DepositFolder, KeptAsk, all_deposits
+from clients.home import Home
+from clients.local_references import all_references
+from tests.contributor_case import CONDITIONS, ContributorCase
+
+pytestmark = pytest.mark.all_only
+
+REFERENCES = {
+    "phone/1|+447700900101": "H-17",
+    "phone/1|+447700900102": "H-17; H-18",
+    "phone/1|+447700900103": "H-18",
+    "phone/1|+447700900104": "H-19",
+}
+ROWS = [(text, b'{"signals":[]}') for text in REFERENCES]
+PERMIT = bytes(range(16))
+
+
+class Desk:
+    """The helpline's desk: its home, and the last number and PIN that were given out."""
+
+    def __init__(self, case: ContributorCase, patch: pytest.MonkeyPatch) -> None:
+        self.case = case
+        self.patch = patch
+        self.number = ""
+
+    def call(self, *words: str, code: int = 0) -> Result:
+        arguments = ["consent", words[0], str(self.case.company.vault.directory), *words[1:]]
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == code, result.output + result.stderr
+        assert "7700" not in result.output + result.stderr
+        return result
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        return json.loads(self.call(*words, "--json", code=code).stdout)
+
+    def open(self, reference: str, *more: str) -> None:
+        given = self.json("open", "--reference", reference, *more)
+        self.number = given["number"]
+        self.patch.setenv("NARROWGATE_PIN", given["pin"])
+
+    @property
+    def deposit(self) -> DepositFolder:
+        (found,) = all_deposits(Home.open(self.case.company.vault.directory, os.urandom))
+        return found
+
+    def asked_about(self, reference: str) -> None:
+        """What `narrowgate release list` keeps once the helpline looked."""
+        tokens = [token for token, text in all_references(self.deposit) if text == reference]
+        self.deposit.keep_ask(
+            KeptAsk(
+                permit_id=PERMIT,
+                series_id=self.deposit.declaration.payload.series_id,
+                tokens=b"".join(tokens),
+                asked_at=self.case.now,
+                until_at=self.case.now + 86_400,
+            )
+        )
+
+    def answered(self, released: bool) -> None:
+        series_id = self.deposit.declaration.payload.series_id
+        said = ContributorRelease(
+            permit_id=PERMIT,
+            request_digest=bytes(32),
+            series_id=series_id,
+            released=released,
+            reason="",
+            answered_at=self.case.now,
+        )
+        name = f"releases/{PERMIT.hex()}/{series_id.hex()}.jws"
+        home = self.case.company
+        home.vault.write_text(name, documents.sign(said, home.signing_key).document)
+
+    def at_the_broker(self) -> int:
+        with self.case.broker.database.read() as connection:
+            stored = broker_rows.find(connection, self.deposit.deposit_id)
+            assert stored is not None
+            return len(list(broker_rows.all_records(connection, stored.deposit_number))) - 1
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    case = ContributorCase(tmp_path)
+    monkeypatch.setattr(run, "new_transport", lambda: case.wire)
+    monkeypatch.setattr(run, "clock", case.clock)
+    monkeypatch.setattr("clients.consent_case._LOG2_N", 10)
+    before = structlog.get_config()
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    space = case.found().payload
+    series_id = case.contributor().open_series(space, "phone", CONDITIONS)
+    case.contributor().deposit(series_id, ROWS, references=REFERENCES)
+    yield Desk(case, monkeypatch)
+    structlog.configure(**before)
+    case.close()
+
+
+def test_a_person_follows_and_withdraws_and_only_tokens_leave_the_home(desk: Desk) -> None:
+    desk.open("H-19")
+    calls = len(desk.case.wire.calls)
+    told = desk.json("follow", desk.number)
+    assert (told["records"], told["withdrawn_at"]) == (1, None)
+    assert len(desk.case.wire.calls) == calls, "following calls nobody"
+    done = desk.json("withdraw", desk.number)
+    assert (done["records"], done["complete"], desk.at_the_broker()) == (1, True, 3)
+    on_disk = b"".join(path.read_bytes() for path in desk.case.folder.glob("broker.sqlite3*"))
+    for secret in ("H-19", desk.number, desk.number.replace("-", ""), os.environ["NARROWGATE_PIN"]):
+        assert secret.encode() not in on_disk
+    told = desk.json("follow", desk.number)
+    assert (told["records"], told["withdrawn_at"]) == (0, desk.case.now)
+    assert "It was withdrawn on" in desk.call("follow", desk.number).stdout
+    assert desk.json("withdraw", desk.number)["records"] == 0
+
+
+def test_what_two_people_gave_is_not_taken_back_by_one_unless_the_desk_says_so(desk: Desk) -> None:
+    desk.open("H-17")
+    done = desk.json("withdraw", desk.number)
+    assert (done["records"], done["shared"], done["complete"]) == (1, 1, False)
+    assert desk.json("follow", desk.number)["withdrawn_at"] is None
+    assert "another person gave too" in desk.call("withdraw", desk.number).stdout
+    done = desk.json("withdraw", desk.number, "--shared-too")
+    assert (done["records"], done["complete"], desk.at_the_broker()) == (1, True, 2)
+
+
+def test_nobody_withdraws_for_somebody_else(desk: Desk) -> None:
+    desk.open("H-18")
+    theirs = desk.number
+    desk.open("H-19")
+    result = desk.call("withdraw", theirs, code=6)
+    assert "do not belong together" in result.stderr
+    assert desk.at_the_broker() == 4
+
+
+def test_a_typing_slip_in_the_number_is_no_wrong_pin(desk: Desk) -> None:
+    desk.open("H-19")
+    slip = "2" if desk.number[0] != "2" else "3"
+    assert "is wrong, or two are swapped" in desk.call("follow", slip + desk.number[1:], code=6).stderr
+    assert desk.json("follow", desk.number)["wrong_pins_before"] == 0
+
+
+@pytest.mark.parametrize(
+    ("released", "state", "words"),
+    [
+        (None, "waiting", "have not answered yet"),
+        (True, "agreed", "we agreed"),
+        (False, "refused", "We refused"),
+    ],
+)
+def test_a_person_is_told_that_somebody_asked_and_never_who(
+    desk: Desk, released: bool | None, state: str, words: str
+) -> None:
+    desk.open("H-19", "--may-tell-asked")
+    assert desk.json("follow", desk.number)["asked"] == "no"
+    desk.asked_about("H-19")
+    if released is not None:
+        desk.answered(released)
+    assert desk.json("follow", desk.number)["asked"] == state
+    said = desk.call("follow", desk.number).stdout
+    assert words in said
+    assert "payments-company" not in said
+
+
+def test_where_the_law_forbids_it_the_answer_is_the_same_whether_somebody_asked(desk: Desk) -> None:
+    desk.open("H-19")
+    before = desk.call("follow", desk.number).stdout
+    desk.asked_about("H-19")
+    desk.answered(True)
+    assert desk.call("follow", desk.number).stdout == before
+    assert "may not be told" in before
+
+
+def test_an_ask_about_somebody_elses_record_is_not_told(desk: Desk) -> None:
+    desk.open("H-19", "--may-tell-asked")
+    desk.asked_about("H-18")
+    assert desk.json("follow", desk.number)["asked"] == "no"
+
+
+def test_a_closed_series_is_said_to_need_the_helpline(desk: Desk) -> None:
+    desk.open("H-19")
+    desk.case.contributor().close(desk.deposit.declaration.payload.series_id)
+    assert desk.json("follow", desk.number)["closed"] == 1
+    done = desk.json("withdraw", desk.number)
+    assert (done["records"], done["complete"]) == (0, False)
+    assert done["closed_deposits"] == [desk.deposit.deposit_id.hex()]
+
+
+def test_what_was_asked_goes_with_the_deposit(desk: Desk) -> None:
+    desk.asked_about("H-19")
+    deposit = desk.deposit
+    assert len(deposit.asks()) == 1
+    deposit.move_to("withdrawn", desk.case.now)
+    assert deposit.asks() == ()
+
+
+def test_the_pin_is_asked_for_without_an_echo(desk: Desk) -> None:
+    desk.open("H-19")
+    pin = os.environ["NARROWGATE_PIN"]
+    desk.patch.delenv("NARROWGATE_PIN")
+    words = ["consent", "follow", str(desk.case.company.vault.directory), desk.number, "--json"]
+    result = CliRunner().invoke(app, words, input=f"{pin}\n")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["records"] == 1
+    assert pin not in result.output
+    desk.patch.setenv("NARROWGATE_PIN", " ")
+    assert "six digits" in desk.call("follow", desk.number, code=6).stderr
+
+
+def test_whoever_forgot_the_pin_gets_another_from_the_helpline(desk: Desk) -> None:
+    desk.open("H-19")
+    fresh = desk.json("new-pin", "--reference", "H-19", "--identity-checked", "She called back; Ada")
+    assert "do not belong" in desk.call("follow", desk.number, code=6).stderr
+    desk.patch.setenv("NARROWGATE_PIN", fresh["pin"])
+    assert desk.json("follow", fresh["number"])["records"] == 1
