@@ -19,6 +19,10 @@ class Term(NamedTuple):
 
 TERMS: tuple[Term, ...] = (
     Term(
+        "access request",
+        "A person asks what is held about them. A contributor answers about its own records, from its own computer.",
+    ),
+    Term(
         "agency",
         "An organisation that deposits or asks: police, company, bank, hotline, helpline or other civil-society "
         "organisation. Each has a home with its own keys.",
