@@ -46,11 +46,13 @@ bench: $(READY) ## the figures, as ratios measured in one run each
 	$(BIN)/python -m benchmarks.masking
 	$(BIN)/python -m benchmarks.gate
 	$(BIN)/python -m benchmarks.identifiers
+	$(BIN)/python -m benchmarks.person
 	$(BIN)/python -m benchmarks.audit
 	$(BIN)/python -m benchmarks.exchange
 	$(BIN)/python -m benchmarks.ladder
 	$(BIN)/python -m benchmarks.postgresql
 	$(BIN)/python -m benchmarks.log
+	$(BIN)/python -m benchmarks.carry
 
 lock: $(READY) ## resolve the dependencies anew into the lock
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url --no-header \

@@ -126,6 +126,14 @@ SUBJECTS: Mapping[str, Subject] = {
         (("D8F8F0CEE0F4A84F0637022A078F67F0B36E2ED596621E1D33E6339C4E9C9B22", "100"),),
         "none: pdqhash computes hashes and does not read them",
     ),
+    "person": Subject(
+        (
+            ("Karimova, Amina; 31.12.2050", None),
+            ("Амина Каримова; 2050-12-31", None),
+            ("van der Berg, Anna; 3/4/2050", "day-first"),
+        ),
+        "none: the passport tables are ours",
+    ),
     "phone": Subject(
         (
             ("07700 900123", "GB"),

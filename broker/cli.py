@@ -5,7 +5,6 @@ of the command line, the one place that turns them into words and exit codes (0 
 4 verification failed, 5 unreachable, 6 bad input). This is where the clock and the system's randomness are bound.
 """
 
-import json
 import os
 import re
 import time
@@ -14,7 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from broker import folder
+from broker import carry_command, folder
+from broker.command_options import Folder, Json, show
 from broker.protocol.errors import BadInput, Unavailable
 from broker.protocol.messages.erasure import ErasureGround, order
 from broker.protocol.messages.vocabulary import RecordKind
@@ -34,20 +34,6 @@ def clock() -> int:
     return int(time.time())
 
 
-def _remember_json(context: typer.Context, wanted: bool) -> bool:
-    # The root of the command line looks here to print an error the way the answer would have been printed.
-    if wanted:
-        context.meta["narrowgate.json"] = True
-    return wanted
-
-
-Folder = Annotated[
-    Path, typer.Argument(metavar="DIR", help="The broker's folder: keys, settings and database live there.")
-]
-Json = Annotated[
-    bool,
-    typer.Option("--json", callback=_remember_json, help="Print JSON, and nothing else, on standard output."),
-]
 Trial = Annotated[
     bool, typer.Option("--trial", help="Run without witnesses; every receipt and permit says so.")
 ]
@@ -76,7 +62,7 @@ def init(
         raise BadInput("--public-origin is a scheme, host and port, without a path.")
     folder.create(directory, public_origin, os.urandom, database_url)
     described = folder.describe(directory).model_dump(mode="json")
-    _show(
+    show(
         described,
         f"The broker's folder is ready. Keep {folder.KEYS_FILE} and {folder.OPERATOR_FILE} secret and backed up.",
         as_json,
@@ -101,7 +87,7 @@ def serve(
     from broker.serving import serve as run
 
     def ready(address: str) -> None:
-        _show({"ready": True, "address": address}, f"The broker serves at {address}", as_json)
+        show({"ready": True, "address": address}, f"The broker serves at {address}", as_json)
 
     run(
         directory,
@@ -146,7 +132,7 @@ def officer(
         officers.unpin(unpin)
     known = officers.all()
     lines = [f"{kid}  {each.officer_id}, {each.name}, {each.office}" for kid, each in known.items()]
-    _show(
+    show(
         {"officers": [{"kid": kid, **each.model_dump(mode="json")} for kid, each in known.items()]},
         "\n".join(lines) or "No officer is pinned here yet.",
         as_json,
@@ -180,7 +166,7 @@ def activate(
         if done.log_index is None
         else f"is in force, entry {done.log_index} of the log"
     )
-    _show(
+    show(
         {"bundle_digest": digest, "valid_from": done.valid_from, "log_index": done.log_index},
         f"{digest} {said}. Start the broker now. Spaces whose roster names other rules wait for their founder: "
         "narrowgate space change-rules",
@@ -230,7 +216,7 @@ def rotate_log_key(
     settings = folder.read_settings(directory, trial=trial or None)
     if finish:
         log_key_change.finish(directory, settings, clock, os.urandom)
-        _show(
+        show(
             {"finished": True},
             "The old key is dropped: the log is signed with the new one alone. Start the broker now.",
             as_json,
@@ -242,7 +228,7 @@ def rotate_log_key(
     chain = log_key_change.change(directory, settings, reason, clock, os.urandom, lost)
     file = log_key_change.hand_out(directory, out)
     value = log_key_change.describe(chain) | {"file": str(file)}
-    _show(
+    show(
         value,
         f"The log's key is changed, from {value['from_size']} entries on. Start the broker now: it signs with "
         f"{'the new key alone' if lost else 'both keys'}.\nHand {file} to every witness (narrowgate witness "
@@ -266,7 +252,7 @@ def accept(
         raise BadInput("A thumbprint has 43 letters, digits, - and _. See `narrowgate broker enrolments`.")
     receipt = _operator(directory).accept(kid)
     trial = " This is a trial: no witness cosigned it." if receipt.trial else ""
-    _show(receipt.model_dump(mode="json"), f"Accepted, and recorded in the log.{trial}", as_json)
+    show(receipt.model_dump(mode="json"), f"Accepted, and recorded in the log.{trial}", as_json)
 
 
 @app.command()
@@ -276,7 +262,7 @@ def enrolments(directory: Folder, as_json: Json = False) -> None:
     lines = [
         f"{each.kid}  {each.state:8}  {each.role.value:10}  {each.party_id}" for each in found.enrolments
     ]
-    _show(found.model_dump(mode="json"), "\n".join(lines) or "Nobody enrolled yet.", as_json)
+    show(found.model_dump(mode="json"), "\n".join(lines) or "Nobody enrolled yet.", as_json)
 
 
 @app.command()
@@ -287,7 +273,7 @@ def purge(directory: Folder, as_json: Json = False) -> None:
         f"{purged.deposits:,} deposits and {purged.series:,} series were past their retention: "
         f"{purged.records:,} records are deleted. {purged.matches:,} matched tokens had their time."
     )
-    _show(purged.model_dump(mode="json"), words, as_json)
+    show(purged.model_dump(mode="json"), words, as_json)
 
 
 @app.command("erase-record")
@@ -322,7 +308,7 @@ def erase_record(
     said = order(index, kind, ground, ordered_by, reason)
     settings, keys = folder.read_settings(directory, trial=trial or None), folder.read_keys(directory)
     done = erasing.erase_stopped(settings, keys, said, clock, os.urandom)
-    _show(
+    show(
         {"leaf_index": index, "kind": done.kind.value, "log_index": done.log_index},
         f"The record of entry {index}, {done.kind.value}, is erased with its salt; entry {done.log_index} says so. "
         "Tell the auditors of each space: what they mirrored before stays with them.",
@@ -340,7 +326,7 @@ def fsck(directory: Folder, as_json: Json = False) -> None:
     nothing is wrong, 4 otherwise.
     """
     answer, words = commands.run_fsck(directory, as_json)
-    _show(answer, words, as_json)
+    show(answer, words, as_json)
     if answer["number"]:
         raise typer.Exit(4)
 
@@ -353,7 +339,7 @@ def backup(directory: Folder, file: commands.BackupFile, as_json: Json = False) 
     sealed under the passphrase in NARROWGATE_BACKUP_PASSPHRASE. What is deleted at the broker lives on in it: keep a
     backup for days, not years. It is the same for SQLite and PostgreSQL.
     """
-    _show(*commands.run_backup(directory, file, clock(), os.urandom, as_json), as_json)
+    show(*commands.run_backup(directory, file, clock(), os.urandom, as_json), as_json)
 
 
 @app.command()
@@ -372,7 +358,7 @@ def restore(
     answer, words, code = commands.run_restore(
         file, directory, database_url, despite_findings, clock, os.urandom, as_json
     )
-    _show(answer, words, as_json)
+    show(answer, words, as_json)
     if code:
         raise typer.Exit(code)
 
@@ -381,7 +367,10 @@ def restore(
 def describe(directory: Folder, as_json: Json = False) -> None:
     """Print the broker's public names and keys, for founders of a space."""
     described = folder.describe(directory).model_dump(mode="json")
-    _show(described, "\n".join(f"{name}: {value}" for name, value in described.items()), as_json)
+    show(described, "\n".join(f"{name}: {value}" for name, value in described.items()), as_json)
+
+
+app.command("carry-key")(carry_command.carry_key)
 
 
 def _operator(directory: Path) -> Any:
@@ -392,7 +381,3 @@ def _operator(directory: Path) -> Any:
     except OSError as error:
         raise Unavailable("The broker's folder cannot be read.") from error
     return Operator(settings.public_origin, key, clock, os.urandom)
-
-
-def _show(value: dict[str, Any], words: str, as_json: bool) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, sort_keys=True) if as_json else words)

@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from broker.keys import BrokerKeys
+from broker.keys import BrokerKeys, carry_key_document
 from broker.protocol.checkpoint import verifier_key
 from broker.protocol.documents import key_identifier, public_bytes
 from broker.protocol.errors import BadInput, Conflict, NotPermitted, VerificationFailed
@@ -211,6 +211,11 @@ def describe(directory: Path) -> Description:
         witness_quorum=0 if trial else settings.witness_quorum,
         trial=trial,
     )
+
+
+def carry_key(directory: Path) -> str:
+    """The signed document with the key that bundles are sealed to. Raises BadInput or NotPermitted."""
+    return carry_key_document(read_settings(directory).public_origin, read_keys(directory))
 
 
 def check_url(url: str) -> None:

@@ -6,8 +6,12 @@ Rule: they have no repr and travel in no message; `broker.folder` reads them fro
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from broker.protocol.documents import public_bytes
+from broker.protocol import wrapping
+from broker.protocol.carried import CarryKey
+from broker.protocol.documents import public_bytes, sign
 
 
 @dataclass(frozen=True)
@@ -29,3 +33,17 @@ class BrokerKeys:
     def log_public(self) -> bytes:
         """The 32 raw bytes under which checkpoints verify."""
         return public_bytes(self.log_key)
+
+    @property
+    def carry(self) -> wrapping.WrappingKeyPair:
+        """What bundles to this broker are sealed to (HKDF of the signing seed: no fourth file to back up)."""
+        info = b"narrowgate/v1/carry-key"
+        hkdf = HKDF(algorithm=SHA512(), length=wrapping.PRIVATE_BYTES, salt=None, info=info)
+        private = hkdf.derive(self.signing_key.private_bytes_raw())
+        return wrapping.WrappingKeyPair(private, wrapping.public_of(private))
+
+
+def carry_key_document(public_origin: str, keys: BrokerKeys) -> str:
+    """The key that bundles to this broker are sealed to, signed, to hand out."""
+    statement = CarryKey(origin=public_origin, wrapping_key=keys.carry.public)
+    return sign(statement, keys.signing_key).document

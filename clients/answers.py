@@ -4,12 +4,14 @@ Rule: the broker tells tokens, and only the requester knows which identifier is 
 and nowhere else. It verifies nothing (`clients.permits`) and opens no record (`clients.payloads`).
 """
 
+from collections.abc import Sequence
+
 from broker.protocol import tokens
 from broker.protocol.errors import Unavailable
 from broker.protocol.messages.ladder import Waiting
 from broker.protocol.messages.requests import Disclosure
 from clients.permits import VerifiedAdmission
-from clients.request_values import Answer, FoundSource, HitToken, Plan, Tokens
+from clients.request_values import Answer, FoundPerson, FoundSource, HitToken, Plan, SpelledPerson, Tokens
 
 
 class AnswerAwaited(Unavailable):
@@ -29,11 +31,14 @@ def answer_of(disclosed: Disclosure, admission: VerifiedAdmission, plan: Plan, k
     hit_tokens = _hit_tokens(admission, plan, kept, matched)
     behind: dict[bytes, str] = {hit.token: hit.identifier for hit in hit_tokens}
     asked = [text for planned in plan.batches for text in planned.identifiers]
+    hits, persons = _hits(admission, plan, kept, matched), _asked_about(plan)
     return Answer(
         request_id=disclosed.request_id,
         tier=disclosed.tier,
         identifiers=sum(len(planned.identifiers) for planned in plan.batches),
-        hits=_hits(admission, plan, kept, matched),
+        hits=hits,
+        persons_asked=len(persons),
+        persons=_found(persons, hits),
         hit_tokens=hit_tokens,
         sources=tuple(
             FoundSource(
@@ -50,6 +55,22 @@ def answer_of(disclosed: Disclosure, admission: VerifiedAdmission, plan: Plan, k
         law=disclosed.law,
         trial=disclosed.trial,
     )
+
+
+def _asked_about(plan: Plan) -> tuple[SpelledPerson, ...]:
+    """The persons of whom the plan still has a spelling: a higher tier asks about the confirmed ones alone."""
+    asked = {text for planned in plan.batches for text in planned.identifiers}
+    return tuple(person for person in plan.persons if not asked.isdisjoint((person.written, *person.others)))
+
+
+def _found(persons: Sequence[SpelledPerson], hits: Sequence[str]) -> tuple[FoundPerson, ...]:
+    """Whose spellings are among the hits: one row a person, however many of its spellings are known."""
+    found = []
+    for person in persons:
+        known = tuple(text for text in (person.written, *person.others) if text in hits)
+        if known:
+            found.append(FoundPerson(written=person.written, found_as=known))
+    return tuple(found)
 
 
 def _hits(

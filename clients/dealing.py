@@ -39,7 +39,7 @@ from broker.protocol.tokens import Outputs
 from clients.home import Home
 from clients.masking import MaskingKeys
 from clients.series_folder import SeriesFolder
-from clients.transport import Caller, Clock
+from clients.transport import Awaited, Awaiting, Caller, Clock
 
 _PREKEY_ATTEMPTS = 3
 
@@ -102,15 +102,18 @@ class Dealer:
         manifest = series.manifest.payload
         if manifest.holders != tuple(holder.holder_id for holder in self._space.holders):
             raise Conflict("The space's holders changed since the series was drawn. Open a new series.")
+        awaiting = Awaiting()
         for holder in self._space.holders:
             if series.kept(f"acceptance-{holder.holder_id}") is None:
                 try:
-                    series.keep(f"acceptance-{holder.holder_id}", self._deliver_to(series, holder))
+                    with awaiting:
+                        series.keep(f"acceptance-{holder.holder_id}", self._deliver_to(series, holder))
                 except Unavailable:
                     continue
         accepted = series.documents("acceptance")
         needed = min(manifest.threshold + 1, len(manifest.holders))
         if len(accepted) < needed:
+            awaiting.check()
             raise Unavailable(
                 f"{len(accepted)} key holders took their shares, and {needed} must. Run the command again when the "
                 "others answer: it goes on where it stopped."
@@ -127,26 +130,37 @@ class Dealer:
         return self._deliver_once(series, holder)
 
     def _deliver_once(self, series: SeriesFolder, holder: Holder) -> str:
-        prekey = self._prekey(holder)
-        info = wrapping.share_info(series.series_id, holder.holder_id, holder.x)
-        delivery = ShareDelivery(
-            manifest=series.manifest.document,
-            prekey_id=prekey.prekey_id,
-            wrapped=wrapping.wrap(prekey.public_key, series.share_pair(holder.x), info),
-        )
-        answer = self._caller.post(f"{holder.origin}/v1/series", delivery, DocumentMessage)
+        delivery = series.delivery(holder.holder_id) if self._caller.answers_later else None
+        if delivery is None:
+            prekey = self._prekey(holder, series.prekeys_on_their_way(holder.holder_id))
+            info = wrapping.share_info(series.series_id, holder.holder_id, holder.x)
+            delivery = ShareDelivery(
+                manifest=series.manifest.document,
+                prekey_id=prekey.prekey_id,
+                wrapped=wrapping.wrap(prekey.public_key, series.share_pair(holder.x), info),
+            )
+        if self._caller.answers_later:
+            # The answer is read in a later run, which must ask with the same bytes to find it.
+            series.keep_delivery(holder.holder_id, delivery)
+        try:
+            answer = self._caller.post(f"{holder.origin}/v1/series", delivery, DocumentMessage)
+        except (Conflict, NotFound):
+            series.forget_delivery(holder.holder_id)
+            raise
         verify_acceptance(answer.document, series.manifest, holder)
+        series.forget_delivery(holder.holder_id)
         return answer.document
 
-    def _prekey(self, holder: Holder) -> Prekey:
+    def _prekey(self, holder: Holder, taken: frozenset[bytes]) -> Prekey:
         answer = self._caller.get(f"{holder.origin}/v1/prekeys", DocumentMessage)
         pack = documents.verify(PrekeyPack, answer.document, holder.signing_key).payload
         if pack.holder_id != holder.holder_id or pack.expires_at <= self._clock():
             raise VerificationFailed("A key holder's pack of one-time keys is another's or out of date.")
-        if not pack.prekeys:
+        free = [prekey for prekey in pack.prekeys if prekey.prekey_id not in taken]
+        if not free:
             raise Unavailable("A key holder has no one-time key left. Try again in a while.")
         # At random, so that contributors who come at the same time seldom take the same one.
-        return pack.prekeys[int.from_bytes(self._random_bytes(8), "big") % len(pack.prekeys)]
+        return free[int.from_bytes(self._random_bytes(8), "big") % len(free)]
 
     def self_test(self, series: SeriesFolder) -> tuple[tuple[int, ...], Outputs]:
         """Have the series' public element evaluated by a quorum that accepted, the next one if a holder is down.
@@ -160,6 +174,8 @@ class Dealer:
         for chosen in itertools.combinations(abscissas, series.manifest.payload.threshold):
             try:
                 return chosen, self._ask_quorum(series, chosen)
+            except Awaited:
+                raise
             except Unavailable as error:
                 last = error
         raise last
@@ -170,11 +186,14 @@ class Dealer:
         element = oprf.hash_input(seed)
         match: dict[int, Sequence[bytes]] = {}
         opening: dict[int, Sequence[bytes]] = {}
+        awaiting = Awaiting()
         for x in chosen:
             url = f"{self._space.holders[x - 1].origin}/v1/series/{series.series_id.hex()}/self-test"
-            answer = self._caller.post(url, SelfTestCall(quorum=chosen), SelfTestAnswer)
-            match[x] = _verified(manifest.commitments_match, chosen, x, element, answer.match)
-            opening[x] = _verified(manifest.commitments_open, chosen, x, element, answer.open)
+            with awaiting:
+                answer = self._caller.post(url, SelfTestCall(quorum=chosen), SelfTestAnswer)
+                match[x] = _verified(manifest.commitments_match, chosen, x, element, answer.match)
+                opening[x] = _verified(manifest.commitments_open, chosen, x, element, answer.open)
+        awaiting.check()
         return Outputs(
             oprf.output(seed, quorum.combine(match, chosen)[0]),
             oprf.output(seed, quorum.combine(opening, chosen)[0]),

@@ -186,6 +186,13 @@ class DepositFolder:
         """Keep the signed self-test, the evidence on which the deposit serves."""
         self.vault.write_text(f"{self._folder}/self-test.jws", test.document)
 
+    def self_test(self) -> Signed[SelfTest] | None:
+        """The self-test that was kept, or None."""
+        name = f"{self._folder}/self-test.jws"
+        if not self.vault.exists(name):
+            return None
+        return documents.verify(SelfTest, self.vault.read_text(name), self._signing_key)
+
 
 def records_name(deposit_id: bytes) -> str:
     """The name of the file of masked records in the home."""

@@ -34,7 +34,7 @@ from clients.remote import (
     readable,
 )
 from clients.request_folder import RequestFolder
-from clients.transport import Caller
+from clients.transport import Awaited, Awaiting, Caller
 
 Progress = Callable[[int, int], None]
 Elements = tuple[bytes, ...]
@@ -192,24 +192,35 @@ class Evaluating:
         needed = len(members) * len(self._question.permitted.sheets)
 
         def ask(x: int) -> dict[bytes, Elements] | NarrowgateError:
-            answers = {}
+            answers: dict[bytes, Elements] = {}
+            awaiting = Awaiting()
             for sheet in self._question.permitted.sheets:
                 if stop.is_set():
                     return _Stopped("Not asked further.")
                 try:
-                    answers[sheet.handle] = self._answer(sheet, members, self._holders[x])
+                    with awaiting:
+                        answers[sheet.handle] = self._answer(sheet, members, self._holders[x])
                 except NarrowgateError as error:
                     stop.set()
                     return error
                 if self._progress is not None:
                     self._progress(next(collected), needed)
+            try:
+                awaiting.check()
+            except Awaited as error:
+                return error
             return answers
 
         # One thread a holder: each is asked for its series one after another, all holders at the same time.
         with ThreadPoolExecutor(max_workers=len(members)) as pool:
             results = dict(zip(members, pool.map(ask, members), strict=True))
         failed = {x: result for x, result in results.items() if isinstance(result, NarrowgateError)}
-        failures.update({x: error for x, error in failed.items() if not isinstance(error, _Stopped)})
+        refusals = {x: error for x, error in failed.items() if not isinstance(error, _Stopped | Awaited)}
+        awaited = next((error for error in failed.values() if isinstance(error, Awaited)), None)
+        if awaited is not None and not refusals:
+            # Their answers come later: another quorum is asked only once a member of this one will not answer.
+            raise awaited
+        failures.update(refusals)
         if failed:
             return None
         verified = {x: result for x, result in results.items() if not isinstance(result, NarrowgateError)}

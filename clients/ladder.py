@@ -111,7 +111,9 @@ class Ladder:
         # What a broker or holder would find wrong is found here, before anybody is asked to approve it.
         read_earlier_step(self._space, signed, step.request.document, step.folder.disclosure(), confirmation)
         folder = RequestFolder(self._home.vault, request.request_id)
-        folder.keep_prepared(Plan(batches=planned), signed.document, request.created_at, confirmation)
+        folder.keep_prepared(
+            Plan(batches=planned, persons=plan.persons), signed.document, request.created_at, confirmation
+        )
         return signed
 
     def _step(self, request_id: bytes) -> Step:

@@ -148,6 +148,10 @@ class Unreachable(Unavailable):
     problem = "unavailable"
 
 
+class Interrupted(Unreachable):
+    """The connection stood and broke off: the call may have arrived, or half of it, or the answer was cut."""
+
+
 _BY_SLUG: Mapping[str, type[RemoteProblem]] = MappingProxyType(
     {
         "bad-input": RemoteBadInput,

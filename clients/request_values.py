@@ -42,11 +42,21 @@ class PlannedBatch(Message):
     """B = r * P of each, 32 bytes."""
 
 
+class SpelledPerson(Message):
+    """A person of the requester's file, and the other spellings that are asked about for it."""
+
+    written: Annotated[str, Field(repr=False)]
+    """The canonical text of the file's own spelling."""
+    others: Annotated[tuple[str, ...], Field(repr=False)]
+
+
 class Plan(Message):
     """All batches of a request, in its order."""
 
     v: Literal[1] = 1
     batches: tuple[PlannedBatch, ...]
+    persons: tuple[SpelledPerson, ...] = ()
+    """Those who are asked about in several spellings; each spelling is an identifier of a batch, too."""
 
 
 class Tokens(Message):
@@ -90,6 +100,13 @@ class OpenedPayloads(Message):
     payloads: tuple[OpenedPayload, ...]
 
 
+class FoundPerson(Message):
+    """A person of the requester's file who is known, and under which of the spellings that were asked about."""
+
+    written: Annotated[str, Field(repr=False)]
+    found_as: Annotated[tuple[str, ...], Field(repr=False)]
+
+
 class Answer(Message):
     """What a request came to. `hits` are those of the requester's own identifiers that somebody knows."""
 
@@ -99,6 +116,10 @@ class Answer(Message):
     identifiers: int
     """How many were asked about."""
     hits: Annotated[tuple[str, ...], Field(repr=False)] = ()
+    persons_asked: int = 0
+    """How many persons were asked about in several spellings."""
+    persons: tuple[FoundPerson, ...] = ()
+    """Those of them who are known. Each spelling is one of the hits, too."""
     hit_tokens: Annotated[tuple[HitToken, ...], Field(repr=False)] = ()
     sources: tuple[FoundSource, ...] = ()
     records: int = 0

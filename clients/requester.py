@@ -44,7 +44,7 @@ from clients.permits import VerifiedAdmission, check_time, verify_admission
 from clients.refusals import refusal_told, verify_refusal
 from clients.remote import RefusedByGate
 from clients.request_folder import RequestFolder
-from clients.request_values import Answer, Plan, PlannedBatch, Refusal, Tokens
+from clients.request_values import Answer, Plan, PlannedBatch, Refusal, SpelledPerson, Tokens
 from clients.transport import Caller, Clock
 
 _ASKED_FIRST = (Tier.COUNT, Tier.HITS)
@@ -92,6 +92,7 @@ class Requester:
         claims: Claims,
         tier: Tier,
         earlier: bytes | None = None,
+        persons: Sequence[SpelledPerson] = (),
     ) -> PreparedRequest:
         """Blind the identifiers and sign a request about them. Makes no call.
 
@@ -100,6 +101,7 @@ class Requester:
             claims: what the requester states.
             tier: count or hits.
             earlier: id of the request that this one builds on.
+            persons: whom some of the identifiers are spellings of, kept to read the answer by.
 
         Raises BadInput, NotFound (no salt yet) or NotPermitted (not a member).
         """
@@ -128,7 +130,7 @@ class Requester:
         )
         signed = documents.sign(request, self._home.signing_key)
         self._folder(request.request_id).keep_prepared(
-            Plan(batches=batches), signed.document, request.created_at
+            Plan(batches=batches, persons=tuple(persons)), signed.document, request.created_at
         )
         return PreparedRequest(signed)
 
@@ -349,8 +351,6 @@ class Requester:
             folder.keep_refusal(Refusal.of(refused, self._space.trial))
             raise refused
         return answer_of(signed.payload, admission, folder.plan(), kept)
-
-    # --- all of it ---
 
     def run(
         self,

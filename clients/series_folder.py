@@ -17,7 +17,7 @@ from broker.protocol import documents
 from broker.protocol.documents import Signed
 from broker.protocol.errors import NotFound
 from broker.protocol.messages.base import Message, Seconds
-from broker.protocol.messages.series import SeriesManifest
+from broker.protocol.messages.series import SeriesManifest, ShareDelivery
 from clients.home import Home
 from clients.masking import MaskingKeys
 
@@ -97,6 +97,28 @@ class SeriesFolder:
         """The shares of k_match and k_open for abscissa x: 64 bytes. Raises NotFound once the series is open."""
         size = 2 * _SCALAR_BYTES
         return self._vault.read_secret(f"{self._folder}/shares")[size * (x - 1) : size * x]
+
+    def keep_delivery(self, holder_id: str, delivery: ShareDelivery) -> None:
+        """Keep what goes to a holder on a stick, wrapped to it, until it answered."""
+        self._vault.write_message(f"{self._folder}/delivery-{holder_id}.json", delivery)
+
+    def delivery(self, holder_id: str) -> ShareDelivery | None:
+        """What `keep_delivery` kept, or None."""
+        name = f"{self._folder}/delivery-{holder_id}.json"
+        return self._vault.read_message(ShareDelivery, name) if self._vault.exists(name) else None
+
+    def prekeys_on_their_way(self, holder_id: str) -> frozenset[bytes]:
+        """The one-time keys of a holder that deliveries of any series of this home use up."""
+        names = [
+            f"series/{series}/delivery-{holder_id}.json"
+            for series in self._vault.names("series")
+            if self._vault.exists(f"series/{series}/delivery-{holder_id}.json")
+        ]
+        return frozenset(self._vault.read_message(ShareDelivery, name).prekey_id for name in names)
+
+    def forget_delivery(self, holder_id: str) -> None:
+        """The holder answered."""
+        self._vault.remove(f"{self._folder}/delivery-{holder_id}.json")
 
     def erase_shares(self) -> None:
         """The shares are with their holders: erase them here."""

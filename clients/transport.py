@@ -10,16 +10,18 @@ It trusts no answer: signed documents in one are verified by those who asked, un
 
 import time
 from collections.abc import Callable, Mapping
+from types import TracebackType
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.protocol import calls
-from broker.protocol.errors import BadInput, VerificationFailed
+from broker.protocol.errors import BadInput, Unavailable, VerificationFailed
 from broker.protocol.messages.base import Message, MessageT, RandomBytes, blob_to_text, encode, read
 from clients.remote import (
     Answer,
     ConsistencyNeeded,
+    Interrupted,
     RefusedByGate,
     RemoteBadInput,
     RemoteConflict,
@@ -36,10 +38,13 @@ from clients.remote import (
 
 __all__ = [
     "Answer",
+    "Awaited",
+    "Awaiting",
     "Caller",
     "Clock",
     "ConsistencyNeeded",
     "HttpTransport",
+    "Interrupted",
     "RefusedByGate",
     "RemoteBadInput",
     "RemoteConflict",
@@ -57,6 +62,10 @@ __all__ = [
 
 MAXIMUM_ANSWER_BYTES = 64 * 1024 * 1024
 ATTEMPTS = 3
+"""How often a service that cannot be reached, or says "not now", is asked before a call is given up."""
+CUT_ATTEMPTS = 10
+"""How often a call is made that the network cuts in the middle: there is a network, and a bad one."""
+_LONGEST_BACK_OFF_SECONDS = 20.0
 MAXIMUM_PAUSE_SECONDS = 60.0
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
@@ -64,8 +73,36 @@ Clock = Callable[[], int]
 """Unix seconds, UTC: `time.time` in a program, a fixed one in a test."""
 
 
+class Awaited(Unavailable):
+    """The call is written down, to be carried as a file; its answer comes with a later bundle (`clients.carry`)."""
+
+
+class Awaiting:
+    """Goes on past calls whose answers come later, so that one bundle carries all that needs no answer first.
+
+    `with awaiting:` around each step, then `check`."""
+
+    def __init__(self) -> None:
+        self._awaited: Awaited | None = None
+
+    def __enter__(self) -> "Awaiting":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if isinstance(error, Awaited):
+            self._awaited = error
+        return isinstance(error, Awaited)
+
+    def check(self) -> None:
+        """Raises Awaited if any step awaits its answer."""
+        if self._awaited is not None:
+            raise self._awaited
+
+
 class Transport(Protocol):
-    """What carries one call: HTTP in a program, the service itself in a test."""
+    """What carries one call: HTTP in a program, files on a stick, the service itself in a test."""
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send one call. Raises Unreachable when no answer came."""
@@ -115,6 +152,11 @@ class HttpTransport:
                 return Answer(response.status_code, lines, b"".join(chunks))
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise BadInput("The service's address is not a web address (http:// or https://).") from error
+        except _cuts() as error:
+            raise Interrupted(
+                "The connection broke off again and again in the middle of a call. Nothing is lost or done twice: "
+                "run the command again when the network is better."
+            ) from error
         except httpx.HTTPError as error:
             raise Unreachable(
                 "The service did not answer. Check its address, this computer's network and that it is running."
@@ -129,6 +171,13 @@ class HttpTransport:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _cuts() -> tuple[type[Exception], ...]:
+    """What it looks like when a connection that stood breaks off, or falls silent."""
+    import httpx
+
+    return (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError, httpx.ReadTimeout)
 
 
 class Caller:
@@ -156,6 +205,11 @@ class Caller:
         self._clock = clock
         self._random_bytes = random_bytes
         self._pause = pause
+
+    @property
+    def answers_later(self) -> bool:
+        """Whether calls are carried as files: then a step asks all it can before it reads an answer."""
+        return bool(getattr(self._transport, "answers_later", False))
 
     def post(
         self,
@@ -186,20 +240,26 @@ class Caller:
     def _attempt(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, sign: bool = True
     ) -> Answer:
-        for attempt in range(1, ATTEMPTS + 1):
+        failed = cut = 0
+        while True:
             signed = self._signed(method, url, headers, body) if sign else headers
-            wait = 0.2 * 2**attempt
+            wait = min(0.2 * 2 ** (failed + cut + 1), _LONGEST_BACK_OFF_SECONDS)
             try:
                 answer = self._transport.send(method, url, signed, body)
+            except Interrupted:
+                cut += 1
+                if cut == CUT_ATTEMPTS:
+                    raise
             except Unreachable:
-                if attempt == ATTEMPTS:
+                failed += 1
+                if failed == ATTEMPTS:
                     raise
             else:
-                if answer.status not in (429, 503) or attempt == ATTEMPTS:
+                failed += 1
+                if answer.status not in (429, 503) or failed == ATTEMPTS:
                     return self._accepted(answer)
                 wait = _retry_after(answer, wait)
             self._pause(wait)
-        raise AssertionError("the last attempt returns or raises")
 
     def _signed(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
         return calls.sign_call(

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable
 
 from broker.protocol import documents, sealing, tokens
+from broker.protocol.documents import Signed
 from broker.protocol.errors import Conflict, NotFound, Refused, VerificationFailed
 from broker.protocol.messages.deposits import DepositState, SelfTest
 from broker.protocol.messages.envelopes import DocumentMessage, Nothing, SealedAnswer, TokenQuery
@@ -23,7 +24,7 @@ from clients.deposit_folder import DepositFolder
 from clients.home import Home
 from clients.recorded import post_recorded
 from clients.series_folder import SeriesFolder
-from clients.transport import Caller, Clock, Unreachable
+from clients.transport import Awaiting, Caller, Clock, Unreachable
 
 Progress = Callable[[int, int], None]
 """Told how many records are done, and of how many."""
@@ -67,6 +68,9 @@ class Upload:
         Raises RefusedByGate (the deposit is then given up), RemoteProblem, Unreachable, or VerificationFailed when the
         test record is not found or does not open.
         """
+        if self._caller.answers_later:
+            self._finish_carried(progress)
+            return
         state = self._state()
         if state is None:
             self._declare()
@@ -77,11 +81,28 @@ class Upload:
             )
         if state.state == "admitted":
             self._send(state, progress)
-            post_recorded(
-                self._caller, f"{self._path}/complete", Nothing(), self._space, RecordKind.DEPOSIT_COMPLETED
-            )
+            self._complete()
         if state.state != "serving":
-            self._serve()
+            self._say_serving(self._test())
+        self._deposit.move_to("serving", self._clock())
+
+    def _finish_carried(self, progress: Progress | None) -> None:
+        """As `finish`, where answers come later: all that needs none first goes at once, in its order.
+
+        Raises Awaited while answers are on their way."""
+        awaiting = Awaiting()
+        with awaiting:
+            self._declare()
+        self._send_all(progress, awaiting)
+        with awaiting:
+            self._complete()
+        with awaiting:
+            # The record is asked for under the declared token, while the holders are asked whether it is theirs.
+            self._find_test_record()
+        with awaiting:
+            self._dealer.self_test(self._series)
+        awaiting.check()
+        self._say_serving(self._test())
         self._deposit.move_to("serving", self._clock())
 
     def _state(self) -> DepositState | None:
@@ -132,7 +153,30 @@ class Upload:
         except Unreachable:
             return before
 
-    def _serve(self) -> None:
+    def _send_all(self, progress: Progress | None, awaiting: Awaiting) -> None:
+        """Send every batch, each of 4 MiB, where answers come later."""
+        masked = self._deposit.masked
+        for number, data in enumerate(masked_records.remaining(self._home.vault, masked)):
+            url = f"{self._space.broker_origin}{self._path}/batches/{number}"
+            with awaiting:
+                state = self._caller.post(url, data, DepositState)
+                if progress is not None:
+                    progress(state.records_stored, masked.records)
+
+    def _complete(self) -> None:
+        path = f"{self._path}/complete"
+        post_recorded(self._caller, path, Nothing(), self._space, RecordKind.DEPOSIT_COMPLETED)
+
+    def _find_test_record(self) -> SealedAnswer:
+        url = f"{self._space.broker_origin}{self._path}/self-test-record"
+        token = self._deposit.declaration.payload.self_test_token
+        return self._caller.post(url, TokenQuery(token=token), SealedAnswer)
+
+    def _test(self) -> Signed[SelfTest]:
+        """The signed statement that the test record was found and opens; one that is on its way is not made again."""
+        kept = self._deposit.self_test() if self._caller.answers_later else None
+        if kept is not None:
+            return kept
         declared, series_id = self._deposit.declaration.payload, self._series.series_id
         # 1. A quorum evaluates the series' public element; the token must be the declared one.
         chosen, outputs = self._dealer.self_test(self._series)
@@ -142,8 +186,7 @@ class Upload:
                 "The holders' keys are not those this deposit was masked under. Withdraw it."
             )
         # 2. The broker finds the record under it, and it opens.
-        url = f"{self._space.broker_origin}{self._path}/self-test-record"
-        found = self._caller.post(url, TokenQuery(token=token), SealedAnswer)
+        found = self._find_test_record()
         category = self._series.manifest.payload.conditions.payload_category
         y_open = b"" if category is PayloadCategory.NONE else outputs.y_open
         plaintext = sealing.open_sealed(
@@ -157,7 +200,7 @@ class Upload:
         )
         if plaintext != tokens.self_test_plaintext(series_id):
             raise VerificationFailed("The test record does not hold what was put in. Withdraw the series.")
-        # 3. Say so, signed: from here on the deposit serves.
+        # 3. Say so, signed.
         test = SelfTest(
             series_id=series_id,
             deposit_id=declared.deposit_id,
@@ -167,5 +210,9 @@ class Upload:
         )
         signed = documents.sign(test, self._home.signing_key)
         self._deposit.keep_self_test(signed)
+        return signed
+
+    def _say_serving(self, signed: Signed[SelfTest]) -> None:
+        """From here on the deposit serves."""
         body = DocumentMessage(document=signed.document)
         post_recorded(self._caller, f"{self._path}/serve", body, self._space, RecordKind.DEPOSIT_SERVING)

@@ -8,7 +8,7 @@ Identifiers are canonical texts, `phone(7)` and `email(7)`, of ranges that nobod
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -204,6 +204,7 @@ class World:
         witnesses: int = 0,
         quorum: int = 0,
         algorithm: Algorithm = Algorithm.ED25519,
+        identifier_types: Sequence[str] = ("phone", "email"),
     ) -> None:
         """The broker's database is a file in `folder` unless a URL is given. Without a quorum it is a trial."""
         self.folder = folder
@@ -211,6 +212,7 @@ class World:
         self.wire = WorldTransport()
         self.randomness: dict[str, RandomBytes] = {}
         self.algorithm = algorithm
+        self.identifier_types = identifier_types
         self.bundle = policies()
         self.witnesses = {number: self._start_witness(number) for number in range(1, witnesses + 1)}
         self.bundles = {self.bundle.digest: self.bundle}
@@ -420,7 +422,7 @@ class World:
                 for name, (capacity, agency) in APPROVERS.items()
             ],
             threshold=2,
-            identifier_types=["phone", "email"],
+            identifier_types=self.identifier_types,
             bundle_digest=self.bundle.digest,
             size_class=512,
         )

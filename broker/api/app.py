@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from broker.api import (
     approvals,
     audit,
+    carried,
     deposits,
     health,
     log,
@@ -46,6 +47,7 @@ def create_app(broker: Broker) -> Border:
         retractions,
         log,
         audit,
+        carried,
     ):
         app.include_router(module.router)
     return Border(app, registry)

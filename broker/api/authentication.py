@@ -2,7 +2,8 @@
 
 Rule (AUDIT 5): RFC 9421 over the exact bytes received, with the target URI under the broker's public origin; raw
 header lines, so that duplicates are seen; (key, nonce) is durable before the call is acted upon; an Idempotency-Key
-binds one call. What the caller may do is for the step itself to say.
+binds one call. Of a call that came in a bundle, the bundle's signed header says who signed (`broker.api.carried`); all
+else is the same. What the caller may do is for the step itself to say.
 """
 
 import hashlib
@@ -11,15 +12,19 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from broker.context import Broker
 from broker.protocol.calls import WINDOW_SECONDS, Unauthenticated, VerifiedCall, verify_call
+from broker.protocol.carried import CarriedBy
+from broker.protocol.carried_calls import evidence
 from broker.protocol.errors import BadInput
-from broker.protocol.messages.base import MessageT, read
+from broker.protocol.messages.base import MessageT, blob_to_text, read
 from broker.protocol.messages.vocabulary import Role
 from broker.refusals import TooLarge
 from broker.registry import Caller
 from broker.store import calls, parties
+from broker.store.database import Connection
 
 
 @dataclass(frozen=True)
@@ -52,11 +57,14 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
         raise TooLarge("The body is larger than this broker takes.")
     parts: list[bytes] = []
     length = 0
-    async for part in request.stream():
-        length += len(part)
-        if length > limit_bytes:
-            raise TooLarge("The body is larger than this broker takes.")
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            length += len(part)
+            if length > limit_bytes:
+                raise TooLarge("The body is larger than this broker takes.")
+            parts.append(part)
+    except ClientDisconnect as error:
+        raise BadInput("The call broke off before its end. Make it again.") from error
     return b"".join(parts)
 
 
@@ -66,7 +74,10 @@ async def authenticate(request: Request, broker: Annotated[Broker, Depends(broke
     Raises Unauthenticated, TooLarge, or Conflict (the Idempotency-Key was used for another call)."""
     body = await read_body(request, broker.settings.maximum_body_bytes)
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.scope["headers"]]
-    return await run_in_threadpool(_verify, broker, request.method, _target(request), headers, body)
+    target, carried = _target(request), evidence(request.scope)
+    if carried is not None:
+        return await run_in_threadpool(_accept_carried, broker, request.method, target, carried, body)
+    return await run_in_threadpool(_verify, broker, request.method, target, headers, body)
 
 
 def _target(request: Request) -> str:
@@ -85,17 +96,43 @@ def _verify(
     keys[broker.settings.operator_kid] = bytes.fromhex(broker.settings.operator_key)
     url = broker.settings.public_origin + target
     call = verify_call(keys, method=method, url=url, headers=headers, body=body, now=now)
-    digest = hashlib.sha256(b"\x00".join((method.encode(), target.encode("latin-1"), body))).digest()
     with broker.database.write() as connection:
         # The window is checked on both sides of the clock, so a nonce could come again for twice as long.
         expires_at = call.created_at + 2 * WINDOW_SECONDS
         if not calls.use_nonce(connection, call.kid, call.nonce, now, expires_at):
             raise Unauthenticated("This call was received before. Sign it anew, with a fresh nonce.")
-        if call.idempotency_key is not None:
-            calls.use_idempotency_key(connection, call.kid, call.idempotency_key, digest, now)
-        enrolment = parties.enrolment(connection, call.kid)
+        enrolment = _bind(connection, call, method, target, body, now)
     if call.kid == broker.settings.operator_kid:
         return Authenticated(Caller(call.kid, keys[call.kid], "operator", None), call, body)
+    return _authenticated(enrolment, call, body)
+
+
+def _accept_carried(
+    broker: Broker, method: str, target: str, carried: CarriedBy, body: bytes
+) -> Authenticated:
+    """A call whose bundle was verified and opened; the bundle's id is used up already."""
+    if method == "POST" and carried.idempotency_key is None:
+        raise Unauthenticated("A POST needs an Idempotency-Key of 8 to 64 characters.")
+    nonce = blob_to_text(carried.bundle_id)
+    call = VerifiedCall(carried.kid, nonce, carried.created_at, carried.idempotency_key)
+    with broker.database.write() as connection:
+        enrolment = _bind(connection, call, method, target, body, broker.clock())
+    return _authenticated(enrolment, call, body)
+
+
+def _bind(
+    connection: Connection, call: VerifiedCall, method: str, target: str, body: bytes, now: int
+) -> parties.StoredEnrolment | None:
+    """Bind the Idempotency-Key to this call. Returns the enrolment of who signed it, or None (the operator)."""
+    digest = hashlib.sha256(b"\x00".join((method.encode(), target.encode("latin-1"), body))).digest()
+    if call.idempotency_key is not None:
+        calls.use_idempotency_key(connection, call.kid, call.idempotency_key, digest, now)
+    return parties.enrolment(connection, call.kid)
+
+
+def _authenticated(
+    enrolment: parties.StoredEnrolment | None, call: VerifiedCall, body: bytes
+) -> Authenticated:
     if enrolment is None:
         raise Unauthenticated("The call's signature is missing, or does not verify under an accepted key.")
     caller = Caller(call.kid, enrolment.signing_key, enrolment.party_id, Role(enrolment.role))

@@ -29,6 +29,12 @@ def use_nonce(connection: Connection, kid: str, nonce: str, now: int, expires_at
     )
 
 
+def is_used(connection: Connection, kid: str, nonce: str) -> bool:
+    """Whether a nonce was used and is not over."""
+    query = select(nonces.c.nonce).where(nonces.c.kid == kid, nonces.c.nonce == nonce)
+    return connection.execute(query).one_or_none() is not None
+
+
 def use_idempotency_key(
     connection: Connection, kid: str, idempotency_key: str, call_digest: bytes, now: int
 ) -> None:

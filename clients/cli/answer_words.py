@@ -28,6 +28,7 @@ def answer_members(answer: Answer) -> dict[str, Any]:
         # A count tells no hits: that is another thing than none.
         "hits": None if answer.tier is Tier.COUNT else len(answer.hits),
         "matched": list(answer.hits),
+        **_person_members(answer),
         "noised_count": answer.noised_count,
         "sources": [
             {
@@ -54,6 +55,7 @@ def answer_words(answer: Answer, out_hits: Path | None) -> str:
     else:
         lines = [f"{len(answer.hits)} of {answer.identifiers} identifiers are known."]
         lines += [f"  {text}" for text in answer.hits] if out_hits is None else [f"They are in {out_hits}."]
+        lines += _persons(answer, named=out_hits is None)
     for each in answer.sources:
         source = each.source
         lines.append(
@@ -66,6 +68,30 @@ def answer_words(answer: Answer, out_hits: Path | None) -> str:
     # Behind the reasons of the rules stands who was left out, and why.
     lines += [f"  {note}" for note in answer.reasons[len(answer.rules) :]]
     return "\n".join([*lines, TRIAL] if answer.trial else lines)
+
+
+def _person_members(answer: Answer) -> dict[str, Any]:
+    """Where persons were asked about in several spellings: how many, and who is known under which of them."""
+    if not answer.persons_asked:
+        return {}
+    known = [{"written": each.written, "found_as": list(each.found_as)} for each in answer.persons]
+    return {"persons_asked": answer.persons_asked, "persons": known}
+
+
+def _persons(answer: Answer, *, named: bool) -> list[str]:
+    """Where persons were asked about in several spellings: how many are known, and if `named`, a line for each."""
+    if not answer.persons_asked:
+        return []
+    found = [
+        f"  {person.written.partition('|')[2]}: known as "
+        + ", ".join(text.partition("|")[2] for text in person.found_as)
+        for person in answer.persons
+    ]
+    return [
+        f"{len(answer.persons)} of {answer.persons_asked} persons are known in some spelling. Another person may have "
+        "the same name and birth date: look at each before you confirm it.",
+        *(found if named else ()),
+    ]
 
 
 def admission_members(request_id: bytes, admission: VerifiedAdmission) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from broker.protocol.errors import BadInput
-from clients.cli import deposit_changes, deposit_sync, run, statistics
+from clients.cli import deposit_changes, deposit_start, deposit_sync, run, statistics
 from clients.cli.conditions import read_conditions, template
 from clients.cli.contributor_home import open_contributor_home, say_earlier_quarters, say_older_salt
 from clients.cli.deposit_file import DepositFile, read_deposit_file
@@ -31,6 +31,7 @@ from clients.home import Home
 from clients.readers.grouping import Grouping
 from clients.readers.refused_rows import refused_rows
 from clients.series_folder import SeriesFolder, all_series
+from clients.transport import Awaiting
 from clients.working_folder import working_folder
 
 app = run.application("Share what you know, masked, under your own conditions; list it; take it back.")
@@ -125,12 +126,13 @@ def add(
         if not read.parts:
             raise BadInput("The file holds no identifier that can be used. See the reasons above.")
         contributor = _contributor(home)
-        results = []
+        results, awaiting = [], Awaiting()
         for part, series_id in chosen.series_of(contributor, space, read.parts):
             conditions_of = SeriesFolder(home, series_id).manifest.payload.conditions
             rows = read.rows_of(part, conditions_of, space)
-            with run.progress(f"Depositing {part.identifier_type}") as depositing:
+            with awaiting, run.progress(f"Depositing {part.identifier_type}") as depositing:
                 results.append(contributor.deposit_rows(series_id, rows, depositing))
+        awaiting.check()
     say_earlier_quarters(home, run.clock())
     _show_deposits(home, read, tuple(results), dry_run=False, trial=space.trial, as_json=as_json)
 
@@ -140,10 +142,11 @@ def resume(directory: run.HomeFolder, as_json: run.Json = False) -> None:
     """Go on with deposits that broke off, from the masked records this home kept. The file is not needed."""
     home = open_contributor_home(directory)
     contributor = _contributor(home)
-    results = []
+    results, awaiting = [], Awaiting()
     for deposit_id in contributor.unfinished():
-        with run.progress("Depositing") as progress:
+        with awaiting, run.progress("Depositing") as progress:
             results.append(contributor.resume(deposit_id, progress))
+    awaiting.check()
     words = "\n".join(_line(home, result) for result in results) or "Nothing is unfinished."
     run.show({"deposits": [_members(home, result) for result in results]}, words, as_json=as_json)
 
@@ -243,6 +246,7 @@ def _trial(trial: bool) -> str:
 
 for _name, _command in (
     ("sync", deposit_sync.sync),
+    ("start", deposit_start.start),
     ("map", map_columns),
     ("replace", deposit_changes.replace),
     ("withdraw", deposit_changes.withdraw),

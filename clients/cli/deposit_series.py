@@ -4,7 +4,7 @@ Rule: either a file of conditions, under which each type and class gets this qua
 for each type. It opens series that are missing, and deposits nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +19,7 @@ from clients.cli.deposit_file import Part
 from clients.contributor import Contributor
 from clients.home import Home
 from clients.series_folder import SeriesFolder
+from clients.transport import Awaiting
 
 ConditionsFile = Annotated[
     Path | None,
@@ -58,11 +59,11 @@ class Chosen:
 
     def series_of(
         self, contributor: Contributor, space: Space, parts: Sequence[Part]
-    ) -> Iterator[tuple[Part, bytes]]:
+    ) -> tuple[tuple[Part, bytes], ...]:
         """The series of each part, opened now where there is none.
 
-        Raises, before the first is given, BadInput for a type the space does not compare and NotFound for one no
-        series was named for."""
+        Raises BadInput for a type the space does not compare, NotFound for one no series was named for, and Awaited
+        where the answers of those who open a series come later."""
         kinds = {part.identifier_type for part in parts}
         foreign = sorted(kinds - set(space.identifier_types))
         if foreign:
@@ -70,12 +71,14 @@ class Chosen:
         missing = sorted(kinds - set(self.series)) if self.conditions is None else []
         if missing:
             raise NotFound(f"No series was named for {', '.join(missing)}. Name one, or use --conditions.")
+        found, awaiting = [], Awaiting()
         for part in parts:
             if part.conditions is None:
-                yield part, self.series[part.identifier_type]
+                found.append((part, self.series[part.identifier_type]))
                 continue
-            found = contributor.find_series(space, part.identifier_type, part.conditions)
-            yield (
-                part,
-                found or contributor.open_series(space, part.identifier_type, part.conditions),
-            )
+            with awaiting:
+                known = contributor.find_series(space, part.identifier_type, part.conditions)
+                opened = known or contributor.open_series(space, part.identifier_type, part.conditions)
+                found.append((part, opened))
+        awaiting.check()
+        return tuple(found)

@@ -39,6 +39,7 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType(
         "space": Subject("clients.cli.space", "Found a collaboration, or join one."),
         "deposit": Subject("clients.cli.deposit", "Share what you know, masked, on your conditions."),
         "request": Subject("clients.cli.request", "Ask whether other agencies know your identifiers."),
+        "bundle": Subject("clients.cli.bundle", "No network? Carry your steps as files on a stick."),
         "desk": Subject("clients.cli.desk", "Legal desk: sign what you found on a request."),
         "approve": Subject("clients.cli.approve", "Supervisor, prosecutor: approve or refuse.", "approve"),
         "review": Subject("clients.cli.approve", "Judge, reviewer: review before or after.", "review"),
@@ -57,6 +58,8 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType(
         "canonicalise": Subject(
             "clients.cli.canonicalise", "Write identifiers in the one form that is compared."
         ),
+        "doctor": Subject("clients.cli.doctor", "Look what is in the way, and what to do.", "doctor"),
+        "explain": Subject("clients.cli.explain", "Say what a word or code means.", "explain"),
         "demo": Subject("clients.demo.cli", "Watch the whole story with made-up agencies.", "demo"),
         "broker": Subject("", "Run a broker."),
     }

@@ -38,6 +38,7 @@ from clients.cli.reading_options import (
     settle_reading,
 )
 from clients.cli.signals_file import refused_members, say_refused
+from clients.cli.spellings import OutSpellings, Spellings, with_spellings
 from clients.home import Home
 from clients.readers import Reading, RefusedRow, read_file
 from clients.readers.refused_rows import RefusedRows, refused_rows
@@ -102,6 +103,8 @@ def prepare(
     earlier: Annotated[
         str | None, typer.Option("--earlier", metavar="HEX", help="The request that this one builds on.")
     ] = None,
+    spellings: Spellings = 1,
+    out_spellings: OutSpellings = None,
     space_id: run.SpaceId = None,
     as_json: run.Json = False,
 ) -> None:
@@ -118,8 +121,9 @@ def prepare(
     )
     with refused_rows(refused, file) as rows:
         identifiers = _read(file, space, reading, rows)
+    asked = with_spellings(identifiers, spellings, out_spellings)
     earlier_id = None if earlier is None else run.identifier(earlier, 16, "--earlier")
-    prepared = _requester(home, space).prepare(identifiers, paper, tier, earlier_id)
+    prepared = _requester(home, space).prepare(asked.identifiers, paper, tier, earlier_id, asked.persons)
     run.write_output(out, prepared.document + "\n")
     types = {batch.identifier_type: batch.identifiers for batch in prepared.request.payload.batches}
     say_refused(rows)
@@ -129,10 +133,12 @@ def prepare(
             "tier": tier.value,
             "identifiers": sum(types.values()),
             "types": types,
+            **asked.members(),
             **refused_members(rows),
             "file": str(out),
         },
         f"Request {prepared.request_id.hex()}: {_types(types)}; {rows.count} rows refused.\n"
+        f"{asked.words(out_spellings)}"
         f"Hand {out} to your legal desk; then: narrowgate request send {directory} "
         f"{prepared.request_id.hex()} --finding FILE",
         as_json=as_json,

@@ -252,10 +252,14 @@ def new_transport() -> "Transport":
 
 
 def caller(home: "Home") -> "Caller":
-    """A caller that signs with the home's key."""
+    """A caller that signs with the home's key; in a home that carries (`narrowgate bundle`), it opens no socket."""
+    from clients.carry.outbox import Outbox
+    from clients.carry.transport import CarryingTransport
     from clients.transport import Caller
 
-    return Caller(new_transport(), home.signing_key, clock, random_bytes)
+    outbox = Outbox(home.vault)
+    transport = CarryingTransport(outbox) if outbox.carrying() is not None else new_transport()
+    return Caller(transport, home.signing_key, clock, random_bytes)
 
 
 def space_id(text: str | None) -> bytes | None:

@@ -1,6 +1,7 @@
 """`narrowgate space`: found a collaboration, let members in, join one, and show who is in it."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from clients.cli.contributor_home import say_older_salt
 from clients.cli.log_key_options import AcceptLost, LogKeysIfChanged, log_key_change
 from clients.cli.rosters import Out, Quorum, Witness, digest_of, facts_of, founder_of, show_founded
 from clients.founder import join
+from clients.identifiers import person
 from clients.space_plan import BrokerDescription, PlannedApprover, SpacePlan
 
 app = run.application("Found a collaboration of agencies (a space), let members in, or join one.")
@@ -101,9 +103,16 @@ def found(
         count_budget_millis=budget_millis,
         mandates=dict(_mandate(text) for text in mandate or ()),
     )
+    _warn(identifier_type)
     signed = founder_of(home).found(plan)
     run.write_output(out, signed.document + "\n")
     show_founded(signed, out, directory, as_json=as_json)
+
+
+def _warn(identifier_types: Sequence[str]) -> None:
+    """Say what a type means that a space has to want."""
+    if person.TYPE in identifier_types:
+        run.say(person.FOUNDERS_WARNING)
 
 
 @app.command("add-member")
@@ -228,6 +237,7 @@ def join_space(
     words = f"You are in {signed.payload.name}, roster version {signed.payload.roster_version}."
     words += " Its salt is here, sealed." if has_salt else " You are no member, so you need no salt."
     say_older_salt(home)
+    _warn(signed.payload.identifier_types)
     run.show({**facts_of(signed), "salt": has_salt}, words, as_json=as_json)
 
 

@@ -18,7 +18,7 @@ _NO = (REFUSED,)
 
 
 def deposit(story: Story, party: Party, file: ContributorFile, **changes: Any) -> list[str]:
-    """One contributor masks and deposits one spreadsheet, under its kind's conditions but for `changes`.
+    """One contributor masks and deposits one file, under its kind's conditions but for `changes`.
 
     Returns the series' ids."""
     paper = papers.conditions(party.kind or "", party.jurisdiction, now=int(time.time()), **changes)

@@ -1,14 +1,15 @@
-"""The demo's files: messy spreadsheets of the contributors and the lists of those who ask, with the truth beside.
+"""The demo's files: what contributors keep, messy, and the lists of those who ask, with the truth beside.
 
 Rule: phone numbers come from Ofcom's ranges for drama and addresses from example.org, so nobody is meant. The truth
 is what the generator put in, never what the product found: hits are checked against it.
 """
 
-import csv
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from clients.demo.files import write_table
 
 # Area codes whose 496 0xxx (Newcastle 498 0xxx) numbers Ofcom reserves for drama, and the mobile range.
 _DRAMA_PREFIXES = (
@@ -39,7 +40,7 @@ class Identifiers:
 
 @dataclass(frozen=True)
 class ContributorFile:
-    """One spreadsheet: where it is, how many rows, what is in it in truth, and how many rows are malformed."""
+    """One file: where it is, how many rows, what is in it in truth, and how many rows are malformed."""
 
     path: Path
     rows: int
@@ -81,7 +82,7 @@ def known(asked: ContributorFile, *files: ContributorFile) -> frozenset[str]:
 
 
 def generate(directory: Path, seed: int) -> DemoData:
-    """Write all files under `directory`; the same seed gives the same bytes."""
+    """Write all files under `directory`; the same seed gives the same rows."""
     chance = random.Random(seed)
     pool = _pool(chance)
     shared = Identifiers(pool.phones[:11], pool.emails[:7])
@@ -112,8 +113,8 @@ def generate(directory: Path, seed: int) -> DemoData:
     return DemoData(
         _write(directory / "company.csv", company_all, 5000, 37, chance, account),
         _write(directory / "payments.csv", payments_all, 940, 11, chance, account),
-        _write(directory / "payments-disputed.csv", disputed_all, 66, 0, chance, account),
-        _write(directory / "ngo.csv", ngo_all, 200, 6, chance, report),
+        _write(directory / "payments-disputed.json", disputed_all, 66, 0, chance, account),
+        _write(directory / "ngo.xlsx", ngo_all, 200, 6, chance, report),
         _write(directory / "helpline.csv", helpline_all, 44, 2, chance, report, "HL-2026"),
         _write(directory / "border.csv", border_all, 46, 2, chance),
         _write(directory / "police.csv", police, 40, 0, chance),
@@ -168,16 +169,14 @@ def _write(
 def _write_rows(
     path: Path, values: Sequence[str], chance: random.Random, note: str, reference: str | None
 ) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        own = () if reference is None else ("reference",)
-        writer.writerow(("phone", "email", "first seen", "note", *own))
-        for number, value in enumerate(values):
-            phone, email = ("", value) if "@" in value else (value, "")
-            day = f"2026-{chance.randint(1, 9):02d}-{chance.randint(1, 28):02d}"
-            own = () if reference is None else (f"{reference}-{number:03d}",)
-            writer.writerow((phone, email, day, f"{note} {10_000 + number}", *own))
+    own = () if reference is None else ("reference",)
+    rows = []
+    for number, value in enumerate(values):
+        phone, email = ("", value) if "@" in value else (value, "")
+        day = f"2026-{chance.randint(1, 9):02d}-{chance.randint(1, 28):02d}"
+        referred = () if reference is None else (f"{reference}-{number:03d}",)
+        rows.append((phone, email, day, f"{note} {10_000 + number}", *referred))
+    write_table(path, ("phone", "email", "first seen", "note", *own), rows)
 
 
 def _messy_phone(phone: str, chance: random.Random) -> str:

@@ -21,6 +21,7 @@ from clients.identifiers.email import canonicalise_email, canonicalise_email_mai
 from clients.identifiers.file_hash import canonicalise_file_hash
 from clients.identifiers.handle import canonicalise_handle
 from clients.identifiers.ip import canonicalise_ip
+from clients.identifiers.person import canonicalise_person
 from clients.identifiers.phone import canonicalise_phone
 from clients.identifiers.picture import canonicalise_pdq, canonicalise_photodna
 from clients.identifiers.travel_document import canonicalise_passport_mrz
@@ -47,6 +48,7 @@ _REGISTRY: Mapping[str, Canonicaliser] = MappingProxyType(
         "licence_plate": canonicalise_licence_plate,
         "passport_mrz": canonicalise_passport_mrz,
         "pdq": canonicalise_pdq,
+        "person": canonicalise_person,
         "phone": canonicalise_phone,
         "photodna": canonicalise_photodna,
         "tron_address": canonicalise_tron_address,
@@ -68,7 +70,8 @@ def canonicalise(type_name: str, raw: str, hint: str | None = None) -> Canonical
         raw: the identifier as it was found, at most 4,096 characters.
         hint: what the value alone does not say: of a phone number in national format its region ("TR"), of an account
             name its platform ("telegram"), of a link without a scheme its scheme ("https"), of a licence plate its
-            country ("DE", "US-CA"), of a PDQ hash its quality ("100"), of an IMEI in a call record "network".
+            country ("DE", "US-CA"), of a PDQ hash its quality ("100"), of an IMEI in a call record "network",
+            of a birth date "day-first" or "month-first".
 
     Raises: Rejected, with a reason in plain words that repeats neither the value nor the name.
     """

@@ -31,7 +31,9 @@ def _request(line: str) -> tuple[str, str, str | None]:
     try:
         members = json.loads(line)
     except (ValueError, RecursionError):
-        raise Rejected("The line is not valid JSON.") from None
+        raise Rejected(
+            "The line is not valid JSON: a comma, quote or bracket may be missing. Write it again."
+        ) from None
     if not isinstance(members, dict):
         raise Rejected('The line is not a JSON object with "type", "raw" and perhaps "hint".')
     type_name, raw, hint = members.get("type"), members.get("raw"), members.get("hint")

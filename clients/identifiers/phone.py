@@ -80,7 +80,9 @@ def _parsed(text: str, region: str | None) -> PhoneNumber:
     except phonenumbers.NumberParseException as error:
         if error.error_type == phonenumbers.NumberParseException.INVALID_COUNTRY_CODE:
             raise Rejected(_IMPOSSIBLE[ValidationResult.INVALID_COUNTRY_CODE]) from None
-        raise Rejected("The value is not a phone number: it has too few or too many digits.") from None
+        raise Rejected(
+            "The value is not a phone number: it has too few or too many digits. Copy it whole and alone."
+        ) from None
 
 
 def _refuse_short_code(number: PhoneNumber) -> None:

@@ -93,7 +93,7 @@ def _from_link(text: str) -> str:
         linked = path
     digits = re.sub(r"[^0-9]", "", linked)
     if not digits or not _LINKED_NUMBER.match(linked):
-        raise Rejected("The link holds no phone number.")
+        raise Rejected("The link holds no phone number. Write the number itself.")
     return f"+{digits}"
 
 

@@ -91,7 +91,7 @@ def _header_line(source: _Pushback) -> TextLine:
             raise BadInput(f"The columns' names cannot be read. {line.reason}")
         if line.text.strip():
             return line
-    raise BadInput("The file is empty.")
+    raise BadInput("The file is empty. Export it again.")
 
 
 def _sniff(header: TextLine, rows: list[str]) -> str:

@@ -52,7 +52,7 @@ def excel_table(path: Path, reading: Reading) -> Iterator[Table]:
             rows = sheet.rows()
             first = next(((number, cells) for number, cells in rows if any(map(plain, cells))), None)
             if first is None:
-                raise BadInput("The sheet is empty.")
+                raise BadInput("The sheet is empty. Name another with --sheet.")
             yield Table(column_names([plain(cell) for cell in first[1]]), _rows(sheet, rows, reading))
 
 

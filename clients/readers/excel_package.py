@@ -89,7 +89,7 @@ def _check_ending(file: BinaryIO) -> None:
         )
     size = file.seek(0, 2)
     if size == 0:
-        raise BadInput("The file is empty.")
+        raise BadInput("The file is empty. Export it again.")
     if start[:2] != b"PK":
         raise BadInput(
             "The file's name says that it is an Excel workbook, but it is none; many web sites give that ending to "

@@ -54,9 +54,13 @@ def _members(text: str) -> dict[str, Any]:
     try:
         members = json.loads(text, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError):
-        raise BadInput("The line is not valid JSON.") from None
+        raise BadInput(
+            "The line is not valid JSON: a comma, quote or bracket may be missing. Export it again."
+        ) from None
     if not isinstance(members, dict):
-        raise BadInput("The line is not a JSON object.")
+        raise BadInput(
+            "The line is not a JSON object: it does not begin with { and end with }. Export one object a line."
+        )
     if any(len(name) > 256 or not _is_whole(name) for name in members):
         raise BadInput("The line has a member whose name is damaged or longer than 256 characters.")
     return members
@@ -65,7 +69,7 @@ def _members(text: str) -> dict[str, Any]:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise BadInput("The line has a member twice.")
+        raise BadInput("The line gives one name twice, so one of its values would be lost. Export it again.")
     return members
 
 
@@ -86,7 +90,9 @@ def _text(value: Any, identifying: bool) -> str:
     try:
         return rfc8785.dumps(value).decode("utf-8")
     except (ValueError, RecursionError):
-        raise BadInput("The line has a member that cannot be kept as text.") from None
+        raise BadInput(
+            "The line has a number or value that cannot be kept as text. Write it as text, in quotes."
+        ) from None
 
 
 def _is_whole(text: str) -> bool:

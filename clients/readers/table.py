@@ -113,7 +113,10 @@ def row_signals(
             seen.add(canonical.text)
             yield Signal(line, canonical, attributes)
     if not tried:
-        yield RefusedRow(line, "The row has no identifier.")
+        yield RefusedRow(
+            line,
+            "The row has no identifier: its cells for them are empty. Fill one in, or leave the row out.",
+        )
 
 
 def row_identifiers(cells: Sequence[Cell], columns: Columns) -> Iterator[tuple[int, str]]:

@@ -105,7 +105,9 @@ def _wide_lines(file: BinaryIO, encoding: Encoding) -> Iterator[TextLine | Refus
                 continue
             yield TextLine(number, line.removesuffix("\n").removesuffix("\r"))
     except UnicodeDecodeError:
-        yield RefusedRow(number + 1, "The file ends within a character: its end is missing.", damaged=True)
+        yield RefusedRow(
+            number + 1, "The file ends within a character: its end is missing. Export it again.", damaged=True
+        )
     finally:
         text.detach()
 

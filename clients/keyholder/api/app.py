@@ -15,9 +15,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from broker.protocol.carried_calls import evidence
 from broker.protocol.errors import BadInput, NarrowgateError, NotFound, NotPermitted
 from broker.protocol.merkle import EMPTY_ROOT
 from broker.protocol.messages.base import Message, encode, read
@@ -35,6 +37,7 @@ from clients.keyholder import (
     self_test,
     statements,
 )
+from clients.keyholder.api import carried
 from clients.keyholder.api.authentication import ReceivedCall, authenticate
 from clients.keyholder.api.problems import fault_response, problem_response
 from clients.keyholder.context import Caller, KeyHolder, TooLarge
@@ -121,6 +124,14 @@ def _add_calls(app: FastAPI, holder: KeyHolder) -> None:
 
         return await _answer(holder, request, step)
 
+    @app.post("/v1/carried")
+    async def take_bundle(request: Request) -> Response:
+        """Not a signed call: the bundle is."""
+        data = await _body(request)
+        opened = await run_in_threadpool(carried.open_calls, holder, data)
+        answers = await carried.answer_calls(holder, app, opened)
+        return Response(answers, media_type="application/octet-stream")
+
 
 def _add_readings(app: FastAPI, holder: KeyHolder) -> None:
     """The routes that anybody may read: they tell nothing of any case."""
@@ -169,7 +180,7 @@ async def _answer(holder: KeyHolder, request: Request, step: Step) -> Response:
     # The target URI as the client wrote it: raw path and query, under the origin the operator set.
     path = request.scope["raw_path"].decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
     headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
-    call = ReceivedCall(request.method, path, headers, body)
+    call = ReceivedCall(request.method, path, headers, body, evidence(request.scope))
 
     def take() -> Response:
         return _message(step(holder, authenticate(holder, call), call.body))
@@ -179,11 +190,14 @@ async def _answer(holder: KeyHolder, request: Request, step: Step) -> Response:
 
 async def _body(request: Request) -> bytes:
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAXIMUM_BODY_BYTES:
-            raise TooLarge("The body is larger than 16 MiB. No call to a key holder needs that much.")
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > MAXIMUM_BODY_BYTES:
+                raise TooLarge("The body is larger than 16 MiB. No call to a key holder needs that much.")
+            chunks.append(chunk)
+    except ClientDisconnect as error:
+        raise BadInput("The call broke off before its end. Make it again.") from error
     return b"".join(chunks)
 
 

@@ -22,6 +22,12 @@ def use_nonce(connection: Connection, kid: str, nonce: str, now: int, expires_at
     return True
 
 
+def is_used(connection: Connection, kid: str, nonce: str) -> bool:
+    """Whether a nonce was used and is not over."""
+    query = select(nonces.c.nonce).where(nonces.c.kid == kid, nonces.c.nonce == nonce)
+    return connection.execute(query).one_or_none() is not None
+
+
 def forget(connection: Connection, now: int) -> int:
     """Delete the nonces and idempotency keys that are over. Returns how many."""
     return sum(

@@ -1,0 +1,1 @@
+"""Store and forward: calls of this party as files on a stick, where there is no network."""

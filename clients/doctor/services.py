@@ -1,0 +1,117 @@
+"""The doctor's look at the services of a space: do they answer, and do clocks agree?
+
+Rule: it asks only what anybody may ask (`/healthz`, `/v1/time`, `/checkpoint`), unsigned, so that
+no log gets an entry by it.
+
+Of what it is told it believes clocks, and a checkpoint once it verifies. Witnesses are seen by their cosignatures.
+"""
+
+import email.utils
+import json
+from collections.abc import Iterator
+
+from broker.protocol.errors import NarrowgateError
+from broker.protocol.messages.base import read
+from broker.protocol.messages.envelopes import ServerTime
+from broker.protocol.messages.parties import Space
+from clients.doctor.finding import Finding, broken, look, ok
+from clients.remote import Answer, Unreachable, readable
+from clients.transport import Clock, Transport
+from clients.watched_log import broker_log
+
+WINDOW_SECONDS = 60
+"""A service refuses a call that was signed further than this from its own time."""
+UNEASY_SECONDS = 20
+LATE_SECONDS = 7 * 86_400
+_CLOCK = "Set this computer's clock by the network (NTP), or ask them about theirs."
+
+
+def look_at_services(space: Space, transport: Transport, clock: Clock) -> Iterator[Finding]:
+    """The broker and the key holders of a space."""
+    yield from _broker(space, transport, clock)
+    if not space.trial:
+        yield _witnesses(space, transport, clock)
+    reached = 0
+    for holder in space.holders:
+        about = f"key holder {readable(holder.name)}"
+        found = list(_service(about, holder.origin, transport, clock))
+        reached += bool(found) and found[0].state == "ok"
+        yield from found
+    if reached < space.threshold:
+        yield broken(
+            "key holders",
+            f"{reached} of {len(space.holders)} answer; {space.threshold} are needed for each request.",
+            "Wait for them, or call those above who do not answer.",
+        )
+    else:
+        yield ok("key holders", f"{reached} of {len(space.holders)} answer; {space.threshold} are needed.")
+
+
+def _broker(space: Space, transport: Transport, clock: Clock) -> Iterator[Finding]:
+    yield from _service("broker", space.broker_origin, transport, clock)
+    try:
+        answer = transport.send("GET", f"{space.broker_origin}/v1/time", {"accept": "application/json"}, b"")
+        yield _clocks("broker's clock", read(ServerTime, answer.body).now - clock())
+    except NarrowgateError:
+        return  # said above
+
+
+def _witnesses(space: Space, transport: Transport, clock: Clock) -> Finding:
+    about = "witnesses"
+    wait = "Wait, and look again; if it stays so, call the witnesses' operators and the founder."
+    try:
+        note = transport.send("GET", f"{space.broker_origin}/checkpoint", {"accept": "*/*"}, b"")
+        seen = broker_log(space).verify_checkpoint(note.body.decode("utf-8")).cosignatures
+    except Unreachable:
+        return look(about, "Not known while the broker does not answer.", wait)
+    except (NarrowgateError, UnicodeDecodeError):
+        return broken(
+            about,
+            "The newest checkpoint of the broker's log is not signed by the log and enough witnesses of the space.",
+            "Send nothing more until it is: run narrowgate space join if the roster changed, then call the broker.",
+        )
+    oldest = min(each.cosigned_at for each in seen)
+    words = (
+        f"{len(seen)} of {len(space.witnesses)} cosigned the newest checkpoint; {space.witness_quorum} must."
+    )
+    if clock() - oldest > LATE_SECONDS:
+        return look(about, words + " That was more than a week ago.", wait)
+    return ok(about, words)
+
+
+def _service(about: str, origin: str, transport: Transport, clock: Clock) -> Iterator[Finding]:
+    try:
+        answer = transport.send("GET", f"{origin}/healthz", {"accept": "application/json"}, b"")
+    except Unreachable:
+        yield broken(about, "Does not answer.", "Check this computer's network; then call its operator.")
+        return
+    except NarrowgateError as error:
+        yield broken(about, "Cannot be asked.", error.detail)
+        return
+    if not _healthy(answer):
+        yield broken(
+            about,
+            "Answers that it is not well: its log cannot be read, or a witness saw another one.",
+            "Send nothing more, and call its operator.",
+        )
+        return
+    yield ok(about, "Answers, and says that it is well.")
+    stated = email.utils.parsedate_to_datetime(date) if (date := answer.header("date")) else None
+    if stated is not None and about != "broker":
+        yield _clocks(f"clock of {about}", int(stated.timestamp()) - clock())
+
+
+def _healthy(answer: Answer) -> bool:
+    try:
+        return answer.status == 200 and json.loads(answer.body).get("status") == "ok"
+    except (ValueError, AttributeError):
+        return False
+
+
+def _clocks(about: str, ahead: int) -> Finding:
+    words = f"It is {abs(ahead):,} seconds {'ahead of' if ahead > 0 else 'behind'} this computer's."
+    if abs(ahead) > WINDOW_SECONDS:
+        return broken(about, words + " Calls are refused from 60 seconds on.", _CLOCK)
+    if abs(ahead) > UNEASY_SECONDS:
+        return look(about, words, _CLOCK)
+    return ok(about, "It agrees with this computer's." if abs(ahead) < 2 else words)

@@ -1,0 +1,77 @@
+"""Bundles that came to a key holder on a stick: open, take the calls through this very application, seal the answers.
+
+Rule: as at the broker (`broker.api.carried`): signed by a member of a pinned space, for this holder, in time and in
+order; its id is durable until it expires before a call is acted upon; every call goes through the same route and checks
+as one over the network, and the answers are sealed to the member's key in the pinned space.
+
+It takes no step itself.
+"""
+
+from dataclasses import dataclass, field
+
+from broker.protocol import carried, documents
+from broker.protocol.calls import Unauthenticated
+from broker.protocol.carried import CarriedAnswers, CarriedBy, CarriedCalls, CarriedHeader
+from broker.protocol.carried_answers import answer_bundle
+from broker.protocol.carried_calls import Application, answer_all
+from broker.protocol.documents import Signed
+from broker.protocol.errors import Conflict
+from broker.protocol.messages.base import blob_to_text
+from broker.protocol.messages.parties import Member
+from clients.keyholder.context import KeyHolder
+from clients.keyholder.pinning import pinned_spaces
+from clients.keyholder.store import calls
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Evidence of a bundle whose sender, receiver, time and order were checked, and that its id is used up."""
+
+    header: Signed[CarriedHeader]
+    member: Member
+    index: CarriedCalls
+    bodies: list[bytes] = field(repr=False)
+
+
+def open_calls(holder: KeyHolder, data: bytes) -> Opened:
+    """Check and open a bundle. Raises Unauthenticated, Conflict (out of order), or as `carried.verify`."""
+    packed, now = carried.unpack(data), holder.clock()
+    kid = packed.claimed_kid
+    with holder.database.read() as connection:
+        members = {
+            documents.key_identifier(member.signing_key): member
+            for space in pinned_spaces(connection)
+            for member in space.payload.members
+        }
+    if kid not in members:
+        raise Unauthenticated("The bundle's sender is not a member of a space that is pinned here.")
+    own_kid = documents.key_identifier(holder.keys.signing_public)
+    header = carried.verify(packed, members[kid].signing_key, own_kid, now)
+    index, bodies = carried.open_bundle(header, packed.sealed, holder.keys.wrapping.private, CarriedCalls)
+    said = header.payload
+    with holder.database.write() as connection:
+        if said.after is not None and not calls.is_used(connection, kid, blob_to_text(said.after)):
+            raise Conflict(
+                f"This bundle goes on from bundle {said.number - 1} of its sender, which has not come yet. Wait for "
+                "that one, then bring this one again; nothing in it was done."
+            )
+        name = blob_to_text(said.bundle_id)
+        calls.use_idempotency_key(connection, kid, name, header.digest, now)
+        calls.use_nonce(connection, kid, name, now, said.expires_at)
+    return Opened(header, members[kid], index, bodies)
+
+
+async def answer_calls(holder: KeyHolder, application: Application, opened: Opened) -> bytes:
+    """Take the calls in their order. Returns the bundle with the answers."""
+    said = opened.header.payload
+    by = CarriedBy(opened.header.kid, said.bundle_id, said.created_at)
+    answers, bodies = await answer_all(application, opened.index.calls, opened.bodies, by)
+    return answer_bundle(
+        opened.header,
+        opened.member.wrapping_key,
+        CarriedAnswers(answers=answers),
+        bodies,
+        signing_key=holder.keys.signing_key,
+        now=holder.clock(),
+        random_bytes=holder.random_bytes,
+    )
