@@ -29,9 +29,10 @@ from sqlalchemy import text
 
 from broker.audit.log import AuditLog
 from broker.audit.records import BundleActivated
-from broker.protocol import checkpoint, merkle, receipts
+from broker.protocol import checkpoint, leaves, merkle, receipts
 from broker.protocol.documents import public_bytes
 from broker.protocol.errors import NotFound, Unavailable
+from broker.protocol.messages.base import encode
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.protocol.tiles import read_path
 from broker.store import migrate
@@ -77,9 +78,12 @@ class LogMachine(RuleBasedStateMachine):
 
     def _open(self) -> None:
         self.database = Database(self.url)
-        self.audit = AuditLog(ORIGIN, KEY, lambda size: next(self.salts).to_bytes(size, "big"), trial=True)
+        self.audit = AuditLog(ORIGIN, KEY, self._salt, trial=True)
         with self.database.read() as connection:
             assert self.audit.start(connection) == Head(len(self.leaves), root_of(self.leaves))
+
+    def _salt(self, size: int) -> bytes:
+        return next(self.salts).to_bytes(size, "big")
 
     def _append(self, connection: Connection) -> tuple[int, bytes]:
         """One entry. Its receipt holds at once, and for the log that ends with it."""
@@ -95,12 +99,21 @@ class LogMachine(RuleBasedStateMachine):
         assert index == len(self.leaves)
         self.leaves.append(leaf)
 
-    @rule(added=st.lists(st.binary(max_size=40), max_size=40))
-    def many_leaves(self, added: list[bytes]) -> None:
+    @rule(added=st.integers(0, 40))
+    def many_leaves(self, added: int) -> None:
+        """At once, each with its record, without which the log would not start again."""
+        composed = [
+            leaves.compose(
+                RecordKind.BUNDLE_ACTIVATED.value, NOW, encode(RECORD), self._salt(leaves.SALT_BYTES)
+            )
+            for _ in range(added)
+        ]
         with self.database.write() as connection:
-            appended = translog.append(SqlLogStorage(connection, lock=True), added)
+            beside = [(each.record, each.salt) for each in composed]
+            storage = SqlLogStorage(connection, lock=True, beside=beside)
+            appended = translog.append(storage, [each.leaf for each in composed])
         assert appended.first_index == len(self.leaves)
-        self.leaves += added
+        self.leaves += [each.leaf for each in composed]
 
     @rule(added=st.integers(1, 3))
     def a_step_that_is_refused(self, added: int) -> None:
