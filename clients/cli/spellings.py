@@ -6,8 +6,6 @@ read, with what was changed, and their number is said. Each of them is an identi
 It chooses no spelling: see `clients.person_spellings`.
 """
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from clients.cli import run
 from clients.identifiers.person import TYPE
 from clients.person_spellings import Spelling, spellings
 from clients.request_values import SpelledPerson
+from clients.writers.csv_text import csv_text
 
 Spellings = Annotated[
     int,
@@ -85,10 +84,9 @@ def with_spellings(identifiers: Mapping[str, Sequence[str]], limit: int, out: Pa
 
 
 def _table(spelled: Sequence[Sequence[Spelling]]) -> str:
-    text = io.StringIO()
-    rows = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    rows.writerow(("person in your file", "asked as", "changed"))
-    for each in spelled:
-        written = each[0].text.partition("|")[2]
-        rows.writerows((written, one.text.partition("|")[2], one.change) for one in each)
-    return text.getvalue()
+    rows = [
+        (each[0].text.partition("|")[2], one.text.partition("|")[2], one.change)
+        for each in spelled
+        for one in each
+    ]
+    return csv_text(("person in your file", "asked as", "changed"), *rows)

@@ -18,6 +18,8 @@ from tests.exchange_story import COMPANIES, Story, token
 from tests.messages_examples import NOW
 from tests.world import policies
 
+pytestmark = pytest.mark.all_only
+
 UNITS = ("unit-1", "unit-2", "unit-3", "unit-4", "unit-5")
 DAY_SECONDS = 86_400
 PUBLISHED_AT = end_of(month_of(NOW)) + 7 * DAY_SECONDS

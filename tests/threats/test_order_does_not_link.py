@@ -21,6 +21,8 @@ from broker.protocol.messages.vocabulary import Tier
 from clients.series_folder import SeriesFolder
 from tests.world import BROKER, POLICE, World, email
 
+pytestmark = pytest.mark.all_only
+
 ROWS = 2_000
 ASKED = 400
 

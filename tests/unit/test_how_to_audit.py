@@ -25,6 +25,8 @@ from clients.transport import Unreachable
 from tests import rules
 from tests.world import CONTRIBUTORS, PLAINTEXT, POLICE, POLICIES, World, phone
 
+pytestmark = pytest.mark.all_only
+
 PAGE = Path(__file__).parents[2] / "docs" / "how-to-audit.md"
 AUDITOR = "auditor-1"
 SOME_WEEKS = 45 * 86_400

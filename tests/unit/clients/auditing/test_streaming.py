@@ -13,6 +13,8 @@ from clients.cli.main import app
 from tests import auditing_case as case
 from tests.world import POLICIES, World
 
+pytestmark = pytest.mark.all_only
+
 
 def alive() -> int:
     """Entries and decisions in memory."""

@@ -93,4 +93,4 @@ def test_all_csv_of_the_clients_goes_through_one_writer() -> None:
         for path in (ROOT / "clients").rglob("*.py")
         if re.search(r"csv\.(writer|DictWriter)", path.read_text(encoding="utf-8"))
     }
-    assert made == {"clients/demo/data.py", "clients/writers/csv_text.py"}
+    assert made == {"clients/demo/files.py", "clients/writers/csv_text.py"}

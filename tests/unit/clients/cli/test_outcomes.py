@@ -17,6 +17,8 @@ from clients.series_folder import all_series
 from clients.transport import Answer
 from tests.world import BROKER, POLICE, World, phone
 
+pytestmark = pytest.mark.all_only
+
 DAY_SECONDS = 86_400
 
 

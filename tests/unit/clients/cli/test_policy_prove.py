@@ -12,6 +12,8 @@ from typer.testing import CliRunner, Result
 from clients.cli.main import app
 from tests.gate_world import BUNDLE
 
+pytestmark = pytest.mark.all_only
+
 
 def policy(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["policy", *arguments])

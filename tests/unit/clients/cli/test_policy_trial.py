@@ -14,6 +14,8 @@ from broker.gate.testing.mutants.rules import rule_mutants
 from clients.cli.main import app
 from tests.gate_world import BUNDLE
 
+pytestmark = pytest.mark.all_only
+
 
 def _policy(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["policy", *arguments])

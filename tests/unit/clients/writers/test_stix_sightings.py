@@ -21,7 +21,10 @@ from clients.writers.stix_sightings import TrafficLight, pattern_of, stix_bundle
 FORMS = json.loads(
     (Path(__file__).parents[3] / "vectors" / "canonical_forms.json").read_text(encoding="utf-8")
 )
-KNOWN = sorted({f"{case['type']}/1|{case['expected']}" for case in FORMS if case["expected"] != "reject"})
+KNOWN = sorted(
+    {f"{case['type']}/1|{case['expected']}" for case in FORMS if case["expected"] != "reject"}
+    | {"person/1|AMINA KARIMOVA;2050-12-31"}
+)
 HOLDER = Holder("company-1", "Example Ltd", "desk@example.org")
 HITS = Hits(
     request_id=bytes(range(16)),

@@ -30,6 +30,8 @@ from tests.pinned_facts import Pinned
 from tests.random_expressions import truth
 from tests.random_facts import SCENARIOS, random_case
 
+pytestmark = pytest.mark.all_only
+
 Rules = dict[str, Policy]
 
 

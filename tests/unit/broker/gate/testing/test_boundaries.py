@@ -22,6 +22,8 @@ from broker.protocol.errors import BadInput
 from broker.protocol.messages.vocabulary import Outcome, Tier
 from tests.gate_world import BUNDLE
 
+pytestmark = pytest.mark.all_only
+
 STORIES = read_scenarios(BUNDLE)
 FIVE = "ALLOW/five-hits-leave"
 REFUSED = Expected(outcome=Outcome.DENY, tier=Tier.HITS, rules=("L16",))

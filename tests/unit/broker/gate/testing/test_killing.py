@@ -12,6 +12,8 @@ from broker.gate.testing.scenarios import Scenario, come_to, read_scenarios
 from broker.gate.testing.screening import Screen
 from tests.gate_world import BUNDLE
 
+pytestmark = pytest.mark.all_only
+
 STORIES = read_scenarios(BUNDLE)
 
 

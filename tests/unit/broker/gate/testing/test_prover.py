@@ -16,6 +16,8 @@ from broker.gate.testing.scenarios import come_to, read_scenarios
 from broker.gate.testing.scoring import score
 from tests.gate_world import BUNDLE
 
+pytestmark = pytest.mark.all_only
+
 STORIES = read_scenarios(BUNDLE)
 
 

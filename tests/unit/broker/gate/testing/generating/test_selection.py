@@ -14,6 +14,8 @@ from broker.gate.testing.mutants.tables import table_mutants
 from broker.gate.testing.scenarios import judge, read_scenarios
 from tests.gate_world import BUNDLE
 
+pytestmark = pytest.mark.all_only
+
 STORIES = read_scenarios(BUNDLE)
 [DEPOSIT] = [story for story in STORIES if story.name == "ALLOW/a-company-deposits-reviewed-accounts"]
 
