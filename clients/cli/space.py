@@ -16,7 +16,7 @@ from clients.cli.contributor_home import say_older_salt
 from clients.cli.log_key_options import AcceptLost, LogKeysIfChanged, log_key_change
 from clients.cli.rosters import Out, Quorum, Witness, digest_of, facts_of, founder_of, show_founded
 from clients.founder import join
-from clients.identifiers import person
+from clients.founders_warnings import FOUNDERS_WARNINGS
 from clients.space_plan import BrokerDescription, PlannedApprover, SpacePlan
 
 app = run.application("Found a collaboration of agencies (a space), let members in, or join one.")
@@ -111,8 +111,9 @@ def found(
 
 def _warn(identifier_types: Sequence[str]) -> None:
     """Say what a type means that a space has to want."""
-    if person.TYPE in identifier_types:
-        run.say(person.FOUNDERS_WARNING)
+    for identifier_type in identifier_types:
+        if warning := FOUNDERS_WARNINGS.get(identifier_type):
+            run.say(warning)
 
 
 @app.command("add-member")

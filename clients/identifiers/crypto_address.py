@@ -9,8 +9,6 @@ It asks no network whether an address was ever used, and knows no exchange's col
 
 import re
 
-from Crypto.Hash import keccak
-
 from clients.identifiers.check_encodings import decode_base58check, decode_segwit, encode_base58check
 from clients.identifiers.plain_text import plain_characters
 from clients.identifiers.types import Canonical, Rejected
@@ -175,6 +173,9 @@ def _refuse_too_long(text: str) -> None:
 
 
 def _eip55(address: str) -> str:
+    # Imported on use: the library parses C declarations as it loads, which no other type needs to wait for.
+    from Crypto.Hash import keccak
+
     digest = keccak.new(digest_bits=256, data=address.encode("ascii")).hexdigest()
     return "".join(sign.upper() if mark >= "8" else sign for sign, mark in zip(address, digest, strict=False))
 

@@ -17,7 +17,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-import duckdb
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from broker.protocol import tokens
@@ -51,6 +50,9 @@ class Grouping:
     """
 
     def __init__(self, folder: Path, salt: bytes, random_bytes: RandomBytes) -> None:
+        # Imported on use: the other commands of `deposit` group nothing.
+        import duckdb
+
         self._salt = salt
         self._cipher = ChaCha20Poly1305(random_bytes(_KEY_BYTES))
         self._sealed_rows = 0
