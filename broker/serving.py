@@ -10,7 +10,6 @@ import logging
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -24,6 +23,7 @@ from broker.context import Broker, Clock
 from broker.gate.shelf import BundleShelf
 from broker.protocol.errors import Conflict
 from broker.protocol.messages.base import RandomBytes
+from broker.translog.regularly import Regularly
 
 GRACE_SECONDS = 10
 PURGE_SECONDS = 3600
@@ -53,41 +53,11 @@ def configure_logs() -> None:
     logging.root.handlers = [_ConstantText(level=logging.WARNING)]
 
 
-class _Regularly:
-    """A step in a thread of its own, again after each interval, until `stop`."""
-
-    def __init__(
-        self, name: str, step: Callable[[Callable[[], bool]], None], seconds: float, at_once: bool
-    ) -> None:
-        """`step` is given whether to stop; with `at_once` the first does not wait for an interval."""
-        self._name = name
-        self._step = step
-        self._seconds = seconds
-        self._wait = 0 if at_once else seconds
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End, after what runs now: a transaction, or a round."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        wait = self._wait
-        while not self._stopped.wait(wait):
-            wait = self._seconds
-            try:
-                self._step(self._stopped.is_set)
-            except Exception as error:
-                # Whatever it is, the next time tries again; the text of an error could hold a value.
-                structlog.get_logger("narrowgate.broker").warning(self._name, failed=type(error).__name__)
+def _failed(name: str, error_type: str) -> None:
+    structlog.get_logger("narrowgate.broker").warning(name, failed=error_type)
 
 
-class HourlyPurge(_Regularly):
+class HourlyPurge(Regularly):
     """Purges at start, and again after each interval, until `stop`."""
 
     def __init__(self, broker: Broker, seconds: float = PURGE_SECONDS) -> None:
@@ -95,10 +65,10 @@ class HourlyPurge(_Regularly):
             purged = retention.purge(broker, stopped)
             structlog.get_logger("narrowgate.broker").info("purge", **purged.model_dump(mode="json"))
 
-        super().__init__("purge", step, seconds, at_once=True)
+        super().__init__("purge", step, seconds, at_once=True, failed=_failed)
 
 
-class RegularCosigning(_Regularly):
+class RegularCosigning(Regularly):
     """Lets witnesses see, every minute, what no permit made them see: nothing older can be rolled back unseen.
 
     The first round is after one interval, since the start was one."""
@@ -107,7 +77,7 @@ class RegularCosigning(_Regularly):
         def step(_stopped: Callable[[], bool]) -> None:
             broker.witnesses.published()
 
-        super().__init__("cosigning", step, seconds, at_once=False)
+        super().__init__("cosigning", step, seconds, at_once=False, failed=_failed)
 
 
 def _listen(host: str, port: int) -> socket.socket:

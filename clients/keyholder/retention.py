@@ -7,16 +7,17 @@ cannot come again. A contributor may still withdraw it, and is given a receipt.
 """
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.protocol.messages.vocabulary import RecordKind
+from broker.translog.regularly import Regularly
 from clients.keyholder.context import KeyHolder
 from clients.keyholder.held import stored_manifest
 from clients.keyholder.own_log import ShareExpired
 from clients.keyholder.store import calls
 from clients.keyholder.store import series as rows
+from clients.keyholder.witnesses import tell_failed
 
 PURGE_SECONDS = 3600
 LOGGER = logging.getLogger("narrowgate.keyholder")
@@ -64,30 +65,12 @@ def _expire(holder: KeyHolder, stored: rows.StoredSeries, retain_until: int, now
     return 1
 
 
-class HourlyPurge:
+class HourlyPurge(Regularly):
     """Purges at start, and again after each interval, until `stop`."""
 
     def __init__(self, holder: KeyHolder, seconds: float = PURGE_SECONDS) -> None:
-        self._holder = holder
-        self._seconds = seconds
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="purge", daemon=True)
+        def step(stopped: Callable[[], bool]) -> None:
+            purged = purge(holder, stopped)
+            LOGGER.info("purge: the shares of %d series erased", purged.series)
 
-    def start(self) -> None:
-        """Begin; the first purge is at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End, after the transaction that is open now."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                purged = purge(self._holder, self._stopped.is_set)
-                LOGGER.info("purge: the shares of %d series erased", purged.series)
-            except Exception as error:
-                # Whatever it is, the next hour tries again; the text of an error could hold a value.
-                LOGGER.warning("purge failed: %s", type(error).__name__)
-            self._stopped.wait(self._seconds)
+        super().__init__("purge", step, seconds, at_once=True, failed=tell_failed)

@@ -8,14 +8,14 @@ It decides nothing. Whom to ask is the operator's choice (`clients.keyholder.wit
 """
 
 import logging
-import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from broker.protocol.checkpoint import VerifierKey
 from broker.protocol.errors import NarrowgateError, Unavailable
 from broker.protocol.messages.parties import read_witness_key
 from broker.translog.cosigning import Answer, Ask, SignedHead, WitnessAt, Witnesses
+from broker.translog.regularly import Regularly
 from clients.keyholder.own_log import OwnLog
 from clients.keyholder.store.database import Database
 from clients.keyholder.witness_choice import WitnessChoice
@@ -105,30 +105,18 @@ def _nobody(_url: str, _body: bytes) -> Answer:
     raise Unavailable("In a trial no witness is asked.")
 
 
-class RegularCosigning:
+def tell_failed(name: str, error_type: str) -> None:
+    """Write that a regular step failed; the next time tries again."""
+    LOGGER.warning("%s failed: %s", name, error_type)
+
+
+class RegularCosigning(Regularly):
     """Lets witnesses see, every minute, what no answer made them see: nothing older can be rolled back unseen.
 
     The first round is after one interval, since the start was one."""
 
     def __init__(self, witnesses: Witnesses, seconds: float = COSIGN_SECONDS) -> None:
-        self._witnesses = witnesses
-        self._seconds = seconds
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="cosigning", daemon=True)
+        def step(_stopped: Callable[[], bool]) -> None:
+            witnesses.published()
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End, after the round that is on its way."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._seconds):
-            try:
-                self._witnesses.published()
-            except Exception as error:
-                # Whatever it is, the next minute tries again; the text of an error could hold a value.
-                LOGGER.warning("cosigning failed: %s", type(error).__name__)
+        super().__init__("cosigning", step, seconds, at_once=False, failed=tell_failed)
