@@ -9,6 +9,7 @@ The same bundle again is the same calls under the same Idempotency-Keys: it chan
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -23,7 +24,6 @@ from broker.protocol.carried import CarriedAnswers, CarriedBy, CarriedCalls, Car
 from broker.protocol.carried_answers import answer_bundle
 from broker.protocol.carried_calls import answer_all
 from broker.protocol.documents import Signed
-from broker.protocol.errors import Conflict
 from broker.protocol.messages.base import blob_to_text
 from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.parties import Enrolment
@@ -84,11 +84,7 @@ def _open(broker: Broker, data: bytes) -> _Opened:
     index, bodies = carried.open_bundle(header, packed.sealed, broker.keys.carry.private, CarriedCalls)
     said = header.payload
     with broker.database.write() as connection:
-        if said.after is not None and not calls.is_used(connection, kid, blob_to_text(said.after)):
-            raise Conflict(
-                f"This bundle goes on from bundle {said.number - 1} of its sender, which has not come yet. Wait for "
-                "that one, then bring this one again; nothing in it was done."
-            )
+        carried.check_order(said, partial(calls.is_used, connection, kid))
         name = blob_to_text(said.bundle_id)
         calls.use_idempotency_key(connection, kid, name, header.digest, now)
         calls.use_nonce(connection, kid, name, now, said.expires_at)

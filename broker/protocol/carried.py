@@ -13,7 +13,7 @@ It keeps nothing and reads no clock. What a carried call may do is for the step 
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, TypeVar
@@ -23,7 +23,7 @@ from pydantic import Field
 
 from broker.protocol import documents, wrapping
 from broker.protocol.documents import Signed
-from broker.protocol.errors import BadInput, Expired, NotPermitted, VerificationFailed
+from broker.protocol.errors import BadInput, Conflict, Expired, NotPermitted, VerificationFailed
 from broker.protocol.messages.base import (
     Blob,
     Bytes32,
@@ -34,6 +34,7 @@ from broker.protocol.messages.base import (
     MessageT,
     Name,
     Seconds,
+    blob_to_text,
     encode,
     read,
 )
@@ -253,6 +254,15 @@ def verify(packed: Packed, sender_key: bytes, recipient_kid: str, now: int) -> S
             "The bundle's times are not possible. Its sender should set the clock and export again."
         )
     return signed
+
+
+def check_order(said: CarriedHeader, came: Callable[[str], bool]) -> None:
+    """Raises Conflict while the bundle before has not come. `came`: whether the sender's of this id, as text, did."""
+    if said.after is not None and not came(blob_to_text(said.after)):
+        raise Conflict(
+            f"This bundle goes on from bundle {said.number - 1} of its sender, which has not come yet. Wait for "
+            "that one, then bring this one again; nothing in it was done."
+        )
 
 
 def open_bundle(

@@ -11,7 +11,7 @@ from broker.protocol.errors import BadInput
 from clients.cli import deposit_changes, deposit_start, deposit_sync, run, statistics
 from clients.cli.conditions import read_conditions, template
 from clients.cli.contributor_home import open_contributor_home, say_earlier_quarters, say_older_salt
-from clients.cli.deposit_file import DepositFile, read_deposit_file
+from clients.cli.deposit_file import DepositFile, grouped_file
 from clients.cli.deposit_map import map_columns
 from clients.cli.deposit_series import Chosen, ConditionsFile, SeriesNames, SourceName
 from clients.cli.reading_options import (
@@ -28,11 +28,8 @@ from clients.cli.signals_file import refused_members, say_refused
 from clients.contributor import Contributor, DepositResult
 from clients.deposit_folder import all_deposits
 from clients.home import Home
-from clients.readers.grouping import Grouping
-from clients.readers.refused_rows import refused_rows
 from clients.series_folder import SeriesFolder, all_series
 from clients.transport import Awaiting
-from clients.working_folder import working_folder
 
 app = run.application("Share what you know, masked, under your own conditions; list it; take it back.")
 
@@ -111,15 +108,8 @@ def add(
     reading = settle_reading(
         home, file, Options(mapping, tuple(column or ()), default_region, encoding, sheet)
     )
-    with (
-        working_folder(home) as folder,
-        Grouping(folder, home.salt(space), run.random_bytes) as grouping,
-    ):
-        with refused_rows(refused, file) as rows_refused, run.progress("Reading") as progress:
-            read = read_deposit_file(
-                file, reading, grouping, chosen.conditions, rows_refused, source, progress
-            )
-        say_refused(rows_refused)
+    with grouped_file(home, space, file, reading, chosen.conditions, refused, source) as read:
+        say_refused(read.refused)
         if dry_run:
             _show_deposits(home, read, (), dry_run=True, trial=space.trial, as_json=as_json)
             return

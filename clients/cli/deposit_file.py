@@ -8,6 +8,7 @@ It masks and sends nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +16,16 @@ from broker.protocol import sealing
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import PayloadCategory
+from clients.cli import run
 from clients.cli.conditions_by_column import ConditionsByColumn
+from clients.home import Home
 from clients.masked_deposit import Row
 from clients.readers import Reading, read_file
 from clients.readers.grouping import Group, Grouping
 from clients.readers.record import SignalPart, record_of
-from clients.readers.refused_rows import RefusedRows
+from clients.readers.refused_rows import RefusedRows, refused_rows
 from clients.readers.signals import RefusedRow
+from clients.working_folder import working_folder
 
 _SAID_EVERY = 1_000
 
@@ -75,6 +79,28 @@ class DepositFile:
         own = dict.fromkeys(part.reference.strip() for part in group.parts)
         named = "; ".join(reference for reference in own if reference)
         return named or f"{self.source}, line {group.line}"
+
+
+@contextmanager
+def grouped_file(
+    home: Home,
+    space: Space,
+    file: Path,
+    reading: Reading,
+    conditions: ConditionsByColumn | None,
+    refused: Path | None,
+    source: str | None,
+) -> Iterator[DepositFile]:
+    """A file, read whole and grouped in the home's working folder for as long as the `with` lasts.
+
+    Args as of `read_deposit_file`, but `refused`, which names the file that refused rows are written to, or none."""
+    with (
+        working_folder(home) as folder,
+        Grouping(folder, home.salt(space), run.random_bytes) as grouping,
+    ):
+        with refused_rows(refused, file) as rows_refused, run.progress("Reading") as progress:
+            read = read_deposit_file(file, reading, grouping, conditions, rows_refused, source, progress)
+        yield read
 
 
 def read_deposit_file(

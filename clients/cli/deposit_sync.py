@@ -13,7 +13,7 @@ import typer
 from broker.protocol.errors import BadInput
 from clients.cli import run
 from clients.cli.contributor_home import open_contributor_home, say_earlier_quarters, say_older_salt
-from clients.cli.deposit_file import read_deposit_file
+from clients.cli.deposit_file import grouped_file
 from clients.cli.deposit_series import Chosen, ConditionsFile, SeriesNames, SourceName
 from clients.cli.reading_options import (
     Corrections,
@@ -27,11 +27,8 @@ from clients.cli.reading_options import (
 )
 from clients.cli.signals_file import say_refused
 from clients.contributor import Contributor
-from clients.readers.grouping import Grouping
-from clients.readers.refused_rows import refused_rows
 from clients.series_folder import SeriesFolder
 from clients.syncing import Syncing, SyncResult
-from clients.working_folder import working_folder
 
 
 def sync(
@@ -71,16 +68,9 @@ def sync(
     reading = settle_reading(
         home, file, Options(mapping, tuple(column or ()), default_region, encoding, sheet)
     )
-    with (
-        working_folder(home) as folder,
-        Grouping(folder, home.salt(space), run.random_bytes) as grouping,
-    ):
-        with refused_rows(refused, file) as rows_refused, run.progress("Reading") as progress:
-            read = read_deposit_file(
-                file, reading, grouping, chosen.conditions, rows_refused, source, progress
-            )
-        if rows_refused.count:
-            say_refused(rows_refused)
+    with grouped_file(home, space, file, reading, chosen.conditions, refused, source) as read:
+        if read.refused.count:
+            say_refused(read.refused)
             raise BadInput(
                 "Some lines cannot be read, so nothing was changed: an identifier that cannot be read is not gone. "
                 "Mend the file and run it again."

@@ -8,6 +8,7 @@ It takes no step itself.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from broker.protocol import carried, documents
 from broker.protocol.calls import Unauthenticated
@@ -15,7 +16,6 @@ from broker.protocol.carried import CarriedAnswers, CarriedBy, CarriedCalls, Car
 from broker.protocol.carried_answers import answer_bundle
 from broker.protocol.carried_calls import Application, answer_all
 from broker.protocol.documents import Signed
-from broker.protocol.errors import Conflict
 from broker.protocol.messages.base import blob_to_text
 from broker.protocol.messages.parties import Member
 from clients.keyholder.context import KeyHolder
@@ -50,11 +50,7 @@ def open_calls(holder: KeyHolder, data: bytes) -> Opened:
     index, bodies = carried.open_bundle(header, packed.sealed, holder.keys.wrapping.private, CarriedCalls)
     said = header.payload
     with holder.database.write() as connection:
-        if said.after is not None and not calls.is_used(connection, kid, blob_to_text(said.after)):
-            raise Conflict(
-                f"This bundle goes on from bundle {said.number - 1} of its sender, which has not come yet. Wait for "
-                "that one, then bring this one again; nothing in it was done."
-            )
+        carried.check_order(said, partial(calls.is_used, connection, kid))
         name = blob_to_text(said.bundle_id)
         calls.use_idempotency_key(connection, kid, name, header.digest, now)
         calls.use_nonce(connection, kid, name, now, said.expires_at)
