@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from broker.gate.durability import sync
 from broker.keys import BrokerKeys, carry_key_document
 from broker.protocol.checkpoint import verifier_key
 from broker.protocol.documents import key_identifier, public_bytes
@@ -252,11 +253,7 @@ def _replace(path: Path, data: bytes, mode: int) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)
 
 
 def _read_secret(path: Path) -> bytes:

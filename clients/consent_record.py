@@ -9,33 +9,18 @@ is shown it later knows that it is the one.
 
 import hashlib
 from collections.abc import Iterator
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from broker.protocol import documents
 from broker.protocol.documents import Signed
 from broker.protocol.errors import BadInput
-from broker.protocol.messages.base import Document, Message, Name, RandomBytes, Seconds, encode, read
-from broker.protocol.messages.consent import ConsentRevocation, PersonConsent
+from broker.protocol.messages.base import Document, Message, Name, RandomBytes, encode, read
+from broker.protocol.messages.consent import ConsentRevocation, ConsentTerms, PersonConsent
 from broker.protocol.messages.series import Conditions
-from broker.protocol.messages.vocabulary import AgencyKind, Consent, Purpose, Tier
+from broker.protocol.messages.vocabulary import Consent, Tier
 from clients.home import Home
 
 _TIERS = tuple(Tier)
-
-
-class ConsentPaper(Message):
-    """What whoever took the consent writes down. Names nobody."""
-
-    purposes: Annotated[tuple[Purpose, ...], Field(min_length=1, max_length=16)]
-    readers: Annotated[tuple[AgencyKind, ...], Field(min_length=1, max_length=6)]
-    highest_tier: Tier
-    words_shown: Annotated[str, Field(min_length=10, max_length=4000)]
-    how_given: Name
-    taken_by: Name
-    given_at: Seconds
-    until_at: Seconds
 
 
 class KeptConsent(Message):
@@ -49,7 +34,7 @@ class KeptConsent(Message):
 def record(
     home: Home,
     reference: str,
-    paper: ConsentPaper,
+    paper: ConsentTerms,
     conditions: Conditions,
     *,
     now: int,
@@ -65,7 +50,7 @@ def record(
         contributor=home.party_id,
         subject=random_bytes(16),
         conditions_digest=conditions_digest(conditions),
-        **{name: getattr(paper, name) for name in ConsentPaper.model_fields},
+        **{name: getattr(paper, name) for name in ConsentTerms.model_fields},
     )
     signed = documents.sign(consent, home.signing_key)
     kept = KeptConsent(reference=reference, document=signed.document)
@@ -102,7 +87,7 @@ def conditions_digest(conditions: Conditions) -> bytes:
     return hashlib.sha256(encode(conditions)).digest()
 
 
-def _check_covers(paper: ConsentPaper, conditions: Conditions, now: int) -> None:
+def _check_covers(paper: ConsentTerms, conditions: Conditions, now: int) -> None:
     if conditions.consent is not Consent.GIVEN:
         raise BadInput("These conditions do not rest on consent: `consent` is not `given` in them.")
     wider = []

@@ -4,12 +4,12 @@ Rule (DESIGN 2.5): what is activated is copied first, so that a decision can be 
 copy whose contents have another digest than its name is not used. Nothing is ever removed. It decides nothing.
 """
 
-import os
 import shutil
 from pathlib import Path
 
 from broker.gate import bundle as bundles
 from broker.gate.bundle import BESIDE, Bundle
+from broker.gate.durability import sync
 from broker.protocol.errors import NotFound, VerificationFailed
 
 SHELF_FOLDER = "bundles"
@@ -40,7 +40,7 @@ class BundleShelf:
                 )
             _make_durable(unfinished)
             unfinished.replace(kept)
-            _sync(self._directory)
+            sync(self._directory)
         return self.get(bundle.digest)
 
     def get(self, digest: bytes) -> Bundle:
@@ -62,12 +62,4 @@ class BundleShelf:
 
 def _make_durable(directory: Path) -> None:
     for path in (*directory.rglob("*"), directory):
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from broker import folder
+from broker.gate.durability import sync
 from broker.gate.officers import OFFICERS_FOLDER
 from broker.gate.shelf import SHELF_FOLDER
 from broker.protocol.errors import BadInput, Conflict, Unavailable, VerificationFailed
@@ -91,7 +92,7 @@ def back_up(
         if written.manifest != manifest:
             raise VerificationFailed("What was written is not what is on the disk. Use another disk.")
         partial.replace(file)
-        _sync(file.parent)
+        sync(file.parent)
         return written
     except OSError as error:
         raise Unavailable("The backup cannot be written. Is there room, and may you write there?") from error
@@ -144,11 +145,3 @@ def _files(directory: Path) -> Iterator[tuple[str, bytes]]:
         parts = path.relative_to(directory).parts
         if path.is_file() and not any(part.startswith(".") for part in parts):
             yield "/".join(parts), path.read_bytes()
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from broker import folder, startup
 from broker.context import Clock
+from broker.gate.durability import sync
 from broker.keys import BrokerKeys
 from broker.protocol.errors import BadInput, Conflict, Unavailable
 from broker.protocol.messages.base import RandomBytes
@@ -191,8 +192,4 @@ def _quoted(text: str) -> str:
 
 def _sync_all(directory: Path) -> None:
     for path in (*directory.rglob("*"), directory, directory.parent):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(path)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from broker.protocol.errors import BadInput
+from broker.protocol.messages.consent import ConsentTerms
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import AgencyKind, Purpose, Tier
 from clients import consent_record
@@ -157,7 +158,7 @@ def record_consent(
     signed = consent_record.record(
         home,
         reference,
-        read_paper(consent_record.ConsentPaper, paper, "the consent"),
+        read_paper(ConsentTerms, paper, "the consent"),
         read_paper(Conditions, conditions, "the conditions"),
         now=run.clock(),
         random_bytes=run.random_bytes,
@@ -190,8 +191,8 @@ def new_pin(
     _show_new(_cases(home).new_number_and_pin(reference, identity_checked), as_json)
 
 
-def _example(now: int) -> consent_record.ConsentPaper:
-    return consent_record.ConsentPaper(
+def _example(now: int) -> ConsentTerms:
+    return ConsentTerms(
         purposes=(Purpose.IDENTIFY_VICTIM, Purpose.INVESTIGATE_TRAFFICKER),
         readers=(AgencyKind.POLICE,),
         highest_tier=Tier.PAYLOAD,

@@ -13,6 +13,7 @@ from broker.protocol.errors import BadInput, NotFound, VerificationFailed
 from broker.protocol.messages.base import encode
 from broker.protocol.messages.consent import (
     ConsentRevocation,
+    ConsentTerms,
     RetractionAcknowledgement,
     RetractionDone,
     RetractionGround,
@@ -66,7 +67,7 @@ def received(world: World) -> Retractions:
 
 def consent(world: World, reference: str = "H-1") -> bytes:
     """The person consented; the digest of the signed consent."""
-    paper = consent_record.ConsentPaper(
+    paper = ConsentTerms(
         purposes=world.conditions(NGO).permitted_purposes,
         readers=world.conditions(NGO).permitted_readers,
         highest_tier=Tier.HITS,
@@ -140,7 +141,7 @@ def test_a_consent_narrower_than_the_deposit_is_not_recorded(world: World) -> No
         consent_record.record(
             world.homes[NGO],
             "H-1",
-            consent_record.ConsentPaper(
+            ConsentTerms(
                 purposes=world.conditions(NGO).permitted_purposes,
                 readers=tuple(AgencyKind),
                 highest_tier=Tier.COUNT,

@@ -31,7 +31,21 @@ class RetractionDone(StrEnum):
     """On a lawful ground, which it names."""
 
 
-class PersonConsent(Message):
+class ConsentTerms(Message):
+    """How far a person consents, as whoever took it writes it down. Names nobody."""
+
+    purposes: Annotated[tuple[Purpose, ...], Field(min_length=1, max_length=16)]
+    readers: Annotated[tuple[AgencyKind, ...], Field(min_length=1, max_length=6)]
+    highest_tier: Tier
+    words_shown: Annotated[str, Field(min_length=10, max_length=4000)]
+    how_given: Name
+    taken_by: Name
+    """The office or role that took it."""
+    given_at: Seconds
+    until_at: Seconds
+
+
+class PersonConsent(ConsentTerms):
     """A person consents that a contributor shares what they gave, so far and no further. Signed by the contributor."""
 
     TYP: ClassVar[str] = "person-consent"
@@ -42,15 +56,6 @@ class PersonConsent(Message):
     """Random; which person it is, the contributor's own file knows."""
     conditions_digest: Bytes32
     """SHA-256 of the conditions it was shared under, in canonical form."""
-    purposes: Annotated[tuple[Purpose, ...], Field(min_length=1, max_length=16)]
-    readers: Annotated[tuple[AgencyKind, ...], Field(min_length=1, max_length=6)]
-    highest_tier: Tier
-    words_shown: Annotated[str, Field(min_length=10, max_length=4000)]
-    how_given: Name
-    taken_by: Name
-    """The office or role that took it."""
-    given_at: Seconds
-    until_at: Seconds
 
 
 class ConsentRevocation(Message):

@@ -41,7 +41,7 @@ PARTS_OF_OTHERS = {  # types that travel only inside others, and so are covered 
     "DrawnIndices", "OpenedIndex", "BatchPoints", "HolderElements", "EvaluatedSeries", "DrawEvidence",
     "OutcomeEntry", "Cell", "SeriesMonth", "Approver", "Selection", "LadderStep", "Source", "RecordReference",
     "EarlierRelease", "ReleasedRecord", "ReleaseAsk", "Waiting", "Opening", "RootChange", "BundleActivation",
-    "RecordsReading", "ClockStep",
+    "RecordsReading", "ClockStep", "ConsentTerms",
 }  # fmt: skip
 
 
