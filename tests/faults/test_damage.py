@@ -33,6 +33,9 @@ pytestmark = pytest.mark.all_only
 
 CASES = 40
 WAL = f"{DATABASE_FILE}-wal"
+WAL_HEADER_BYTES, FRAME_HEADER_BYTES = 32, 24
+LEAST_LIVE_BYTES = 400_000
+"""Of frames that a start reads: a checkpoint just before the kill leaves few, and damage to the others shows nothing."""
 
 
 @dataclass
@@ -76,28 +79,41 @@ def crashed(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     broker = ground.copy(root / "broker", *witness.settings)
     rounds = Rounds(ground, broker, "crashed", seed=31, trial=False)
     rounds.call(seconds=2, least=20)
+    for _ in range(20):
+        if live((broker / WAL).read_bytes()) >= LEAST_LIVE_BYTES:
+            break
+        rounds.call(seconds=0.2)
     rounds.writer.kill()
+    assert live((broker / WAL).read_bytes()) >= LEAST_LIVE_BYTES, "there is something to damage"
     seen = witness.seen()
     assert seen > rounds.oracle.given_out > rounds.books.first, "what was given out, the witness had seen"
     yield Crashed(rounds, witness, broker, seen)
     witness.kill()
 
 
+def live(data: bytes) -> int:
+    """Bytes of a write-ahead log that a start reads: frames with the salts of its header (SQLite, file format 4)."""
+    page_bytes, salts, at = int.from_bytes(data[8:12], "big"), data[16:24], WAL_HEADER_BYTES
+    while salts and data[at + 8 : at + 16] == salts:
+        at += FRAME_HEADER_BYTES + page_bytes
+    return at
+
+
 def cut(chance: random.Random, data: bytearray) -> bytearray:
     """The end is missing."""
-    return data[: chance.randrange(len(data))]
+    return data[: chance.randrange(live(data))]
 
 
 def zeroed(chance: random.Random, data: bytearray) -> bytearray:
     """A sector is zeros."""
-    at = chance.randrange(len(data)) & ~511
+    at = chance.randrange(live(data)) & ~511
     data[at : at + 512] = bytes(len(data[at : at + 512]))
     return data
 
 
 def flipped(chance: random.Random, data: bytearray) -> bytearray:
     """One bit is another."""
-    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    data[chance.randrange(live(data))] ^= 1 << chance.randrange(8)
     return data
 
 
