@@ -9,7 +9,7 @@ next run: taking back, replacing, adding.
 It reads no file of signals. What the broker learns of it is in docs/threat-model.md.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from broker.protocol.errors import BadInput
@@ -88,6 +88,7 @@ class Syncing:
         reason: str,
         *,
         large_change: bool = False,
+        untouched: Collection[bytes] = frozenset(),
         progress: Progress | None = None,
     ) -> SyncResult:
         """Make the serving deposits of an open series, together, hold exactly these rows.
@@ -95,6 +96,8 @@ class Syncing:
         Args:
             rows: as `Contributor.deposit_rows` takes them.
             large_change: whether more than a tenth may be taken back or replaced.
+            untouched: beginnings of salted hashes that were left out of the rows though they may serve
+                (`clients.sieve`), and are then left as they are.
 
         The same rows again change nothing. Memory is in proportion to the change. Raises BadInput (a large change that
         is not said to be meant), NotFound (a deposit without an index), or what the broker refuses with.
@@ -104,7 +107,7 @@ class Syncing:
         with_payload = series.manifest.payload.conditions.payload_category is not PayloadCategory.NONE
         deposited = sum(each.entry.identifiers for each in deposits)
         limit = None if large_change else max(_SMALL, deposited // LARGE_SHARE)
-        found = self._compared(deposits, rows, with_payload, limit)
+        found = self._compared(deposits, rows, with_payload, limit, untouched)
         changes = found.changes(deposited)
         # 1. What is gone, first: who takes data out of a file expects it to be gone before anything else happens.
         for deposit in deposits:
@@ -150,6 +153,7 @@ class Syncing:
         rows: Callable[[], Iterator[Row]],
         with_payload: bool,
         limit: int | None,
+        untouched: Collection[bytes],
     ) -> _Found:
         found = _Found()
         vault = self._home.vault
@@ -159,6 +163,8 @@ class Syncing:
             if each.place is None:
                 if each.row is not None:
                     found.new.add(each.row.salted_hash)
+                continue
+            if each.row is None and each.place.key in untouched:
                 continue
             if each.row is None:
                 found.gone.setdefault(each.place.deposit_id, []).append(each.place.token)
