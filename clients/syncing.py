@@ -4,7 +4,8 @@ Rule (decision 0036): the file is whole, so an identifier that is not in it any 
 masked; what differs is found by `clients.index_comparison`. The work is in proportion to the change, but for one
 reading of the file and of the index. A file that would change much at once is refused unless that is said to be meant:
 half an export must not take back the other half. Each step is one that a crash cannot halve, and is found done by the
-next run: taking back, replacing, adding.
+next run: taking back, replacing, adding. Where answers come later (`clients.carry`), what does not wait for another
+answer goes with the same files, and what was on its way is finished before anything is compared again.
 
 It reads no file of signals. What the broker learns of it is in docs/threat-model.md.
 """
@@ -27,7 +28,7 @@ from clients.replacing import Place, Replacing
 from clients.root_changes import RootChanges
 from clients.series_folder import SeriesFolder
 from clients.taking_back import TakingBack
-from clients.transport import Caller, Clock
+from clients.transport import Awaiting, Caller, Clock
 from clients.upload import Progress
 
 LARGE_SHARE = 10
@@ -48,7 +49,8 @@ class Changes:
 
 @dataclass(frozen=True)
 class SyncResult:
-    """What was done under one series. `added` is None where nothing was new."""
+    """What was done under one series by this call, that included which an earlier one had begun. `added` is None where
+    nothing was new."""
 
     series_id: bytes
     changes: Changes
@@ -63,9 +65,25 @@ class _Found:
     gone: dict[bytes, list[bytes]] = field(default_factory=dict)
     replaced: dict[bytes, list[Row]] = field(default_factory=dict)
 
-    def changes(self, deposited: int) -> Changes:
+    def changes(self, begun: "_Begun") -> Changes:
         gone, replaced = (sum(map(len, each.values())) for each in (self.gone, self.replaced))
-        return Changes(len(self.new), gone, replaced, deposited - gone - replaced)
+        unchanged = begun.deposited - gone - replaced - begun.replaced - begun.new
+        return Changes(len(self.new) + begun.new, gone + begun.gone, replaced + begun.replaced, unchanged)
+
+
+@dataclass
+class _Begun:
+    """The serving deposits, and what of an earlier call was finished by this one."""
+
+    serving: list[DepositFolder] = field(default_factory=list)
+    new: int = 0
+    gone: int = 0
+    replaced: int = 0
+    added: DepositResult | None = None
+
+    @property
+    def deposited(self) -> int:
+        return sum(each.entry.identifiers for each in self.serving)
 
 
 class Syncing:
@@ -100,52 +118,62 @@ class Syncing:
                 (`clients.sieve`), and are then left as they are.
 
         The same rows again change nothing. Memory is in proportion to the change. Raises BadInput (a large change that
-        is not said to be meant), NotFound (a deposit without an index), or what the broker refuses with.
+        is not said to be meant), NotFound (a deposit without an index), Awaited (answers come later: call it again with
+        the same rows), or what the broker refuses with.
         """
         series = SeriesFolder(self._home, series_id)
-        deposits = self._deposits(space, series)
+        begun = self._deposits(space, series)
+        deposits = begun.serving
         with_payload = series.manifest.payload.conditions.payload_category is not PayloadCategory.NONE
-        deposited = sum(each.entry.identifiers for each in deposits)
-        limit = None if large_change else max(_SMALL, deposited // LARGE_SHARE)
+        limit = None if large_change else max(_SMALL, begun.deposited // LARGE_SHARE)
         found = self._compared(deposits, rows, with_payload, limit, untouched)
-        changes = found.changes(deposited)
+        changes, awaiting = found.changes(begun), Awaiting()
         # 1. What is gone, first: who takes data out of a file expects it to be gone before anything else happens.
         for deposit in deposits:
             gone = sorted(found.gone.get(deposit.deposit_id, ()))
             acts = self._root_changes(space, deposit)
-            for at in range(0, len(gone), MAXIMUM_WITHDRAWN):
-                acts.withdraw(gone[at : at + MAXIMUM_WITHDRAWN], reason)
-            if not deposit.entry.identifiers:
-                # Night by night they would become many, and each request's tokens are derived for every one.
-                TakingBack(self._home, self._caller, self._clock, self._random_bytes).withdraw_deposit(
-                    deposit.deposit_id, reason
-                )
+            with awaiting:
+                for at in range(0, len(gone), MAXIMUM_WITHDRAWN):
+                    acts.withdraw(gone[at : at + MAXIMUM_WITHDRAWN], reason)
+                if not deposit.entry.identifiers:
+                    # Night by night they would become many, and each request's tokens are derived for every one.
+                    TakingBack(self._home, self._caller, self._clock, self._random_bytes).withdraw_deposit(
+                        deposit.deposit_id, reason
+                    )
         # 2. What has other content.
         replacing = Replacing(self._home, self._caller, self._clock, self._random_bytes)
         for deposit in deposits:
             if changed := found.replaced.get(deposit.deposit_id):
-                replacing.replace_rows(Place(deposit, series, space), changed, reason)
+                with awaiting:
+                    replacing.replace_rows(Place(deposit, series, space), changed, reason)
         # 3. What is new, as a deposit of its own: a deposit never grows.
-        added = None
+        added = begun.added
         if found.new:
-            added = self._contributor.deposit_rows(
-                series_id,
-                lambda: (row for row in rows() if row.salted_hash in found.new),
-                progress,
-                anew=True,
-            )
+            with awaiting:
+                added = self._contributor.deposit_rows(
+                    series_id,
+                    lambda: (row for row in rows() if row.salted_hash in found.new),
+                    progress,
+                    anew=True,
+                )
+        awaiting.check()
         return SyncResult(series_id, changes, added)
 
-    def _deposits(self, space: Space, series: SeriesFolder) -> list[DepositFolder]:
-        """The serving deposits of the series, each with nothing pending; one that broke off is finished."""
-        serving = []
+    def _deposits(self, space: Space, series: SeriesFolder) -> _Begun:
+        """The serving deposits of the series, each with nothing pending; what broke off is finished."""
+        begun, awaiting = _Begun(), Awaiting()
         for deposit in all_deposits(self._home, series.series_id):
-            if deposit.entry.stage == "masked":
-                self._contributor.resume(deposit.deposit_id)
-            if deposit.entry.stage == "serving":
-                self._root_changes(space, deposit).finish()
-                serving.append(deposit)
-        return serving
+            with awaiting:
+                if deposit.entry.stage == "masked":
+                    begun.added = self._contributor.resume(deposit.deposit_id)
+                    begun.new += begun.added.identifiers
+                if deposit.entry.stage == "serving":
+                    finished = self._root_changes(space, deposit).finish()
+                    begun.gone += finished.withdrawn
+                    begun.replaced += finished.replaced
+                    begun.serving.append(deposit)
+        awaiting.check()
+        return begun
 
     def _compared(
         self,

@@ -29,6 +29,7 @@ from clients.cli.signals_file import left_out_members, say_left_out, say_refused
 from clients.contributor import Contributor
 from clients.series_folder import SeriesFolder
 from clients.syncing import Syncing, SyncResult
+from clients.transport import Awaiting
 
 
 def sync(
@@ -82,11 +83,11 @@ def sync(
         caller = run.caller(home)
         contributor = Contributor(home, caller, run.clock, run.random_bytes, threads=os.cpu_count() or 1)
         acts = Syncing(home, contributor, caller, run.clock, run.random_bytes)
-        results = []
+        results, awaiting = [], Awaiting()
         for part, series_id in chosen.series_of(contributor, space, read.parts):
             conditions_of = SeriesFolder(home, series_id).manifest.payload.conditions
             rows = read.rows_of(part, conditions_of, space)
-            with run.progress(f"Depositing {part.identifier_type}") as depositing:
+            with awaiting, run.progress(f"Depositing {part.identifier_type}") as depositing:
                 done = acts.sync(
                     space,
                     series_id,
@@ -96,7 +97,8 @@ def sync(
                     untouched=read.untouched,
                     progress=depositing,
                 )
-            results.append((part.identifier_type, done))
+                results.append((part.identifier_type, done))
+        awaiting.check()
     say_earlier_quarters(home, run.clock())
     run.show(
         {
