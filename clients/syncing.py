@@ -12,9 +12,10 @@ It reads no file of signals. What the broker learns of it is in docs/threat-mode
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 from broker.protocol.errors import BadInput
-from broker.protocol.messages.base import RandomBytes
+from broker.protocol.messages.base import Count, Message, RandomBytes
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.roots import MAXIMUM_WITHDRAWN
 from broker.protocol.messages.vocabulary import PayloadCategory
@@ -49,8 +50,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class SyncResult:
-    """What was done under one series by this call, that included which an earlier one had begun. `added` is None where
-    nothing was new."""
+    """What was done under one series, by all the calls that it took. `added` is None where nothing was new."""
 
     series_id: bytes
     changes: Changes
@@ -68,17 +68,29 @@ class _Found:
     def changes(self, begun: "_Begun") -> Changes:
         gone, replaced = (sum(map(len, each.values())) for each in (self.gone, self.replaced))
         unchanged = begun.deposited - gone - replaced - begun.replaced - begun.new
-        return Changes(len(self.new) + begun.new, gone + begun.gone, replaced + begun.replaced, unchanged)
+        # Below 0 only where another file came before the first was done: its numbers are about both.
+        return Changes(
+            len(self.new) + begun.new, gone + begun.gone, replaced + begun.replaced, max(0, unchanged)
+        )
+
+
+class SyncingNote(Message):
+    """What of a file took effect while answers to the rest were on their way, so that the last call tells of all."""
+
+    v: Literal[1] = 1
+    new: Count = 0
+    gone: Count = 0
+    replaced: Count = 0
 
 
 @dataclass
 class _Begun:
-    """The serving deposits, and what of an earlier call was finished by this one."""
+    """The serving deposits, and what of earlier calls took effect."""
 
+    new: int
+    gone: int
+    replaced: int
     serving: list[DepositFolder] = field(default_factory=list)
-    new: int = 0
-    gone: int = 0
-    replaced: int = 0
     added: DepositResult | None = None
 
     @property
@@ -157,11 +169,15 @@ class Syncing:
                     anew=True,
                 )
         awaiting.check()
+        self._home.vault.remove(f"series/{series_id.hex()}/syncing.json")
         return SyncResult(series_id, changes, added)
 
     def _deposits(self, space: Space, series: SeriesFolder) -> _Begun:
         """The serving deposits of the series, each with nothing pending; what broke off is finished."""
-        begun, awaiting = _Begun(), Awaiting()
+        before, name = SyncingNote(), f"series/{series.series_id.hex()}/syncing.json"
+        if self._home.vault.exists(name):
+            before = self._home.vault.read_message(SyncingNote, name)
+        begun, awaiting = _Begun(before.new, before.gone, before.replaced), Awaiting()
         for deposit in all_deposits(self._home, series.series_id):
             with awaiting:
                 if deposit.entry.stage == "masked":
@@ -172,6 +188,9 @@ class Syncing:
                     begun.gone += finished.withdrawn
                     begun.replaced += finished.replaced
                     begun.serving.append(deposit)
+        note = SyncingNote(new=begun.new, gone=begun.gone, replaced=begun.replaced)
+        if note != before:
+            self._home.vault.write_message(f"series/{series.series_id.hex()}/syncing.json", note)
         awaiting.check()
         return begun
 
