@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from broker.gate.bundle import load
 from broker.protocol.messages.vocabulary import AgencyKind
 from clients.contributor import Contributor
 from clients.founder import join
 from clients.keyholder import activation
+from clients.payloads import Payloads
 from clients.remote import RefusedByGate
 from clients.requester import Requester
 from clients.retractions import Retractions
@@ -17,6 +19,7 @@ from clients.taking_back import TakingBack
 from clients.transport import Awaited
 from tests import rules
 from tests.carry_case import Carrying
+from tests.threats import climbing
 from tests.world import PLAINTEXT, POLICE, World, phone
 
 pytestmark = pytest.mark.all_only
@@ -176,3 +179,33 @@ def test_notices_of_what_was_taken_back_and_statistics_travel_too(world: World) 
     told = offline.take(lambda: read_statistics(offline.home, world.space, offline.caller()))
     assert told == read_statistics(offline.home, world.space, world.caller("company-2"))
     assert offline.trips == 1
+
+
+def test_a_payload_is_asked_opened_and_refused_over_a_stick(world: World, tmp_path: Path) -> None:
+    for name, numbers in (("company-1", range(10)), ("company-2", range(5, 15)), ("ngo-1", range(12, 20))):
+        world.deposit(name, numbers, **climbing.PAYLOAD)
+    hits = world.ask([phone(3), phone(7), phone(13)])
+    sources = world.climb(hits.request_id, [phone(3), phone(7)])
+    request = world.climb_prepared(sources.request_id, [phone(7)])
+    finding, request_id = world.finding_on(request), request.payload.request_id
+    approvals = world.approvals(request, finding, *climbing.PEOPLE)
+    stick = Carrying(world, POLICE)
+    requester = Requester(world.homes[POLICE], world.space, stick.caller(), world.clock, world.random(POLICE))
+    stick.take(lambda: requester.run(request_id, [finding], approvals))
+    payloads = Payloads(world.homes[POLICE], world.space, stick.caller(), world.clock)
+
+    # Two holders' operators put stricter rules in force meanwhile: they open nothing, and say so in their answers.
+    stricter = rules.forbidding(tmp_path / "stricter", "release", 'context.tier == "payload"')
+    source = rules.sign_rules(stricter, world.now - 600, world.bundle.digest)
+    for x in (1, 2):
+        activation.activate(world.holders[x], source)
+    with pytest.raises(RefusedByGate, match="Holder 1 and Holder 2 decided again"):
+        stick.take(lambda: payloads.open(request_id))
+
+    # They go back to the rules before, the refusals are forgotten, and the same step opens it.
+    back = rules.changed_rules(tmp_path / "back", lambda text: text + "# as before\n")
+    for x in (1, 2):
+        activation.activate(world.holders[x], rules.sign_rules(back, world.now - 300, load(stricter).digest))
+    assert stick.outbox.forget_refusals() >= 2
+    opened = stick.take(lambda: payloads.open(request_id))
+    assert {each.plaintext for each in opened.payloads} == {PLAINTEXT}
