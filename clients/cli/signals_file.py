@@ -78,11 +78,11 @@ def say_refused(refused: RefusedRows) -> None:
 def say_left_out(left_out: RefusedRows) -> None:
     """Say on standard error which rows may not go in again, the first of them, and how many there are."""
     if left_out.count:
-        by_reason: dict[str, list[str]] = {}
+        lines: dict[tuple[str, str], list[str]] = {}
         for row in left_out.first[:SHOWN_REFUSALS]:
-            by_reason.setdefault(row.reason, []).append(str(row.line))
-        for reason, lines in by_reason.items():
-            run.say(f"line {', '.join(lines)}: {reason}")
+            lines.setdefault((row.unit, row.reason), []).append(str(row.line))
+        for (unit, reason), numbers in lines.items():
+            run.say(f"{unit} {', '.join(numbers)}: {reason}")
         run.say(
             f"{left_out.count:,} rows were left out, since they were taken back; --refused FILE writes all their lines."
         )
