@@ -24,7 +24,7 @@ from clients.cli.reading_options import (
     SheetName,
     settle_reading,
 )
-from clients.cli.signals_file import refused_members, say_refused
+from clients.cli.signals_file import left_out_members, refused_members, say_left_out, say_refused
 from clients.contributor import Contributor, DepositResult
 from clients.deposit_folder import all_deposits
 from clients.home import Home
@@ -99,7 +99,7 @@ def add(
 
     Rows that cannot be used are reported by line and reason; the rest goes in. Where the conditions take answers from
     columns, the file becomes a deposit for each class. The same file again changes nothing, and a deposit that broke
-    off goes on.
+    off goes on. What a person took back is left out, by line, until they agree anew.
     """
     home = open_contributor_home(directory)
     space = home.space(run.space_id(space_id)).payload
@@ -108,8 +108,10 @@ def add(
     reading = settle_reading(
         home, file, Options(mapping, tuple(column or ()), default_region, encoding, sheet)
     )
-    with grouped_file(home, space, file, reading, chosen.conditions, refused, source) as read:
+    of_series = chosen.conditions_of_series(home)
+    with grouped_file(home, space, file, reading, chosen.conditions, refused, source, of_series) as read:
         say_refused(read.refused)
+        say_left_out(read.left_out)
         if dry_run:
             _show_deposits(home, read, (), dry_run=True, trial=space.trial, as_json=as_json)
             return
@@ -195,6 +197,7 @@ def _show_deposits(
     value = {
         "rows": read.rows,
         **refused_members(read.refused),
+        **left_out_members(read.left_out),
         "identifiers": read.identifiers,
         "deposits": [_members(home, result) for result in results],
         "dry_run": dry_run,

@@ -79,6 +79,13 @@ def withdraw_identifiers(
         Path, typer.Argument(metavar="FILE", help="Read as by `deposit add`: the first line names the types.")
     ],
     reason: Reason,
+    consent_withdrawn: Annotated[
+        bool,
+        typer.Option(
+            "--consent-withdrawn",
+            help="On the word of a person: no file puts them in again until they agree anew.",
+        ),
+    ] = False,
     default_region: DefaultRegion = None,
     mapping: MappingName = None,
     space_id: run.SpaceId = None,
@@ -93,7 +100,10 @@ def withdraw_identifiers(
     space = home.space(run.space_id(space_id)).payload
     read = _read_whole(home, file, Options(mapping, default_region=default_region), "taken back")
     result = _taking_back(home).withdraw_identifiers(
-        space, {kind: tuple(groups) for kind, groups in read.by_type.items()}, reason
+        space,
+        {kind: tuple(groups) for kind, groups in read.by_type.items()},
+        reason,
+        keep_out="consent_withdrawn" if consent_withdrawn else None,
     )
     run.show(
         {

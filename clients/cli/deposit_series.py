@@ -13,6 +13,7 @@ import typer
 
 from broker.protocol.errors import BadInput, NotFound
 from broker.protocol.messages.parties import Space
+from broker.protocol.messages.series import Conditions
 from clients.cli import run
 from clients.cli.conditions_by_column import ConditionsByColumn, read_conditions_by_column
 from clients.cli.deposit_file import Part
@@ -56,6 +57,13 @@ class Chosen:
         folders = [SeriesFolder(home, run.identifier(text, 32, "--series")) for text in series]
         by_type = {folder.manifest.payload.identifier_type: folder.series_id for folder in folders}
         return cls(None if conditions is None else read_conditions_by_column(conditions), by_type)
+
+    def conditions_of_series(self, home: Home) -> dict[str, Conditions]:
+        """The conditions of the series that are named, by identifier type."""
+        return {
+            kind: SeriesFolder(home, series_id).manifest.payload.conditions
+            for kind, series_id in self.series.items()
+        }
 
     def series_of(
         self, contributor: Contributor, space: Space, parts: Sequence[Part]
