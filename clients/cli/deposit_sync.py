@@ -15,22 +15,14 @@ from clients.cli import run
 from clients.cli.contributor_home import open_contributor_home, say_earlier_quarters, say_older_salt
 from clients.cli.deposit_file import grouped_file
 from clients.cli.deposit_series import Chosen, ConditionsFile, SeriesNames, SourceName
-from clients.cli.reading_options import (
-    Corrections,
-    DefaultRegion,
-    EncodingName,
-    MappingName,
-    Options,
-    RefusedFile,
-    SheetName,
-    settle_reading,
-)
+from clients.cli.reading_options import Options, RefusedFile, reading_options, settle_reading
 from clients.cli.signals_file import say_refused
 from clients.contributor import Contributor
 from clients.series_folder import SeriesFolder
 from clients.syncing import Syncing, SyncResult
 
 
+@reading_options
 def sync(
     directory: run.HomeFolder,
     file: Annotated[
@@ -41,11 +33,7 @@ def sync(
     ],
     conditions: ConditionsFile = None,
     series: SeriesNames = None,
-    default_region: DefaultRegion = None,
-    mapping: MappingName = None,
-    column: Corrections = None,
-    encoding: EncodingName = None,
-    sheet: SheetName = None,
+    reading: Options = Options(),
     refused: RefusedFile = None,
     source: SourceName = None,
     large_change: Annotated[
@@ -65,10 +53,8 @@ def sync(
     space = home.space(run.space_id(space_id)).payload
     say_older_salt(home)
     chosen = Chosen.read(home, conditions, series or (), needed=True)
-    reading = settle_reading(
-        home, file, Options(mapping, tuple(column or ()), default_region, encoding, sheet)
-    )
-    with grouped_file(home, space, file, reading, chosen.conditions, refused, source) as read:
+    settled = settle_reading(home, file, reading, space)
+    with grouped_file(home, space, file, settled, chosen.conditions, refused, source) as read:
         if read.refused.count:
             say_refused(read.refused)
             raise BadInput(
