@@ -75,7 +75,11 @@ class Chosen:
         kinds = {part.identifier_type for part in parts}
         foreign = sorted(kinds - set(space.identifier_types))
         if foreign:
-            raise BadInput(f"The space does not compare {', '.join(foreign)}. Take them out of the file.")
+            raise BadInput(
+                f"The space does not compare {', '.join(foreign)}, so nothing was deposited. Leave out each column "
+                'that holds them: --column "ITS NAME=ignore"; to leave it out of every such file: narrowgate deposit '
+                'map HOME FILE --column "ITS NAME=ignore" --save NAME. In a file without columns, take them out.'
+            )
         missing = sorted(kinds - set(self.series)) if self.conditions is None else []
         if missing:
             raise NotFound(f"No series was named for {', '.join(missing)}. Name one, or use --conditions.")

@@ -15,16 +15,7 @@ from clients.cli import run
 from clients.cli.contributor_home import open_contributor_home, say_earlier_quarters, say_older_salt
 from clients.cli.deposit_file import grouped_file
 from clients.cli.deposit_series import Chosen, ConditionsFile, SeriesNames, SourceName
-from clients.cli.reading_options import (
-    Corrections,
-    DefaultRegion,
-    EncodingName,
-    MappingName,
-    Options,
-    RefusedFile,
-    SheetName,
-    settle_reading,
-)
+from clients.cli.reading_options import Options, RefusedFile, reading_options, settle_reading
 from clients.cli.signals_file import left_out_members, say_left_out, say_refused
 from clients.contributor import Contributor
 from clients.series_folder import SeriesFolder
@@ -32,6 +23,7 @@ from clients.syncing import Syncing, SyncResult
 from clients.transport import Awaiting
 
 
+@reading_options
 def sync(
     directory: run.HomeFolder,
     file: Annotated[
@@ -42,11 +34,7 @@ def sync(
     ],
     conditions: ConditionsFile = None,
     series: SeriesNames = None,
-    default_region: DefaultRegion = None,
-    mapping: MappingName = None,
-    column: Corrections = None,
-    encoding: EncodingName = None,
-    sheet: SheetName = None,
+    reading: Options = Options(),
     refused: RefusedFile = None,
     source: SourceName = None,
     large_change: Annotated[
@@ -66,11 +54,9 @@ def sync(
     space = home.space(run.space_id(space_id)).payload
     say_older_salt(home)
     chosen = Chosen.read(home, conditions, series or (), needed=True)
-    reading = settle_reading(
-        home, file, Options(mapping, tuple(column or ()), default_region, encoding, sheet)
-    )
+    settled = settle_reading(home, file, reading, space)
     of_series = chosen.conditions_of_series(home)
-    with grouped_file(home, space, file, reading, chosen.conditions, refused, source, of_series) as read:
+    with grouped_file(home, space, file, settled, chosen.conditions, refused, source, of_series) as read:
         say_left_out(read.left_out)
         if read.refused.count:
             say_refused(read.refused)

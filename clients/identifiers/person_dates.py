@@ -116,7 +116,7 @@ def _month_and_day(first: int, second: int, hint: str | None) -> tuple[int, int]
         return first, second
     raise Rejected(
         "Which number is the day and which the month? Write year-month-day, or say day-first or month-first as the "
-        "hint (in a mapping: person:day-first)."
+        "hint (in a mapping: person:day-first, or birth-date:day-first for a column of its own)."
     )
 
 
