@@ -2,9 +2,11 @@
 
 Rule: a notice counts under the broker's pinned key and names places in a disclosure that lies here, so no identifier
 and no token travels. Whoever says that it erased has erased: hits, sources and opened records go from this home first,
-and only then the signed acknowledgement. The signed papers and the question itself stay until the request's retention
-is over, since an auditor may draw them. What lies outside this home, such as a case folder, is the officer's to erase.
-An answer that comes after a notice of it, on a stick or after a crash, is kept without what was taken back.
+and only then the signed acknowledgement; and with them which identifier is behind which of the tokens that were sent.
+The signed papers, and of the question what an auditor's draw needs, stay until the request's retention is over: whoever
+has the home's key can unblind the key holders' answers once more, and hold the result against the disclosure. What lies
+outside this home, such as a case folder, is the officer's to erase. An answer that comes after a notice of it, on a
+stick or after a crash, is kept without what was taken back.
 
     retractions/{NOTICE.jws,NOTICE-done.jws}
 """
@@ -149,7 +151,8 @@ class Retractions:
             folder.keep_payloads(OpenedPayloads(payloads=left))
         _strip_opening(folder, gone)
         if answer is not None:
-            folder.keep_answer(_without(answer, gone))
+            folder.keep_answer(without(answer, gone))
+            _forget_orders(folder)
 
 
 def keep_what_stands(home: Home, space: Space, answer: Answer) -> Answer:
@@ -168,8 +171,10 @@ def keep_what_stands(home: Home, space: Space, answer: Answer) -> Answer:
             gone |= _tokens(home, space, notice)
     if gone:
         _strip_opening(folder, gone)
-        answer = _without(answer, gone)
+        answer = without(answer, gone)
     folder.keep_answer(answer)
+    if gone:
+        _forget_orders(folder)
     return answer
 
 
@@ -207,16 +212,29 @@ def _strip_opening(folder: RequestFolder, gone: Collection[bytes]) -> None:
         folder.keep_opening(opening.model_copy(update={"records": records}))
 
 
-def _without(answer: Answer, gone: Collection[bytes]) -> Answer:
-    """The answer as if those matches had not been told."""
-    left = tuple(each for each in answer.hit_tokens if each.token not in gone)
-    still = {each.identifier for each in left}
-    behind = {each.token: each.identifier for each in left}
+def _forget_orders(folder: RequestFolder) -> None:
+    """Of all tokens, since a gap would tell which identifier was struck. Once a request is answered nothing reads them;
+    the tokens themselves stay as they were sent, since their root is in the log and a draw is held against it."""
+    kept = folder.tokens()
+    if kept is not None and kept.orders:
+        folder.keep_tokens(kept.model_copy(update={"orders": ()}))
+
+
+def without(answer: Answer, gone: Collection[bytes]) -> Answer:
+    """An answer as if the matches of these tokens had not been told."""
+    tokens = tuple(each for each in answer.hit_tokens if each.token not in gone)
+    still = {each.identifier for each in tokens}
+    behind = {each.token: each.identifier for each in tokens}
     sources = tuple(_source(each, behind) for each in answer.sources)
     return answer.model_copy(
         update={
             "hits": tuple(text for text in answer.hits if text in still),
-            "hit_tokens": left,
+            "persons": tuple(
+                each.model_copy(update={"found_as": left})
+                for each in answer.persons
+                if (left := tuple(text for text in each.found_as if text in still))
+            ),
+            "hit_tokens": tokens,
             "sources": tuple(each for each in sources if each.identifiers),
         }
     )

@@ -29,7 +29,8 @@ from clients.auditing.findings import Anomaly, Finding, Known
 from clients.auditing.mirrored import MirroredLog
 from clients.remote import RemoteConflict, Unreachable
 from clients.request_folder import RequestFolder
-from clients.retractions import Retractions
+from clients.request_values import Answer, FoundPerson, HitToken
+from clients.retractions import Retractions, without
 from clients.taking_back import TakingBack
 from tests.world import BROKER, POLICE, World, phone
 
@@ -199,6 +200,47 @@ def test_an_answer_that_comes_after_its_notice_is_kept_without_what_was_taken_ba
         answer = world.requester().submit(prepared.request_id)
     assert answer.hits == (phone(7),)
     assert RequestFolder(world.homes[POLICE].vault, prepared.request_id).answer() == answer
+
+
+def test_after_erased_no_file_says_which_identifier_was_matched(world: World) -> None:
+    answer = world.ask([phone(2), phone(7)])
+    taking_back(world).withdraw_reference("H-2", "Taken back")
+    (notice,) = received(world).fetch()
+    folder = RequestFolder(world.homes[POLICE].vault, answer.request_id)
+    before = folder.tokens()
+    received(world).acknowledge(notice.notice.payload.notice_id, "officer-1")
+    kept, left = folder.tokens(), folder.answer()
+    assert before is not None
+    assert kept is not None
+    assert left is not None
+    assert before.orders
+    assert kept.orders == (), "a gap would tell which one was struck, too"
+    assert kept.submission == before.submission, "an auditor's draw is held against the root in the log"
+    assert left.hits == (phone(7),)
+
+
+def test_a_spelling_that_was_taken_back_is_no_finding_of_its_person() -> None:
+    tokens = {"person/1|a": bytes(16), "person/1|b": bytes([1]) * 16, "person/1|c": bytes([2]) * 16}
+    answer = Answer(
+        request_id=bytes(16),
+        tier=Tier.HITS,
+        identifiers=3,
+        hits=tuple(tokens),
+        persons=(
+            FoundPerson(written="person/1|a", found_as=("person/1|a", "person/1|b")),
+            FoundPerson(written="person/1|c", found_as=("person/1|c",)),
+        ),
+        hit_tokens=tuple(
+            HitToken(identifier=text, deposit_id=bytes(32), token=token) for text, token in tokens.items()
+        ),
+        rules=(),
+        reasons=(),
+        law=(),
+        trial=True,
+    )
+    left = without(answer, {tokens["person/1|b"], tokens["person/1|c"]})
+    assert left.hits == ("person/1|a",)
+    assert left.persons == (FoundPerson(written="person/1|a", found_as=("person/1|a",)),)
 
 
 def test_a_consent_narrower_than_the_deposit_is_not_recorded(world: World) -> None:
