@@ -2,8 +2,9 @@
 
 Rule: a consent is signed, names a random subject and covers what is deposited on it: the conditions may not let anybody
 do what the person did not agree to, neither when it is recorded nor when a row of its reference is deposited. Whoever
-takes a reference back revokes every consent that is kept for it. It never leaves the home; its revocation names it by
-digest, so that an auditor who is shown it later knows that it is the one.
+takes a reference back revokes every consent that is kept for it. It never leaves the home; its revocation names it by a
+digest with the deposit, so that an auditor who is shown it later knows that it is the one, and two revocations do not
+tell by their digests that one person stands behind both.
 
     consents/CONSENT                                                            sealed: a KeptConsent
 """
@@ -24,6 +25,7 @@ from clients.home import Home
 from clients.masked_deposit import Row
 
 _TIERS = tuple(Tier)
+_REVOKED_LABEL = b"narrowgate/v1/revoked-consents\x00"
 
 
 class KeptConsent(Message):
@@ -107,17 +109,23 @@ def revocation(home: Home, reference: str, conditions: Conditions, deposit_id: b
 
     Args:
         conditions: of the deposit, whatever conditions a consent was recorded for."""
-    digests = sorted(signed.digest for signed in consents_of(home, reference))
+    digests = [signed.digest for signed in consents_of(home, reference)]
     if not digests:
         return None
     said = ConsentRevocation(
         contributor=home.party_id,
-        consent_digest=hashlib.sha256(b"".join(digests)).digest() if len(digests) > 1 else digests[0],
+        consent_digest=revoked_digest(deposit_id, digests),
         conditions_digest=conditions_digest(conditions),
         deposit_id=deposit_id,
         revoked_at=now,
     )
     return documents.sign(said, home.signing_key).document
+
+
+def revoked_digest(deposit_id: bytes, consents: Iterable[bytes]) -> bytes:
+    """SHA-256 of a label, the deposit and the digests of the signed consents, increasing: how their revocation names
+    them. Each consent has 32 random bytes, so nobody who has not seen them tells two such digests to be of the same."""
+    return hashlib.sha256(_REVOKED_LABEL + deposit_id + b"".join(sorted(consents))).digest()
 
 
 def conditions_digest(conditions: Conditions) -> bytes:

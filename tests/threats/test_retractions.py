@@ -1,6 +1,7 @@
 """What is taken back: by nobody for somebody else, told to everybody who was told, seen by the auditor if it is not."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -302,9 +303,34 @@ def test_every_consent_of_a_reference_is_revoked_whatever_it_was_recorded_for(wo
     (notice,) = received(world).fetch()
     assert notice.notice.payload.ground is RetractionGround.CONSENT_REVOKED
     both = consent_record.revocation(world.homes[NGO], "H-2", conditions, bytes(32), world.now)
-    first = next(consent_record.consents_of(world.homes[NGO], "H-2"))
+    kept = [each.digest for each in consent_record.consents_of(world.homes[NGO], "H-2")]
     said = verify(ConsentRevocation, both or "", world.homes[NGO].identity.signing_key).payload
-    assert said.consent_digest != first.digest, "one revocation is of both"
+    assert len(kept) == 2
+    assert said.consent_digest == consent_record.revoked_digest(bytes(32), kept), "one revocation is of both"
+
+
+def test_two_revocations_do_not_tell_that_they_are_of_one_person(world: World) -> None:
+    """A number and an address of one person, in two deposits."""
+    digest = consent(world)
+    home, contributor = world.homes[NGO], world.contributor(NGO)
+    series = contributor.open_series(world.space, "email", world.conditions(NGO, **PAYLOAD))
+    address = "email/1|person1@example.org"
+    contributor.deposit(series, [(address, b'{"signals":[]}')], references={address: "H-1"})
+    taking_back(world).withdraw_reference("H-1", "Taken back")
+    sent = [
+        json.loads(each.call.body)["revocation"]
+        for each in world.wire.seen(BROKER, "/v1/deposits/")
+        if each.call.path.endswith("/withdraw-records")
+    ]
+    said = [verify(ConsentRevocation, each, home.identity.signing_key).payload for each in sent]
+    assert len({each.deposit_id for each in said}) == 2
+    assert len({each.consent_digest for each in said}) == 2
+    assert digest not in {each.consent_digest for each in said}
+    for each in said:
+        shown = consent_record.revoked_digest(each.deposit_id, [digest])
+        assert each.consent_digest == shown, "an auditor who is shown the consent knows that it is the one"
+    parts = (b"narrowgate/v1/revoked-consents", bytes(1), said[0].deposit_id, digest)
+    assert said[0].consent_digest == hashlib.sha256(b"".join(parts)).digest()
 
 
 def test_a_contributor_cannot_take_back_or_revoke_for_another(
