@@ -12,7 +12,7 @@ import typer
 
 from broker.protocol.errors import BadInput
 from clients.cli import run
-from clients.cli.contributor_home import open_contributor_home, say_earlier_quarters, say_older_salt
+from clients.cli.contributor_home import open_contributor_home
 from clients.cli.deposit_file import grouped_file
 from clients.cli.deposit_series import Chosen, ConditionsFile, SeriesNames, SourceName
 from clients.cli.reading_options import (
@@ -25,6 +25,7 @@ from clients.cli.reading_options import (
     SheetName,
     settle_reading,
 )
+from clients.cli.series_remarks import say_earlier_quarters, say_older_salt
 from clients.cli.signals_file import say_refused
 from clients.contributor import Contributor
 from clients.series_folder import SeriesFolder
