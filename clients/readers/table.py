@@ -14,7 +14,6 @@ from itertools import islice
 
 from broker.protocol.errors import BadInput
 from clients.identifiers import Canonical, Rejected, canonicalise
-from clients.identifiers.phone import known_region
 from clients.readers.cells import Cell, identifier_text, plain, refusal_of
 from clients.readers.header import clean_name
 from clients.readers.mapping import Columns, guess_mapping, guess_type, settle, typed
@@ -47,6 +46,9 @@ def checked_region(default_region: str | None) -> str | None:
     """The default region for national phone numbers, upper case. Raises BadInput for an unknown one."""
     if default_region is None:
         return None
+    # Imported on use: the numbering plans take a while, and many files are asked about without a region.
+    from clients.identifiers.phone import known_region
+
     region = known_region(default_region)
     if region is None:
         raise BadInput("The default region is not a two-letter country code such as GB.")
