@@ -49,7 +49,7 @@ class DepositInput:
     """The same rows at every call."""
     identifiers: int
     longest_reference: int
-    """In bytes; 0 where none is given."""
+    """As `local_references.needed_bytes`; 0 where none is given."""
     digest: bytes
 
 
@@ -72,7 +72,7 @@ def checked(rows: Callable[[], Iterator[Row]], keys: MaskingKeys) -> DepositInpu
         if row.salted_hash == before:
             raise BadInput("An identifier is given twice. Group its signals into one record first.")
         number, before = number + 1, row.salted_hash
-        longest = max(longest, len((row.reference or "").encode("utf-8", errors="replace")))
+        longest = max(longest, local_references.needed_bytes(row.reference or ""))
         digest.add(row.salted_hash, row.plaintext)
     if not number:
         raise BadInput("There is nothing to deposit.")
@@ -218,7 +218,7 @@ def _references(
 ) -> Iterator[bytes]:
     for row, record in zip(rows, records, strict=True):
         if row.reference is not None and plan.reference_width:
-            yield local_references.sealed_row(
+            yield from local_references.sealed_rows(
                 home.vault, plan.deposit_id, record.token, row.reference, plan.reference_width
             )
 

@@ -68,7 +68,7 @@ class MaskingRuns:
     def keep(
         self, number: int, records: Iterable[Record], references: Iterable[bytes], index: Sequence[IndexRow]
     ) -> None:
-        """Keep one run durably. `references` are `local_references.sealed_row`s."""
+        """Keep one run durably. `references` are `local_references.sealed_rows`."""
         self._vault.write(f"{self._folder}/records-{number:06d}", encode_batch(sorted(records)))
         self._vault.write(f"{self._folder}/references-{number:06d}", b"".join(sorted(references)))
         # Last: a run is there once this file is.

@@ -137,6 +137,21 @@ def test_what_two_people_gave_is_not_taken_back_by_one_unless_the_desk_says_so(d
     assert (done["records"], done["complete"], desk.at_the_broker()) == (1, True, 2)
 
 
+def test_the_last_of_sixty_callers_about_one_number_is_found_and_withdraws(desk: Desk) -> None:
+    callers = [f"H-2026-{number:03d}" for number in range(60)]
+    series_id = desk.deposit.declaration.payload.series_id
+    text = "phone/1|+447700900105"
+    called = {text: "; ".join(callers)}
+    made = desk.case.contributor().deposit(series_id, [(text, b'{"signals":[]}')], references=called)
+    desk.open(callers[-1])
+    assert desk.json("follow", desk.number)["records"] == 1
+    done = desk.json("withdraw", desk.number)
+    assert (done["records"], done["shared"], done["complete"]) == (0, 1, False)
+    assert desk.json("follow", desk.number)["withdrawn_at"] is None
+    assert desk.json("withdraw", desk.number, "--shared-too")["records"] == 1
+    assert DepositFolder(desk.case.company, made.deposit_id).entry.identifiers == 0
+
+
 def test_nobody_withdraws_for_somebody_else(desk: Desk) -> None:
     desk.open("H-18")
     theirs = desk.number
