@@ -172,10 +172,11 @@ def test_a_withdrawal_killed_after_the_last_record_went_is_complete_when_it_is_r
             raise Killed
         return real(cases, opened, step)
 
-    with desk.patch.context() as patch, pytest.raises(Killed):
+    arguments = ["consent", "withdraw", str(desk.case.company.vault.directory), desk.number]
+    with desk.patch.context() as patch:
         patch.setattr(Cases, "note", note)
-        arguments = ["consent", "withdraw", str(desk.case.company.vault.directory), desk.number]
-        CliRunner().invoke(app, arguments)
+        with pytest.raises(Killed):
+            CliRunner().invoke(app, arguments)
     assert desk.at_the_broker() == 3
     done = desk.json("withdraw", desk.number)
     assert (done["records"], done["complete"]) == (0, True)
