@@ -31,6 +31,7 @@ from clients.series_folder import SeriesFolder
 from clients.upload import Progress
 
 _LABEL = b"narrowgate/v1/input\x00"
+_REFERENCES_LABEL = b"narrowgate/v1/input-references\x00"
 
 
 class Row(NamedTuple):
@@ -51,6 +52,9 @@ class DepositInput:
     longest_reference: int
     """As `local_references.needed_bytes`; 0 where none is given."""
     digest: bytes
+    references_digest: bytes
+    """Tells the same references again. A deposit is the same whatever its records are called here, but a masking that
+    broke off goes on with the very references it began with: their rows have one width."""
 
 
 class _OfDeposit(TypedDict):
@@ -66,7 +70,7 @@ class _OfDeposit(TypedDict):
 
 def checked(rows: Callable[[], Iterator[Row]], keys: MaskingKeys) -> DepositInput:
     """The input of one deposit, read through once. Raises BadInput: nothing in it, or an identifier twice."""
-    digest = _InputDigest(keys, _LABEL)
+    digest, called = _InputDigest(keys, _LABEL), _InputDigest(keys, _REFERENCES_LABEL)
     number, longest, before = 0, 0, b""
     for row in rows():
         if row.salted_hash == before:
@@ -74,9 +78,11 @@ def checked(rows: Callable[[], Iterator[Row]], keys: MaskingKeys) -> DepositInpu
         number, before = number + 1, row.salted_hash
         longest = max(longest, local_references.needed_bytes(row.reference or ""))
         digest.add(row.salted_hash, row.plaintext)
+        if row.reference is not None:
+            called.add(row.salted_hash, row.reference.encode("utf-8", errors="replace"))
     if not number:
         raise BadInput("There is nothing to deposit.")
-    return DepositInput(rows, number, longest, digest.value())
+    return DepositInput(rows, number, longest, digest.value(), called.value())
 
 
 def mask_deposit(
@@ -180,7 +186,8 @@ def _begun(
 ) -> MaskingRuns:
     for runs in masking_runs.unfinished(home, series.series_id):
         declared = home.vault.exists(f"deposits/{runs.plan.deposit_id.hex()}/deposit.json")
-        same = (runs.plan.input_digest, runs.plan.size_class) == (given.digest, space.size_class)
+        begun = (runs.plan.input_digest, runs.plan.references_digest, runs.plan.size_class)
+        same = begun == (given.digest, given.references_digest, space.size_class)
         if same and not declared:
             runs.sweep()
             return runs
@@ -189,6 +196,7 @@ def _begun(
         deposit_id=random_bytes(32),
         series_id=series.series_id,
         input_digest=given.digest,
+        references_digest=given.references_digest,
         identifiers=given.identifiers,
         size_class=space.size_class,
         run_records=masking_runs.run_records(space.size_class),

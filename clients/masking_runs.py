@@ -35,6 +35,8 @@ class MaskingPlan(Message):
     deposit_id: Bytes32
     series_id: Bytes32
     input_digest: Bytes32
+    references_digest: Bytes32 | None = None
+    """None in a plan of an earlier version, which is then given up."""
     identifiers: Annotated[int, Field(ge=1)]
     size_class: Annotated[int, Field(ge=1)]
     run_records: Annotated[int, Field(ge=1)]

@@ -60,7 +60,7 @@ _NOTHING_HELD = (
     "Nothing is held under this case's reference, so nothing was taken back, and it is not noted as withdrawn.",
     "Compare the reference with your file of signals: small and capital letters differ. If it was mistyped, open a "
     "case under the right one (narrowgate consent open) and withdraw there. If not, its time is over, or it was taken "
-    "back before, or never deposited.",
+    "back before, or never deposited; a file that brings it later is left out.",
 )
 
 
