@@ -23,7 +23,7 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import PayloadCategory
 from clients import local_references, masking_runs, record_leaves
 from clients.deposit_folder import DepositEntry, DepositFolder, records_name
-from clients.deposit_index import KEY_BYTES, IndexRow, content_digest
+from clients.deposit_index import KEY_BYTES, IndexRow, content_digest, reference_digest
 from clients.home import Home
 from clients.masking import MaskingKeys, mask_records, self_test_record
 from clients.masking_runs import MaskingPlan, MaskingRuns
@@ -125,7 +125,12 @@ def mask_deposit(
         run = list(itertools.islice(masked, plan.run_records))
         of_run = [pending.popleft() for _ in run]
         extra = [test_record] if number == 0 else []
-        runs.keep(number, (*run, *extra), _references(home, plan, of_run, run), _index(of_run, run))
+        runs.keep(
+            number,
+            (*run, *extra),
+            _references(home, plan, of_run, run),
+            _index(of_run, run, of_deposit["with_payload"]),
+        )
     # Its end: whatever masked is told that nothing more comes.
     next(masked, None)
     written = runs.merge(records_name(plan.deposit_id), needed)
@@ -232,8 +237,12 @@ def _references(
             )
 
 
-def _index(rows: Iterable[Row], records: Iterable[Record]) -> list[IndexRow]:
+def _index(rows: Iterable[Row], records: Iterable[Record], with_payload: bool) -> list[IndexRow]:
     return [
-        IndexRow(row.salted_hash[:KEY_BYTES], record.token, content_digest(row.plaintext))
+        IndexRow(
+            row.salted_hash[:KEY_BYTES],
+            record.token,
+            content_digest(row.plaintext) if with_payload else reference_digest(row.reference),
+        )
         for row, record in zip(rows, records, strict=True)
     ]
