@@ -2,8 +2,8 @@
 
 Rule (DESIGN 2.8): the local reference says whose record it is, so that what one person gave can be followed and taken
 back. A record without payload holds no reference: when a row's is corrected, the home's own list alone tells, and must
-do so before anybody withdraws by it. Rows are found by the index, side by side with the file, as many at a time as memory
-allows. A crash in between leaves the rest to the next run.
+do so before anybody withdraws by it. Rows are found by the index, side by side with the file, as many at a time as
+memory allows. A crash in between leaves the rest to the next run.
 
 Records with payload hold their reference, so another one is other content: see `clients.replacing`.
 """
