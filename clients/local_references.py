@@ -82,6 +82,17 @@ def parts(reference: str) -> frozenset[str]:
     return frozenset(part.strip() for part in reference.split(";") if part.strip())
 
 
+def joined(references: Iterable[str], unnamed: str) -> str:
+    """What a record of several rows is called.
+
+    Args:
+        references: of each row its own, or nothing.
+        unnamed: stands for rows without one: they are somebody's too, and no one else's to take back.
+    """
+    found = (reference.strip() if parts(reference) else unnamed.replace(";", ",") for reference in references)
+    return _BETWEEN.join(dict.fromkeys(found))
+
+
 def needed_bytes(text: str) -> int:
     """How many bytes of UTF-8 a row has to have room for, so that this goes into one row or several."""
     whole = len(text.encode("utf-8", errors="replace"))
