@@ -50,6 +50,8 @@ class SentBundle(Message):
     origin: Origin
     recipient: Name
     recipient_kid: KeyIdentifier
+    space_id: Id16 | None = None
+    """Whose receiver it is for; None of calls of no one space."""
     calls: tuple[Bytes32, ...]
     seen: tuple["SeenSize", ...] = ()
     """The points of the broker's log that the answer has to be connected with."""
@@ -78,17 +80,19 @@ class _KeptAnswer(Message):
 
 @dataclass(frozen=True)
 class WaitingCall:
-    """A call that was written down. `origin` is the service's."""
+    """A call that was written down. `origin` is the service's; `space_id` is None if it is of no one space."""
 
     digest: bytes
     origin: str
+    space_id: bytes | None
     call: CarriedCall
     body: bytes = field(repr=False)
 
 
-def digest_of(method: str, url: str, body: bytes) -> bytes:
+def digest_of(method: str, url: str, body: bytes, space_id: bytes | None = None) -> bytes:
     """What a call is known by."""
-    return hashlib.sha256(b"\x00".join((method.encode(), url.encode(), body))).digest()
+    within = b"" if space_id is None else space_id.hex().encode() + b"\x00"
+    return hashlib.sha256(within + b"\x00".join((method.encode(), url.encode(), body))).digest()
 
 
 class Outbox:
@@ -113,21 +117,26 @@ class Outbox:
 
     # --- calls that wait ---
 
-    def add(self, origin: str, call: CarriedCall, body: bytes, digest: bytes) -> None:
+    def add(
+        self, origin: str, call: CarriedCall, body: bytes, digest: bytes, space_id: bytes | None = None
+    ) -> None:
         """Write a call down, unless it is."""
         if self._name(digest) is not None:
             return
         number = max((int(name[:8]) for name in self._vault.names("carry/calls")), default=0) + 1
         index = carried.CarriedCalls(calls=(call,))
-        content = origin.encode() + b"\n" + carried.frame(index, [body])
+        whom = origin if space_id is None else f"{origin} {space_id.hex()}"
+        content = whom.encode() + b"\n" + carried.frame(index, [body])
         self._vault.write_secret(f"carry/calls/{number:08d}-{digest.hex()}", content)
 
     def calls(self) -> Iterator[WaitingCall]:
         """The calls without an answer, in the order in which they were written down."""
         for name in self._vault.names("carry/calls"):
-            origin, _, content = self._vault.read_secret(f"carry/calls/{name}").partition(b"\n")
+            whom, _, content = self._vault.read_secret(f"carry/calls/{name}").partition(b"\n")
+            origin, _, space = whom.decode().partition(" ")
             index, bodies = carried.unframe(carried.CarriedCalls, content)
-            yield WaitingCall(bytes.fromhex(name[9:]), origin.decode(), index.calls[0], bodies[0])
+            space_id = bytes.fromhex(space) or None
+            yield WaitingCall(bytes.fromhex(name[9:]), origin, space_id, index.calls[0], bodies[0])
 
     def waiting(self) -> int:
         """How many calls have no answer."""
