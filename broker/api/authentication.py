@@ -110,7 +110,7 @@ def _verify(
 def _accept_carried(
     broker: Broker, method: str, target: str, carried: CarriedBy, body: bytes
 ) -> Authenticated:
-    """A call whose bundle was verified and opened; the bundle's id is used up already."""
+    """A call whose bundle was verified and opened."""
     if method == "POST" and carried.idempotency_key is None:
         raise Unauthenticated("A POST needs an Idempotency-Key of 8 to 64 characters.")
     nonce = blob_to_text(carried.bundle_id)

@@ -1,9 +1,10 @@
 """Bundles that came on a stick: open one, take its calls through this very application, and seal the answers.
 
 Rule: whoever brings the file proves nothing and learns nothing. The header must be signed by an accepted party (never
-the operator), be for this broker, in time, and not come before the bundle it goes on from; its id is durable until it
-expires before a call is acted upon. Every call then goes through the same route and step as one over the network, the
-answers are sealed to the party's enrolled key, with the log's checkpoint and a proof that it continues what was seen.
+the operator), be for this broker, in time, and not come before the one it goes on from was answered. Every call then
+goes through the same route and step as one over the network, the answers are sealed to the party's enrolled key, with
+the log's checkpoint and a proof that it continues what was seen. Its id is kept from when all of it is answered, not
+sooner, until it expires: one whose answering was cut short has not come.
 
 The same bundle again is the same calls under the same Idempotency-Keys: it changes nothing and is answered again.
 """
@@ -59,7 +60,7 @@ async def take(request: Request, broker: BrokerInUse) -> Response:
     def sealed() -> bytes:
         note, proofs = _log(broker, opened.index.seen_sizes)
         index = CarriedAnswers(answers=answers, checkpoint=note, proofs=proofs)
-        return answer_bundle(
+        answered = answer_bundle(
             opened.header,
             opened.enrolment.wrapping_key,
             index,
@@ -68,6 +69,10 @@ async def take(request: Request, broker: BrokerInUse) -> Response:
             now=broker.clock(),
             random_bytes=broker.random_bytes,
         )
+        with broker.database.write() as connection:
+            name = blob_to_text(header.bundle_id)
+            calls.use_nonce(connection, opened.header.kid, name, broker.clock(), header.expires_at)
+        return answered
 
     return Response(await run_in_threadpool(sealed), media_type="application/octet-stream")
 
@@ -85,9 +90,7 @@ def _open(broker: Broker, data: bytes) -> _Opened:
     said = header.payload
     with broker.database.write() as connection:
         carried.check_order(said, partial(calls.is_used, connection, kid))
-        name = blob_to_text(said.bundle_id)
-        calls.use_idempotency_key(connection, kid, name, header.digest, now)
-        calls.use_nonce(connection, kid, name, now, said.expires_at)
+        calls.use_idempotency_key(connection, kid, blob_to_text(said.bundle_id), header.digest, now)
     enrolment = documents.verify(Enrolment, stored.document, stored.signing_key).payload
     return _Opened(header, enrolment, index, bodies)
 

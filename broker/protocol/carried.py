@@ -257,7 +257,7 @@ def verify(packed: Packed, sender_key: bytes, recipient_kid: str, now: int) -> S
 
 
 def check_order(said: CarriedHeader, came: Callable[[str], bool]) -> None:
-    """Raises Conflict while the bundle before has not come. `came`: whether the sender's of this id, as text, did."""
+    """Raises Conflict while the bundle before is not answered. `came`: whether the sender's of this id, as text, is."""
     if said.after is not None and not came(blob_to_text(said.after)):
         raise Conflict(
             f"This bundle goes on from bundle {said.number - 1} of its sender, which has not come yet. Wait for "
