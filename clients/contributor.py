@@ -280,6 +280,7 @@ class Contributor:
         self, deposit: DepositFolder, series: SeriesFolder, progress: Progress | None
     ) -> DepositResult:
         entry, space = deposit.entry, self._space_of(series)
+        masking_runs.erase_left(self._home, deposit.deposit_id)
         if entry.stage in ("withdrawn", "refused", "expired"):
             raise Conflict(
                 "This deposit was refused or withdrawn, or its retention is over. Deposit the file anew."
