@@ -6,7 +6,8 @@ goes through the same route and step as one over the network, the answers are se
 the log's checkpoint and a proof that it continues what was seen. Its id is kept from when all of it is answered, not
 sooner, until it expires: one whose answering was cut short has not come.
 
-The same bundle again is the same calls under the same Idempotency-Keys: it changes nothing and is answered again.
+The same bundle again is the same calls under the same Idempotency-Keys: it changes nothing and is answered again, but
+reads nothing new. Whoever found it may have brought it, and its sender's readings are entries of the log.
 """
 
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ router = APIRouter()
 class _Opened:
     header: Signed[CarriedHeader]
     enrolment: Enrolment
+    repeated: bool
     index: CarriedCalls
     bodies: list[bytes] = field(repr=False)
 
@@ -54,7 +56,7 @@ async def take(request: Request, broker: BrokerInUse) -> Response:
     data = await read_body(request, broker.settings.maximum_body_bytes)
     opened = await run_in_threadpool(_open, broker, data)
     header = opened.header.payload
-    by = CarriedBy(opened.header.kid, header.bundle_id, header.created_at)
+    by = CarriedBy(opened.header.kid, header.bundle_id, header.created_at, repeated=opened.repeated)
     answers, bodies = await answer_all(request.app, opened.index.calls, opened.bodies, by)
 
     def sealed() -> bytes:
@@ -90,9 +92,11 @@ def _open(broker: Broker, data: bytes) -> _Opened:
     said = header.payload
     with broker.database.write() as connection:
         carried.check_order(said, partial(calls.is_used, connection, kid))
-        calls.use_idempotency_key(connection, kid, blob_to_text(said.bundle_id), header.digest, now)
+        name = blob_to_text(said.bundle_id)
+        calls.use_idempotency_key(connection, kid, name, header.digest, now)
+        repeated = calls.is_used(connection, kid, name)
     enrolment = documents.verify(Enrolment, stored.document, stored.signing_key).payload
-    return _Opened(header, enrolment, index, bodies)
+    return _Opened(header, enrolment, repeated, index, bodies)
 
 
 def _log(broker: Broker, seen: tuple[int, ...]) -> tuple[str, tuple[carried.CarriedProof, ...]]:

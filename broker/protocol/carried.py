@@ -167,6 +167,8 @@ class CarriedBy:
     created_at: int
     idempotency_key: str | None = None
     """Of the call that this is handed on with."""
+    repeated: bool = False
+    """Whether all of the bundle was answered before."""
 
 
 @dataclass(frozen=True)
