@@ -149,8 +149,10 @@ class Outbox:
     # --- answers ---
 
     def keep_answer(self, digest: bytes, status: int, body: bytes, expires_at: int) -> None:
-        """Keep what came back for a call, which then waits no more."""
-        head = encode(_KeptAnswer(status=status, expires_at=expires_at))
+        """Keep what came back for a call, which then waits no more, for as long as any bundle with it counts."""
+        kept = self._kept(digest)
+        until = expires_at if kept is None else max(expires_at, kept[0].expires_at)
+        head = encode(_KeptAnswer(status=status, expires_at=until))
         self._vault.write_secret(f"carry/answers/{digest.hex()}", head + b"\n" + body)
         name = self._name(digest)
         if name is not None:
@@ -158,11 +160,15 @@ class Outbox:
 
     def answer(self, digest: bytes) -> Answer | None:
         """What came back for a call, or None."""
+        kept = self._kept(digest)
+        return None if kept is None else Answer(kept[0].status, (), kept[1])
+
+    def _kept(self, digest: bytes) -> tuple[_KeptAnswer, bytes] | None:
         name = f"carry/answers/{digest.hex()}"
         if not self._vault.exists(name):
             return None
         head, _, body = self._vault.read_secret(name).partition(b"\n")
-        return Answer(read(_KeptAnswer, head).status, (), body)
+        return read(_KeptAnswer, head), body
 
     def forget_answer(self, digest: bytes) -> None:
         """The answer was of its moment only: asked again, the call waits anew."""
@@ -193,11 +199,15 @@ class Outbox:
         return tuple(sorted(found, key=lambda each: (each.created_at, each.number)))
 
     def forget_past(self, now: int) -> None:
-        """Erase bundles and answers whose time is over; the calls of an unanswered bundle wait again."""
+        """Erase bundles and answers whose time is over; the calls of an unanswered bundle wait again.
+
+        A call may have travelled in several: what came back for one that still counts stays."""
         for sent in self.sent():
             if sent.expires_at <= now:
                 for digest in sent.calls:
-                    self.forget_answer(digest)
+                    kept = self._kept(digest)
+                    if kept is not None and kept[0].expires_at <= now:
+                        self.forget_answer(digest)
                 self._vault.remove(f"carry/sent/{sent.bundle_id.hex()}.json")
 
     def next_number(self, recipient_kid: str) -> int:
