@@ -46,6 +46,8 @@ LONGEST_SECONDS = 60 * 86_400
 CLOCK_SECONDS = 86_400
 """How far a sender's clock may be ahead of the receiver's: nobody sets it where there is no network."""
 MAXIMUM_CALLS = 20_000
+MAXIMUM_FILE_BYTES = 64 * 1024 * 1024
+"""No bundle is larger: its calls are what a service takes at once, its answers what it gives."""
 _LENGTH_BYTES = 4
 _MAXIMUM_HEADER_BYTES = 64 * 1024
 

@@ -144,7 +144,10 @@ class Bundles:
         self._outbox.keep_sent(sent)
         data = carried.pack(header, sealed, self._home.signing_key)
         return WrittenBundle(
-            f"{self._home.party_id}-to-{receiver.name}-{header.number:04d}.bundle", data, header
+            # Numbers run for each receiver, and two spaces may each have a "broker".
+            f"{self._home.party_id}-to-{receiver.name}-{header.number:04d}-{bundle_id[:4].hex()}.bundle",
+            data,
+            header,
         )
 
     def read_in(self, data: bytes, now: int) -> ReadAnswers:
