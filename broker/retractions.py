@@ -152,6 +152,7 @@ def check_stands(broker: Broker, connection: Connection, request: StoredRequest)
 
 def show(broker: Broker, caller: Caller) -> RetractionNotices:
     """The caller's notices that it has not acknowledged; that it was shown some for the first time is an entry."""
+    caller.check_reads()
     now = broker.clock()
     with broker.database.write() as connection:
         found = rows.unacknowledged(connection, caller.party_id, MAXIMUM_SHOWN)

@@ -81,7 +81,7 @@ class Requester:
     ) -> None:
         self._home = home
         self._space = space
-        self._caller = caller
+        self._caller = caller.within(space.space_id)
         self._clock = clock
         self._random_bytes = random_bytes
 

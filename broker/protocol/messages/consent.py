@@ -1,8 +1,9 @@
 """Consent, its revocation, and the notice that goes to whoever was told of what is taken back.
 
 Rule: a consent names a random subject, never a person, and stays in the contributor's home; its revocation names it by
-a digest, another one for each deposit, and the deposit it is about. A notice names matches by their places in the disclosure that its recipient has, so
-that no token is told anew, and no contributor: below `sources` the recipient does not know whose records they were.
+a digest, another one for each deposit, and the deposit it is about. A notice names matches by their places in the
+disclosure that its recipient has, so that no token is told anew, and no contributor: below `sources` the recipient does
+not know whose records they were.
 """
 
 from enum import StrEnum
