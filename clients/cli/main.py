@@ -72,7 +72,7 @@ class _Root(Commands):
     """The subjects by name, each imported when it is asked for."""
 
     alone = False
-    """Whether this process is the program and nothing else, as `main` says: a test's own garbage is not ours to keep."""
+    """Whether this process is the program and nothing else, as `main` says: in a test there is other garbage."""
     _listing = False
 
     def list_commands(self, ctx: Any) -> list[str]:
