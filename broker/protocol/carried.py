@@ -46,6 +46,8 @@ LONGEST_SECONDS = 60 * 86_400
 CLOCK_SECONDS = 86_400
 """How far a sender's clock may be ahead of the receiver's: nobody sets it where there is no network."""
 MAXIMUM_CALLS = 20_000
+MAXIMUM_FILE_BYTES = 64 * 1024 * 1024
+"""No bundle is larger: its calls are what a service takes at once, its answers what it gives."""
 _LENGTH_BYTES = 4
 _MAXIMUM_HEADER_BYTES = 64 * 1024
 
@@ -65,6 +67,9 @@ STEPS = MappingProxyType(
         "tokens of a request": rf"POST /v1/requests/{_ID}/tokens",
         "report an outcome": rf"POST /v1/requests/{_ID}/outcome",
         "say about approvals": r"POST /v1/(reviews|approvals/(refusals|withdrawals))",
+        "join a space": rf"GET /v1/spaces/{_ID}/salt-wraps",
+        "read and answer notices": rf"(GET /v1/retractions|POST /v1/retractions/{_ID})",
+        "read statistics": r"GET /v1/statistics",
         "say about releases": rf"(GET /v1/releases|POST /v1/releases/{_ID})",
         "proof of the log": r"GET /v1/log/(consistency|proof|seen)(\?[a-z0-9_=&]{1,200})?",
     }
@@ -164,6 +169,8 @@ class CarriedBy:
     created_at: int
     idempotency_key: str | None = None
     """Of the call that this is handed on with."""
+    repeated: bool = False
+    """Whether all of the bundle was answered before."""
 
 
 @dataclass(frozen=True)
@@ -257,7 +264,7 @@ def verify(packed: Packed, sender_key: bytes, recipient_kid: str, now: int) -> S
 
 
 def check_order(said: CarriedHeader, came: Callable[[str], bool]) -> None:
-    """Raises Conflict while the bundle before has not come. `came`: whether the sender's of this id, as text, did."""
+    """Raises Conflict while the bundle before is not answered. `came`: whether the sender's of this id, as text, is."""
     if said.after is not None and not came(blob_to_text(said.after)):
         raise Conflict(
             f"This bundle goes on from bundle {said.number - 1} of its sender, which has not come yet. Wait for "

@@ -16,13 +16,19 @@ import typer
 
 from broker.protocol import carried
 from broker.protocol.carried import CarriedHeader
-from broker.protocol.errors import BadInput
+from broker.protocol.documents import Signed
+from broker.protocol.errors import BadInput, NarrowgateError
+from broker.protocol.messages.base import encode
+from broker.protocol.messages.envelopes import DocumentMessage
+from broker.protocol.messages.parties import Enrolment
+from clients.agency import read_enrolment
 from clients.carry.bundles import Bundles
 from clients.carry.outbox import Outbox
 from clients.cli import run
 from clients.cli.answer_words import utc
 from clients.cli.run import HomeFolder, Json, application
-from clients.remote import problem_of, readable
+from clients.cli.stick_file import read_file, write_file
+from clients.remote import Answer, problem_of, readable
 
 app = application("No network? Carry your steps as sealed files on a stick.")
 
@@ -80,7 +86,7 @@ def export(
     home = run.open_home(directory)
     written = Bundles(home, run.random_bytes).export(run.clock(), seconds=days * 86_400, again=again)
     for bundle in written:
-        write_bytes(out / bundle.name, bundle.data)
+        write_file(out / bundle.name, bundle.data)
     lines = [f"{bundle.name}: {_what(bundle.header)}, {len(bundle.data):,} bytes" for bundle in written]
     run.show(
         {
@@ -98,7 +104,7 @@ def export(
 def read_in(directory: HomeFolder, file: File, json: Json = False) -> None:
     """Read in the answers that came back. Then run the command that waits for them again."""
     home = run.open_home(directory)
-    found = Bundles(home, run.random_bytes).read_in(run.read_input(file, "the bundle"), run.clock())
+    found = Bundles(home, run.random_bytes).read_in(read_file(file), run.clock())
     sender = readable(found.sender)
     run.show(
         {
@@ -119,7 +125,7 @@ def show(file: File, json: Json = False) -> None:
     """What everybody may read of a file: who, to whom, which steps, how large, until when. No keys are needed.
 
     The signature is checked where the file is read in, not here."""
-    data = run.read_input(file, "the bundle")
+    data = read_file(file)
     header = carried.unpack(data).claimed
     kind = "steps" if header.kind == "calls" else "answers to steps"
     after = f"\nreads in after: bundle {header.number - 1}" if header.after is not None else ""
@@ -139,24 +145,34 @@ def deliver(
         str,
         typer.Option(metavar="ORIGIN", help="The receiver's address, such as https://broker.example.org"),
     ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Write the sealed answers there, to bring back.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the sealed answers to a bundle there, to bring back."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Hand a file in at its receiver, from any computer that reaches it; bring the file of answers back.
 
-    Operators of brokers and key holders use it for files that come to their desk. It needs no key and opens nothing.
+    Operators of brokers and key holders use it for files that come to their desk. It needs no key and opens nothing. An
+    enrolment file is handed in at a broker in the same way; there is nothing to bring back.
     """
-    data = run.read_input(file, "the bundle")
+    data = read_file(file)
+    if (enrolment := _enrolment_in(data)) is not None:
+        _send(at, "/v1/enrolments", "application/json", encode(DocumentMessage(document=enrolment.document)))
+        name = readable(enrolment.payload.name)
+        run.show(
+            {"kid": enrolment.kid, "state": "pending"},
+            f"Handed in. {name} reads out this thumbprint to the broker's operator, who then accepts it:\n"
+            f"  {enrolment.kid}",
+            as_json=json,
+        )
+        return
     header = carried.unpack(data).claimed
-    parts = urlsplit(at)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise BadInput("--at is the receiver's address: scheme, host and port.")
-    url = f"{parts.scheme}://{parts.netloc}/v1/carried"
-    answer = run.new_transport().send("POST", url, {"content-type": "application/octet-stream"}, data)
-    if answer.status != 200:
-        raise problem_of(answer, run.clock())
+    if out is None:
+        raise BadInput("Say with --out where the file of answers is to be written.")
+    answer = _send(at, "/v1/carried", "application/octet-stream", data)
     carried.unpack(answer.body)
-    write_bytes(out, answer.body)
+    write_file(out, answer.body)
     run.show(
         {"answers": str(out), "bytes": len(answer.body), "number": header.number},
         f"Handed in. Bring {out} back to {readable(header.sender)}, who alone can open it.",
@@ -175,14 +191,23 @@ def forget_refusals(directory: HomeFolder, json: Json = False) -> None:
     )
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file that the person named. Raises BadInput."""
+def _enrolment_in(data: bytes) -> Signed[Enrolment] | None:
+    """The enrolment that a file holds; None if it holds something else."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    except OSError as error:
-        reason = (error.strerror or "unknown fault").lower()
-        raise BadInput(f"The bundle's file cannot be written: {reason}. Choose another place.") from None
+        return read_enrolment(data.decode("ascii").strip())
+    except (UnicodeDecodeError, NarrowgateError):
+        return None
+
+
+def _send(at: str, path: str, content_type: str, body: bytes) -> Answer:
+    parts = urlsplit(at)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise BadInput("--at is the receiver's address: scheme, host and port.")
+    url = f"{parts.scheme}://{parts.netloc}{path}"
+    answer = run.new_transport().send("POST", url, {"content-type": content_type}, body)
+    if answer.status not in (200, 202):
+        raise problem_of(answer, run.clock())
+    return answer
 
 
 def _what(header: CarriedHeader) -> str:

@@ -7,6 +7,7 @@ from clients.consent_case import Cases
 from clients.consent_status import forget_ended
 from clients.home import Home
 from clients.home_retention import forget_expired
+from clients.kept_out import KeptOut
 from clients.working_folder import sweep
 
 
@@ -16,6 +17,7 @@ def open_contributor_home(directory: Path) -> Home:
     Errors as `run.open_home`."""
     home = run.open_home(directory)
     sweep(home)
+    KeptOut(home, run.clock(), run.random_bytes).forget_past()
     for series_id in forget_expired(home, run.clock()):
         run.say(
             f"The retention of series {series_id.hex()} is over: its keys and local references are erased here."

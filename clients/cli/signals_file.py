@@ -14,6 +14,7 @@ from broker.protocol import sealing
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import PayloadCategory
+from clients import local_references
 from clients.cli import run
 from clients.readers import Reading, encode_record, grouped, read_file
 from clients.readers.refused_rows import RefusedRows
@@ -48,9 +49,9 @@ class SignalsFile:
         return {text: self._reference(found) for text, found in self.by_type[kind].items()}
 
     def _reference(self, signals: list[Signal]) -> str:
-        own = dict.fromkeys(dict(signal.attributes).get(REFERENCE, "").strip() for signal in signals)
-        named = "; ".join(reference for reference in own if reference)
-        return named or f"{self.name}, {signals[0].unit} {signals[0].line}"
+        own = [dict(signal.attributes).get(REFERENCE, "") for signal in signals]
+        unnamed = next((at for at, reference in enumerate(own) if not local_references.parts(reference)), 0)
+        return local_references.joined(own, f"{self.name}, {signals[unnamed].unit} {signals[unnamed].line}")
 
 
 def read_signals(file: Path, reading: Reading, refused: RefusedRows) -> SignalsFile:
@@ -73,6 +74,27 @@ def say_refused(refused: RefusedRows) -> None:
         run.say(
             f"... and {refused.count - SHOWN_REFUSALS:,} more rows refused; --refused FILE writes all of them."
         )
+
+
+def say_left_out(left_out: RefusedRows) -> None:
+    """Say on standard error which rows may not go in again, the first of them, and how many there are."""
+    if left_out.count:
+        lines: dict[tuple[str, str], list[str]] = {}
+        for row in left_out.first[:SHOWN_REFUSALS]:
+            lines.setdefault((row.unit, row.reason), []).append(str(row.line))
+        for (unit, reason), numbers in lines.items():
+            run.say(f"{unit} {', '.join(numbers)}: {reason}")
+        run.say(
+            f"{left_out.count:,} rows were left out, since they were taken back; --refused FILE writes all their lines."
+        )
+
+
+def left_out_members(left_out: RefusedRows) -> dict[str, object]:
+    """How many rows were left out since they were taken back, and the first thousand of them, as JSON."""
+    return {
+        "left_out_rows": left_out.count,
+        "left_out": [{"line": row.line, "unit": row.unit, "reason": row.reason} for row in left_out.first],
+    }
 
 
 def refused_members(refused: RefusedRows) -> dict[str, object]:

@@ -7,18 +7,23 @@ row's others go in.
 It opens no file.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from broker.protocol.errors import BadInput
 from clients.identifiers import Canonical, Rejected, canonicalise
-from clients.readers.cells import Cell, identifier_text, plain
+from clients.readers.cells import Cell, identifier_text, plain, refusal_of
 from clients.readers.header import clean_name
-from clients.readers.mapping import Columns, guess_type, settle, typed
+from clients.readers.mapping import Columns, guess_mapping, guess_type, settle, typed
+from clients.readers.person_columns import joined
 from clients.readers.reading import Reading
 from clients.readers.signals import RefusedRow, Signal
 
 MAXIMUM_CELL_CHARACTERS = 4096
+LINES_ABOVE_NAMES = 20
+"""How far the names of columns are looked for where the first line has none."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,13 @@ def checked_region(default_region: str | None) -> str | None:
 def table_signals(table: Table, reading: Reading) -> Iterator[Signal | RefusedRow]:
     """The signals and refusals of a table. Raises BadInput if the mapping does not fit it, or it has no rows."""
     region = checked_region(reading.default_region)
-    columns = settle(table.names, reading.mapping)
+    chosen = guess_mapping(table.names) if reading.mapping is None else reading.mapping
+    if not chosen.has_identifiers and (line := line_of_names(table.rows)) is not None:
+        raise BadInput(
+            f"The first line does not name the columns, and line {line} seems to. Delete what stands above it, such as "
+            "a title, and read the file again."
+        )
+    columns = settle(table.names, chosen)
     any_row = False
     for row in whole_rows(table):
         any_row = True
@@ -63,6 +74,26 @@ def table_signals(table: Table, reading: Reading) -> Iterator[Signal | RefusedRo
             yield from row_signals(row.line, row.cells, columns, region)
     if not any_row:
         raise BadInput("The file has the columns' names and no row below them.")
+
+
+def line_of_names(rows: Iterable[TableRow | RefusedRow]) -> int | None:
+    """The line, of the first few rows, whose cells are names of columns; None if there is none such.
+
+    For a table whose first line says nothing: many exports begin with a title.
+    """
+    for row in islice(rows, LINES_ABOVE_NAMES):
+        if isinstance(row, TableRow) and _name_columns([plain(cell) for cell in row.cells]):
+            return row.line
+    return None
+
+
+def _name_columns(texts: Sequence[str]) -> bool:
+    """Whether these texts of a row are names of columns, one of which holds identifiers."""
+    filled = [text for text in texts if text]
+    if len(filled) == 1:
+        # Below a title of one cell the delimiter was not recognised, and the line is still in one piece.
+        filled = [part.strip(' "') for part in re.split("[,;\t|]", filled[0])]
+    return guess_mapping(filled).has_identifiers
 
 
 def whole_rows(table: Table) -> Iterator[TableRow | RefusedRow]:
@@ -100,15 +131,15 @@ def row_signals(
     )
     seen: set[str] = set()
     tried: set[tuple[str, str]] = set()
-    for position, kind in row_identifiers(cells, columns):
-        value = _at(cells, position)
+    for position, kind, value in row_identifiers(cells, columns):
         if (kind, plain(value)) in tried:
             continue
         tried.add((kind, plain(value)))
         try:
             canonical = read_identifier(kind, value, row_hint(kind, cells, columns, default_region))
         except Rejected as error:
-            yield RefusedRow(line, error.detail, position + 1)
+            joined_here = columns.person is not None and position == columns.person.birth_date
+            yield RefusedRow(line, error.detail, None if joined_here else position + 1)
             continue
         # "phone" and "mobile" of one row often hold one number in two spellings.
         if canonical.text not in seen:
@@ -121,8 +152,11 @@ def row_signals(
         )
 
 
-def row_identifiers(cells: Sequence[Cell], columns: Columns) -> Iterator[tuple[int, str]]:
-    """(position from 0, type) of each cell of a row that should hold an identifier and is not empty."""
+def row_identifiers(cells: Sequence[Cell], columns: Columns) -> Iterator[tuple[int, str, Cell]]:
+    """(position from 0, type, cell) of each cell of a row that should hold an identifier and is not empty.
+
+    A person whom several columns name stands at the birth date, of which there is one.
+    """
     found = list(columns.identifiers)
     if columns.type_and_value is not None:
         kind_at, value_at = columns.type_and_value
@@ -132,7 +166,13 @@ def row_identifiers(cells: Sequence[Cell], columns: Columns) -> Iterator[tuple[i
         cell = _at(cells, position)
         # A value without text that is not empty, such as a formula without a result, is refused in words.
         if plain(cell) or not isinstance(cell, str):
-            yield position, kind
+            yield position, kind, cell
+    if columns.person is not None:
+        person = joined(
+            [_at(cells, at) for at in columns.person.names], _at(cells, columns.person.birth_date)
+        )
+        if person:
+            yield columns.person.birth_date, columns.person.kind, person
 
 
 def row_hint(kind: str, cells: Sequence[Cell], columns: Columns, default_region: str | None) -> str | None:
@@ -149,7 +189,11 @@ def row_hint(kind: str, cells: Sequence[Cell], columns: Columns, default_region:
 def read_identifier(kind: str, cell: Cell, hint: str | None) -> Canonical:
     """The canonical form of a cell's identifier. Raises Rejected."""
     type_name, _ = typed(kind)
-    return canonicalise(type_name, identifier_text(type_name, cell), hint)
+    text = identifier_text(type_name, cell)
+    try:
+        return canonicalise(type_name, text, hint)
+    except Rejected as error:
+        raise Rejected(refusal_of(text, error.detail)) from None
 
 
 def _at(cells: Sequence[Cell], position: int) -> Cell:

@@ -78,6 +78,14 @@ def company(case: CaseStory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return Desk(case, tmp_path, "company-1")
 
 
+def test_a_persons_identifiers_are_read_from_a_file_with_any_header(police: Desk) -> None:
+    found = json.loads(police.call("find", police.list, "--json").stdout)
+    police.list.write_text("Kontakt;Notiz\n07700 900007;by post\n")
+    assert "No column with identifiers" in police.call("find", police.list, code=6).stderr
+    options = ("--column", "Kontakt=phone", "--default-region", "GB")
+    assert json.loads(police.call("find", police.list, *options, "--json").stdout) == found
+
+
 def test_a_person_is_told_what_was_asked_received_and_opened_and_why(police: Desk) -> None:
     police.answer()
     text = police.text()
@@ -245,8 +253,8 @@ def test_a_closed_series_is_found_by_reference_alone_and_said_to_be_closed(compa
     held = search(home, person, company.now)
     assert (held.deposited, held.closed) == ((), (deposit.deposit_id,))
     width = local_references.width_for(len("H-1; H-2"))
-    row = local_references.sealed_row(home.vault, deposit.deposit_id, token, "H-1; H-2", width)
-    local_references.write(home.vault, deposit.deposit_id, width, [row])
+    rows = local_references.sealed_rows(home.vault, deposit.deposit_id, token, "H-1; H-2", width)
+    local_references.write(home.vault, deposit.deposit_id, width, rows)
     (found,) = search(home, person, company.now).deposited
     assert (found.place, found.reference) == (None, "H-1; H-2")
     assert search(home, Person((), ("H-3",)), company.now).deposited == ()
