@@ -100,6 +100,17 @@ class _Begun:
         return sum(each.entry.identifiers for each in self.serving)
 
 
+@dataclass(frozen=True)
+class Compared:
+    """What differs between a series' deposits and the rows of a file: evidence of `Syncing.compare`."""
+
+    space: Space
+    series: SeriesFolder
+    rows: Callable[[], Iterator[Row]] = field(repr=False)
+    begun: _Begun = field(repr=False)
+    found: _Found = field(repr=False)
+
+
 class Syncing:
     """The nightly act of one contributor. `contributor` deposits, `caller` signs with the home's key."""
 
@@ -123,7 +134,23 @@ class Syncing:
         untouched: Collection[bytes] = frozenset(),
         progress: Progress | None = None,
     ) -> SyncResult:
-        """Make the serving deposits of an open series, together, hold exactly these rows.
+        """Make the serving deposits of an open series, together, hold exactly these rows: `compare`, then `change`."""
+        compared = self.compare(space, series_id, rows, large_change=large_change, untouched=untouched)
+        return self.change(compared, reason, progress)
+
+    def compare(
+        self,
+        space: Space,
+        series_id: bytes,
+        rows: Callable[[], Iterator[Row]],
+        *,
+        large_change: bool = False,
+        untouched: Collection[bytes] = frozenset(),
+    ) -> Compared:
+        """Find what differs between the serving deposits of an open series and these rows. It changes nothing, but that
+        what broke off before is finished.
+
+        A file of several parts is compared whole before any part of it is changed.
 
         Args:
             rows: as `Contributor.deposit_rows` takes them.
@@ -131,16 +158,24 @@ class Syncing:
             untouched: beginnings of salted hashes that were left out of the rows though they may serve
                 (`clients.sieve`), and are then left as they are.
 
-        The same rows again change nothing. Memory is in proportion to the change. Raises BadInput (a large change that
-        is not said to be meant), NotFound (a deposit without an index), Awaited (answers come later: call it again with
-        the same rows), or what the broker refuses with.
+        Memory is in proportion to the change. Raises BadInput (a large change that is not said to be meant), NotFound
+        (a deposit without an index), Awaited (answers come later: call it again with the same rows), or what the
+        broker refuses with.
         """
         series = SeriesFolder(self._home, series_id)
         begun = self._deposits(space, series)
-        deposits = begun.serving
         with_payload = series.manifest.payload.conditions.payload_category is not PayloadCategory.NONE
         limit = None if large_change else max(_SMALL, begun.deposited // LARGE_SHARE)
-        found = self._compared(deposits, rows, with_payload, limit, untouched)
+        found = self._compared(begun.serving, rows, with_payload, limit, untouched)
+        return Compared(space, series, rows, begun, found)
+
+    def change(self, compared: Compared, reason: str, progress: Progress | None = None) -> SyncResult:
+        """Take back, replace and add what was found to differ. The same rows again change nothing.
+
+        Raises Awaited (answers come later: compare again and call it again), or what the broker refuses with."""
+        space, series, rows = compared.space, compared.series, compared.rows
+        begun, found = compared.begun, compared.found
+        series_id, deposits = series.series_id, begun.serving
         changes, awaiting = found.changes(begun), Awaiting()
         if found.renamed:
             ids = [each.deposit_id for each in deposits]

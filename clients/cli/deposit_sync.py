@@ -69,21 +69,20 @@ def sync(
         caller = run.caller(home)
         contributor = Contributor(home, caller, run.clock, run.random_bytes, threads=os.cpu_count() or 1)
         acts = Syncing(home, contributor, caller, run.clock, run.random_bytes)
-        results, awaiting = [], Awaiting()
+        compared, results, awaiting = [], [], Awaiting()
+        # All of the file first: where one part of it is refused, no part was changed.
         for part, series_id in chosen.series_of(contributor, space, read.parts):
             conditions_of = SeriesFolder(home, series_id).manifest.payload.conditions
             rows = read.rows_of(part, conditions_of, space)
-            with awaiting, run.progress(f"Depositing {part.identifier_type}") as depositing:
-                done = acts.sync(
-                    space,
-                    series_id,
-                    rows,
-                    reason,
-                    large_change=large_change,
-                    untouched=read.untouched,
-                    progress=depositing,
+            with awaiting:
+                found = acts.compare(
+                    space, series_id, rows, large_change=large_change, untouched=read.untouched
                 )
-                results.append((part.identifier_type, done))
+                compared.append((part.identifier_type, found))
+        awaiting.check()
+        for kind, found in compared:
+            with awaiting, run.progress(f"Depositing {kind}") as depositing:
+                results.append((kind, acts.change(found, reason, depositing)))
         awaiting.check()
     say_earlier_quarters(home, run.clock())
     run.show(

@@ -76,6 +76,21 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     case.close()
 
 
+# --- what is refused before anything changes ---
+
+
+def test_where_one_part_of_a_file_broke_off_no_part_is_changed(desk: Desk) -> None:
+    phones = [f"07700 900{number:03d}," for number in range(100, 110)]
+    mails = [f",p{number}@example.org" for number in range(120)]
+    desk.sync("\n".join(["phone,email", *phones, *mails]))
+    assert desk.records() == 130
+    half = "\n".join(["phone,email", *phones[:7], *mails[:10]])
+    assert "nothing was changed" in desk.sync(half, code=6).stderr
+    assert desk.records() == 130
+    desk.sync(half, "--large-change")
+    assert desk.records() == 17
+
+
 # --- whose rows they are ---
 
 
