@@ -39,7 +39,10 @@ def sync(
     source: SourceName = None,
     large_change: Annotated[
         bool,
-        typer.Option("--large-change", help="More than a tenth may be taken back or replaced: it is meant."),
+        typer.Option(
+            "--large-change",
+            help="More than a tenth may be taken back or replaced, or half of a short list go: it is meant.",
+        ),
     ] = False,
     space_id: run.SpaceId = None,
     as_json: run.Json = False,
@@ -76,7 +79,12 @@ def sync(
             rows = read.rows_of(part, conditions_of, space)
             with awaiting:
                 found = acts.compare(
-                    space, series_id, rows, large_change=large_change, untouched=read.untouched
+                    space,
+                    series_id,
+                    rows,
+                    large_change=large_change,
+                    untouched=read.untouched,
+                    leaving=read.leaving,
                 )
                 compared.append((part.identifier_type, found))
         awaiting.check()

@@ -91,6 +91,19 @@ def test_where_one_part_of_a_file_broke_off_no_part_is_changed(desk: Desk) -> No
     assert desk.records() == 17
 
 
+def test_half_an_export_takes_nothing_back_from_a_short_list_either(desk: Desk) -> None:
+    lines = [f"07700 900{number:03d}" for number in range(100, 110)]
+    desk.sync("\n".join(["phone", *lines]))
+    half = "\n".join(["phone", *lines[:4]])
+    assert "More than half" in desk.sync(half, code=6).stderr
+    assert desk.records() == 10
+    assert desk.json("\n".join(["phone", *lines[:5]]))["series"][0]["gone"] == 5
+    desk.sync("\n".join(["phone", *lines[:1]]), "--large-change")
+    # One that is exchanged for another is no half of an export.
+    desk.sync("phone\n07700 900199")
+    assert desk.records() == 1
+
+
 # --- whose rows they are ---
 
 
