@@ -129,7 +129,7 @@ class Contributor:
         for item in all_deposits(self._home, series_id):
             item.forget_leaves()
         url = f"{space.broker_origin}/v1/series/{series_id.hex()}/close"
-        self._caller.post(url, DocumentMessage(document=kept), Nothing)
+        self._caller.within(space.space_id).post(url, DocumentMessage(document=kept), Nothing)
         series.move_to(SeriesState.CLOSED, self._clock())
 
     def withdraw(self, series_id: bytes, reason: str) -> WithdrawalResult:
@@ -172,7 +172,8 @@ class Contributor:
     def _destroy_at(self, series: SeriesFolder, holder: Holder, withdrawal: Signed[Withdrawal]) -> None:
         url = f"{holder.origin}/v1/series/{series.series_id.hex()}/destroy"
         try:
-            answer = self._caller.post(url, DocumentMessage(document=withdrawal.document), DocumentMessage)
+            caller = self._caller.within(series.manifest.payload.space_id)
+            answer = caller.post(url, DocumentMessage(document=withdrawal.document), DocumentMessage)
         except (Unavailable, NotFound):
             # It is down, or never had a share; the count of receipts tells whether the rest suffice.
             return

@@ -34,7 +34,7 @@ class Releasing:
     def __init__(self, home: Home, space: Space, caller: Caller, clock: Clock) -> None:
         self._home = home
         self._space = space
-        self._caller = caller
+        self._caller = caller.within(space.space_id)
         self._clock = clock
 
     def asks(self) -> tuple[ReleaseAsk, ...]:

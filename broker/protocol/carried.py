@@ -46,6 +46,8 @@ LONGEST_SECONDS = 60 * 86_400
 CLOCK_SECONDS = 86_400
 """How far a sender's clock may be ahead of the receiver's: nobody sets it where there is no network."""
 MAXIMUM_CALLS = 20_000
+MAXIMUM_FILE_BYTES = 64 * 1024 * 1024
+"""No bundle is larger: its calls are what a service takes at once, its answers what it gives."""
 _LENGTH_BYTES = 4
 _MAXIMUM_HEADER_BYTES = 64 * 1024
 
@@ -167,6 +169,8 @@ class CarriedBy:
     created_at: int
     idempotency_key: str | None = None
     """Of the call that this is handed on with."""
+    repeated: bool = False
+    """Whether all of the bundle was answered before."""
 
 
 @dataclass(frozen=True)
@@ -260,7 +264,7 @@ def verify(packed: Packed, sender_key: bytes, recipient_kid: str, now: int) -> S
 
 
 def check_order(said: CarriedHeader, came: Callable[[str], bool]) -> None:
-    """Raises Conflict while the bundle before has not come. `came`: whether the sender's of this id, as text, did."""
+    """Raises Conflict while the bundle before is not answered. `came`: whether the sender's of this id, as text, is."""
     if said.after is not None and not came(blob_to_text(said.after)):
         raise Conflict(
             f"This bundle goes on from bundle {said.number - 1} of its sender, which has not come yet. Wait for "
