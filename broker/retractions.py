@@ -4,7 +4,8 @@ Rule: every requester that was disclosed one of them, at hits or above, gets a n
 them: found from the answers as they were given, not from what is kept of matches for a time. It stays until the
 requester signs what it did, however long it is offline; that it was shown, and the acknowledgement, are entries, and
 each notice is one, so that an auditor sees what was never shown or never answered. A count names nothing and needs no
-notice. It erases nothing at the requester.
+notice. An answer that has a notice is given nobody again: whoever lost it would be told what was taken back, perhaps
+after it signed that it is erased. It erases nothing at the requester.
 """
 
 import hashlib
@@ -35,6 +36,7 @@ from broker.store import retractions as rows
 from broker.store import series as series_rows
 from broker.store.database import Connection
 from broker.store.deposits import StoredDeposit
+from broker.store.requests import StoredRequest
 
 NOTICE_DAYS = 14
 DAY_SECONDS = 86_400
@@ -135,6 +137,17 @@ def notify(
             notice.notice_id, each.requester, signed.document, notice.due_at, receipt.proof.index
         )
         rows.add(connection, stored)
+
+
+def check_stands(broker: Broker, connection: Connection, request: StoredRequest) -> None:
+    """That nothing of a kept answer was taken back since it was given. Raises Conflict."""
+    for document in rows.noticed_since(connection, request.requester, request.log_index):
+        notice = verify(RetractionNotice, document, broker.keys.signing_public).payload
+        if notice.request_id == request.request_id:
+            raise Conflict(
+                "Something of this answer was taken back since it was given, so it is not given again. Go on with what "
+                "you have of it, or file a new request."
+            )
 
 
 def show(broker: Broker, caller: Caller) -> RetractionNotices:

@@ -24,8 +24,8 @@ from broker.protocol.messages.series import (
     SeriesOpening,
     Withdrawal,
 )
-from broker.protocol.messages.vocabulary import RecordKind
-from clients import masking_runs
+from broker.protocol.messages.vocabulary import PayloadCategory, RecordKind
+from clients import masking_runs, reference_changes
 from clients.dealing import Dealer, draw_series
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
@@ -231,8 +231,9 @@ class Contributor:
             progress: told (done, total) as records are masked and sent.
             anew: whether the same records may go in though they were deposited, since they were taken back after that.
 
-        The same records again change nothing: one that broke off in masking or sending goes on, one that serves is
-        returned. Raises RefusedByGate, BadInput (nothing to deposit, an identifier twice), RemoteProblem.
+        The same records again change nothing but what they are called here: one that broke off in masking or sending
+        goes on, one that serves is returned. Raises RefusedByGate, BadInput (nothing to deposit, an identifier twice),
+        RemoteProblem.
         """
         series = SeriesFolder(self._home, series_id)
         if series.state is not SeriesState.OPEN:
@@ -241,6 +242,8 @@ class Contributor:
         for known in all_deposits(self._home, series_id):
             stages = ("masked",) if anew else ("masked", "serving")
             if known.entry.input_digest == given.digest and known.entry.stage in stages:
+                if series.manifest.payload.conditions.payload_category is PayloadCategory.NONE:
+                    reference_changes.take_over(self._home.vault, [known.deposit_id], rows())
                 return self._finish(known, series, progress)
         now, space = self._clock(), self._space_of(series)
         if series.manifest.payload.salt_id != space.salt_id:

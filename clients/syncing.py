@@ -19,7 +19,7 @@ from broker.protocol.messages.base import Count, Message, RandomBytes
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.roots import MAXIMUM_WITHDRAWN
 from broker.protocol.messages.vocabulary import PayloadCategory
-from clients import deposit_index
+from clients import deposit_index, reference_changes
 from clients.contributor import Contributor, DepositResult
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
@@ -64,6 +64,8 @@ class _Found:
     new: set[bytes] = field(default_factory=set)
     gone: dict[bytes, list[bytes]] = field(default_factory=dict)
     replaced: dict[bytes, list[Row]] = field(default_factory=dict)
+    renamed: int = 0
+    """Records without payload that only this home calls otherwise now."""
 
     def changes(self, begun: "_Begun") -> Changes:
         gone, replaced = (sum(map(len, each.values())) for each in (self.gone, self.replaced))
@@ -140,6 +142,9 @@ class Syncing:
         limit = None if large_change else max(_SMALL, begun.deposited // LARGE_SHARE)
         found = self._compared(deposits, rows, with_payload, limit, untouched)
         changes, awaiting = found.changes(begun), Awaiting()
+        if found.renamed:
+            ids = [each.deposit_id for each in deposits]
+            reference_changes.take_over(self._home.vault, ids, rows())
         # 1. What is gone, first: who takes data out of a file expects it to be gone before anything else happens.
         for deposit in deposits:
             gone = sorted(found.gone.get(deposit.deposit_id, ()))
@@ -215,6 +220,9 @@ class Syncing:
                 continue
             if each.row is None:
                 found.gone.setdefault(each.place.deposit_id, []).append(each.place.token)
+            elif not with_payload:
+                found.renamed += 1
+                continue
             else:
                 found.replaced.setdefault(each.place.deposit_id, []).append(each.row)
             changed += 1

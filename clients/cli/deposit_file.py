@@ -18,6 +18,7 @@ from broker.protocol import sealing
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import PayloadCategory
+from clients import local_references
 from clients.cli import run
 from clients.cli.conditions_by_column import ConditionsByColumn
 from clients.home import Home
@@ -83,9 +84,10 @@ class DepositFile:
         return rows
 
     def _reference(self, group: Group) -> str:
-        own = dict.fromkeys(part.reference.strip() for part in group.parts)
-        named = "; ".join(reference for reference in own if reference)
-        return named or f"{self.source}, line {group.line}"
+        own = [part.reference for part in group.parts]
+        # A group knows the line of its first row alone.
+        which = "a line without reference" if any(map(local_references.parts, own)) else f"line {group.line}"
+        return local_references.joined(own, f"{self.source}, {which}")
 
 
 @contextmanager

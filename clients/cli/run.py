@@ -237,11 +237,13 @@ def passphrase() -> str | None:
 
 
 def open_home(directory: Path) -> "Home":
-    """Open the home folder. Errors as `Home.open`."""
+    """Open the home folder, and erase what a killed command left half-written in it. Errors as `Home.open`."""
     # Imported on use, as below: the libraries of calls and keys take half a second that `--help` need not wait for.
     from clients.home import Home
 
-    return Home.open(directory, random_bytes, passphrase())
+    home = Home.open(directory, random_bytes, passphrase())
+    home.vault.sweep_half_written()
+    return home
 
 
 def new_transport() -> "Transport":

@@ -27,8 +27,10 @@ from clients import consent_record
 from clients.auditing.anomalies import look
 from clients.auditing.findings import Anomaly, Finding, Known
 from clients.auditing.mirrored import MirroredLog
+from clients.remote import RemoteConflict, Unreachable
 from clients.request_folder import RequestFolder
-from clients.retractions import Retractions
+from clients.request_values import Answer, FoundPerson, HitToken
+from clients.retractions import Retractions, without
 from clients.taking_back import TakingBack
 from tests.world import BROKER, POLICE, World, phone
 
@@ -134,6 +136,111 @@ def test_what_only_the_person_gave_is_gone_from_the_answer_or_kept_on_a_ground(w
     answer = RequestFolder(world.homes[POLICE].vault, first.request_id).answer()
     assert answer is not None
     assert phone(2) in answer.hits
+
+
+def test_what_was_signed_as_erased_is_not_told_when_the_lost_answer_is_asked_for_again(world: World) -> None:
+    prepared = world.prepare([phone(2), phone(7)])
+    finding, requester = world.finding(prepared), world.requester()
+    requester.file(prepared.request_id, [finding])
+    requester.evaluate(prepared.request_id)
+
+    def lose(_: Any) -> Any:
+        raise Unreachable("The line broke off.")
+
+    path = f"/v1/requests/{prepared.request_id.hex()}/tokens"
+    with world.tamper(BROKER, path, answer=lose), pytest.raises(Unreachable):
+        requester.submit(prepared.request_id)
+    assert world.log_kinds().count("RELEASED") == 1
+    read = world.log_kinds().count("DISCLOSURE_READ")
+    taking_back(world).withdraw_reference("H-2", "Taken back")
+    (notice,) = received(world).fetch()
+    assert notice.identifiers == 0, "the answer never came"
+    with pytest.raises(RemoteConflict, match="taken back since"):
+        world.requester().submit(prepared.request_id)
+    received(world).acknowledge(notice.notice.payload.notice_id, "officer-1")
+    with pytest.raises(RemoteConflict, match="taken back since"):
+        world.requester().submit(prepared.request_id)
+    assert world.log_kinds().count("DISCLOSURE_READ") == read
+    assert world.ask([phone(2), phone(7)]).hits == (phone(7),), "asked anew, nobody knows it"
+
+
+def test_a_notice_of_one_answer_withholds_no_other(world: World) -> None:
+    first, other = world.ask([phone(2)]), world.ask([phone(1)])
+    taking_back(world).withdraw_reference("H-2", "Taken back")
+    folder = RequestFolder(world.homes[POLICE].vault, other.request_id)
+    world.homes[POLICE].vault.erase(f"requests/{other.request_id.hex()}/answer")
+    assert folder.answer() is None
+    assert world.requester().submit(other.request_id).hits == other.hits
+    world.homes[POLICE].vault.erase(f"requests/{first.request_id.hex()}/answer")
+    with pytest.raises(RemoteConflict, match="taken back since"):
+        world.requester().submit(first.request_id)
+
+
+def test_an_answer_that_comes_after_its_notice_is_kept_without_what_was_taken_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a stick the answer can be older than the notice that comes before it."""
+    prepared = world.prepare([phone(2), phone(7)])
+    finding, requester = world.finding(prepared), world.requester()
+    requester.file(prepared.request_id, [finding])
+    requester.evaluate(prepared.request_id)
+    late: list[Any] = []
+
+    def hold(answer: Any) -> Any:
+        late.append(answer)
+        raise Unreachable("The stick is still on its way.")
+
+    path = f"/v1/requests/{prepared.request_id.hex()}/tokens"
+    with world.tamper(BROKER, path, answer=hold), pytest.raises(Unreachable):
+        requester.submit(prepared.request_id)
+    taking_back(world).withdraw_reference("H-2", "Taken back")
+    (notice,) = received(world).fetch()
+    received(world).acknowledge(notice.notice.payload.notice_id, "officer-1")
+    with world.tamper(BROKER, path, answer=lambda _: late[0]):
+        answer = world.requester().submit(prepared.request_id)
+    assert answer.hits == (phone(7),)
+    assert RequestFolder(world.homes[POLICE].vault, prepared.request_id).answer() == answer
+
+
+def test_after_erased_no_file_says_which_identifier_was_matched(world: World) -> None:
+    answer = world.ask([phone(2), phone(7)])
+    taking_back(world).withdraw_reference("H-2", "Taken back")
+    (notice,) = received(world).fetch()
+    folder = RequestFolder(world.homes[POLICE].vault, answer.request_id)
+    before = folder.tokens()
+    received(world).acknowledge(notice.notice.payload.notice_id, "officer-1")
+    kept, left = folder.tokens(), folder.answer()
+    assert before is not None
+    assert kept is not None
+    assert left is not None
+    assert before.orders
+    assert kept.orders == (), "a gap would tell which one was struck, too"
+    assert kept.submission == before.submission, "an auditor's draw is held against the root in the log"
+    assert left.hits == (phone(7),)
+
+
+def test_a_spelling_that_was_taken_back_is_no_finding_of_its_person() -> None:
+    tokens = {"person/1|a": bytes(16), "person/1|b": bytes([1]) * 16, "person/1|c": bytes([2]) * 16}
+    answer = Answer(
+        request_id=bytes(16),
+        tier=Tier.HITS,
+        identifiers=3,
+        hits=tuple(tokens),
+        persons=(
+            FoundPerson(written="person/1|a", found_as=("person/1|a", "person/1|b")),
+            FoundPerson(written="person/1|c", found_as=("person/1|c",)),
+        ),
+        hit_tokens=tuple(
+            HitToken(identifier=text, deposit_id=bytes(32), token=token) for text, token in tokens.items()
+        ),
+        rules=(),
+        reasons=(),
+        law=(),
+        trial=True,
+    )
+    left = without(answer, {tokens["person/1|b"], tokens["person/1|c"]})
+    assert left.hits == ("person/1|a",)
+    assert left.persons == (FoundPerson(written="person/1|a", found_as=("person/1|a",)),)
 
 
 def test_a_consent_narrower_than_the_deposit_is_not_recorded(world: World) -> None:
