@@ -325,8 +325,7 @@ class Requester:
         if told.waiting is not None:
             self._caller.ask_anew(url, kept.submission)
             raise AnswerAwaited(told.waiting)
-        answer = self._read_disclosure(told, folder, request, kept)
-        return keep_what_stands(self._home, self._space, answer)
+        return keep_what_stands(self._home, self._space, self._read_disclosure(told, folder, request, kept))
 
     def _read_disclosure(
         self, answered: TokensAnswered, folder: RequestFolder, request: Signed[Request], kept: Tokens
