@@ -323,6 +323,7 @@ class Requester:
             verify_refusal(error, refusal.recorded, admission, request, self._space)
             raise
         if told.waiting is not None:
+            self._caller.ask_anew(url, kept.submission)
             raise AnswerAwaited(told.waiting)
         answer = self._read_disclosure(told, folder, request, kept)
         return keep_what_stands(self._home, self._space, answer)

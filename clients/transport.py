@@ -219,6 +219,12 @@ class Caller:
         transport = narrowed(space_id)
         return Caller(transport, self._signing_key, self._clock, self._random_bytes, pause=self._pause)
 
+    def ask_anew(self, url: str, message: Message) -> None:
+        """What a POST was answered tells of a moment: carried, the next such call asks again instead of reading it."""
+        forget = getattr(self._transport, "forget", None)
+        if forget is not None:
+            forget("POST", url, encode(message))
+
     def post(
         self,
         url: str,

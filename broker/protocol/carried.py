@@ -7,7 +7,8 @@ is sealed. The content is HPKE-wrapped to the receiver under an `info` that name
 nobody else opens it and nobody signs it anew as his own. The header takes the place of RFC 9421's signature of each
 call, whose window of 60 seconds no stick can keep: it counts until it expires, and a receiver remembers its id as long.
 
-Inside: the length of an index (4 bytes), the index as JSON, then all bodies in its order, as they would go over HTTP.
+Inside: the length of an index (4 bytes), the index as JSON, then all bodies in its order, as they would go over HTTP;
+behind answers zeros, which hide how large they are (`broker.protocol.carried_answers`).
 It keeps nothing and reads no clock. What a carried call may do is for the step itself to say, as for any call.
 """
 
@@ -303,7 +304,8 @@ def unframe(kind: type[MessageT], content: bytes) -> tuple[MessageT, list[bytes]
     for part in parts:
         bodies.append(content[at : at + part.size])
         at += part.size
-    if at != len(content):
+    behind = content[at:].strip(b"\x00") if isinstance(index, CarriedAnswers) else content[at:]
+    if at > len(content) or behind:
         raise BadInput("The content of the bundle is longer or shorter than its index says.")
     return index, bodies
 

@@ -58,6 +58,10 @@ class CarryingTransport:
             "receivers, read in what comes back (narrowgate bundle import), and run this command again."
         )
 
+    def forget(self, method: str, url: str, body: bytes) -> None:
+        """The answer to a call is read, and was of its moment: the same call waits anew."""
+        self._outbox.forget_answer(digest_of(method, url, body, self._space_id))
+
 
 def _call(method: str, target: str, headers: Mapping[str, str], body: bytes) -> CarriedCall:
     named = {name.lower(): value for name, value in headers.items()}
