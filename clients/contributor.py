@@ -26,6 +26,7 @@ from broker.protocol.messages.series import (
 )
 from broker.protocol.messages.vocabulary import PayloadCategory, RecordKind
 from clients import masking_runs, reference_changes
+from clients.consent_record import covered
 from clients.dealing import Dealer, draw_series
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
@@ -227,7 +228,8 @@ class Contributor:
         Args:
             series_id: an open series of the records' type.
             rows: gives the records at each call, in order of the hashes under the series' salt, once each. They are
-                read twice and never held together.
+                read twice and never held together. Where a row's reference has a consent, that must cover the
+                series' conditions.
             progress: told (done, total) as records are masked and sent.
             anew: whether the same records may go in though they were deposited, since they were taken back after that.
 
@@ -238,6 +240,7 @@ class Contributor:
         series = SeriesFolder(self._home, series_id)
         if series.state is not SeriesState.OPEN:
             raise Conflict("The series is not open: it takes no deposit. See: narrowgate deposit list")
+        rows = covered(self._home, series.manifest.payload.conditions, self._clock(), rows)
         given = checked(rows, series.keys())
         for known in all_deposits(self._home, series_id):
             stages = ("masked",) if anew else ("masked", "serving")

@@ -110,8 +110,9 @@ def withdraw(
 ) -> None:
     """Take back what the person gave, on their word. Asks for the PIN.
 
-    The broker is told tokens, which it deletes; neither the number nor that it was a person's wish. What was opened
-    before stays with whoever opened it. No file puts it in again, until a consent is recorded that they gave later.
+    The broker is told tokens, which it deletes, and never the number. If a consent was recorded, its revocation goes
+    along: that it was a person's wish, never whose. What was opened before stays with whoever opened it. No file puts
+    it in again, until a consent is recorded that they gave later.
     """
     home = open_contributor_home(directory)
     cases = _cases(home)

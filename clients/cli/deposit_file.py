@@ -54,6 +54,7 @@ class DepositFile:
     left_out: RefusedRows
     """Rows that may not go in again, since they were taken back."""
     untouched: frozenset[bytes]
+    leaving: frozenset[bytes]
     """As of `clients.sieve`."""
     grouping: Grouping
     counts: Mapping[int, int]
@@ -165,9 +166,17 @@ def read_deposit_file(
     if conditions is not None and rows:
         conditions.check_columns()
     parts = tuple(Part(number, kind, of_row) for (kind, of_row), number in numbers.items())
-    untouched = frozenset() if sieve is None else frozenset(sieve.untouched)
+    untouched, leaving = (set(), set()) if sieve is None else (sieve.untouched, sieve.leaving)
     return DepositFile(
-        source or file.name, rows, parts, refused, left_out, untouched, grouping, grouping.identifiers()
+        source or file.name,
+        rows,
+        parts,
+        refused,
+        left_out,
+        frozenset(untouched),
+        frozenset(leaving),
+        grouping,
+        grouping.identifiers(),
     )
 
 

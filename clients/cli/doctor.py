@@ -1,6 +1,7 @@
 """`narrowgate doctor`: one look at everything that can be in the way, in plain words, with what to do.
 
-It looks at a party's home, or at a broker's, a key holder's or a witness's folder: by their files it tells which.
+It looks at a party's home, or at a rule officer's, a broker's, a key holder's or a witness's folder, and tells by their
+files which it is.
 
 Rule: it changes nothing, asks services only what anybody may ask, and prints no secret and no identifier. Exit code
 0 if nothing is broken, 1 if something is.
@@ -85,6 +86,10 @@ def _looked_over(directory: Path, kind: "FolderKind") -> "Looked":
         from clients.doctor.broker_checks import look_at_broker_folder
 
         return look_at_broker_folder(directory, run.clock())
+    if kind is FolderKind.OFFICER:
+        from clients.doctor.officer_checks import look_at_officer
+
+        return look_at_officer(directory, run.random_bytes, run.passphrase())
     if kind is FolderKind.WITNESS:
         from clients.doctor.witness_checks import look_at_witness_folder
 

@@ -11,7 +11,6 @@ import gc
 import importlib
 import importlib.metadata
 import importlib.util
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,6 +71,8 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType(
 class _Root(Commands):
     """The subjects by name, each imported when it is asked for."""
 
+    alone = False
+    """Whether this process is the program and nothing else, as `main` says: in a test there is other garbage."""
     _listing = False
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -85,7 +86,7 @@ class _Root(Commands):
             return TyperCommand(cmd_name, help=subject.help)
         entry_point = _entry_points().get(cmd_name)
         if entry_point is not None:
-            with _importing(entry_point.module):
+            with _collecting_no_garbage(afterwards=not self.alone):
                 loaded = entry_point.load()
             return _command(cmd_name, loaded)
         if subject is None:
@@ -93,7 +94,7 @@ class _Root(Commands):
         if not subject.module or importlib.util.find_spec(subject.module) is None:
             return TyperCommand(cmd_name, help=subject.help, callback=_not_installed)
         try:
-            with _importing(subject.module):
+            with _collecting_no_garbage(afterwards=not self.alone):
                 module = importlib.import_module(subject.module)
         except ModuleNotFoundError as error:
             if error.name and error.name.split(".")[0] in ("broker", "clients"):
@@ -111,18 +112,17 @@ class _Root(Commands):
 
 
 @contextmanager
-def _importing(module: str) -> Iterator[None]:
-    """Look for no garbage meanwhile: imports make hardly any, and the search takes a tenth of a short command.
+def _collecting_no_garbage(afterwards: bool) -> Iterator[None]:
+    """For imports, which make hardly any: the search for it takes a tenth of a short command.
 
-    What was imported stays, so that later searches leave it out too."""
-    if module in sys.modules:
-        yield
-        return
+    Unless it is to be looked at `afterwards`, what is there by then is left out of every later search, and of the one
+    at the end."""
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
+        if not afterwards:
+            gc.freeze()
         gc.enable()
 
 
@@ -167,6 +167,7 @@ def root(
 
 def main() -> None:
     """The entry point of the program `narrowgate`."""
+    _Root.alone = True
     app(prog_name="narrowgate")
 
 

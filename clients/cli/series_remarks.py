@@ -3,6 +3,8 @@
 They go to standard error, beside what a command answers.
 """
 
+from collections.abc import Collection
+
 from clients.cli import run
 from clients.home import Home
 from clients.series_folder import SeriesFolder, SeriesState, all_series, quarter_of, under_older_salt
@@ -27,10 +29,11 @@ def say_older_salt(home: Home) -> tuple[SeriesFolder, ...]:
     return found
 
 
-def say_earlier_quarters(home: Home, now: int) -> None:
-    """Say on standard error which series of earlier quarters still have their keys here."""
+def say_earlier_quarters(home: Home, now: int, but: Collection[bytes] = ()) -> None:
+    """Say on standard error which series of earlier quarters still have their keys here, but for some."""
     for series in all_series(home):
-        if series.state is SeriesState.OPEN and series.quarter != quarter_of(now):
+        earlier = series.state is SeriesState.OPEN and series.quarter != quarter_of(now)
+        if earlier and series.series_id not in but:
             run.say(
                 f"Series {series.series_id.hex()} of {series.quarter} goes on serving, and its keys are still here. "
                 "Once you need not correct it any more, erase them: narrowgate deposit close"

@@ -14,9 +14,9 @@ ENTRY_POINT_GROUP = "narrowgate.doctor"
 
 def look_at_broker_folder(directory: Path, now: int) -> Looked:
     """All of the folder and its database; `now` is this computer's time in Unix seconds."""
-    found = {each.name: each for each in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)}
+    known = {each.name: each for each in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)}
     try:
-        look_over = found["broker"].load()
+        look_over = known["broker"].load()
     except (KeyError, ModuleNotFoundError):
         missing = "The broker's part of the program is not installed here, so its folder was not looked at."
         return Looked((broken("broker's part", missing, "Install narrowgate[broker]."),))
@@ -24,4 +24,6 @@ def look_at_broker_folder(directory: Path, now: int) -> Looked:
     findings = tuple(
         Finding(about, State(state), words, what_to_do) for about, state, words, what_to_do in lines
     )
-    return Looked(findings, tuple(Peer(*each) for each in peers))
+    # Its own service is the one broker that a broker's folder names.
+    found = (Peer(kind, name, origin, own=kind == "broker") for kind, name, origin in peers)
+    return Looked(findings, tuple(found))

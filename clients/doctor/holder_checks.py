@@ -43,7 +43,7 @@ def look_at_holder(directory: Path, high_water: Path, passphrase: str | None, no
         findings.append(broken("keys", "The key holder's keys cannot be used.", error.detail))
         return Looked(tuple(findings))
     findings += [_enrolment(directory, keys), *_officers(directory)]
-    peers.append(Peer("service", "this key holder's service", keys.origin))
+    peers.append(Peer("service", "this key holder's service", keys.origin, own=True))
     try:
         choice = read_choice(directory)
         findings.append(

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from clients.doctor.finding import Finding
-from clients.doctor.services import look_at_broker, look_at_service, look_at_witness
+from clients.doctor.services import (
+    CALL_OPERATOR,
+    START_IT,
+    look_at_broker,
+    look_at_service,
+    look_at_witness,
+)
 from clients.remote import readable
 from clients.transport import Clock, Transport
 
@@ -21,6 +27,8 @@ class Peer:
     kind: Literal["broker", "service", "witness"]
     about: str
     origin: str
+    own: bool = False
+    """Whether it is the service whose folder is looked at: then nobody else is to be called."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +47,10 @@ def look_at_peers(peers: Iterable[Peer], transport: Transport, clock: Clock) -> 
             continue
         asked.add(peer.origin)
         about = readable(peer.about)
+        if_silent = START_IT if peer.own else CALL_OPERATOR
         if peer.kind == "broker":
-            yield from look_at_broker(peer.origin, transport, clock)
+            yield from look_at_broker(peer.origin, transport, clock, if_silent)
         elif peer.kind == "witness":
             yield from look_at_witness(about, peer.origin, transport, clock)
         else:
-            yield from look_at_service(about, peer.origin, transport, clock)
+            yield from look_at_service(about, peer.origin, transport, clock, if_silent)

@@ -23,6 +23,8 @@ WINDOW_SECONDS = 60
 """A service refuses a call that was signed further than this from its own time."""
 UNEASY_SECONDS = 20
 LATE_SECONDS = 7 * 86_400
+CALL_OPERATOR = "Check this computer's network; then call its operator."
+START_IT = "Start it; if it runs, check that its address leads to it."
 _CLOCK = "Set this computer's clock by the network (NTP), or ask them about theirs."
 
 
@@ -47,9 +49,11 @@ def look_at_services(space: Space, transport: Transport, clock: Clock) -> Iterat
         yield ok("key holders", f"{reached} of {len(space.holders)} answer; {space.threshold} are needed.")
 
 
-def look_at_broker(origin: str, transport: Transport, clock: Clock) -> Iterator[Finding]:
-    """A broker, and its clock by its own word."""
-    yield from look_at_service("broker", origin, transport, clock)
+def look_at_broker(
+    origin: str, transport: Transport, clock: Clock, if_silent: str = CALL_OPERATOR
+) -> Iterator[Finding]:
+    """A broker, and its clock by its own word. `if_silent` is what to do when it does not answer, here and below."""
+    yield from look_at_service("broker", origin, transport, clock, if_silent)
     try:
         answer = transport.send("GET", f"{origin}/v1/time", {"accept": "application/json"}, b"")
         yield _clocks("broker's clock", read(ServerTime, answer.body).now - clock())
@@ -80,12 +84,14 @@ def _witnesses(space: Space, transport: Transport, clock: Clock) -> Finding:
     return ok(about, words)
 
 
-def look_at_service(about: str, origin: str, transport: Transport, clock: Clock) -> Iterator[Finding]:
+def look_at_service(
+    about: str, origin: str, transport: Transport, clock: Clock, if_silent: str = CALL_OPERATOR
+) -> Iterator[Finding]:
     """Whether a service answers and says that it is well, and its clock by the header of its answer."""
     try:
         answer = _asked(origin, transport)
     except NarrowgateError as error:
-        yield _not_asked(about, error)
+        yield _not_asked(about, error, if_silent)
         return
     if not _healthy(answer):
         yield broken(
@@ -104,7 +110,7 @@ def look_at_witness(about: str, origin: str, transport: Transport, clock: Clock)
     try:
         answer = _asked(origin, transport)
     except NarrowgateError as error:
-        yield _not_asked(about, error)
+        yield _not_asked(about, error, CALL_OPERATOR)
         return
     yield ok(about, "Answers.")
     yield from _by_header(about, answer, clock)
@@ -114,9 +120,9 @@ def _asked(origin: str, transport: Transport) -> Answer:
     return transport.send("GET", f"{origin}/healthz", {"accept": "application/json"}, b"")
 
 
-def _not_asked(about: str, error: NarrowgateError) -> Finding:
+def _not_asked(about: str, error: NarrowgateError, if_silent: str) -> Finding:
     if isinstance(error, Unreachable):
-        return broken(about, "Does not answer.", "Check this computer's network; then call its operator.")
+        return broken(about, "Does not answer.", if_silent)
     return broken(about, "Cannot be asked.", error.detail)
 
 

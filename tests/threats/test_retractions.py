@@ -1,6 +1,7 @@
 """What is taken back: by nobody for somebody else, told to everybody who was told, seen by the auditor if it is not."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from clients.auditing.anomalies import look
 from clients.auditing.findings import Anomaly, Finding, Known
 from clients.auditing.mirrored import MirroredLog
 from clients.remote import RemoteConflict, Unreachable
+from clients.replacing import Replacement, Replacing
 from clients.request_folder import RequestFolder
 from clients.request_values import Answer, FoundPerson, HitToken
 from clients.retractions import Retractions, without
@@ -67,9 +69,8 @@ def received(world: World) -> Retractions:
     return Retractions(world.homes[POLICE], world.space, world.caller(POLICE), world.clock)
 
 
-def consent(world: World, reference: str = "H-1") -> bytes:
-    """The person consented; the digest of the signed consent."""
-    paper = ConsentTerms(
+def terms(world: World) -> ConsentTerms:
+    return ConsentTerms(
         purposes=world.conditions(NGO).permitted_purposes,
         readers=world.conditions(NGO).permitted_readers,
         highest_tier=Tier.HITS,
@@ -79,10 +80,14 @@ def consent(world: World, reference: str = "H-1") -> bytes:
         given_at=world.now,
         until_at=world.conditions(NGO).retain_until,
     )
+
+
+def consent(world: World, reference: str = "H-1") -> bytes:
+    """The person consented; the digest of the signed consent."""
     return consent_record.record(
         world.homes[NGO],
         reference,
-        paper,
+        terms(world),
         world.conditions(NGO, **PAYLOAD),
         now=world.now,
         random_bytes=world.random(NGO),
@@ -262,6 +267,70 @@ def test_a_consent_narrower_than_the_deposit_is_not_recorded(world: World) -> No
             now=world.now,
             random_bytes=world.random(NGO),
         )
+
+
+def test_who_agreed_to_hits_is_not_deposited_for_payload(world: World) -> None:
+    """The reference H-9 agreed to hits; its row comes in a file that is deposited so that records may be opened."""
+    consent(world, "H-9")
+    contributor = world.contributor(NGO)
+    wider = world.conditions(NGO, **{**PAYLOAD, "highest_tier": Tier.PAYLOAD})
+    series = contributor.open_series(world.space, "phone", wider)
+    rows = [(phone(number), b'{"signals":[]}') for number in (9, 10)]
+    before = world.log_kinds().count("DEPOSIT_ADMITTED")
+    with pytest.raises(BadInput, match="does not reach as far as these conditions: the highest tier"):
+        contributor.deposit(series, rows, references={phone(9): "H-9; H-10", phone(10): "H-10"})
+    assert world.log_kinds().count("DEPOSIT_ADMITTED") == before
+    contributor.deposit(series, rows[1:], references={phone(10): "H-10"})
+    replacing = Replacing(world.homes[NGO], world.caller(NGO), world.clock, world.random(NGO))
+    given = Replacement("phone", lambda _: rows[1:], {phone(10): "H-9"})
+    with pytest.raises(BadInput, match="the highest tier"):
+        replacing.replace(world.space, given, "Now hers")
+
+
+def test_every_consent_of_a_reference_is_revoked_whatever_it_was_recorded_for(world: World) -> None:
+    """Recorded for other conditions than the deposit's, as when the file was deposited before it was recorded."""
+    conditions = world.conditions(NGO, **PAYLOAD)
+    narrower = conditions.model_copy(update={"retain_until": conditions.retain_until - DAY})
+    for under in (conditions, narrower):
+        consent_record.record(
+            world.homes[NGO], "H-2", terms(world), under, now=world.now, random_bytes=world.random(NGO)
+        )
+    consent_record.record(
+        world.homes[NGO], "H-1", terms(world), narrower, now=world.now, random_bytes=world.random(NGO)
+    )
+    world.ask([phone(1)])
+    taking_back(world).withdraw_reference("H-1", "Taken back")
+    (notice,) = received(world).fetch()
+    assert notice.notice.payload.ground is RetractionGround.CONSENT_REVOKED
+    both = consent_record.revocation(world.homes[NGO], "H-2", conditions, bytes(32), world.now)
+    kept = [each.digest for each in consent_record.consents_of(world.homes[NGO], "H-2")]
+    said = verify(ConsentRevocation, both or "", world.homes[NGO].identity.signing_key).payload
+    assert len(kept) == 2
+    assert said.consent_digest == consent_record.revoked_digest(bytes(32), kept), "one revocation is of both"
+
+
+def test_two_revocations_do_not_tell_that_they_are_of_one_person(world: World) -> None:
+    """A number and an address of one person, in two deposits."""
+    digest = consent(world)
+    home, contributor = world.homes[NGO], world.contributor(NGO)
+    series = contributor.open_series(world.space, "email", world.conditions(NGO, **PAYLOAD))
+    address = "email/1|person1@example.org"
+    contributor.deposit(series, [(address, b'{"signals":[]}')], references={address: "H-1"})
+    taking_back(world).withdraw_reference("H-1", "Taken back")
+    sent = [
+        json.loads(each.call.body)["revocation"]
+        for each in world.wire.seen(BROKER, "/v1/deposits/")
+        if each.call.path.endswith("/withdraw-records")
+    ]
+    said = [verify(ConsentRevocation, each, home.identity.signing_key).payload for each in sent]
+    assert len({each.deposit_id for each in said}) == 2
+    assert len({each.consent_digest for each in said}) == 2
+    assert digest not in {each.consent_digest for each in said}
+    for each in said:
+        shown = consent_record.revoked_digest(each.deposit_id, [digest])
+        assert each.consent_digest == shown, "an auditor who is shown the consent knows that it is the one"
+    parts = (b"narrowgate/v1/revoked-consents", bytes(1), said[0].deposit_id, digest)
+    assert said[0].consent_digest == hashlib.sha256(b"".join(parts)).digest()
 
 
 def test_a_contributor_cannot_take_back_or_revoke_for_another(

@@ -19,7 +19,9 @@ from broker.gate.shelf import SHELF_FOLDER, BundleShelf
 from clients.cli import run
 from clients.cli.main import app
 from clients.keyholder.high_water import HighWater, beside
+from clients.rule_officer import Officer
 from tests import rules
+from tests.broker_case import seeded
 from tests.recovery_case import make_folder
 from tests.witness_case import GrownLog, WitnessCase
 from tests.world import BROKER, HOLDERS, WITNESSES, World
@@ -190,6 +192,15 @@ def test_keys_of_another_broker_are_found_out_by_the_roster(world: World, tmp_pa
     assert "space Example space" in _broken(_doctor(copied, 1, "--offline"))
 
 
+def test_an_officers_folder_is_known_and_its_key_is_tried(tmp_path: Path) -> None:
+    directory = tmp_path / "officer"
+    office, drawn = "chief legal officer", seeded("officer")
+    Officer.create(directory, "officer-1", "Officer 1", office, now=0, random_bytes=drawn)
+    assert _doctor(directory, 0)["keys"][0]["state"] == "ok"
+    (directory / "secrets" / "signing").unlink()
+    assert _broken(_doctor(directory, 1)) == {"keys"}
+
+
 # --- databases and logs ---
 
 
@@ -307,4 +318,7 @@ def test_peers_that_do_not_answer_are_named(world: World) -> None:
         "key holder Holder 2",
         "witness witness-3.example.org",
     }
-    assert _broken(_doctor(world.folder / "holder-2", 1)) == {"broker", "this key holder's service"}
+    found = _doctor(world.folder / "holder-2", 1)
+    assert _broken(found) == {"broker", "this key holder's service"}
+    assert "Start it" in _words(found, "this key holder's service")
+    assert "call its operator" in _words(found, "broker")
