@@ -77,7 +77,7 @@ def export(
     again: Annotated[
         bool,
         typer.Option(
-            "--again", help="Also what is on its way: for a stick that was lost. Nothing is done twice."
+            "--again", help="Also what is on its way: for a stick that was lost. No step is done twice."
         ),
     ] = False,
     json: Json = False,
