@@ -12,7 +12,8 @@
 Rule (DESIGN 3): each step demands the evidence of the step before, a frozen value that only a check can make, so a
 skipped step does not type-check. What a step decides, what it spends and its log entry are one transaction; a refusal
 goes the same way, is recorded, and is raised once the record is durable. The same bytes are answered the same at any
-time, so an interrupted call is sent again and goes on where it stopped.
+time, so an interrupted call is sent again and goes on where it stopped; an answer of which something was taken back
+since is given nobody again.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What a request is given: its permit, and at any later time the same answer again.
+"""What a request is given: its permit, and later the same answer again, unless something of it was taken back.
 
 Rule: below `sources` a permit and its sheets name no contributor, handles are fresh for each request, and their order
 is that of the handles, which tells nothing (decision 0002). The ADMITTED record goes to each key holder sealed, by

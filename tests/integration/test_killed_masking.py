@@ -46,9 +46,12 @@ class Killed:
         wait_until(lambda: moment() or running.process.poll() is not None, what)
         time.sleep(self.chance.uniform(0.0, at_most_seconds))
         family = descendants(running.process.pid)
-        running.kill()
+        running.process.kill()
+        running.process.wait()
         assert running.process.returncode == -signal.SIGKILL, f"it had ended before it was killed: {what}"
         wait_until(lambda: not any(map(is_running, family)), "what it had started ended with it")
+        # Only now: whoever it had started would hold its standard output open.
+        running.kill()
         assert readable_in(self.home) == []
 
 

@@ -23,6 +23,8 @@ from clients.draw_report import DrawReport
 from clients.drawing import Drawing
 from clients.request_folder import RequestFolder
 from clients.request_values import Plan, Tokens
+from clients.retractions import Retractions
+from clients.taking_back import TakingBack
 from tests.world import POLICE, World, email, phone
 
 pytestmark = pytest.mark.all_only
@@ -157,6 +159,26 @@ def test_what_an_honest_requester_opens_verifies(world: World) -> None:
     for each in report.drawn:
         assert (each.hash_fits, each.point_fits, each.in_batch, each.in_case_file) == (True,) * 4
         assert list(each.deposits.values()) == [True] * 3
+
+
+def test_a_draw_verifies_after_the_requester_erased_what_was_taken_back(fresh_world: World) -> None:
+    world = fresh_world
+    audited = asked(world)
+    back = TakingBack(
+        world.homes["company-1"], world.caller("company-1"), world.clock, world.random("company-1")
+    )
+    back.withdraw_identifiers(world.space, {"phone": [phone(3)]}, "Taken back")
+    acts = Retractions(world.homes[POLICE], world.space, world.caller(POLICE), world.clock)
+    (notice,) = acts.fetch()
+    acts.acknowledge(notice.notice.payload.notice_id, "officer-1")
+    answer, kept = audited.folder.answer(), audited.folder.tokens()
+    assert answer is not None
+    assert phone(3) not in answer.hits
+    assert kept is not None
+    assert kept.orders == ()
+    report = audited.draw(0, 1, 2, 3, case_file=ASKED)
+    assert report.verified
+    assert [each.identifier for each in report.drawn] == ASKED
 
 
 def test_an_opening_shows_the_drawn_identifiers_to_the_auditor_alone(world: World) -> None:

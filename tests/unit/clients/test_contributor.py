@@ -26,6 +26,10 @@ def case(tmp_path: Path) -> Iterator[ContributorCase]:
     made.close()
 
 
+MOMENTS = [pytest.param("before", marks=pytest.mark.all_only), "after"]
+"""When a run is killed; after a call is the worse, since it was done and its answer is lost."""
+
+
 def _opened(case: ContributorCase) -> bytes:
     return case.contributor().open_series(case.company.space().payload, "phone", CONDITIONS)
 
@@ -74,7 +78,7 @@ def _calls_of(case: ContributorCase, act: Callable[[], object]) -> int:
     return len(case.wire.calls) - before
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_a_run_killed_at_any_call_goes_on_with_the_same_deposit(case: ContributorCase, moment: str) -> None:
     series_id = _opened(case)
     steps = _calls_of(case, lambda: case.contributor().deposit(series_id, ROWS[:1]))
@@ -110,7 +114,7 @@ def test_a_deposit_that_broke_off_is_resumed_without_the_file(case: ContributorC
     assert case.contributor().resume(broken_off).identifiers == 5
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_an_opening_killed_at_any_call_goes_on_with_the_same_series(
     case: ContributorCase, moment: str
 ) -> None:
