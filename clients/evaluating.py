@@ -211,8 +211,9 @@ class Evaluating:
                 return error
             return answers
 
-        # One thread a holder: each is asked for its series one after another, all holders at the same time.
-        with ThreadPoolExecutor(max_workers=len(members)) as pool:
+        # One thread a holder: each is asked for its series one after another, all holders at the same time. Carried, it
+        # is one for all: after a refusal that is here already, nothing is written down for the others.
+        with ThreadPoolExecutor(max_workers=1 if self._caller.answers_later else len(members)) as pool:
             results = dict(zip(members, pool.map(ask, members), strict=True))
         failed = {x: result for x, result in results.items() if isinstance(result, NarrowgateError)}
         refusals = {x: error for x, error in failed.items() if not isinstance(error, _Stopped | Awaited)}

@@ -319,8 +319,7 @@ class Requester:
         except RefusedByGate as error:
             refusal = Refusal.of(error, self._space.trial)
             folder.keep_refusal(refusal)
-            admission = self._admission(folder, request)
-            verify_refusal(error, refusal.recorded, admission, request, self._space)
+            verify_refusal(error, refusal.recorded, self._admission(folder, request), request, self._space)
             raise
         if told.waiting is not None:
             self._caller.ask_anew(url, kept.submission)

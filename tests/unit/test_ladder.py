@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from broker.protocol.errors import BadInput, Conflict, NotPermitted, Unavailable
+from broker.protocol.errors import BadInput, Conflict, NotPermitted
 from broker.protocol.messages.ladder import ReleaseAsk, ReleasedRecord
 from broker.protocol.messages.requests import TokensAnswered
 from broker.protocol.messages.vocabulary import Authority, PayloadCategory, Tier
@@ -270,7 +270,7 @@ def test_what_was_released_goes_with_its_deposit_and_the_answer_cannot_be_given_
     folder = RequestFolder(own_world.homes["unit-1"].vault, payload.request_id)
     tokens = folder.tokens()
     assert tokens is not None
-    with pytest.raises(Unavailable, match="taken back"):
+    with pytest.raises(Conflict, match="taken back"):
         own_world.caller("unit-1").post(
             f"{BROKER}/v1/requests/{payload.request_id.hex()}/tokens", tokens.submission, TokensAnswered
         )
