@@ -4,7 +4,8 @@ Rule: every requester that was disclosed one of them, at hits or above, gets a n
 them: found from the answers as they were given, not from what is kept of matches for a time. It stays until the
 requester signs what it did, however long it is offline; that it was shown, and the acknowledgement, are entries, and
 each notice is one, so that an auditor sees what was never shown or never answered. A count names nothing and needs no
-notice. It erases nothing at the requester.
+notice. How a contest ended (`broker.contests`) is told by another notice of the same places. It erases nothing at the
+requester.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from broker.protocol.documents import Signed, sign, verify
 from broker.protocol.errors import BadInput, Conflict, NotFound
 from broker.protocol.messages.base import encode, read
 from broker.protocol.messages.consent import (
+    ANSWERS,
     MAXIMUM_PLACES,
     ConsentRevocation,
     RetractionAcknowledgement,
@@ -49,6 +51,17 @@ class Recipient:
     requester: str
     disclosure_digest: bytes
     places: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why notices go out. `statement_digest` is of the signed statement that they follow; `contest_digest` names the
+    contest that they tell the beginning of."""
+
+    ground: RetractionGround
+    statement_digest: bytes
+    revocation_digest: bytes | None = None
+    contest_digest: bytes | None = None
 
 
 def recipients(
@@ -100,12 +113,10 @@ def notify(
     connection: Connection,
     deposit: StoredDeposit,
     found: Collection[Recipient],
-    withdrawal_digest: bytes,
-    revocation: Signed[ConsentRevocation] | None,
+    cause: Cause,
     now: int,
 ) -> None:
-    """Keep a notice for each recipient, and log it."""
-    ground = RetractionGround.WITHDRAWN if revocation is None else RetractionGround.CONSENT_REVOKED
+    """Keep a notice for each recipient of records of a deposit, and log it."""
     for each in found:
         notice = RetractionNotice(
             notice_id=broker.random_bytes(16),
@@ -114,7 +125,7 @@ def notify(
             request_id=each.request_id,
             disclosure_digest=each.disclosure_digest,
             places=each.places,
-            ground=ground,
+            ground=cause.ground,
             noticed_at=now,
             due_at=now + NOTICE_DAYS * DAY_SECONDS,
         )
@@ -125,16 +136,34 @@ def notify(
             request_id=each.request_id,
             requester=each.requester,
             deposit_id=deposit.deposit_id,
-            withdrawal_digest=withdrawal_digest,
-            revocation_digest=None if revocation is None else revocation.digest,
+            withdrawal_digest=cause.statement_digest,
+            revocation_digest=cause.revocation_digest,
             notice_digest=signed.digest,
             due_at=notice.due_at,
         )
         receipt = broker.audit.append(connection, RecordKind.RETRACTION_NOTICED, record, now)
         stored = rows.StoredNotice(
-            notice.notice_id, each.requester, signed.document, notice.due_at, receipt.proof.index
+            notice_id=notice.notice_id,
+            requester=each.requester,
+            document=signed.document,
+            due_at=notice.due_at,
+            noticed_index=receipt.proof.index,
+            contest_digest=cause.contest_digest,
         )
         rows.add(connection, stored)
+
+
+def told_of_contest(
+    broker: Broker, connection: Connection, withdrawal_digest: bytes
+) -> tuple[Recipient, ...]:
+    """Who was told that the records of a withdrawal are contested, by the notices that said so."""
+    notices = (
+        verify(RetractionNotice, document, broker.keys.signing_public).payload
+        for document in rows.of_contest(connection, withdrawal_digest)
+    )
+    return tuple(
+        Recipient(each.request_id, each.requester, each.disclosure_digest, each.places) for each in notices
+    )
 
 
 def show(broker: Broker, caller: Caller) -> RetractionNotices:
@@ -171,7 +200,11 @@ def acknowledge(broker: Broker, caller: Caller, notice_id: bytes, document: str)
         if (said.notice_id, said.notice_digest, said.requester) != (notice_id, digest, caller.party_id):
             raise BadInput("The acknowledgement is of another notice than the address names.")
         if (said.done is RetractionDone.KEPT) != bool(said.lawful_ground.strip()):
-            raise BadInput("Who keeps it names the lawful ground, and who erased it names none.")
+            raise BadInput("Who keeps it names the lawful ground, and nobody else names one.")
+        ground = verify(RetractionNotice, stored.document, broker.keys.signing_public).payload.ground
+        if said.done not in ANSWERS[ground]:
+            may = " or ".join(each.value for each in ANSWERS[ground])
+            raise BadInput(f"A notice of this ground is acknowledged as {may}.")
         if stored.acknowledgement is not None and stored.acknowledged_index is not None:
             if stored.acknowledgement != document:
                 raise Conflict("You acknowledged this notice before, otherwise. The first word stands.")

@@ -18,6 +18,7 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.roots import MAXIMUM_WITHDRAWN
 from broker.protocol.messages.vocabulary import PayloadCategory
 from clients import deposit_index
+from clients.contested_records import without_held
 from clients.contributor import Contributor, DepositResult
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
@@ -104,6 +105,7 @@ class Syncing:
         with_payload = series.manifest.payload.conditions.payload_category is not PayloadCategory.NONE
         deposited = sum(each.entry.identifiers for each in deposits)
         limit = None if large_change else max(_SMALL, deposited // LARGE_SHARE)
+        rows = without_held(self._home, rows)
         found = self._compared(deposits, rows, with_payload, limit)
         changes = found.changes(deposited)
         # 1. What is gone, first: who takes data out of a file expects it to be gone before anything else happens.

@@ -5,6 +5,7 @@ from pathlib import Path
 from clients.cli import run
 from clients.consent_case import Cases
 from clients.consent_status import forget_ended
+from clients.contested_records import held
 from clients.home import Home
 from clients.home_retention import forget_expired
 from clients.series_folder import SeriesFolder, SeriesState, all_series, quarter_of, under_older_salt
@@ -23,6 +24,11 @@ def open_contributor_home(directory: Path) -> Home:
         )
     if forget_ended(home, Cases(home, run.clock(), run.random_bytes), run.clock()):
         run.say("Cases of people with nothing left here, unused for a year, are erased.")
+    if submissions := held(home):
+        run.say(
+            f"{len(submissions):,} submission(s) are contested, or were withdrawn after that: their rows are held back "
+            "from every deposit. See: narrowgate consent contested"
+        )
     return home
 
 
