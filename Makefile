@@ -44,6 +44,8 @@ lint: $(READY) ## formatting, style, types, and which part may import which
 
 bench: $(READY) ## the figures, as ratios measured in one run each
 	$(BIN)/python -m benchmarks.masking
+	$(BIN)/python -m benchmarks.at_size
+	$(BIN)/python -m benchmarks.at_size --diff 10000000
 	$(BIN)/python -m benchmarks.gate
 	$(BIN)/python -m benchmarks.identifiers
 	$(BIN)/python -m benchmarks.person

@@ -11,6 +11,7 @@ Addresses are of a domain reserved for examples.
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -139,9 +140,12 @@ def difference(identifiers: int) -> None:
             changes["new" if each.row is not None else "gone"] += 1
         seconds = time.perf_counter() - written
         size = vault.path(deposit_index.index_name(deposit_id)).stat().st_size
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"{identifiers:>10,} identifiers: index {size / identifiers:.0f} bytes each, written in "
-        f"{written - started:.1f} s; compared in {seconds:.1f} s, {identifiers / seconds:,.0f} a second: {changes}"
+        f"{written - started:.1f} s; compared in {seconds:.1f} s, {identifiers / seconds:,.0f} a second: {changes}; "
+        f"peak resident set {peak:.0f} MiB",
+        flush=True,
     )
 
 

@@ -40,15 +40,14 @@ class Subject:
     """What is measured of one type.
 
     `samples` are values as people write them, in equal parts; `library` is its name and `entrances` the functions by
-    which our code enters it, as (owner, attribute). Without entrances `library` says why there is none. `held` is
-    whether the aim holds: not for a library so quick that the checks and the frozen value that every type has weigh
-    as much.
+    which our code enters it, as (owner, attribute). Without entrances `library` says why there is none. `aim` is the
+    share of ours that a type is held to; docs/figures.md says why one is higher.
     """
 
     samples: Sequence[Sample]
     library: str
     entrances: Sequence[tuple[object, str]] = ()
-    held: bool = True
+    aim: float = AIM
 
 
 _ADDRESSES: Sequence[Sample] = (
@@ -75,9 +74,9 @@ SUBJECTS: Mapping[str, Subject] = {
             ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", None),
             ("ethereum:0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359@1?value=1", None),
         ),
-        "pycryptodome for Keccak alone, too quick to hold the share to the aim",
-        ((keccak, "new"), (keccak.Keccak_Hash, "hexdigest")),
-        held=False,
+        "pycryptodome for Keccak; comparing with it (EIP-55) is ours",
+        ((keccak, "new"), (keccak.Keccak_Hash, "digest")),
+        aim=0.35,
     ),
     "file_hash": Subject(
         (("MD5: 9E107D9D372BB6826BD81D3542A419D6", None), ("2fd4e1c67a2d28fced849ee1bb76e7391b93eb12", None)),
@@ -98,15 +97,13 @@ SUBJECTS: Mapping[str, Subject] = {
     ),
     "imei": Subject(
         (("49-015420-323751-8", None), ("4901542032375101", None), ("49015420323751", "network")),
-        "python-stdnum for Luhn alone, too quick to hold the share to the aim",
+        "python-stdnum for Luhn",
         ((luhn, "is_valid"), (luhn, "calc_check_digit")),
-        held=False,
     ),
     "ip": Subject(
         (("203.0.113.7", None), ("2001:DB8:0220:0001:0248:1893:25C8:1946", None), ("203[.]0[.]113[.]9", None)),
-        "ipaddress, too quick to hold the share to the aim",
+        "ipaddress",
         ((ip, "IPv4Address"), (ip, "IPv6Address"), (IPv4Address, "__str__"), (IPv6Address, "__str__")),
-        held=False,
     ),
     "licence_plate": Subject(
         (("b mw-1234", "DE"), ("AB12 CDE", "GB"), ("US-CA: 7ABC123", None), ("5 12345", "AE-AZ")),
@@ -249,7 +246,7 @@ def seconds(work: Callable[[], None], repeats: int) -> float:
 
 
 def main(rounds: int) -> int:
-    """Prints the table; exit code 1 if a share of ours is over the aim that it is held to."""
+    """Prints the table; exit code 1 if a share of ours is over the one that its type is held to."""
     missing = set(registered_types()) - set(SUBJECTS)
     if missing:
         raise SystemExit(
@@ -262,7 +259,7 @@ def main(rounds: int) -> int:
         result = measured(type_name, SUBJECTS[type_name], rounds)
         ours = "all" if result.ours is None else f"{result.ours:.0%}"
         print(f"| {type_name} | {result.forms_a_second:,.0f} | {ours} | {SUBJECTS[type_name].library} |")
-        if SUBJECTS[type_name].held and result.ours is not None and result.ours > AIM:
+        if result.ours is not None and result.ours > SUBJECTS[type_name].aim:
             over.append(type_name)
     if over:
         print(f"\nover the aim: {', '.join(over)}")

@@ -173,9 +173,7 @@ def _admit(
     permits.keep(connection, filed, submission, rows.ADMITTED, encode(answer), receipt)
     rows.add_permit(
         connection,
-        rows.StoredPermit(
-            terms.permit_id, request_id, permit.document, decision.text, terms.expires_at, None, None
-        ),
+        rows.StoredPermit(terms.permit_id, request_id, permit.document, terms.expires_at, None, None),
     )
     return answer
 

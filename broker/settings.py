@@ -17,7 +17,7 @@ from pydantic_settings import (
 
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import explain
-from broker.protocol.messages.parties import Origin, WitnessKey, WitnessUrl, read_witness_key
+from broker.protocol.messages.parties import Origin, WitnessKey, WitnessUrl, in_clear, read_witness_key
 
 SETTINGS_FILE = "settings.toml"
 DATABASE_URL = r"^(sqlite:///|postgresql\+psycopg://)[^\x00-\x1f]+$"
@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     """How many of them must have cosigned before a permit or a disclosure leaves."""
     witness_timeout_seconds: Annotated[int, Field(ge=1, le=60)] = 5
     """How long their cosignatures are waited for; then nothing leaves."""
+    witness_plain_http: bool = False
+    """Also call witnesses on other machines over http://, where the network between is the operator's own."""
     permit_hours: Annotated[int, Field(ge=1, le=720)] = 24
     """How long a permit may be used."""
     match_days: Annotated[int, Field(ge=1, le=3650)] = 30
@@ -73,6 +75,16 @@ class Settings(BaseSettings):
     """How many months are kept."""
     maximum_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     """Larger bodies are refused before they are read."""
+
+    @model_validator(mode="after")
+    def _witnesses_not_in_clear(self) -> "Settings":
+        # Cosignatures cannot be forged on the way, but they can be kept from arriving.
+        if not self.witness_plain_http and any(in_clear(each.url) for each in self.witnesses):
+            raise ValueError(
+                "a witness's url is http:// to another machine: use https://, or set witness_plain_http = true if the "
+                "network between is yours"
+            )
+        return self
 
     @model_validator(mode="after")
     def _witnesses_differ(self) -> "Settings":

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from broker.protocol import tokens
-from broker.protocol.errors import BadInput, NotFound
+from broker.protocol.errors import BadInput, NotFound, VerificationFailed
 from broker.protocol.messages.consent import ContestState
 from broker.protocol.messages.requests import Claims
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import Tier
 from clients import contested_records, local_references, record_leaves
 from clients.deposit_folder import DepositFolder, all_deposits
-from clients.deposit_index import KEY_BYTES
 from clients.forgetting import kept_until
 from clients.home import Home
+from clients.kept_out import KeptOut
 from clients.request_folder import RequestFolder, request_ids
 from clients.retractions import contested
 from clients.series_folder import SeriesFolder, SeriesState
@@ -141,25 +141,33 @@ def search(home: Home, person: Person, now: int) -> Held:
         found = _asked(home, folder, request_id, places_of)
         if found is not None:
             asked.append(found)
-    return Held(tuple(deposited), tuple(asked), tuple(closed), forgotten, tuple(_contested(home, person)))
+    return Held(
+        tuple(deposited), tuple(asked), tuple(closed), forgotten, tuple(_contested(home, person, now))
+    )
 
 
-def _contested(home: Home, person: Person) -> Iterator[Contested]:
+def _no_new_key(_: int) -> bytes:
+    """Where marks are, their key is too."""
+    raise VerificationFailed("The key of what is kept out is gone from this home. Restore a backup.")
+
+
+def _contested(home: Home, person: Person, now: int) -> Iterator[Contested]:
     """The contested submissions of the person's references, or with one of the identifiers."""
     named = {each.strip() for each in person.references if each.strip()}
+    kept_out = KeptOut(home, now, _no_new_key)
     places: dict[tuple[bytes, bytes], dict[bytes, int]] = {}
     for each in contested_records.every(home):
         found = set()
-        for held in each.keys:
+        for held in each.marks:
             under = (held.space_id, held.salt_id)
             if under not in places:
                 salt = home.salt_of(*under)
                 places[under] = {
-                    tokens.salted_hash(salt, text)[:KEY_BYTES]: place
+                    kept_out.mark_of_hash(tokens.salted_hash(salt, text)): place
                     for place, text in enumerate(person.identifiers, 1)
                 }
-            if held.key in places[under]:
-                found.add(places[under][held.key])
+            if held.mark in places[under]:
+                found.add(places[under][held.mark])
         if found or each.reference in named:
             yield Contested(
                 tuple(sorted(found)), each.state, each.contested_at, each.decided_at, each.reference

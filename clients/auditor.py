@@ -9,10 +9,12 @@ itself an entry of the log; mirroring is not, and asks nobody who reads.
 """
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from broker.protocol import checkpoint as notes
 from broker.protocol import leaves
@@ -28,7 +30,26 @@ from clients.transport import Caller, Clock
 from clients.vault import Vault
 from clients.watched_log import WatchedLog
 
-__all__ = ["AuditFailed", "AuditReport", "Auditor", "Entry", "recorded_decisions"]
+__all__ = [
+    "AuditFailed",
+    "AuditReport",
+    "Auditor",
+    "Entry",
+    "NoDecision",
+    "Undecidable",
+    "recorded_decisions",
+]
+
+DECISIONS = frozenset(
+    {
+        RecordKind.DEPOSIT_ADMITTED,
+        RecordKind.DEPOSIT_REFUSED,
+        RecordKind.ADMITTED,
+        RecordKind.REFUSED,
+        RecordKind.RELEASE,
+    }
+)
+"""Kinds of entries whose records hold a decision."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +59,25 @@ class Entry:
     index: int
     content: leaves.LeafContent
     record: bytes | None = field(repr=False)
+
+
+class NoDecision(StrEnum):
+    """Why the mirror has no decision of an entry whose kind should hold one."""
+
+    ERASED = "erased"
+    NOT_FETCHED = "not-fetched"
+    """Its leaf is mirrored and its record is not: `audit mirror` fetches leaves alone."""
+    NOT_IN_RECORD = "not-in-record"
+    """The record opens its leaf, and no decision is found in it."""
+
+
+@dataclass(frozen=True)
+class Undecidable:
+    """An entry that cannot be decided again, for want of a decision."""
+
+    index: int
+    kind: str
+    reason: NoDecision
 
 
 class Auditor:
@@ -78,6 +118,24 @@ class Auditor:
         for index, logged in enumerate(self._mirror.records()):
             for text in recorded_decisions(logged.record):
                 yield index, text
+
+    def undecidable(self) -> Iterator[Undecidable]:
+        """Every mirrored entry whose kind holds a decision, and which has none in `decisions`: in the log's order.
+
+        Raises VerificationFailed."""
+        note = self._mirror.checkpoint()
+        size = 0 if note is None else self._log.verify_kept(note).size
+        kept = itertools.islice(self._mirror.records(), size)
+        for index, (leaf, logged) in enumerate(itertools.zip_longest(self._mirror.leaves(0, size), kept)):
+            kind = leaves.parse_leaf(leaf).kind
+            if kind not in DECISIONS or (logged is not None and recorded_decisions(logged.record)):
+                continue
+            reason = NoDecision.NOT_IN_RECORD
+            if logged is None:
+                reason = NoDecision.NOT_FETCHED
+            elif logged.record is None:
+                reason = NoDecision.ERASED
+            yield Undecidable(index, kind, reason)
 
     def entries(self) -> Iterator[Entry]:
         """Every entry whose record was fetched, in the log's order. Raises VerificationFailed."""

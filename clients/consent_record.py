@@ -58,12 +58,16 @@ def record(
     return signed
 
 
-def consents_of(home: Home, reference: str) -> Iterator[Signed[PersonConsent]]:
-    """The consents kept under a reference, verified again. Raises VerificationFailed."""
+def all_consents(home: Home) -> Iterator[tuple[str, Signed[PersonConsent]]]:
+    """Every consent kept here with its reference, verified again. Raises VerificationFailed."""
     for name in home.vault.names("consents"):
         kept = read(KeptConsent, home.vault.read_secret(f"consents/{name}"))
-        if kept.reference == reference:
-            yield documents.verify(PersonConsent, kept.document, home.identity.signing_key)
+        yield kept.reference, documents.verify(PersonConsent, kept.document, home.identity.signing_key)
+
+
+def consents_of(home: Home, reference: str) -> Iterator[Signed[PersonConsent]]:
+    """The consents kept under a reference, verified again. Raises VerificationFailed."""
+    return (signed for of_reference, signed in all_consents(home) if of_reference == reference)
 
 
 def revocation(home: Home, reference: str, conditions: Conditions, deposit_id: bytes, now: int) -> str | None:

@@ -1,16 +1,15 @@
-"""What somebody says is wrong or not theirs, as its contributor keeps it, and what is held back from deposits for it.
+"""How it stands with what somebody says is wrong or not theirs, as its contributor keeps it.
 
-Rule: while a submission is contested, and once it is withdrawn after that, no deposit of this home puts it in again,
-whatever file it stands in: a row is held back when all its references are of such submissions, or when its identifier
-was in one. Identifiers are known by the beginnings of their salted hashes, so only under the salt of that time; under
-a later one the reference tells. What was upheld is held back no longer, and is forgotten a year later.
+Rule (decision 0041): a submission is named by the agency's own reference. Its identifiers are known by the marks that
+keep them out of deposits meanwhile (`clients.kept_out`), which nobody without this home can test. What was upheld is
+forgotten a year later; what was withdrawn stays, so that a request of access can be answered.
 
 It sends nothing: see `clients.contesting`.
 
     contested/SUBMISSION                                                sealed: a ContestedSubmission
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -26,20 +25,17 @@ from broker.protocol.messages.base import (
     read,
 )
 from broker.protocol.messages.consent import ContestState
-from clients import deposit_index, local_references
 from clients.home import Home
-from clients.masked_deposit import Row
 
 KEPT_AFTER_UPHELD_SECONDS = 365 * 86_400
-Rows = Callable[[], Iterator[Row]]
 
 
-class HeldKey(Message):
-    """An identifier of a contested record, as `clients.deposit_index` knows it."""
+class KeptMark(Message):
+    """An identifier of a contested record: its mark in `clients.kept_out`, and the salt it was made with."""
 
     space_id: Id16
     salt_id: Bytes32
-    key: Annotated[Id16, Field(repr=False)]
+    mark: Annotated[Bytes32, Field(repr=False)]
 
 
 class ContestedPart(Message):
@@ -63,7 +59,7 @@ class ContestedSubmission(Message):
     reason: Annotated[str, Field(max_length=500)] = ""
     """Of the decision."""
     decided_at: Seconds | None = None
-    keys: tuple[HeldKey, ...] = ()
+    marks: tuple[KeptMark, ...] = ()
     parts: tuple[ContestedPart, ...] = ()
 
     @property
@@ -94,24 +90,3 @@ def forget_upheld(home: Home, now: int) -> None:
         over = each.decided_at is not None and each.decided_at + KEPT_AFTER_UPHELD_SECONDS <= now
         if each.state is ContestState.UPHELD and over and not each.unsent:
             home.vault.erase(f"contested/{each.submission_id.hex()}")
-
-
-def held(home: Home) -> tuple[ContestedSubmission, ...]:
-    """The submissions whose rows are held back."""
-    return tuple(each for each in every(home) if each.state is not ContestState.UPHELD)
-
-
-def without_held(home: Home, rows: Rows) -> Rows:
-    """The rows without those that are held back, in the same order; the very same where nothing is."""
-    submissions = held(home)
-    if not submissions:
-        return rows
-    references = frozenset(each.reference for each in submissions)
-    keys = frozenset(key.key for each in submissions for key in each.keys)
-
-    def goes_in(row: Row) -> bool:
-        own = local_references.parts(row.reference or "")
-        by_reference = bool(own) and own <= references
-        return not by_reference and row.salted_hash[: deposit_index.KEY_BYTES] not in keys
-
-    return lambda: (row for row in rows() if goes_in(row))

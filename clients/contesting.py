@@ -1,6 +1,6 @@
 """Take back what somebody says is wrong or not theirs, for as long as it is contested; then decide how that ends.
 
-Rule (decision 0041): what is held back is kept before anything is sent, so that no deposit puts it in again meanwhile.
+Rule (decision 0041): what is kept out is marked before anything is sent, so that no file puts it in again meanwhile.
 The records go as in any withdrawal (`clients.taking_back`), with the statement that they are contested; whoever was
 told of them is told so. The contributor decides, once, with a reason: upheld, and the next deposit may hold them, or
 withdrawn, and they stay out. A decision is signed and kept before it is sent, and sent again by the same command.
@@ -18,9 +18,10 @@ from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import RecordKind
 from clients import contested_records, deposit_index
-from clients.contested_records import ContestedPart, ContestedSubmission, HeldKey
+from clients.contested_records import ContestedPart, ContestedSubmission, KeptMark
 from clients.deposit_folder import DepositFolder
 from clients.home import Home
+from clients.kept_out import KeptOut, Reason
 from clients.recorded import post_recorded
 from clients.root_changes import RootChanges
 from clients.series_folder import SeriesFolder
@@ -34,22 +35,24 @@ _REASON = "Contested"
 class _Kept:
     """Keeps what goes, before it goes; see `taking_back.Contest`."""
 
-    def __init__(self, home: Home, submission: ContestedSubmission) -> None:
+    def __init__(self, home: Home, submission: ContestedSubmission, kept_out: KeptOut) -> None:
         self.submission = submission
+        self._kept_out = kept_out
         self._home = home
         self._change()
 
     def going(self, deposit: DepositFolder, tokens: Sequence[bytes]) -> None:
-        """Keep the identifiers behind the tokens, so that they are held back."""
+        """Keep the marks of the identifiers behind the tokens."""
         manifest = SeriesFolder(self._home, deposit.declaration.payload.series_id).manifest.payload
-        wanted, keys = frozenset(tokens), set(self.submission.keys)
+        wanted, marks = frozenset(tokens), {each.mark: each for each in self.submission.marks}
         try:
             for row in deposit_index.rows(self._home.vault, deposit.deposit_id):
                 if row.token in wanted:
-                    keys.add(HeldKey(space_id=manifest.space_id, salt_id=manifest.salt_id, key=row.key))
+                    mark = self._kept_out.mark_of_hash(row.key)
+                    marks[mark] = KeptMark(space_id=manifest.space_id, salt_id=manifest.salt_id, mark=mark)
         except NotFound:
-            return  # Made before there was an index: the reference alone holds it back.
-        self._change(keys=tuple(sorted(keys, key=lambda each: each.key)))
+            return  # Made before there was an index: the reference alone keeps it out.
+        self._change(marks=tuple(marks[each] for each in sorted(marks)))
 
     def note(self, deposit_id: bytes, withdrawal_digest: bytes) -> None:
         """Keep which withdrawal takes them back: the decision names it."""
@@ -92,8 +95,10 @@ class Contesting:
                 contested_at=self._clock(),
             )
         acts = TakingBack(self._home, self._caller, self._clock, self._random_bytes)
-        kept = _Kept(self._home, known)
-        return acts.withdraw_reference(reference, _REASON, shared_too=shared_too, contest=kept)
+        kept = _Kept(self._home, known, self._kept_out())
+        return acts.withdraw_reference(
+            reference, _REASON, shared_too=shared_too, keep_out="contested", contest=kept
+        )
 
     def decide(self, reference: str, state: ContestState, reason: str) -> ContestedSubmission:
         """End it, and have whoever was told of it notified. Again, what the broker has not heard of is sent.
@@ -111,6 +116,8 @@ class Contesting:
             known = self._decided(known, state, reason.strip())
         elif known.state is not state:
             raise Conflict(f"It was decided before: {known.state.value}. That decision stands.")
+        else:
+            self._end(known)
         for place, part in enumerate(known.parts):
             if part.decision is None or part.sent:
                 continue
@@ -146,7 +153,17 @@ class Contesting:
         changes_made = {"state": state, "reason": reason, "decided_at": now, "parts": tuple(parts)}
         decided = known.model_copy(update=changes_made)
         contested_records.keep(self._home, decided)
+        self._end(decided)
         return decided
+
+    def _end(self, decided: ContestedSubmission) -> None:
+        """Let it in again, or keep it out as what a person took back."""
+        then: Reason | None = None if decided.state is ContestState.UPHELD else "consent_withdrawn"
+        marks = [each.mark for each in decided.marks]
+        self._kept_out().end("contested", marks, [decided.reference], then)
+
+    def _kept_out(self) -> KeptOut:
+        return KeptOut(self._home, self._clock(), self._random_bytes)
 
     def _send(self, part: ContestedPart, decision: str) -> None:
         space = self._space(DepositFolder(self._home, part.deposit_id))

@@ -26,7 +26,6 @@ from broker.protocol.messages.series import (
 )
 from broker.protocol.messages.vocabulary import RecordKind
 from clients import masking_runs
-from clients.contested_records import without_held
 from clients.dealing import Dealer, draw_series
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
@@ -238,14 +237,9 @@ class Contributor:
         if series.state is not SeriesState.OPEN:
             raise Conflict("The series is not open: it takes no deposit. See: narrowgate deposit list")
         given = checked(rows, series.keys())
-        digests = {given.digest}
-        # What is contested stays out, whatever file it stands in.
-        if (left := without_held(self._home, rows)) is not rows:
-            given = checked(left, series.keys())
-            digests.add(given.digest)
         for known in all_deposits(self._home, series_id):
             stages = ("masked",) if anew else ("masked", "serving")
-            if known.entry.input_digest in digests and known.entry.stage in stages:
+            if known.entry.input_digest == given.digest and known.entry.stage in stages:
                 return self._finish(known, series, progress)
         now, space = self._clock(), self._space_of(series)
         if series.manifest.payload.salt_id != space.salt_id:
@@ -285,6 +279,7 @@ class Contributor:
         self, deposit: DepositFolder, series: SeriesFolder, progress: Progress | None
     ) -> DepositResult:
         entry, space = deposit.entry, self._space_of(series)
+        masking_runs.erase_left(self._home, deposit.deposit_id)
         if entry.stage in ("withdrawn", "refused", "expired"):
             raise Conflict(
                 "This deposit was refused or withdrawn, or its retention is over. Deposit the file anew."

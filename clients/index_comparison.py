@@ -18,6 +18,8 @@ class Place:
 
     deposit_id: bytes
     token: bytes
+    key: bytes
+    """The beginning of its salted hash."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def compare(
     for row in rows:
         key = row.salted_hash[:KEY_BYTES]
         while current is not None and current[0] < key:
-            yield Difference(None, Place(current[1], current[2]))
+            yield Difference(None, Place(current[1], current[2], current[0]))
             current = next(deposited, None)
         if current is None or current[0] != key:
             yield Difference(row, None)
@@ -51,10 +53,10 @@ def compare(
         content = content_digest(row.plaintext) if with_payload else b""
         while current is not None and current[0] == key:
             if with_payload and current[3] != content:
-                yield Difference(row, Place(current[1], current[2]))
+                yield Difference(row, Place(current[1], current[2], current[0]))
             current = next(deposited, None)
     while current is not None:
-        yield Difference(None, Place(current[1], current[2]))
+        yield Difference(None, Place(current[1], current[2], current[0]))
         current = next(deposited, None)
 
 

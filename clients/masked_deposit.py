@@ -182,6 +182,7 @@ def _begun(
         declared = home.vault.exists(f"deposits/{runs.plan.deposit_id.hex()}/deposit.json")
         same = (runs.plan.input_digest, runs.plan.size_class) == (given.digest, space.size_class)
         if same and not declared:
+            runs.sweep()
             return runs
         runs.erase()
     plan = MaskingPlan(

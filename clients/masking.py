@@ -7,17 +7,21 @@ identifier's signals into one plaintext is the reader's work.
 
 Large sets are masked by processes, small ones where they are. Threads would be simpler, and `python -m
 benchmarks.masking` measures both in one run: two threads gain little, since a record lets go of the interpreter's lock
-a dozen times. The keys reach the processes through a pipe and are in no file. This module reads no file, keeps no key
-and does not know what the plaintexts say.
+a dozen times. The keys reach the processes through a pipe and are in no file, and a process ends with the one that
+started it, even where that was killed. This module reads no file, keeps no key and does not know what the plaintexts
+say.
 """
 
 import io
 import itertools
+import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
 from broker.protocol import sealing, tokens
 from broker.protocol.errors import BadInput
@@ -139,7 +143,7 @@ def self_test_record(
 
 def _in_processes(deposit: _Deposit, chunks: Iterable[_Chunk], processes: int) -> Iterator[MaskedRecord]:
     # spawn: a fork would copy whatever locks the caller's other threads hold at this moment.
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_end_with_parent) as pool:
         # Not pool.map: it would read all the signals before it gave the first record.
         working: deque[Future[list[MaskedRecord]]] = deque()
         try:
@@ -153,6 +157,20 @@ def _in_processes(deposit: _Deposit, chunks: Iterable[_Chunk], processes: int) -
             # Whether the caller stopped early or a record was bad, nothing more is masked.
             for future in working:
                 future.cancel()
+
+
+def _end_with_parent() -> None:
+    """In a process that masks: end when the process that started it has ended, however it did.
+
+    The pool does not see to it: its processes would wait for work for ever, with the keys in their memory."""
+    starter = parent_process()
+
+    def wait() -> None:
+        if starter is not None:
+            starter.join()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _chunks(signals: Iterable[Signal], random_bytes: Callable[[int], bytes]) -> Iterator[_Chunk]:

@@ -3,7 +3,8 @@
 Rule (DESIGN 2.3): identifiers are masked in the order of their salted hashes, a run at a time; a run is kept durably,
 sorted by token, before the next begins. A masking that was killed goes on after its last whole run, under the same
 deposit_id. No identifier is here: records and references are sealed one by one, index rows by run. When all runs are
-there they are merged into the deposit's own files, and go.
+there they are merged into the deposit's own files, and go. What a kill left half-written goes when the masking goes on:
+one process at a time masks from a home (`clients.working_folder`), so nobody is writing it.
 
     deposits/DEPOSIT/masking/{plan.json,records-NUMBER,references-NUMBER,index-NUMBER}
 
@@ -92,12 +93,21 @@ class MaskingRuns:
             file.write(deposit_index.sealed_block(self._vault, deposit_id, runs, ()))
         return written
 
-    def erase(self) -> None:
-        """Remove all of it, the plan last."""
-        names = [name for name in self._vault.names(self._folder) if name != "plan.json"]
-        for name in (*names, "plan.json"):
-            self._vault.remove(f"{self._folder}/{name}")
+    def sweep(self) -> None:
+        """Remove what a masking that was killed left half-written, in its own folder and the deposit's."""
         for folder in (self._folder, self._folder.rpartition("/")[0]):
+            self._vault.sweep(folder)
+
+    def erase(self) -> None:
+        """Remove all of it, the plan last; and what was merged for a deposit that was not declared after all."""
+        self.sweep()
+        deposit = self._folder.rpartition("/")[0]
+        declared = self._vault.exists(f"{deposit}/deposit.json")
+        merged = () if declared else (name for name in self._vault.names(deposit) if name != "masking")
+        runs = (f"masking/{name}" for name in self._vault.names(self._folder) if name != "plan.json")
+        for name in (*runs, *merged, "masking/plan.json"):
+            self._vault.remove(f"{deposit}/{name}")
+        for folder in (self._folder, deposit):
             path = self._vault.path(folder)
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
@@ -119,6 +129,13 @@ def unfinished(home: Home, series_id: bytes | None = None) -> Iterator[MaskingRu
             runs = MaskingRuns(home, home.vault.read_message(MaskingPlan, plan))
             if series_id is None or runs.plan.series_id == series_id:
                 yield runs
+
+
+def erase_left(home: Home, deposit_id: bytes) -> None:
+    """Erase what a kill left of a masking whose deposit is declared: it is merged, and needed no more."""
+    plan = f"{_folder(deposit_id)}/plan.json"
+    if home.vault.exists(plan):
+        MaskingRuns(home, home.vault.read_message(MaskingPlan, plan)).erase()
 
 
 def erase_unfinished(home: Home, series_id: bytes) -> None:

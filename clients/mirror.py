@@ -49,7 +49,6 @@ class Mirror:
     def keep_checkpoint(self, note: str) -> None:
         """From now on as many leaves as this note says are verified."""
         self._vault.write_text(f"{self._folder}/checkpoint.txt", note)
-        self.drop_fetching()
 
     def keep_fetching(self, note: str) -> None:
         """This signed checkpoint was seen, and what leads to it is fetched from now on."""

@@ -2,11 +2,14 @@
 
 Rule (AUDIT 1, DESIGN 1): nothing is believed but the key and the witnesses that were pinned. In order:
 
-    1. the checkpoint is signed by the log's key, cosigned by enough witnesses, and not smaller than one seen before
+    1. the checkpoint is signed by the log's key, and cosigned by enough witnesses
     2. bundles of what is new are fetched, and each is kept at once, so that a run that is cut short loses none of them
     3. the leaves give the root of this checkpoint and of those seen before: that the log only grew is derived from the
        leaves themselves, and needs no proof by whoever serves them
     4. every leaf is canonical and of a known kind
+
+A checkpoint smaller than the last one that verified is compared with the root of the mirror's own leaves at that size.
+The same, and a cache served an old one: nothing is new, and the report says so. Another, and there are two logs.
 
 Only after 3 does the checkpoint become the last one that verified, which is what makes leaves count. Where 3 fails,
 what an earlier run had fetched is fetched again before anybody is accused; then the whole log, without keeping it: if
@@ -53,6 +56,8 @@ class AuditReport:
     kinds: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     erased: int = 0
     """Records that the broker has erased; their leaves stand."""
+    stale: int | None = None
+    """The size of the checkpoint that was served, where a larger one was seen before that does not contradict it."""
 
 
 class AuditFailed(VerificationFailed):
@@ -68,11 +73,13 @@ class AuditFailed(VerificationFailed):
 class Mirrored:
     """Evidence that the mirror's first `checkpoint.size` leaves give its root, with the entries by kind.
 
-    The first `before` of them were verified by an earlier run."""
+    The first `before` of them were verified by an earlier run. `stale` is the size that was served, where a larger
+    checkpoint was seen before; `checkpoint` is the mirror's own all the same, and no entry need be new."""
 
     checkpoint: notes.Checkpoint
     before: int
     kinds: Mapping[str, int]
+    stale: int | None = None
 
 
 class Mirroring:
@@ -97,8 +104,10 @@ class Mirroring:
         note, latest = self._latest()
         last, begun = self._known(self._mirror.checkpoint()), self._known(self._mirror.fetching())
         for seen in (last, begun):
-            if seen is not None and not _may_continue(seen, latest):
+            if seen is not None and seen.size == latest.size and seen.root != latest.root:
                 raise self._fork(seen, latest, note, None)
+        if last is not None and latest.size < last.size:
+            return self._older(last, latest, note)
         start = 0 if last is None else last.size
         if begun is None and latest.size > start:
             self._mirror.keep_fetching(note)
@@ -111,12 +120,15 @@ class Mirroring:
             derived = self._derive(last, begun, latest)
         if derived.roots[latest.size] != latest.root:
             raise self._judge(last, latest, note)
-        if begun is not None and derived.roots[begun.size] != begun.root:
+        ahead = begun is not None and begun.size > latest.size
+        if begun is not None and not ahead and derived.roots[begun.size] != begun.root:
             raise self._fork(begun, latest, note, None)
         self._mirror.keep_checkpoint(note)
+        if not ahead:  # One that was seen and is larger still is held against what is served later.
+            self._mirror.drop_fetching()
         if derived.first_bad is not None:
             raise self.bad_entry(latest, derived.first_bad.index, derived.first_bad.reason)
-        return Mirrored(latest, start, derived.kinds)
+        return Mirrored(latest, start, derived.kinds, stale=latest.size if ahead else None)
 
     # --- checkpoints ---
 
@@ -165,11 +177,25 @@ class Mirroring:
     def _derive(
         self, last: notes.Checkpoint | None, begun: notes.Checkpoint | None, latest: notes.Checkpoint
     ) -> Rederived:
-        sizes = [seen.size for seen in (last, begun) if seen is not None]
+        sizes = [seen.size for seen in (last, begun) if seen is not None and seen.size <= latest.size]
         derived = rederive(self._mirror, latest.size, sizes)
         if last is not None and derived.roots[last.size] != last.root:
             raise VerificationFailed(DAMAGED)
         return derived
+
+    def _older(self, last: notes.Checkpoint, latest: notes.Checkpoint, note: str) -> Mirrored:
+        """Judge a checkpoint smaller than the last that verified by the leaves that are held, of which none is new.
+
+        Raises AuditFailed for one of another log. A log that was cut back looks as an old cache does, until it grows
+        again: that is for who reads the report, and for witnesses."""
+        derived = rederive(self._mirror, last.size, [latest.size])
+        if derived.roots[last.size] != last.root:
+            raise VerificationFailed(DAMAGED)
+        if derived.roots[latest.size] != latest.root:
+            raise self._fork(last, latest, note, None)
+        if derived.first_bad is not None:
+            raise self.bad_entry(last, derived.first_bad.index, derived.first_bad.reason)
+        return Mirrored(last, last.size, derived.kinds, stale=latest.size)
 
     # --- faults ---
 
@@ -251,8 +277,5 @@ class Mirroring:
             witnesses=() if latest is None else tuple(each.witness for each in latest.cosignatures),
             kinds=MappingProxyType({} if mirrored is None else dict(mirrored.kinds)),
             erased=erased,
+            stale=None if mirrored is None else mirrored.stale,
         )
-
-
-def _may_continue(seen: notes.Checkpoint, latest: notes.Checkpoint) -> bool:
-    return latest.size > seen.size or (latest.size == seen.size and latest.root == seen.root)

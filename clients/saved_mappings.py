@@ -17,8 +17,8 @@ from broker.protocol.errors import BadInput, NotFound
 from broker.protocol.messages.base import Message
 from clients.home import Home
 from clients.readers import ColumnMapping
+from clients.readers.column_names import same_column
 from clients.readers.header import MAXIMUM_COLUMNS, MAXIMUM_NAME_CHARACTERS
-from clients.readers.mapping import same_column
 from clients.readers.roles import ATTRIBUTE, IGNORE, mapping_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")

@@ -25,6 +25,7 @@ from broker.protocol.messages.parties import (
 )
 from broker.protocol.messages.vocabulary import AgencyKind, Capacity, Purpose, Role
 from clients.agency import read_enrolment
+from clients.identifier_types import check_types
 
 DEFAULT_MANDATES: Mapping[AgencyKind, tuple[Purpose, ...]] = MappingProxyType(
     {
@@ -96,7 +97,11 @@ class SpacePlan:
 
 
 def space_of(plan: SpacePlan, space_id: bytes, salt_id: bytes, now: int) -> Space:
-    """The first roster of a planned space. Raises BadInput or VerificationFailed (the parts do not fit)."""
+    """The first roster of a planned space. Raises BadInput or VerificationFailed (the parts do not fit).
+
+    An identifier type that nobody has canonical forms for is refused here: every member would take the space, and no
+    deposit or request could be made under it."""
+    check_types(plan.identifier_types)
     broker = plan.broker
     if broker.bundle_digest is not None and broker.bundle_digest != plan.bundle_digest:
         raise VerificationFailed(

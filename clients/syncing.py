@@ -4,21 +4,22 @@ Rule (decision 0036): the file is whole, so an identifier that is not in it any 
 masked; what differs is found by `clients.index_comparison`. The work is in proportion to the change, but for one
 reading of the file and of the index. A file that would change much at once is refused unless that is said to be meant:
 half an export must not take back the other half. Each step is one that a crash cannot halve, and is found done by the
-next run: taking back, replacing, adding.
+next run: taking back, replacing, adding. Where answers come later (`clients.carry`), what does not wait for another
+answer goes with the same files, and what was on its way is finished before anything is compared again.
 
 It reads no file of signals. What the broker learns of it is in docs/threat-model.md.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 from broker.protocol.errors import BadInput
-from broker.protocol.messages.base import RandomBytes
+from broker.protocol.messages.base import Count, Message, RandomBytes
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.roots import MAXIMUM_WITHDRAWN
 from broker.protocol.messages.vocabulary import PayloadCategory
 from clients import deposit_index
-from clients.contested_records import without_held
 from clients.contributor import Contributor, DepositResult
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
@@ -28,7 +29,7 @@ from clients.replacing import Place, Replacing
 from clients.root_changes import RootChanges
 from clients.series_folder import SeriesFolder
 from clients.taking_back import TakingBack
-from clients.transport import Caller, Clock
+from clients.transport import Awaiting, Caller, Clock
 from clients.upload import Progress
 
 LARGE_SHARE = 10
@@ -49,7 +50,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class SyncResult:
-    """What was done under one series. `added` is None where nothing was new."""
+    """What was done under one series, by all the calls that it took. `added` is None where nothing was new."""
 
     series_id: bytes
     changes: Changes
@@ -64,9 +65,37 @@ class _Found:
     gone: dict[bytes, list[bytes]] = field(default_factory=dict)
     replaced: dict[bytes, list[Row]] = field(default_factory=dict)
 
-    def changes(self, deposited: int) -> Changes:
+    def changes(self, begun: "_Begun") -> Changes:
         gone, replaced = (sum(map(len, each.values())) for each in (self.gone, self.replaced))
-        return Changes(len(self.new), gone, replaced, deposited - gone - replaced)
+        unchanged = begun.deposited - gone - replaced - begun.replaced - begun.new
+        # Below 0 only where another file came before the first was done: its numbers are about both.
+        return Changes(
+            len(self.new) + begun.new, gone + begun.gone, replaced + begun.replaced, max(0, unchanged)
+        )
+
+
+class SyncingNote(Message):
+    """What of a file took effect while answers to the rest were on their way, so that the last call tells of all."""
+
+    v: Literal[1] = 1
+    new: Count = 0
+    gone: Count = 0
+    replaced: Count = 0
+
+
+@dataclass
+class _Begun:
+    """The serving deposits, and what of earlier calls took effect."""
+
+    new: int
+    gone: int
+    replaced: int
+    serving: list[DepositFolder] = field(default_factory=list)
+    added: DepositResult | None = None
+
+    @property
+    def deposited(self) -> int:
+        return sum(each.entry.identifiers for each in self.serving)
 
 
 class Syncing:
@@ -89,6 +118,7 @@ class Syncing:
         reason: str,
         *,
         large_change: bool = False,
+        untouched: Collection[bytes] = frozenset(),
         progress: Progress | None = None,
     ) -> SyncResult:
         """Make the serving deposits of an open series, together, hold exactly these rows.
@@ -96,55 +126,73 @@ class Syncing:
         Args:
             rows: as `Contributor.deposit_rows` takes them.
             large_change: whether more than a tenth may be taken back or replaced.
+            untouched: beginnings of salted hashes that were left out of the rows though they may serve
+                (`clients.sieve`), and are then left as they are.
 
         The same rows again change nothing. Memory is in proportion to the change. Raises BadInput (a large change that
-        is not said to be meant), NotFound (a deposit without an index), or what the broker refuses with.
+        is not said to be meant), NotFound (a deposit without an index), Awaited (answers come later: call it again with
+        the same rows), or what the broker refuses with.
         """
         series = SeriesFolder(self._home, series_id)
-        deposits = self._deposits(space, series)
+        begun = self._deposits(space, series)
+        deposits = begun.serving
         with_payload = series.manifest.payload.conditions.payload_category is not PayloadCategory.NONE
-        deposited = sum(each.entry.identifiers for each in deposits)
-        limit = None if large_change else max(_SMALL, deposited // LARGE_SHARE)
-        rows = without_held(self._home, rows)
-        found = self._compared(deposits, rows, with_payload, limit)
-        changes = found.changes(deposited)
+        limit = None if large_change else max(_SMALL, begun.deposited // LARGE_SHARE)
+        found = self._compared(deposits, rows, with_payload, limit, untouched)
+        changes, awaiting = found.changes(begun), Awaiting()
         # 1. What is gone, first: who takes data out of a file expects it to be gone before anything else happens.
         for deposit in deposits:
             gone = sorted(found.gone.get(deposit.deposit_id, ()))
             acts = self._root_changes(space, deposit)
-            for at in range(0, len(gone), MAXIMUM_WITHDRAWN):
-                acts.withdraw(gone[at : at + MAXIMUM_WITHDRAWN], reason)
-            if not deposit.entry.identifiers:
-                # Night by night they would become many, and each request's tokens are derived for every one.
-                TakingBack(self._home, self._caller, self._clock, self._random_bytes).withdraw_deposit(
-                    deposit.deposit_id, reason
-                )
+            with awaiting:
+                for at in range(0, len(gone), MAXIMUM_WITHDRAWN):
+                    acts.withdraw(gone[at : at + MAXIMUM_WITHDRAWN], reason)
+                if not deposit.entry.identifiers:
+                    # Night by night they would become many, and each request's tokens are derived for every one.
+                    TakingBack(self._home, self._caller, self._clock, self._random_bytes).withdraw_deposit(
+                        deposit.deposit_id, reason
+                    )
         # 2. What has other content.
         replacing = Replacing(self._home, self._caller, self._clock, self._random_bytes)
         for deposit in deposits:
             if changed := found.replaced.get(deposit.deposit_id):
-                replacing.replace_rows(Place(deposit, series, space), changed, reason)
+                with awaiting:
+                    replacing.replace_rows(Place(deposit, series, space), changed, reason)
         # 3. What is new, as a deposit of its own: a deposit never grows.
-        added = None
+        added = begun.added
         if found.new:
-            added = self._contributor.deposit_rows(
-                series_id,
-                lambda: (row for row in rows() if row.salted_hash in found.new),
-                progress,
-                anew=True,
-            )
+            with awaiting:
+                added = self._contributor.deposit_rows(
+                    series_id,
+                    lambda: (row for row in rows() if row.salted_hash in found.new),
+                    progress,
+                    anew=True,
+                )
+        awaiting.check()
+        self._home.vault.remove(f"series/{series_id.hex()}/syncing.json")
         return SyncResult(series_id, changes, added)
 
-    def _deposits(self, space: Space, series: SeriesFolder) -> list[DepositFolder]:
-        """The serving deposits of the series, each with nothing pending; one that broke off is finished."""
-        serving = []
+    def _deposits(self, space: Space, series: SeriesFolder) -> _Begun:
+        """The serving deposits of the series, each with nothing pending; what broke off is finished."""
+        before, name = SyncingNote(), f"series/{series.series_id.hex()}/syncing.json"
+        if self._home.vault.exists(name):
+            before = self._home.vault.read_message(SyncingNote, name)
+        begun, awaiting = _Begun(before.new, before.gone, before.replaced), Awaiting()
         for deposit in all_deposits(self._home, series.series_id):
-            if deposit.entry.stage == "masked":
-                self._contributor.resume(deposit.deposit_id)
-            if deposit.entry.stage == "serving":
-                self._root_changes(space, deposit).finish()
-                serving.append(deposit)
-        return serving
+            with awaiting:
+                if deposit.entry.stage == "masked":
+                    begun.added = self._contributor.resume(deposit.deposit_id)
+                    begun.new += begun.added.identifiers
+                if deposit.entry.stage == "serving":
+                    finished = self._root_changes(space, deposit).finish()
+                    begun.gone += finished.withdrawn
+                    begun.replaced += finished.replaced
+                    begun.serving.append(deposit)
+        note = SyncingNote(new=begun.new, gone=begun.gone, replaced=begun.replaced)
+        if note != before:
+            self._home.vault.write_message(f"series/{series.series_id.hex()}/syncing.json", note)
+        awaiting.check()
+        return begun
 
     def _compared(
         self,
@@ -152,6 +200,7 @@ class Syncing:
         rows: Callable[[], Iterator[Row]],
         with_payload: bool,
         limit: int | None,
+        untouched: Collection[bytes],
     ) -> _Found:
         found = _Found()
         vault = self._home.vault
@@ -161,6 +210,8 @@ class Syncing:
             if each.place is None:
                 if each.row is not None:
                     found.new.add(each.row.salted_hash)
+                continue
+            if each.row is None and each.place.key in untouched:
                 continue
             if each.row is None:
                 found.gone.setdefault(each.place.deposit_id, []).append(each.place.token)

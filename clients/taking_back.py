@@ -4,7 +4,8 @@ A whole series is `clients.contributor`'s.
 
 Rule (decision 0006): identifiers stay here. Their tokens are derived under k, so this works while the series is open;
 what goes out is a signed statement with the root over the records that remain, and beside it the tokens, which the
-broker neither keeps nor logs (`clients.root_changes`).
+broker neither keeps nor logs (`clients.root_changes`). What a person took back is first marked, so that no file puts it
+in again (`clients.kept_out`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,9 +20,10 @@ from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.roots import MAXIMUM_WITHDRAWN
 from broker.protocol.messages.vocabulary import RecordKind
-from clients import consent_record, local_references
+from clients import consent_record, deposit_index, local_references
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
+from clients.kept_out import KeptOut, Reason
 from clients.recorded import post_recorded
 from clients.root_changes import RootChanges
 from clients.series_folder import SeriesFolder, SeriesState
@@ -89,17 +91,27 @@ class TakingBack:
         deposit.move_to("withdrawn", self._clock())
 
     def withdraw_identifiers(
-        self, space: Space, identifiers: Mapping[str, Sequence[str]], reason: str
+        self,
+        space: Space,
+        identifiers: Mapping[str, Sequence[str]],
+        reason: str,
+        *,
+        keep_out: Reason | None = None,
     ) -> Result:
         """Take back whatever this home deposited of these identifiers in a space.
 
         Args:
             identifiers: canonical texts by identifier type.
+            keep_out: why they may not go in again; None where they may.
 
         Again, it finds nothing more. Raises BadInput (none given), Conflict (a deposit is not finished), NotFound,
         VerificationFailed, or what the broker refuses with."""
         if not any(identifiers.values()):
             raise BadInput("There is no identifier to take back.")
+        if keep_out is not None:
+            salt = self._home.salt(space)
+            hashes = [tokens.salted_hash(salt, text) for texts in identifiers.values() for text in texts]
+            self._kept_out().keep_out(keep_out, space_id=space.space_id, salt_id=space.salt_id, hashes=hashes)
         taken, closed = [], []
         for deposit in all_deposits(self._home):
             found, series = self._of(deposit)
@@ -118,7 +130,13 @@ class TakingBack:
         return Result(tuple(taken), tuple(closed))
 
     def withdraw_reference(
-        self, reference: str, reason: str, *, shared_too: bool = False, contest: Contest | None = None
+        self,
+        reference: str,
+        reason: str,
+        *,
+        shared_too: bool = False,
+        keep_out: Reason = "consent_withdrawn",
+        contest: Contest | None = None,
     ) -> Result:
         """Take back the records that this home calls by a reference of its own, in whatever space they are.
 
@@ -126,10 +144,12 @@ class TakingBack:
 
         Args:
             shared_too: also those that rows with other references were put together with.
+            keep_out: why neither the reference nor what is taken back may go in again.
             contest: told what goes, if it goes because it is contested.
 
         Again, it finds nothing more. Raises Conflict (a deposit is not finished), VerificationFailed, or what the
         broker refuses with."""
+        self._kept_out().keep_out(keep_out, references=[reference])
         taken, closed, shared = [], [], 0
         for deposit in all_deposits(self._home):
             space, series = self._of(deposit)
@@ -148,6 +168,7 @@ class TakingBack:
                 continue
             own = [token for token, parts in named if shared_too or parts == {reference}]
             shared += len(named) - len(own)
+            self._keep_out_of(deposit, series, set(own), keep_out)
             conditions = series.manifest.payload.conditions
             revoked = None
             if contest is None:
@@ -188,6 +209,23 @@ class TakingBack:
         if held or before:
             left = deposit.entry.identifiers
             yield TakenBack(deposit.deposit_id, series.series_id, len(held) + before, left)
+
+    def _keep_out_of(
+        self, deposit: DepositFolder, series: SeriesFolder, gone: set[bytes], reason: Reason
+    ) -> None:
+        """Mark the identifiers of a deposit's records, before the index that knows them forgets them."""
+        vault, manifest = self._home.vault, series.manifest.payload
+        if not gone or not vault.exists(deposit_index.index_name(deposit.deposit_id)):
+            return
+        self._kept_out().keep_out(
+            reason,
+            space_id=manifest.space_id,
+            salt_id=manifest.salt_id,
+            hashes=[row.key for row in deposit_index.rows(vault, deposit.deposit_id) if row.token in gone],
+        )
+
+    def _kept_out(self) -> KeptOut:
+        return KeptOut(self._home, self._clock(), self._random_bytes)
 
     def _tokens(
         self, deposit: DepositFolder, series: SeriesFolder, space: Space, texts: Iterable[str]

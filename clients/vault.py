@@ -168,6 +168,13 @@ class Vault:
         path.unlink()
         _sync_folder(path.parent)
 
+    def sweep(self, folder: str) -> None:
+        """Remove the half-written files of a folder, for whoever knows that nobody is writing in it."""
+        path = self.path(folder)
+        for item in path.iterdir() if path.is_dir() else ():
+            if item.name.startswith(".") and item.is_file():
+                item.unlink()
+
     def remove(self, name: str) -> None:
         """Remove a file of no secrets durably, as it is: cut short, it is there whole or gone."""
         path = self.path(name)

@@ -521,9 +521,7 @@ def keep_permit(connection: Connection, permit_id: bytes, state: str = request_r
         received_at=NOW,
     )
     request_rows.add(connection, stored)
-    request_rows.add_permit(
-        connection, request_rows.StoredPermit(permit_id, permit_id, "", "", NOW, None, None)
-    )
+    request_rows.add_permit(connection, request_rows.StoredPermit(permit_id, permit_id, "", NOW, None, None))
 
 
 def documents(*signed: str) -> DocumentsMessage:

@@ -21,15 +21,20 @@ ResultT = TypeVar("ResultT")
 class Carrying:
     """One party of a world that has no network."""
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: World, name: str, *, begin: bool = True) -> None:
         self.world = world
         self.home = world.homes[name]
         self.outbox = Outbox(self.home.vault)
         self.bundles = Bundles(self.home, world.random(f"stick {name}"))
-        key = json.loads(world.wire.apps[BROKER].send("GET", f"{BROKER}/v1/carried/key", {})[2])["document"]
-        self.bundles.begin([key])
         self.trips = 0
         self.files: list[WrittenBundle] = []
+        if begin:
+            self.begin()
+
+    def begin(self) -> None:
+        """Carry from now on, with the broker's key from its operator."""
+        key = json.loads(self.world.wire.apps[BROKER].send("GET", f"{BROKER}/v1/carried/key", {})[2])
+        self.bundles.begin([key["document"]])
 
     def caller(self) -> Caller:
         """What the party's steps call with: it writes calls down."""

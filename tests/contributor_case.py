@@ -215,9 +215,9 @@ class ContributorCase:
         }
         return SpacePlan(**{**plan, **changes})  # type: ignore[arg-type]  # a test may plan what no founder should
 
-    def found(self) -> Signed[Space]:
-        """Found the space; the partner joins, and the holders pin it."""
-        signed = self.founder(self.company).found(self.plan())
+    def found(self, **changes: object) -> Signed[Space]:
+        """Found the space, as planned but for `changes`; the partner joins, and the holders pin it."""
+        signed = self.founder(self.company).found(self.plan(**changes))
         join(self.partner, self.caller(self.partner), signed.document, self.company.enrolment)
         self.pin(signed)
         return signed

@@ -69,7 +69,7 @@ from tests.witness_case import WitnessCase
 NOW = gate_world.NOW
 BROKER = "http://broker.example.org:8470"
 LOG_ORIGIN = "broker.example.org/log"
-WITNESSES = {number: f"http://witness-{number}.example.org:8475" for number in (1, 2, 3)}
+WITNESSES = {number: f"https://witness-{number}.example.org:8475" for number in (1, 2, 3)}
 HOLDERS = {x: f"http://holder-{x}.example.org:8480" for x in (1, 2, 3)}
 """Origins of the key holders, by their index in the roster."""
 POLICIES = Path(__file__).parent.parent / "policies"

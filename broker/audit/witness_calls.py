@@ -1,6 +1,8 @@
 """Carry a call to a witness over HTTP: bounded in time and size, redirects not followed, no proxy of the environment.
 
-Rule: a witness that answers slowly, at length or not at all costs one timeout and no more. It reads no answer.
+Rule: a witness that answers slowly, at length or not at all costs its own call and no other's: how many are under way
+to one at a time is bounded by who calls (`broker.translog.lines`), below the number of connections here. It reads no
+answer.
 """
 
 import time

@@ -66,6 +66,9 @@ STEPS = MappingProxyType(
         "tokens of a request": rf"POST /v1/requests/{_ID}/tokens",
         "report an outcome": rf"POST /v1/requests/{_ID}/outcome",
         "say about approvals": r"POST /v1/(reviews|approvals/(refusals|withdrawals))",
+        "join a space": rf"GET /v1/spaces/{_ID}/salt-wraps",
+        "read and answer notices": rf"(GET /v1/retractions|POST /v1/retractions/{_ID})",
+        "read statistics": r"GET /v1/statistics",
         "say about releases": rf"(GET /v1/releases|POST /v1/releases/{_ID})",
         "proof of the log": r"GET /v1/log/(consistency|proof|seen)(\?[a-z0-9_=&]{1,200})?",
     }

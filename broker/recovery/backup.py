@@ -22,11 +22,11 @@ from broker.protocol.errors import BadInput, Conflict, Unavailable, Verification
 from broker.protocol.merkle import Frontier, leaf_hash
 from broker.protocol.messages.base import RandomBytes
 from broker.recovery import sealed_file
-from broker.recovery.fsck import Progress, quiet
 from broker.recovery.portable import FileRead, Manifest, PortableReader, PortableWriter
 from broker.settings import SETTINGS_FILE
 from broker.store import migrate, whole
 from broker.store.log import SqlLogStorage
+from broker.translog.stored import Progress, quiet
 
 _FILES = ("*.json", "*.key", SETTINGS_FILE)
 _FOLDERS = (OFFICERS_FOLDER, SHELF_FOLDER)

@@ -5,8 +5,12 @@ by a token, and repeats no content.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from broker.translog.stored import Finding
+from broker.translog.stored import entry_name as entry
+
+__all__ = ["Finding", "entry", "named"]
 
 _NAMED_BY = (
     "kid",
@@ -28,17 +32,6 @@ _NAMED_BY = (
 """The most telling first; three of them are told."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What is wrong. `where` is a table and row, an entry of the log, or a file."""
-
-    where: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.what}"
-
-
 def named(table: str, row: Mapping[str, Any]) -> str:
     """A row, by those of its names that tell it from others; long ones are cut to 16 digits."""
     parts = [
@@ -47,8 +40,3 @@ def named(table: str, row: Mapping[str, Any]) -> str:
         if (value := row.get(name)) is not None
     ]
     return f"table {table}, {', '.join(parts[:3]) or 'a row'}"
-
-
-def entry(index: int, kind: str | None = None) -> str:
-    """An entry of the log."""
-    return f"log entry {index}" if kind is None else f"log entry {index} ({kind})"

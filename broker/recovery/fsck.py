@@ -7,7 +7,7 @@ all else stands on: files, schema, log, rows against entries, documents, records
 It cannot see a whole database that is old, or was rewritten with all that belongs to it: witnesses and holders can.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from broker import folder
@@ -20,13 +20,7 @@ from broker.store import migrate, whole
 from broker.store.database import Connection
 from broker.store.log import SqlLogStorage
 from broker.translog.storage import Head
-
-Progress = Callable[[str, int, int], None]
-"""Told what is looked at, how much of it is done, and how much there is."""
-
-
-def quiet(_what: str, _done: int, _total: int) -> None:
-    """For those who need no progress."""
+from broker.translog.stored import Progress, quiet
 
 
 def look(directory: Path, settings: Settings, progress: Progress = quiet) -> Iterator[Finding]:

@@ -23,13 +23,13 @@ from broker.protocol.messages.base import RandomBytes
 from broker.recovery import fsck, kept, sealed_file
 from broker.recovery.backup import read_again
 from broker.recovery.findings import Finding
-from broker.recovery.fsck import Progress, quiet
 from broker.recovery.portable import FileRead, Manifest, PortableReader, TableRead
 from broker.settings import SETTINGS_FILE, Settings
 from broker.startup import Compared
 from broker.store import migrate, whole
 from broker.store.database import Connection, Database
 from broker.translog.cosigning import Ask
+from broker.translog.stored import Progress, quiet
 
 LISTED = 1000
 """So many findings are kept in memory; of a database with more, that many are told."""

@@ -50,16 +50,15 @@ _OTHER_FIRST = "Another call wrote this first."
 _ERRORS = (SQLAlchemyError, psycopg.Error, sqlite3.Error)
 """Both drivers' own errors are among them, where a statement goes to the driver itself."""
 _CONNECT = {"connect_timeout": "10", "tcp_user_timeout": "30000"}
+_NEVER = 1_000_000_000
+"""Calls after which psycopg keeps a statement's plan of itself: one kept for any deposit would lock the partitions of
+all. The log's own statements touch no partitions and ask for theirs to be kept (`broker.store.log`)."""
 _SESSION = (
     # What was found on stays on: a setting of the session is not changed by a server that reads its settings anew.
     "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)",
     # A broker that is stuck holds up the others for so long, and no longer.
     "SET lock_timeout = '30s'",
     "SET idle_in_transaction_session_timeout = '60s'",
-    # What was found durable at the connection stays so, though the server is told otherwise later.
-    "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)",
-    # A plan kept for any deposit would lock the partitions of all.
-    "SET plan_cache_mode = force_custom_plan",
 )
 
 
@@ -292,7 +291,7 @@ def _postgresql(url: URL) -> Engine:
     given = {name: value for name, value in _CONNECT.items() if name not in url.query}
     engine = create_engine(
         url,
-        connect_args=given,
+        connect_args={**given, "prepare_threshold": _NEVER},
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
         pool_size=8,

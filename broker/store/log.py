@@ -47,6 +47,8 @@ _GROW = (
     " WHERE EXISTS (SELECT 1 FROM moved))"
     " SELECT 1 FROM moved"
 )
+_KEPT = frozenset({_HEAD, f"{_HEAD} FOR UPDATE", _GROW})
+"""Whose plans PostgreSQL keeps: to plan the second takes longer than to run it."""
 _LEAVES = "SELECT leaf FROM log_leaves WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"
 _HASHES = (
     "SELECT hash FROM log_nodes WHERE level = ? AND node_index >= ? AND node_index < ? ORDER BY node_index"
@@ -137,7 +139,7 @@ def _run(connection: Connection, statement: str, values: Sequence[object] = ()) 
     driver: Any = connection.connection.driver_connection
     if connection.dialect.name == "sqlite":
         return driver.execute(statement, values)
-    return driver.execute(_for_postgresql(statement), values, binary=True)
+    return driver.execute(_for_postgresql(statement), values, prepare=statement in _KEPT or None, binary=True)
 
 
 @cache

@@ -43,7 +43,6 @@ class StoredPermit:
     permit_id: bytes
     request_id: bytes
     document: str
-    decision: str
     expires_at: int
     token_root: bytes | None
     disclosure: bytes | None = field(repr=False)
@@ -122,11 +121,10 @@ def use_permit(connection: Connection, permit_id: bytes, token_root: bytes) -> N
 
 
 def erase_papers(connection: Connection, request_id: bytes) -> None:
-    """Empty what is kept of a request's papers and of its decision; both read as erased from then on.
+    """Empty what is kept of a request's papers; they read as erased from then on.
 
-    PostgreSQL keeps the old rows' bytes until it vacuums the tables (docs/data-model.md)."""
+    PostgreSQL keeps the old row's bytes until it vacuums the table (docs/data-model.md)."""
     connection.execute(update(requests).where(requests.c.request_id == request_id).values(submission=b""))
-    connection.execute(update(permits).where(permits.c.request_id == request_id).values(decision=""))
 
 
 def keep_disclosure(connection: Connection, permit_id: bytes, disclosure: bytes) -> None:

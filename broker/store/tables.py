@@ -200,7 +200,6 @@ permits = Table(
     Column("permit_id", LargeBinary(16), primary_key=True),
     Column("request_id", LargeBinary(16), ForeignKey("requests.request_id"), nullable=False, unique=True),
     Column("document", Text, nullable=False),
-    Column("decision", Text, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("token_root", LargeBinary(32)),  # set once: the permit's single use
     Column("disclosure", LargeBinary),  # the exact answer given, for a retry

@@ -14,13 +14,15 @@ is fresh, those judge who verify.
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol
+from typing import Protocol
 
 from broker.protocol import checkpoint, witnessing
 from broker.protocol.checkpoint import VerifierKey
 from broker.protocol.errors import NarrowgateError, Unavailable, VerificationFailed
 from broker.protocol.witnessing import AddCheckpoint
+from broker.translog.lines import Line
 
 TRIES = 3
 """Calls to one witness in a round: its answer may correct the size it saw, and another broker may go ahead."""
@@ -55,6 +57,20 @@ class Witnessed:
 
     size: int
     note: str
+
+
+@dataclass(frozen=True)
+class Cosigning:
+    """How cosigning goes in this process, for who watches the service.
+
+    `size` is that of the newest log that enough witnesses cosigned, `seconds_ago` when they did; None before the first
+    time. `failed_rounds` counts rounds in which too few did, `failed_calls` by a witness's name the calls to it that
+    brought no cosignature."""
+
+    size: int | None
+    seconds_ago: float | None
+    failed_rounds: int
+    failed_calls: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -150,9 +166,26 @@ class Witnesses:
         self._monotonic = monotonic
         self._timeout_seconds = timeout_seconds
         self._close = close
-        self._asking: list[threading.Thread] = []
+        self._lines = {each.key: Line() for each in self._witnesses}
         self._one_round = threading.Lock()
         self._latest: Witnessed | None = None
+        self._cosigned_at: float | None = None
+        self._counting = threading.Lock()
+        self._failed_rounds = 0
+        self._failed_calls = {each.key.name: 0 for each in self._witnesses}
+
+    @property
+    def cosigning(self) -> Cosigning | None:
+        """How it goes; None in a trial, in which nobody is asked."""
+        if not self._quorum:
+            return None
+        latest, at = self._latest, self._cosigned_at
+        return Cosigning(
+            None if latest is None else latest.size,
+            None if at is None else self._monotonic() - at,
+            self._failed_rounds,
+            dict(self._failed_calls),
+        )
 
     @property
     def asked(self) -> tuple[frozenset[VerifierKey], int]:
@@ -207,7 +240,8 @@ class Witnesses:
     def close(self) -> None:
         """Wait for calls that are on their way, at most one timeout, and give up what carries them."""
         deadline = self._monotonic() + self._timeout_seconds
-        for thread in self._asking:
+        asking = [thread for line in self._lines.values() for thread in line.close()]
+        for thread in asking:
             thread.join(max(0.0, deadline - self._monotonic()))
         self._close()
 
@@ -226,20 +260,15 @@ class Witnesses:
             head = self._log.head()
             answers: SimpleQueue[tuple[WitnessAt, str | Exception]] = SimpleQueue()
             for each in self._witnesses:
-                asking = (each, head, seen.get(each.key.short, 0), answers)
-                self._start_thread(asking)
+                known = seen.get(each.key.short, 0)
+                self._lines[each.key].submit(partial(self._ask_into, each, head, known, answers))
             cosigned, overtaken = self._collect(answers, deadline, patient)
             if len(cosigned) >= needed:
                 return self._keep(head, cosigned)
             if not overtaken:
                 break
+        self._failed_rounds += 1
         raise Unavailable(_TOO_FEW)
-
-    def _start_thread(self, asking: tuple[Any, ...]) -> None:
-        self._asking = [each for each in self._asking if each.is_alive()]
-        thread = threading.Thread(target=self._ask_into, args=asking, name="witness", daemon=True)
-        thread.start()
-        self._asking.append(thread)
 
     def _collect(
         self, answers: "SimpleQueue[tuple[WitnessAt, str | Exception]]", deadline: float, patient: bool
@@ -261,6 +290,7 @@ class Witnesses:
             if (contradicted or len(cosigned) >= self._quorum) and not patient:
                 break
         if contradicted is not None:
+            self._failed_rounds += 1
             raise Unavailable(str(contradicted))
         return cosigned, overtaken
 
@@ -268,6 +298,7 @@ class Witnesses:
         note = witnessing.join_signatures(head.note, list(cosigned.values()))
         self._verified(note, list(cosigned), self._quorum)
         self._log.keep_seen(tuple(key.short for key in cosigned), head.size)
+        self._cosigned_at = self._monotonic()
         return Witnessed(head.size, note)
 
     def _ask_into(
@@ -291,6 +322,8 @@ class Witnesses:
         except Exception as error:
             answers.put((witness, error))
             reason = type(error).__name__
+        with self._counting:
+            self._failed_calls[witness.key.name] += 1
         self._log.tell_operator(witness.key.name, reason)
 
     def _cosignature(self, witness: WitnessAt, head: SignedHead, seen: int) -> str:

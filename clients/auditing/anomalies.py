@@ -76,6 +76,7 @@ _UNSEEN: Mapping[str, tuple[Anomaly, ...]] = MappingProxyType(
         RecordKind.RELEASE_ASKED: (Anomaly.SILENT_CONTRIBUTOR,),
         RecordKind.RELEASE_ANSWERED: (Anomaly.SILENT_CONTRIBUTOR,),
         RecordKind.BUNDLE_ACTIVATED: (Anomaly.OTHER_RULES,),
+        RecordKind.LOG_KEY_ROTATED: (Anomaly.LOG_KEY_LOST,),
         RecordKind.DEPOSIT_ADMITTED: (Anomaly.OTHER_RULES,),
         RecordKind.DEPOSIT_REFUSED: (Anomaly.OTHER_RULES,),
         RecordKind.CONTEST_STATED: (Anomaly.RETRACTION_UNNOTICED,),

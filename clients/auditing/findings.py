@@ -33,6 +33,7 @@ class Anomaly(StrEnum):
     CLOSED_TWICE = "closed-twice"
     OPEN_RELEASE = "open-release"
     ERASED_UNRECORDED = "erased-unrecorded"
+    LOG_KEY_LOST = "log-key-lost"
     OTHER_RULES = "other-rules"
     LEDGER_KINDER = "ledger-kinder"
     LEDGER_STRICTER = "ledger-stricter"
@@ -67,6 +68,8 @@ MEANING: Mapping[Anomaly, str] = MappingProxyType(
         "interrupted, or told somebody something without saying so. Ask broker and requester.",
         Anomaly.ERASED_UNRECORDED: "Records are gone and no entry says on whose word: nobody may erase one unrecorded. "
         "What rests on them cannot be checked. Ask the broker's operator.",
+        Anomaly.LOG_KEY_LOST: "The log's key was changed without the old key's signature, as that was said to be lost: "
+        "whoever can append to the log can do so. Ask founder and witnesses whether they were told.",
         Anomaly.OTHER_RULES: "The decision was taken under other rules than the log says were in force.",
         Anomaly.LEDGER_KINDER: "The broker decided on a ledger that is kinder to the agency than the log's own entries "
         "add up to, so a limit could be passed unseen.",

@@ -222,5 +222,6 @@ class Record(Logged):
     number: int | None = None
     until_at: int | None = None
     justified: bool | None = None
+    by_old_key: str | None = None
     records: int | None = None
     records_deleted: int | None = None

@@ -1,9 +1,11 @@
-"""The log itself: erased records, a clock that was put back, changes of deposits that are not numbered one by one.
+"""The log itself: erased records, a clock that was put back, a log key that the old one did not hand on, and changes of
+deposits that are not numbered one by one.
 
 Rule (AUDIT 3, promise 6): order is the index and clock time is data. A few seconds back are usual, since a broker reads
 its clock before it waits for the database, and several brokers have several clocks: only more than
 `CLOCK_TOLERANCE_SECONDS` counts, the time within which a signed call must arrive. Changes of a deposit are numbered
-from 1, whatever they are (docs/data-model.md).
+from 1, whatever they are (docs/data-model.md). A change of the log's key without the old key's signature is the way out
+of an emergency (decision 0018), and told each time; that the signatures verify is `audit verify`'s.
 """
 
 from collections import defaultdict
@@ -30,7 +32,7 @@ class Upkeep:
         """By deposit: index, number and contributor of each change."""
 
     def see(self, entry: Entry, decided: Decided | None) -> Iterator[Finding]:
-        """A clock that was put back."""
+        """A clock that was put back, and a log key that was lost."""
         if self._before is not None:
             index, recorded_at = self._before
             back = recorded_at - entry.recorded_at
@@ -39,6 +41,10 @@ class Upkeep:
         self._before = (entry.index, entry.recorded_at)
         if entry.record is None:
             self._erased[entry.index] = entry.kind
+        elif entry.kind == RecordKind.LOG_KEY_ROTATED and entry.record.by_old_key is None:
+            yield Finding(
+                Anomaly.LOG_KEY_LOST, (entry.index,), "Only the new key signed; the record has the reason."
+            )
         elif entry.kind == RecordKind.RECORD_ERASED and entry.record.leaf_index is not None:
             self._said[entry.record.leaf_index] = entry.index
         elif entry.kind in _CHANGES:

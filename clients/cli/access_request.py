@@ -18,6 +18,8 @@ from clients.access_document import Withheld, day
 from clients.access_search import Held, Part, Person, search
 from clients.access_terms import AccessTerms, read_terms
 from clients.cli import run
+from clients.cli.reading_options import Options, reading_options, settle_reading
+from clients.home import Home
 from clients.readers import read_file
 from clients.readers.signals import RefusedRow
 
@@ -29,11 +31,9 @@ _DAY_SECONDS = 86_400
 File = Annotated[
     Path,
     typer.Argument(
-        metavar="FILE", help="The person's identifiers, as the agency verified them: .csv, .ndjson."
+        metavar="FILE",
+        help="The person's identifiers, as the agency verified them: a CSV, Excel or other file.",
     ),
-]
-DefaultRegion = Annotated[
-    str | None, typer.Option("--default-region", metavar="GB", help="For numbers in national format.")
 ]
 References = Annotated[
     list[str] | None,
@@ -42,10 +42,11 @@ References = Annotated[
 
 
 @app.command()
+@reading_options
 def find(
     directory: run.HomeFolder,
     file: File,
-    default_region: DefaultRegion = None,
+    reading: Options = Options(),
     reference: References = None,
     as_json: run.Json = False,
 ) -> None:
@@ -54,11 +55,12 @@ def find(
     It is for the agency's eyes: it has case references. Nothing is written or sent.
     """
     home = run.open_home(directory)
-    held = search(home, _person(file, default_region, reference), run.clock())
+    held = search(home, _person(home, file, reading, reference), run.clock())
     run.show(_held(held), "\n".join(_held_words(held)), as_json=as_json)
 
 
 @app.command("answer")
+@reading_options
 def answer_request(
     directory: run.HomeFolder,
     file: File,
@@ -97,7 +99,7 @@ def answer_request(
     again: Annotated[
         str | None, typer.Option("--again", metavar="HEX", help="The earlier answer that is looked at again.")
     ] = None,
-    default_region: DefaultRegion = None,
+    reading: Options = Options(),
     reference: References = None,
     bundle: Annotated[
         Path, typer.Option("--bundle", metavar="DIR", help="The folder with the rules: its rights are read.")
@@ -119,7 +121,7 @@ def answer_request(
         look_again_at=None if look_again is None else _day(look_again),
         again=None if again is None else run.identifier(again, 16, "--again"),
     )
-    person = _person(file, default_region, reference)
+    person = _person(home, file, reading, reference)
     done = answer(
         home, person, _terms(bundle, terms), decided, now=run.clock(), random_bytes=run.random_bytes
     )
@@ -171,10 +173,10 @@ def list_due(
     )
 
 
-def _person(file: Path, default_region: str | None, references: list[str] | None) -> Person:
+def _person(home: Home, file: Path, options: Options, references: list[str] | None) -> Person:
     identifiers: dict[str, None] = {}
     refused: list[RefusedRow] = []
-    for item in read_file(file, default_region=default_region):
+    for item in read_file(file, settle_reading(home, file, options)):
         if isinstance(item, RefusedRow):
             refused.append(item)
         else:
@@ -265,7 +267,8 @@ def _held_words(held: Held) -> list[str]:
         place = f"identifier {each.place}" if each.place else "by reference"
         lines.append(f"  deposit {each.deposit_id.hex()}: {place}, your reference {each.reference or 'none'}")
     lines += [
-        f"  {each.state.value} by the person or us: your reference {each.reference}" for each in held.contested
+        f"  {each.state.value} by the person or us: your reference {each.reference}"
+        for each in held.contested
     ]
     for asked in held.asked:
         lines.append(

@@ -7,13 +7,21 @@ holders' logs in `clients.cli.audit_holders`.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from clients.auditor import NoDecision, Undecidable
 from clients.cli import audit_holders, audit_log, audit_reading, draw, probe, receipt, run
+
+_NO_DECISION = {
+    NoDecision.ERASED: "The broker erased their records; its RECORD_ERASED entries say on whose order.",
+    NoDecision.NOT_FETCHED: "Their records were not fetched. Use: narrowgate audit verify",
+    NoDecision.NOT_IN_RECORD: "Their records hold no decision that can be read. Look at them: narrowgate audit show",
+}
 
 app = run.application(
     "Auditor: copy and verify the broker's log, look into it, and decide past cases again. Start with: mirror, verify."
@@ -39,14 +47,15 @@ def replay(
 ) -> None:
     """Decide every mirrored case again, each under your copy of the rules it names, and list what comes out otherwise.
 
-    What was decided under rules that you have no copy of is listed too: ask the broker's operator for them.
+    What was decided under rules that you have no copy of is listed too: ask the broker's operator for them. So are
+    entries that hold a decision and could not be decided again, as where the record was erased.
     """
     # Imported on use: deciding needs the extra [policy], verifying does not.
     from clients.replay import load_all, replay_all
 
-    report = replay_all(
-        load_all(bundle), audit_log.auditor_of(run.open_home(directory), space_id).decisions()
-    )
+    auditor = audit_log.auditor_of(run.open_home(directory), space_id)
+    report = replay_all(load_all(bundle), auditor.decisions())
+    left = _by_kind(auditor.undecidable())
     lines = [f"{report.same} of {report.decisions} decisions come out the same."]
     for each in report.different:
         lines.append(
@@ -54,18 +63,37 @@ def replay(
             f"{each.replayed or 'not decided'} ({', '.join(each.rules)}). {each.reason}"
         )
     lines += [f"  you have no copy of the rules {digest}" for digest in report.missing]
+    if left:
+        lines.append(
+            f"Not decided again: {sum(map(len, left.values()))} entries, which hold no decision here."
+        )
+    for (kind, reason), indices in left.items():
+        entries = f"{len(indices)} (entries {', '.join(map(str, indices))})"
+        lines.append(f"  {kind}: {entries}. {_NO_DECISION[reason]}")
     run.show(
         {
             "decisions": report.decisions,
             "same": report.same,
             "different": [asdict(each) for each in report.different],
             "missing": list(report.missing),
+            "not_replayed": [
+                {"kind": kind, "reason": reason.value, "number": len(indices), "indices": indices}
+                for (kind, reason), indices in left.items()
+            ],
         },
         "\n".join(lines),
         as_json=as_json,
     )
     if report.different:
         raise typer.Exit(int(run.ExitCode.VERIFICATION_FAILED))
+
+
+def _by_kind(entries: Iterable[Undecidable]) -> dict[tuple[str, NoDecision], list[int]]:
+    """The indices of entries by kind and reason, in the order in which they first occur."""
+    found: dict[tuple[str, NoDecision], list[int]] = {}
+    for each in entries:
+        found.setdefault((each.kind, each.reason), []).append(each.index)
+    return found
 
 
 @app.command("show", short_help="Show one mirrored entry with its record.")

@@ -18,6 +18,7 @@ from clients.auditing.reconcile import Discrepancy, Reconciled, Unanswered
 from clients.auditing.reconcile import reconcile as compare
 from clients.auditor import AuditFailed, Auditor
 from clients.cli import run
+from clients.cli.audit_log import stale_words
 from clients.home import Home
 from clients.watched_log import holder_log
 
@@ -102,6 +103,7 @@ def _verified(home: Home, space: Space, holder: Holder) -> dict[str, Any]:
         "verified": True,
         "kinds": dict(report.kinds),
         "erased": report.erased,
+        "stale": report.stale,
         "cosigned_by": list(report.witnesses),
     }
 
@@ -123,9 +125,10 @@ def _line(told: dict[str, Any]) -> str:
         return f"{told['holder']}: not verified. {told['detail']}{evidence}"
     kinds = ", ".join(f"{kind}: {number}" for kind, number in told["kinds"].items())
     erased = f" {told['erased']} records were erased there." if told["erased"] else ""
+    stale = "" if told["stale"] is None else f"\n  {stale_words(told['stale'], 'key holder')}"
     return (
         f"{told['holder']}: {told['size']} entries give the signed root. {kinds}.{erased}\n"
-        f"  {_cosigned(told['cosigned_by'])}"
+        f"  {_cosigned(told['cosigned_by'])}{stale}"
     )
 
 

@@ -124,9 +124,20 @@ def _words(report: AuditReport) -> list[str]:
         *(f"  {kind}: {number}" for kind, number in report.kinds.items()),
         f"{report.new} of them are new; the others are those that were mirrored before.",
     ]
+    if report.stale is not None:
+        lines.append(stale_words(report.stale, "broker"))
     if report.trial:
         return [*lines, _TRIAL]
     return [*lines, f"Cosigned by {', '.join(report.witnesses)}."]
+
+
+def stale_words(size: int, served_by: str) -> str:
+    """What a person is told when an older checkpoint was served than one seen before."""
+    return (
+        f"STALE: the {served_by} served a checkpoint of {size} entries, older than one seen before. It is part of the "
+        "same log, so this is no fork; a cache may be behind. If it is still so in an hour, ask the operator: a log "
+        "that was cut back looks the same until it grows."
+    )
 
 
 def _documents_words(found: DocumentsReport) -> list[str]:
@@ -152,6 +163,7 @@ def _members(report: AuditReport) -> dict[str, Any]:
         "entries": report.size,
         "new": report.new,
         "erased": report.erased,
+        "stale": report.stale,
         "kinds": dict(report.kinds),
         "trial": report.trial,
         "witnesses": list(report.witnesses),

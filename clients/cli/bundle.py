@@ -16,13 +16,18 @@ import typer
 
 from broker.protocol import carried
 from broker.protocol.carried import CarriedHeader
-from broker.protocol.errors import BadInput
+from broker.protocol.documents import Signed
+from broker.protocol.errors import BadInput, NarrowgateError
+from broker.protocol.messages.base import encode
+from broker.protocol.messages.envelopes import DocumentMessage
+from broker.protocol.messages.parties import Enrolment
+from clients.agency import read_enrolment
 from clients.carry.bundles import Bundles
 from clients.carry.outbox import Outbox
 from clients.cli import run
 from clients.cli.answer_words import utc
 from clients.cli.run import HomeFolder, Json, application
-from clients.remote import problem_of, readable
+from clients.remote import Answer, problem_of, readable
 
 app = application("No network? Carry your steps as sealed files on a stick.")
 
@@ -139,22 +144,32 @@ def deliver(
         str,
         typer.Option(metavar="ORIGIN", help="The receiver's address, such as https://broker.example.org"),
     ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Write the sealed answers there, to bring back.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the sealed answers to a bundle there, to bring back."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Hand a file in at its receiver, from any computer that reaches it; bring the file of answers back.
 
-    Operators of brokers and key holders use it for files that come to their desk. It needs no key and opens nothing.
+    Operators of brokers and key holders use it for files that come to their desk. It needs no key and opens nothing. An
+    enrolment file is handed in at a broker in the same way; there is nothing to bring back.
     """
     data = run.read_input(file, "the bundle")
+    if (enrolment := _enrolment_in(data)) is not None:
+        _send(at, "/v1/enrolments", "application/json", encode(DocumentMessage(document=enrolment.document)))
+        name = readable(enrolment.payload.name)
+        run.show(
+            {"kid": enrolment.kid, "state": "pending"},
+            f"Handed in. {name} reads out this thumbprint to the broker's operator, who then accepts it:\n"
+            f"  {enrolment.kid}",
+            as_json=json,
+        )
+        return
     header = carried.unpack(data).claimed
-    parts = urlsplit(at)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise BadInput("--at is the receiver's address: scheme, host and port.")
-    url = f"{parts.scheme}://{parts.netloc}/v1/carried"
-    answer = run.new_transport().send("POST", url, {"content-type": "application/octet-stream"}, data)
-    if answer.status != 200:
-        raise problem_of(answer, run.clock())
+    if out is None:
+        raise BadInput("Say with --out where the file of answers is to be written.")
+    answer = _send(at, "/v1/carried", "application/octet-stream", data)
     carried.unpack(answer.body)
     write_bytes(out, answer.body)
     run.show(
@@ -183,6 +198,25 @@ def write_bytes(path: Path, data: bytes) -> None:
     except OSError as error:
         reason = (error.strerror or "unknown fault").lower()
         raise BadInput(f"The bundle's file cannot be written: {reason}. Choose another place.") from None
+
+
+def _enrolment_in(data: bytes) -> Signed[Enrolment] | None:
+    """The enrolment that a file holds; None if it holds something else."""
+    try:
+        return read_enrolment(data.decode("ascii").strip())
+    except (UnicodeDecodeError, NarrowgateError):
+        return None
+
+
+def _send(at: str, path: str, content_type: str, body: bytes) -> Answer:
+    parts = urlsplit(at)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise BadInput("--at is the receiver's address: scheme, host and port.")
+    url = f"{parts.scheme}://{parts.netloc}{path}"
+    answer = run.new_transport().send("POST", url, {"content-type": content_type}, body)
+    if answer.status not in (200, 202):
+        raise problem_of(answer, run.clock())
+    return answer
 
 
 def _what(header: CarriedHeader) -> str:

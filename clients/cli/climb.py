@@ -15,6 +15,7 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Claims
 from clients.cli import run
 from clients.cli.papers import read_paper
+from clients.cli.reading_options import Options, reading_options, settle_reading
 from clients.home import Home
 from clients.ladder import Ladder
 from clients.payloads import Payloads
@@ -29,17 +30,15 @@ Identifiers = Annotated[
     Path | None,
     typer.Option("--identifiers", metavar="FILE", help="Which of them; all of them without this file."),
 ]
-Region = Annotated[
-    str | None, typer.Option("--default-region", metavar="GB", help="For numbers in national format.")
-]
 
 
+@reading_options
 def confirm(
     directory: run.HomeFolder,
     request_id: RequestId,
     officer: Annotated[str, typer.Option("--officer", help="Who looked at the matches: the short name.")],
     identifiers: Identifiers = None,
-    default_region: Region = None,
+    reading: Options = Options(),
     as_json: run.Json = False,
 ) -> None:
     """Sign that a person looked at the matches of an answered request and takes them for the same.
@@ -48,7 +47,7 @@ def confirm(
     further.
     """
     home, space, asked = _open(directory, request_id)
-    wanted = _identifiers(identifiers, default_region)
+    wanted = _identifiers(home, space, identifiers, reading)
     signed = _ladder(home, space).confirm(asked, officer, wanted)
     number = sum(len(each.indices) for each in signed.payload.confirmed)
     run.show(
@@ -58,6 +57,7 @@ def confirm(
     )
 
 
+@reading_options
 def climb(
     directory: run.HomeFolder,
     request_id: RequestId,
@@ -68,7 +68,7 @@ def climb(
         Path, typer.Option("--out", metavar="FILE", help="Where to write the request for desk and approvers.")
     ],
     identifiers: Identifiers = None,
-    default_region: Region = None,
+    reading: Options = Options(),
     as_json: run.Json = False,
 ) -> None:
     """Sign a request for the next tier about confirmed matches: after hits sources, after sources payload.
@@ -78,7 +78,7 @@ def climb(
     """
     home, space, asked = _open(directory, request_id)
     paper = read_paper(Claims, claims, "the claims")
-    signed = _ladder(home, space).climb(asked, paper, _identifiers(identifiers, default_region))
+    signed = _ladder(home, space).climb(asked, paper, _identifiers(home, space, identifiers, reading))
     run.write_output(out, signed.document + "\n")
     request = signed.payload
     number = sum(batch.identifiers for batch in request.batches)
@@ -156,11 +156,11 @@ def _open(directory: Path, request_id: str) -> tuple[Home, Space, bytes]:
     return home, home.space(*RequestFolder(home.vault, identifier).roster()).payload, identifier
 
 
-def _identifiers(file: Path | None, default_region: str | None) -> list[str] | None:
+def _identifiers(home: Home, space: Space, file: Path | None, options: Options) -> list[str] | None:
     if file is None:
         return None
     found = []
-    for item in read_file(file, default_region=default_region, only_asking=True):
+    for item in read_file(file, settle_reading(home, file, options, space), only_asking=True):
         if isinstance(item, RefusedRow):
             raise BadInput(
                 f"The {item.unit} {item.line} of the file cannot be read, so nothing was done: {item.reason}"

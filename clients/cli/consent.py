@@ -98,7 +98,7 @@ def withdraw(
     """Take back what the person gave, on their word. Asks for the PIN.
 
     The broker is told tokens, which it deletes; neither the number nor that it was a person's wish. What was opened
-    before stays with whoever opened it.
+    before stays with whoever opened it. No file puts it in again, until a consent is recorded that they gave later.
     """
     home = open_contributor_home(directory)
     cases = cases_of(home)

@@ -5,9 +5,9 @@ from pathlib import Path
 from clients.cli import run
 from clients.consent_case import Cases
 from clients.consent_status import forget_ended
-from clients.contested_records import held
 from clients.home import Home
 from clients.home_retention import forget_expired
+from clients.kept_out import KeptOut
 from clients.series_folder import SeriesFolder, SeriesState, all_series, quarter_of, under_older_salt
 from clients.working_folder import sweep
 
@@ -18,17 +18,13 @@ def open_contributor_home(directory: Path) -> Home:
     Errors as `run.open_home`."""
     home = run.open_home(directory)
     sweep(home)
+    KeptOut(home, run.clock(), run.random_bytes).forget_past()
     for series_id in forget_expired(home, run.clock()):
         run.say(
             f"The retention of series {series_id.hex()} is over: its keys and local references are erased here."
         )
     if forget_ended(home, Cases(home, run.clock(), run.random_bytes), run.clock()):
         run.say("Cases of people with nothing left here, unused for a year, are erased.")
-    if submissions := held(home):
-        run.say(
-            f"{len(submissions):,} submission(s) are contested, or were withdrawn after that: their rows are held back "
-            "from every deposit. See: narrowgate consent contested"
-        )
     return home
 
 

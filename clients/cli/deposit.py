@@ -14,17 +14,8 @@ from clients.cli.contributor_home import open_contributor_home, say_earlier_quar
 from clients.cli.deposit_file import DepositFile, grouped_file
 from clients.cli.deposit_map import map_columns
 from clients.cli.deposit_series import Chosen, ConditionsFile, SeriesNames, SourceName
-from clients.cli.reading_options import (
-    Corrections,
-    DefaultRegion,
-    EncodingName,
-    MappingName,
-    Options,
-    RefusedFile,
-    SheetName,
-    settle_reading,
-)
-from clients.cli.signals_file import refused_members, say_refused
+from clients.cli.reading_options import Options, RefusedFile, reading_options, settle_reading
+from clients.cli.signals_file import left_out_members, refused_members, say_left_out, say_refused
 from clients.contributor import Contributor, DepositResult
 from clients.deposit_folder import all_deposits
 from clients.home import Home
@@ -77,6 +68,7 @@ def open_series(
 
 
 @app.command()
+@reading_options
 def add(
     directory: run.HomeFolder,
     file: Annotated[
@@ -84,11 +76,7 @@ def add(
     ],
     conditions: ConditionsFile = None,
     series: SeriesNames = None,
-    default_region: DefaultRegion = None,
-    mapping: MappingName = None,
-    column: Corrections = None,
-    encoding: EncodingName = None,
-    sheet: SheetName = None,
+    reading: Options = Options(),
     refused: RefusedFile = None,
     source: SourceName = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only read and report; send nothing.")] = False,
@@ -99,17 +87,17 @@ def add(
 
     Rows that cannot be used are reported by line and reason; the rest goes in. Where the conditions take answers from
     columns, the file becomes a deposit for each class. The same file again changes nothing, and a deposit that broke
-    off goes on.
+    off goes on. What a person took back is left out, by line, until they agree anew.
     """
     home = open_contributor_home(directory)
     space = home.space(run.space_id(space_id)).payload
     say_older_salt(home)
     chosen = Chosen.read(home, conditions, series or (), needed=not dry_run)
-    reading = settle_reading(
-        home, file, Options(mapping, tuple(column or ()), default_region, encoding, sheet)
-    )
-    with grouped_file(home, space, file, reading, chosen.conditions, refused, source) as read:
+    settled = settle_reading(home, file, reading, space)
+    of_series = chosen.conditions_of_series(home)
+    with grouped_file(home, space, file, settled, chosen.conditions, refused, source, of_series) as read:
         say_refused(read.refused)
+        say_left_out(read.left_out)
         if dry_run:
             _show_deposits(home, read, (), dry_run=True, trial=space.trial, as_json=as_json)
             return
@@ -195,6 +183,7 @@ def _show_deposits(
     value = {
         "rows": read.rows,
         **refused_members(read.refused),
+        **left_out_members(read.left_out),
         "identifiers": read.identifiers,
         "deposits": [_members(home, result) for result in results],
         "dry_run": dry_run,

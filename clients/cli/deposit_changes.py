@@ -16,7 +16,7 @@ from broker.protocol.messages.series import Conditions
 from clients import replacing
 from clients.cli import run
 from clients.cli.contributor_home import open_contributor_home
-from clients.cli.reading_options import DefaultRegion, MappingName, Options, settle_reading
+from clients.cli.reading_options import Options, reading_options, settle_reading
 from clients.cli.signals_file import SignalsFile, read_signals, say_refused
 from clients.contributor import Contributor
 from clients.deposit_folder import DepositFolder, all_deposits
@@ -73,14 +73,21 @@ def withdraw(
     )
 
 
+@reading_options
 def withdraw_identifiers(
     directory: run.HomeFolder,
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="Read as by `deposit add`: the first line names the types.")
     ],
     reason: Reason,
-    default_region: DefaultRegion = None,
-    mapping: MappingName = None,
+    consent_withdrawn: Annotated[
+        bool,
+        typer.Option(
+            "--consent-withdrawn",
+            help="On the word of a person: no file puts them in again until they agree anew.",
+        ),
+    ] = False,
+    reading: Options = Options(),
     space_id: run.SpaceId = None,
     as_json: run.Json = False,
 ) -> None:
@@ -91,9 +98,12 @@ def withdraw_identifiers(
     """
     home = open_contributor_home(directory)
     space = home.space(run.space_id(space_id)).payload
-    read = _read_whole(home, file, Options(mapping, default_region=default_region), "taken back")
+    read = _read_whole(home, space, file, reading, "taken back")
     result = _taking_back(home).withdraw_identifiers(
-        space, {kind: tuple(groups) for kind, groups in read.by_type.items()}, reason
+        space,
+        {kind: tuple(groups) for kind, groups in read.by_type.items()},
+        reason,
+        keep_out="consent_withdrawn" if consent_withdrawn else None,
     )
     run.show(
         {
@@ -113,6 +123,7 @@ def withdraw_identifiers(
     )
 
 
+@reading_options
 def replace(
     directory: run.HomeFolder,
     file: Annotated[
@@ -120,8 +131,7 @@ def replace(
         typer.Argument(metavar="FILE", help="The identifiers with their new content, as by `deposit add`."),
     ],
     reason: Reason,
-    default_region: DefaultRegion = None,
-    mapping: MappingName = None,
+    reading: Options = Options(),
     space_id: run.SpaceId = None,
     as_json: run.Json = False,
 ) -> None:
@@ -132,7 +142,7 @@ def replace(
     """
     home = open_contributor_home(directory)
     space = home.space(run.space_id(space_id)).payload
-    read = _read_whole(home, file, Options(mapping, default_region=default_region), "replaced")
+    read = _read_whole(home, space, file, reading, "replaced")
     acts = Replacing(home, run.caller(home), run.clock, run.random_bytes)
     results = {kind: acts.replace(space, _replacement(read, kind, space), reason) for kind in read.by_type}
     done = [item for result in results.values() for item in result.replaced]
@@ -162,8 +172,8 @@ def close(directory: run.HomeFolder, series: SeriesName, as_json: run.Json = Fal
     run.show({"series_id": series, "state": "closed"}, "Closed: its keys are erased here.", as_json=as_json)
 
 
-def _read_whole(home: Home, file: Path, options: Options, done: str) -> SignalsFile:
-    read = read_signals(file, settle_reading(home, file, options), RefusedRows())
+def _read_whole(home: Home, space: Space, file: Path, options: Options, done: str) -> SignalsFile:
+    read = read_signals(file, settle_reading(home, file, options, space), RefusedRows())
     if read.refused.count:
         say_refused(read.refused)
         raise BadInput(f"Some lines cannot be read, so nothing was {done}. Mend the file and run it again.")

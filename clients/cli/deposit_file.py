@@ -2,7 +2,8 @@
 
 Rule: what cannot be read is named by its line and reason, never its value. The local reference of an identifier is the
 file's own, such as a case number, else the source's name and the row's line; it stays in the home. Memory is constant:
-signals go into `clients.readers.grouping`, and of refused rows the first are kept.
+signals go into `clients.readers.grouping`, and of refused rows the first are kept. What a person took back is left out,
+and so named (`clients.sieve`).
 
 It masks and sends nothing.
 """
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from broker.protocol import sealing
 from broker.protocol.messages.parties import Space
@@ -24,7 +26,8 @@ from clients.readers import Reading, read_file
 from clients.readers.grouping import Group, Grouping
 from clients.readers.record import SignalPart, record_of
 from clients.readers.refused_rows import RefusedRows, refused_rows
-from clients.readers.signals import RefusedRow
+from clients.readers.signals import REFERENCE, RefusedRow
+from clients.sieve import WORDS, Sieve
 from clients.working_folder import working_folder
 
 _SAID_EVERY = 1_000
@@ -47,6 +50,10 @@ class DepositFile:
     rows: int
     parts: tuple[Part, ...]
     refused: RefusedRows
+    left_out: RefusedRows
+    """Rows that may not go in again, since they were taken back."""
+    untouched: frozenset[bytes]
+    """As of `clients.sieve`."""
     grouping: Grouping
     counts: Mapping[int, int]
 
@@ -90,16 +97,22 @@ def grouped_file(
     conditions: ConditionsByColumn | None,
     refused: Path | None,
     source: str | None,
+    series_conditions: Mapping[str, Conditions],
 ) -> Iterator[DepositFile]:
     """A file, read whole and grouped in the home's working folder for as long as the `with` lasts.
 
-    Args as of `read_deposit_file`, but `refused`, which names the file that refused rows are written to, or none."""
+    Rows that may not go in again are left out. Args as of `read_deposit_file`, but `refused`, which names the file that
+    refused rows are written to, or none."""
+    sieve = Sieve(home, space, run.clock(), run.random_bytes)
     with (
         working_folder(home) as folder,
         Grouping(folder, home.salt(space), run.random_bytes) as grouping,
     ):
         with refused_rows(refused, file) as rows_refused, run.progress("Reading") as progress:
-            read = read_deposit_file(file, reading, grouping, conditions, rows_refused, source, progress)
+            read = read_deposit_file(
+                file, reading, grouping, conditions, rows_refused, source, progress, sieve, series_conditions
+            )
+        sieve.renew()
         yield read
 
 
@@ -111,6 +124,8 @@ def read_deposit_file(
     refused: RefusedRows,
     source: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    sieve: Sieve | None = None,
+    series_conditions: Mapping[str, Conditions] = MappingProxyType({}),
 ) -> DepositFile:
     """Read a whole file into a grouping. Raises BadInput as `clients.readers.read_file`.
 
@@ -119,8 +134,10 @@ def read_deposit_file(
         refused: takes the rows that are refused.
         source: what rows without a reference of their own are called; the file's name where it is None.
         progress: told (rows read, 0) now and then.
+        sieve: says which rows may not go in again; None where all may.
+        series_conditions: of the series that were named, by identifier type.
     """
-    rows, line = 0, 0
+    rows, line, left_out = 0, 0, refused.beside()
     numbers: dict[tuple[str, Conditions | None], int] = {}
     for item in read_file(file, reading):
         if item.line != line:
@@ -134,12 +151,22 @@ def read_deposit_file(
         if isinstance(of_row, str):
             refused.add(RefusedRow(item.line, of_row))
             continue
+        if sieve is not None:
+            agreed = of_row or series_conditions.get(item.canonical.type)
+            reference = dict(item.attributes).get(REFERENCE, "")
+            why = sieve.why_left_out(item.canonical.text, reference, agreed)
+            if why is not None:
+                left_out.add(RefusedRow(item.line, WORDS[why], unit=item.unit))
+                continue
         key = (item.canonical.type, of_row)
         grouping.add(numbers.setdefault(key, len(numbers)), item)
     if conditions is not None and rows:
         conditions.check_columns()
     parts = tuple(Part(number, kind, of_row) for (kind, of_row), number in numbers.items())
-    return DepositFile(source or file.name, rows, parts, refused, grouping, grouping.identifiers())
+    untouched = frozenset() if sieve is None else frozenset(sieve.untouched)
+    return DepositFile(
+        source or file.name, rows, parts, refused, left_out, untouched, grouping, grouping.identifiers()
+    )
 
 
 _NOTHING = SignalPart("", b"{}")

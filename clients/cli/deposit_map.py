@@ -12,17 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli import run
-from clients.cli.reading_options import (
-    Corrections,
-    DefaultRegion,
-    EncodingName,
-    MappingName,
-    Options,
-    SheetName,
-    settle_reading,
-)
+from clients.cli.reading_options import Options, compares_persons, reading_options, settle_reading
 from clients.readers import Reading, guess_mapping, open_table
 from clients.readers.column_report import Column, Report, report_columns
+from clients.readers.mapping import typed
+from clients.readers.person_columns import BIRTH_DATE, NAME
 from clients.readers.roles import ATTRIBUTE, HINT, IGNORE, PLATFORM, QUALITY, REGION, TYPE, VALUE, roles_of
 from clients.readers.signals import REFERENCE
 from clients.saved_mappings import MappedColumn, SavedMapping, save_mapping
@@ -33,7 +27,9 @@ _MEANING = {
     ATTRIBUTE: "attribute: sealed with every identifier of its row",
     IGNORE: "ignored: goes nowhere",
     REFERENCE: "your own reference of the row",
+    BIRTH_DATE: "birth date; with the names of the row a person",
     HINT: "region, platform or quality of the row's identifier",
+    NAME: "name; with the birth date of the row a person",
     PLATFORM: "platform of the row's account names",
     QUALITY: "quality of the row's PDQ hashes",
     REGION: "region of the row's phone numbers, or country of its plates",
@@ -42,10 +38,11 @@ _MEANING = {
 }
 
 
+@reading_options
 def map_columns(
     directory: run.HomeFolder,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: CSV, Excel or Parquet.")],
-    column: Corrections = None,
+    reading: Options = Options(),
     save: Annotated[
         str | None,
         typer.Option(
@@ -59,10 +56,6 @@ def map_columns(
     rows: Annotated[
         int, typer.Option("--rows", min=0, help="How many rows to try; 0 for all of them.")
     ] = 10_000,
-    mapping: MappingName = None,
-    default_region: DefaultRegion = None,
-    encoding: EncodingName = None,
-    sheet: SheetName = None,
     as_json: run.Json = False,
 ) -> None:
     """Show what each column of a file would be read as, and what would become of its values. Nothing is sent.
@@ -71,13 +64,12 @@ def map_columns(
     columns are shown, values never.
     """
     home = run.open_home(directory)
-    options = Options(mapping, tuple(column or ()), default_region, encoding, sheet)
-    reading = settle_reading(home, file, options, aloud=False)
-    with open_table(file, reading) as table:
-        chosen = reading.mapping or guess_mapping(table.names)
+    settled = settle_reading(home, file, reading, aloud=False)
+    with open_table(file, settled) as table:
+        chosen = settled.mapping or guess_mapping(table.names, persons=compares_persons(home))
         roles = roles_of(table.names, chosen)
-        report = report_columns(table, roles, chosen, reading, rows or sys.maxsize)
-        saved = _saved(table.names, roles, reading)
+        report = report_columns(table, roles, chosen, settled, rows or sys.maxsize)
+        saved = _saved(table.names, roles, settled)
     if out is not None:
         run.write_output(out, json.dumps(saved.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")
     if save is not None:
@@ -140,7 +132,9 @@ def _words(report: Report, save: str | None, out: Path | None) -> list[str]:
 
 def _column_words(position: int, column: Column) -> list[str]:
     name = column.name if len(column.name) <= _SHOWN_NAME else column.name[: _SHOWN_NAME - 3] + "..."
-    words = _MEANING.get(column.holds, column.holds)
+    kind, order = typed(column.holds)
+    words = _MEANING.get(kind if kind == BIRTH_DATE else column.holds, column.holds)
+    words += f", {order}" if kind == BIRTH_DATE and order is not None else ""
     if column.holds not in _MEANING or column.accepted or column.refused:
         words += f": {column.accepted:,} accepted, {column.refused:,} refused"
     lines = [f"  {position}. {name}: {words}"]
@@ -148,9 +142,9 @@ def _column_words(position: int, column: Column) -> list[str]:
         f"       refused {count:,}: {reason}" for reason, count in column.reasons.most_common(_SHOWN_REASONS)
     ]
     if column.looks_like is not None:
-        kind, found = column.looks_like
+        looks, found = column.looks_like
         lines.append(
-            f"       LOOK: {found:,} of its first {column.tried:,} values look like {kind}. As an attribute they are "
-            f'handed on and never matched. To match them: --column "{position}={kind}"'
+            f"       LOOK: {found:,} of its first {column.tried:,} values look like {looks}. As an attribute they are "
+            f'handed on and never matched. To match them: --column "{position}={looks}"'
         )
     return lines

@@ -13,6 +13,7 @@ import typer
 
 from broker.protocol.errors import BadInput, NotFound
 from broker.protocol.messages.parties import Space
+from broker.protocol.messages.series import Conditions
 from clients.cli import run
 from clients.cli.conditions_by_column import ConditionsByColumn, read_conditions_by_column
 from clients.cli.deposit_file import Part
@@ -57,6 +58,13 @@ class Chosen:
         by_type = {folder.manifest.payload.identifier_type: folder.series_id for folder in folders}
         return cls(None if conditions is None else read_conditions_by_column(conditions), by_type)
 
+    def conditions_of_series(self, home: Home) -> dict[str, Conditions]:
+        """The conditions of the series that are named, by identifier type."""
+        return {
+            kind: SeriesFolder(home, series_id).manifest.payload.conditions
+            for kind, series_id in self.series.items()
+        }
+
     def series_of(
         self, contributor: Contributor, space: Space, parts: Sequence[Part]
     ) -> tuple[tuple[Part, bytes], ...]:
@@ -67,7 +75,11 @@ class Chosen:
         kinds = {part.identifier_type for part in parts}
         foreign = sorted(kinds - set(space.identifier_types))
         if foreign:
-            raise BadInput(f"The space does not compare {', '.join(foreign)}. Take them out of the file.")
+            raise BadInput(
+                f"The space does not compare {', '.join(foreign)}, so nothing was deposited. Leave out each column "
+                'that holds them: --column "ITS NAME=ignore"; to leave it out of every such file: narrowgate deposit '
+                'map HOME FILE --column "ITS NAME=ignore" --save NAME. In a file without columns, take them out.'
+            )
         missing = sorted(kinds - set(self.series)) if self.conditions is None else []
         if missing:
             raise NotFound(f"No series was named for {', '.join(missing)}. Name one, or use --conditions.")

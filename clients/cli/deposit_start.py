@@ -9,6 +9,7 @@ It reads and deposits nothing itself: that is `deposit add`.
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,12 +26,13 @@ from clients.cli.conditions_questions import (
     ask_until_understood,
     offered_for,
 )
-from clients.cli.reading_options import Corrections, DefaultRegion, EncodingName, RefusedFile, SheetName
+from clients.cli.reading_options import Options, RefusedFile, reading_options
 
 _NONE = "none"
 _QUESTION_OF = {question.name: question for question in QUESTIONS}
 
 
+@reading_options
 def start(
     directory: run.HomeFolder,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Your spreadsheet, or any file `add` reads.")],
@@ -41,10 +43,7 @@ def start(
         list[str] | None,
         typer.Option("--answer", metavar="NAME=ANSWER", help="Answer a question beforehand; repeat it."),
     ] = None,
-    default_region: DefaultRegion = None,
-    column: Corrections = None,
-    encoding: EncodingName = None,
-    sheet: SheetName = None,
+    reading: Options = Options(),
     refused: RefusedFile = None,
     yes: Annotated[bool, typer.Option("--yes", help="Send without asking once more.")] = False,
     space_id: run.SpaceId = None,
@@ -59,16 +58,10 @@ def start(
 
     home = run.open_home(directory)
     beforehand = _beforehand(answer or [])
-    region = default_region or _region(home.identity.jurisdiction, yes)
-    reading: dict[str, Any] = {
-        "default_region": None if region == _NONE else region,
-        "column": column,
-        "encoding": encoding,
-        "sheet": sheet,
-        "space_id": space_id,
-    }
+    region = reading.default_region or _region(home.identity.jurisdiction, yes)
+    reading = replace(reading, default_region=None if region == _NONE else region)
     if not yes:
-        deposit.add(directory, file, refused=refused, dry_run=True, **reading)
+        deposit.add(directory, file, reading=reading, refused=refused, dry_run=True, space_id=space_id)
     page = _answers(conditions, template(home.identity, run.clock()), beforehand)
     run.write_output(conditions, json.dumps(page, indent=2, ensure_ascii=False) + "\n")
     read_conditions(conditions)
@@ -78,7 +71,9 @@ def start(
     if not yes and not _sure():
         run.show({"sent": False}, "Nothing was sent.", as_json=as_json)
         return
-    deposit.add(directory, file, conditions, refused=refused, as_json=as_json, **reading)
+    deposit.add(
+        directory, file, conditions, reading=reading, refused=refused, space_id=space_id, as_json=as_json
+    )
     if not as_json:
         typer.echo("Keep the spreadsheet: with it you can correct or take back what you shared.")
 

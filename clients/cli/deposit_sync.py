@@ -15,22 +15,15 @@ from clients.cli import run
 from clients.cli.contributor_home import open_contributor_home, say_earlier_quarters, say_older_salt
 from clients.cli.deposit_file import grouped_file
 from clients.cli.deposit_series import Chosen, ConditionsFile, SeriesNames, SourceName
-from clients.cli.reading_options import (
-    Corrections,
-    DefaultRegion,
-    EncodingName,
-    MappingName,
-    Options,
-    RefusedFile,
-    SheetName,
-    settle_reading,
-)
-from clients.cli.signals_file import say_refused
+from clients.cli.reading_options import Options, RefusedFile, reading_options, settle_reading
+from clients.cli.signals_file import left_out_members, say_left_out, say_refused
 from clients.contributor import Contributor
 from clients.series_folder import SeriesFolder
 from clients.syncing import Syncing, SyncResult
+from clients.transport import Awaiting
 
 
+@reading_options
 def sync(
     directory: run.HomeFolder,
     file: Annotated[
@@ -41,11 +34,7 @@ def sync(
     ],
     conditions: ConditionsFile = None,
     series: SeriesNames = None,
-    default_region: DefaultRegion = None,
-    mapping: MappingName = None,
-    column: Corrections = None,
-    encoding: EncodingName = None,
-    sheet: SheetName = None,
+    reading: Options = Options(),
     refused: RefusedFile = None,
     source: SourceName = None,
     large_change: Annotated[
@@ -59,16 +48,16 @@ def sync(
 
     New identifiers are deposited, those no longer in the file are taken back, changed content is replaced; the rest is
     not touched and not masked again. Nothing changes if one line of the file cannot be read. The same file again
-    changes nothing.
+    changes nothing. What a person took back is left out, by line, until they agree anew.
     """
     home = open_contributor_home(directory)
     space = home.space(run.space_id(space_id)).payload
     say_older_salt(home)
     chosen = Chosen.read(home, conditions, series or (), needed=True)
-    reading = settle_reading(
-        home, file, Options(mapping, tuple(column or ()), default_region, encoding, sheet)
-    )
-    with grouped_file(home, space, file, reading, chosen.conditions, refused, source) as read:
+    settled = settle_reading(home, file, reading, space)
+    of_series = chosen.conditions_of_series(home)
+    with grouped_file(home, space, file, settled, chosen.conditions, refused, source, of_series) as read:
+        say_left_out(read.left_out)
         if read.refused.count:
             say_refused(read.refused)
             raise BadInput(
@@ -80,18 +69,29 @@ def sync(
         caller = run.caller(home)
         contributor = Contributor(home, caller, run.clock, run.random_bytes, threads=os.cpu_count() or 1)
         acts = Syncing(home, contributor, caller, run.clock, run.random_bytes)
-        results = []
+        results, awaiting = [], Awaiting()
         for part, series_id in chosen.series_of(contributor, space, read.parts):
             conditions_of = SeriesFolder(home, series_id).manifest.payload.conditions
             rows = read.rows_of(part, conditions_of, space)
-            with run.progress(f"Depositing {part.identifier_type}") as depositing:
+            with awaiting, run.progress(f"Depositing {part.identifier_type}") as depositing:
                 done = acts.sync(
-                    space, series_id, rows, reason, large_change=large_change, progress=depositing
+                    space,
+                    series_id,
+                    rows,
+                    reason,
+                    large_change=large_change,
+                    untouched=read.untouched,
+                    progress=depositing,
                 )
-            results.append((part.identifier_type, done))
+                results.append((part.identifier_type, done))
+        awaiting.check()
     say_earlier_quarters(home, run.clock())
     run.show(
-        {"series": [_members(kind, done) for kind, done in results], "trial": space.trial},
+        {
+            "series": [_members(kind, done) for kind, done in results],
+            **left_out_members(read.left_out),
+            "trial": space.trial,
+        },
         "\n".join(_line(kind, done) for kind, done in results),
         as_json=as_json,
     )

@@ -15,9 +15,11 @@ from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import read
 from broker.protocol.messages.draws import OpenedDraw
 from clients.cli import run
+from clients.cli.reading_options import Options, reading_options, settle_reading
 from clients.draw_check import DrawCheck
 from clients.draw_report import DrawnIndex, DrawReport
 from clients.drawing import Drawing
+from clients.home import Home
 from clients.logged_requests import LoggedRequest
 from clients.readers import RefusedRow, read_file
 
@@ -79,6 +81,7 @@ def draw(
     )
 
 
+@reading_options
 def draw_check(
     directory: run.HomeFolder,
     order: OrderFile,
@@ -94,9 +97,7 @@ def draw_check(
             "--case-file", metavar="FILE", help="The case's identifiers, to see that each is among them."
         ),
     ] = None,
-    default_region: Annotated[
-        str | None, typer.Option("--default-region", metavar="GB", help="For numbers in national format.")
-    ] = None,
+    reading: Options = Options(),
     as_json: run.Json = False,
 ) -> None:
     """Check what a requester opened, against the order, your pinned space and your mirror of the log.
@@ -104,7 +105,7 @@ def draw_check(
     Take the case file from the case, not from the requester's answer. What is printed has the drawn identifiers.
     """
     home = run.open_home(directory)
-    known, refused = (None, 0) if case_file is None else _case(case_file, default_region)
+    known, refused = (None, 0) if case_file is None else _case(home, case_file, reading)
     check = DrawCheck(home, run.read_document(order, "the order"), known)
     if opening is None:
         _show_waiting(check, as_json=as_json)
@@ -142,10 +143,10 @@ def _chosen(options: list[str], logged: LoggedRequest) -> dict[str, list[int]]:
     return chosen
 
 
-def _case(path: Path, default_region: str | None) -> tuple[set[str], int]:
+def _case(home: Home, path: Path, options: Options) -> tuple[set[str], int]:
     """The canonical identifiers of a case file, and how many rows could not be read."""
     known, refused = set(), 0
-    for item in read_file(path, default_region=default_region, only_asking=True):
+    for item in read_file(path, settle_reading(home, path, options), only_asking=True):
         if isinstance(item, RefusedRow):
             refused += 1
         else:

@@ -4,21 +4,26 @@ Rule: what a person says counts, then a mapping saved for these very columns, th
 was is said on standard error.
 """
 
+import functools
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from broker.protocol.errors import BadInput
+from broker.protocol.messages.parties import Space
 from clients.cli import run
 from clients.cli.papers import read_paper
 from clients.home import Home
+from clients.identifiers.person import TYPE as PERSON
 from clients.readers import Reading, guess_mapping, is_table, open_table
 from clients.readers.roles import ATTRIBUTE, IGNORE, corrected, mapping_of, roles_of
 from clients.saved_mappings import SavedMapping, saved_mapping, saved_mappings
 
-MappingName = Annotated[
+_MappingName = Annotated[
     str | None,
     typer.Option(
         "--mapping",
@@ -26,19 +31,19 @@ MappingName = Annotated[
         help="What each column holds, as `deposit map` saved or wrote it.",
     ),
 ]
-Corrections = Annotated[
+_Corrections = Annotated[
     list[str] | None,
     typer.Option(
         "--column", metavar="NAME=TYPE", help='What a column holds, such as "Handy=phone"; repeat it.'
     ),
 ]
-EncodingName = Annotated[
+_EncodingName = Annotated[
     str | None,
     typer.Option(
         "--encoding", metavar="NAME", help="Of a text file that is not UTF-8, such as windows-1252."
     ),
 ]
-SheetName = Annotated[
+_SheetName = Annotated[
     str | None,
     typer.Option(
         "--sheet", metavar="SHEET", help="Of a workbook: the sheet's name, or its number from the left."
@@ -50,7 +55,7 @@ RefusedFile = Annotated[
         "--refused", metavar="FILE", help="Write line, column and reason of each refused row as CSV."
     ),
 ]
-DefaultRegion = Annotated[
+_DefaultRegion = Annotated[
     str | None,
     typer.Option(
         "--default-region", metavar="GB", help="Country of phone numbers without a prefix, such as GB."
@@ -69,10 +74,49 @@ class Options:
     sheet: str | None = None
 
 
-def settle_reading(home: Home, file: Path, options: Options, *, aloud: bool = True) -> Reading:
+def reading_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that reads a file, with the options that say how, in place of its parameter `reading: Options`.
+
+    So every such command has the same ones: typer sees five options, and the command is handed one value.
+    """
+    options = {
+        "default_region": _DefaultRegion,
+        "mapping": _MappingName,
+        "column": _Corrections,
+        "encoding": _EncodingName,
+        "sheet": _SheetName,
+    }
+
+    @functools.wraps(command)
+    def with_options(*positional: Any, **arguments: Any) -> None:
+        # Another command that calls this one hands on its own `reading`.
+        if "reading" not in arguments:
+            given = {name: arguments.pop(name, None) for name in options}
+            arguments["reading"] = Options(columns=tuple(given.pop("column") or ()), **given)
+        command(*positional, **arguments)
+
+    parameters: list[inspect.Parameter] = []
+    for own in inspect.signature(command).parameters.values():
+        if own.name != "reading":
+            parameters.append(own)
+            continue
+        parameters += [
+            inspect.Parameter(name, own.kind, default=None, annotation=annotation)
+            for name, annotation in options.items()
+        ]
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+    return with_options
+
+
+def settle_reading(
+    home: Home, file: Path, options: Options, space: Space | None = None, *, aloud: bool = True
+) -> Reading:
     """How to read a file. Raises BadInput if the options do not fit it.
 
-    Args: `aloud` whether to say what the columns were taken for, where nobody said or saved it.
+    Args:
+        space: for which the file is read; None for any of the home's.
+        aloud: whether to say what the columns were taken for, where nobody said or saved it.
     """
     plain = Reading(
         default_region=options.default_region, encoding=options.encoding, sheet=options.sheet, say=run.say
@@ -87,12 +131,21 @@ def settle_reading(home: Home, file: Path, options: Options, *, aloud: bool = Tr
     reading = plain if saved is None else _with(saved, plain)
     with open_table(file, replace(reading, say=_nothing)) as table:
         names = table.names
-    mapping = guess_mapping(names) if saved is None else saved.mapping(names)
+    guessed = guess_mapping(names, persons=compares_persons(home, space))
+    mapping = guessed if saved is None else saved.mapping(names)
     if options.columns:
         mapping = mapping_of(names, corrected(names, roles_of(names, mapping), options.columns))
-    elif saved is None and aloud and (mapping.identifiers or mapping.type_column):
+    elif saved is None and aloud and mapping.has_identifiers:
         run.say(_guess_in_words(roles_of(names, mapping)))
     return replace(reading, mapping=mapping)
+
+
+def compares_persons(home: Home, space: Space | None = None) -> bool:
+    """Whether the space compares persons, a type that only those spaces do that name it; without one, any of the
+    home's spaces."""
+    if space is not None:
+        return PERSON in space.identifier_types
+    return any(PERSON in home.space(each).payload.identifier_types for each in home.space_ids())
 
 
 def _with(saved: SavedMapping, plain: Reading) -> Reading:

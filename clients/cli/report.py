@@ -11,8 +11,9 @@ import typer
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.vocabulary import MatchOutcome
 from clients.cli import run
+from clients.cli.reading_options import Options, reading_options, settle_reading
 from clients.outcome_reports import OutcomeReports
-from clients.readers import RefusedRow, read_file
+from clients.readers import Reading, RefusedRow, read_file
 from clients.request_folder import RequestFolder
 
 _SHOWN_ROWS = 20
@@ -23,6 +24,7 @@ def _option(name: str, what: str) -> typer.models.OptionInfo:
     return option
 
 
+@reading_options
 def report(
     directory: run.HomeFolder,
     request_id: Annotated[
@@ -40,9 +42,7 @@ def report(
         MatchOutcome | None,
         typer.Option("--others", help="What became of all hits that no file names; alone, of all hits."),
     ] = None,
-    default_region: Annotated[
-        str | None, typer.Option("--default-region", metavar="GB", help="For numbers in national format.")
-    ] = None,
+    reading: Options = Options(),
     as_json: run.Json = False,
 ) -> None:
     """Tell what became of a request's hits; it replaces what you told before.
@@ -59,7 +59,11 @@ def report(
         MatchOutcome.VICTIM_IDENTIFIED: victim_identified,
         MatchOutcome.NOT_YET_KNOWN: not_yet_known,
     }
-    named = {kind: _read(path, default_region) for kind, path in files.items() if path is not None}
+    named = {
+        kind: _read(path, settle_reading(home, path, reading, space))
+        for kind, path in files.items()
+        if path is not None
+    }
     if not named and others is None:
         raise BadInput("Say what became of hits: name a file, or all of them with --others.")
     reports = OutcomeReports(home, space, run.caller(home), run.clock, run.random_bytes)
@@ -80,9 +84,9 @@ def report(
     )
 
 
-def _read(file: Path, default_region: str | None) -> list[str]:
+def _read(file: Path, reading: Reading) -> list[str]:
     texts, refused = [], []
-    for item in read_file(file, default_region=default_region, only_asking=True):
+    for item in read_file(file, reading, only_asking=True):
         if isinstance(item, RefusedRow):
             refused.append(item)
         else:

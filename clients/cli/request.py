@@ -27,16 +27,7 @@ from clients.cli.answer_words import (
     utc,
 )
 from clients.cli.papers import read_paper, write_paper
-from clients.cli.reading_options import (
-    Corrections,
-    DefaultRegion,
-    EncodingName,
-    MappingName,
-    Options,
-    RefusedFile,
-    SheetName,
-    settle_reading,
-)
+from clients.cli.reading_options import Options, RefusedFile, reading_options, settle_reading
 from clients.cli.signals_file import refused_members, say_refused
 from clients.cli.spellings import OutSpellings, Spellings, with_spellings
 from clients.home import Home
@@ -79,6 +70,7 @@ def claims_template(
 
 
 @app.command()
+@reading_options
 def prepare(
     directory: run.HomeFolder,
     file: Annotated[
@@ -94,11 +86,7 @@ def prepare(
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="Where to write the request for the legal desk.")
     ],
-    default_region: DefaultRegion = None,
-    mapping: MappingName = None,
-    column: Corrections = None,
-    encoding: EncodingName = None,
-    sheet: SheetName = None,
+    reading: Options = Options(),
     refused: RefusedFile = None,
     earlier: Annotated[
         str | None, typer.Option("--earlier", metavar="HEX", help="The request that this one builds on.")
@@ -116,11 +104,9 @@ def prepare(
     home = run.open_home(directory)
     space = home.space(run.space_id(space_id)).payload
     paper = read_paper(Claims, claims, "the claims")
-    reading = settle_reading(
-        home, file, Options(mapping, tuple(column or ()), default_region, encoding, sheet)
-    )
+    settled = settle_reading(home, file, reading, space)
     with refused_rows(refused, file) as rows:
-        identifiers = _read(file, space, reading, rows)
+        identifiers = _read(file, space, settled, rows)
     asked = with_spellings(identifiers, spellings, out_spellings)
     earlier_id = None if earlier is None else run.identifier(earlier, 16, "--earlier")
     prepared = _requester(home, space).prepare(asked.identifiers, paper, tier, earlier_id, asked.persons)

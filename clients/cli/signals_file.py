@@ -75,6 +75,27 @@ def say_refused(refused: RefusedRows) -> None:
         )
 
 
+def say_left_out(left_out: RefusedRows) -> None:
+    """Say on standard error which rows may not go in again, the first of them, and how many there are."""
+    if left_out.count:
+        lines: dict[tuple[str, str], list[str]] = {}
+        for row in left_out.first[:SHOWN_REFUSALS]:
+            lines.setdefault((row.unit, row.reason), []).append(str(row.line))
+        for (unit, reason), numbers in lines.items():
+            run.say(f"{unit} {', '.join(numbers)}: {reason}")
+        run.say(
+            f"{left_out.count:,} rows were left out, since they were taken back; --refused FILE writes all their lines."
+        )
+
+
+def left_out_members(left_out: RefusedRows) -> dict[str, object]:
+    """How many rows were left out since they were taken back, and the first thousand of them, as JSON."""
+    return {
+        "left_out_rows": left_out.count,
+        "left_out": [{"line": row.line, "unit": row.unit, "reason": row.reason} for row in left_out.first],
+    }
+
+
 def refused_members(refused: RefusedRows) -> dict[str, object]:
     """How many rows were refused, and the first thousand of them, as JSON."""
     return {

@@ -32,7 +32,7 @@ from clients.identifiers.vehicle import canonicalise_licence_plate
 __all__ = ["MAXIMUM_RAW_CHARACTERS", "Canonical", "Rejected", "canonicalise", "registered_types"]
 
 MAXIMUM_RAW_CHARACTERS = 4096
-_DAMAGED = re.compile("[\0\ud800-\udfff]")
+_HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 
 _REGISTRY: Mapping[str, Canonicaliser] = MappingProxyType(
     {
@@ -86,7 +86,7 @@ def canonicalise(type_name: str, raw: str, hint: str | None = None) -> Canonical
         raise Rejected(
             f"The value is longer than {MAXIMUM_RAW_CHARACTERS:,} characters: it is not one identifier."
         )
-    if _DAMAGED.search(raw):
+    if "\0" in raw or (not raw.isascii() and _HALF_A_CHARACTER.search(raw)):
         raise Rejected(
             "The value holds a NUL or half of a character: the text was damaged on the way. Export it again."
         )

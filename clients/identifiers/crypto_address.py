@@ -8,6 +8,8 @@ It asks no network whether an address was ever used, and knows no exchange's col
 """
 
 import re
+from functools import cache
+from types import ModuleType
 
 from clients.identifiers.check_encodings import decode_base58check, decode_segwit, encode_base58check
 from clients.identifiers.plain_text import plain_characters
@@ -32,8 +34,11 @@ _TRON_VERSION = 0x41
 # "Bitcoin eater" and Counterparty's: texts chosen so that nobody can have the key.
 _BITCOIN_BURNT = frozenset({"1BitcoinEaterAddressDontSendf59kuE", "1CounterpartyXXXXXXXXXXXXXXXUWLpVr"})
 _PAY_TO_ANCHOR = bytes.fromhex("4e73")  # anyone can spend it, and every fee bump pays to it
-_ETHEREUM_PRECOMPILED = 0xFFFF
-_ETHEREUM_BURNT = frozenset({0xDEAD, 0xDEAD000000000000000042069420694206942069})
+_ETHEREUM_LAST_PRECOMPILED = "0" * 36 + "ffff"
+_ETHEREUM_BURNT = frozenset(
+    {f"{0xDEAD:040x}", "dead000000000000000042069420694206942069"}
+    | {digit * 40 for digit in "0123456789abcdef"}
+)
 # As their publishers write them, so that EIP-55 guards this table too.
 _ETHEREUM_TOKENS = {
     "0xdAC17F958D2ee523a2206206994597C13D831ec7": "USDT",
@@ -43,12 +48,21 @@ _ETHEREUM_TOKENS = {
     "0x2260FAC5E5542a773Aa44fBCfeDf7C193bc2C599": "WBTC",
     "0x55d398326f99059fF775485246999027B3197955": "USDT on BNB Smart Chain",
 }
-_ETHEREUM_TOKEN_FORMS = frozenset(address.lower() for address in _ETHEREUM_TOKENS)
 _TRON_USDC, _TRON_USDT = "TEkxiTehnzSmSe2XqrBj4w32RUN966rdz8", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
 
-_ETHEREUM_LINK = re.compile(r"(?:ethereum:(?:pay-)?|eth:)", re.IGNORECASE)
+_HEXADECIMAL_SIGNS = b"0123456789abcdefABCDEF"
+# Each sign as a hexadecimal digit of its own: bit 2 says that it is a letter, bit 3 that it is a capital one.
+_LETTER_CASES = bytes.maketrans(_HEXADECIMAL_SIGNS, b"0000000000444444cccccc")
+_HIGHEST_BITS = int("8" * 40, 16)
+_ETHEREUM_LINK = "(?i:ethereum:(?:pay-)?|eth:)"
+# Of a link (ERC-681) also what follows the address: the chain after @, what to do after ?.
+_ETHEREUM_WRITTEN = re.compile(rf"({_ETHEREUM_LINK})?(?:0[xX])?([0-9A-Fa-f]{{40}})(?(1)(?:[@?][^/]*)?)")
+_ETHEREUM_CALL = re.compile(rf"{_ETHEREUM_LINK}[^/]*/")
 _NOBODYS = "Nobody owns this address: it destroys coins or belongs to programs, and would match everyone. Leave it out."
 _TOKENS = "This is the contract of a common token, not a person's address. Write who sent or got the token."
+_ETHEREUM_EVERYBODYS = dict.fromkeys(_ETHEREUM_BURNT, _NOBODYS) | dict.fromkeys(
+    (address[2:].lower() for address in _ETHEREUM_TOKENS), _TOKENS
+)
 
 
 def canonicalise_btc_address(raw: str, hint: str | None) -> Canonical:
@@ -72,28 +86,24 @@ def canonicalise_eth_address(raw: str, hint: str | None) -> Canonical:
     In mixed case it must pass EIP-55; in one case it carries no checksum. `hint` is not used. Raises Rejected.
     Sources: EIP-55, ERC-681.
     """
-    text = _compact(raw)
-    link = _ETHEREUM_LINK.match(text)
-    if link is not None:
-        text = re.split(r"[@?]", text[link.end() :], maxsplit=1)[0]
-        if "/" in raw:
-            raise Rejected(
-                "The link calls a contract, so it names two addresses. Write the payee's address alone."
-            )
-    digits = text[2:] if text[:2].lower() == "0x" else text
-    if not re.fullmatch(r"[0-9A-Fa-f]{40}", digits):
+    # Most addresses are written plainly, and looking costs less than compacting what is compact.
+    found = _ETHEREUM_WRITTEN.fullmatch(raw) or _ETHEREUM_WRITTEN.fullmatch(text := _compact(raw))
+    if found is None and _ETHEREUM_CALL.match(text) is not None:
+        raise Rejected(
+            "The link calls a contract, so it names two addresses. Write the payee's address alone."
+        )
+    if found is None:
         raise Rejected("An Ethereum address is 0x and 40 signs from 0-9 and a-f. Copy it whole and alone.")
+    digits = found[2]
     address = digits.lower()
-    if digits not in (address, digits.upper()) and digits != _eip55(address):
+    # All capitals carry no checksum either, but are rare: they are asked about last.
+    if digits != address and not _passes_eip55(digits, address) and digits != digits.upper():
         raise Rejected(
             "The capital letters of the Ethereum address do not fit (EIP-55): a character is wrong. Copy it again; "
             "if its letter case was lost on the way, write it all in small letters."
         )
-    number = int(address, 16)
-    if number <= _ETHEREUM_PRECOMPILED or number in _ETHEREUM_BURNT or len(set(address)) == 1:
-        raise Rejected(_NOBODYS)
-    if f"0x{address}" in _ETHEREUM_TOKEN_FORMS:
-        raise Rejected(_TOKENS)
+    if address in _ETHEREUM_EVERYBODYS or address <= _ETHEREUM_LAST_PRECOMPILED:
+        raise Rejected(_ETHEREUM_EVERYBODYS.get(address, _NOBODYS))
     return Canonical(ETH_ADDRESS, VERSION, f"0x{address}")
 
 
@@ -110,7 +120,7 @@ def canonicalise_tron_address(raw: str, hint: str | None) -> Canonical:
     is_hexadecimal = re.fullmatch(r"41[0-9A-Fa-f]{40}", digits) is not None
     payload = bytes.fromhex(digits) if is_hexadecimal else _tron_payload(text)
     address, key_hash = encode_base58check(payload), payload[1:]
-    if len(set(key_hash)) == 1 or int.from_bytes(key_hash, "big") in _ETHEREUM_BURNT:
+    if len(set(key_hash)) == 1 or key_hash.hex() in _ETHEREUM_BURNT:
         raise Rejected(_NOBODYS)
     if address == _TRON_USDC:
         raise Rejected(_TOKENS)
@@ -172,12 +182,21 @@ def _refuse_too_long(text: str) -> None:
         raise Rejected("The value is too long for one address. Give each address its own row.")
 
 
-def _eip55(address: str) -> str:
-    # Imported on use: the library parses C declarations as it loads, which no other type needs to wait for.
+def _passes_eip55(digits: str, address: str) -> bool:
+    """Whether a letter is a capital exactly where the hash of the small letters has a digit from 8 to f (EIP-55)."""
+    digest = _keccak().new(digest_bits=256, data=address.encode()).digest()
+    cases = int(digits.encode().translate(_LETTER_CASES), 16)
+    differing = cases ^ int.from_bytes(digest[:_HASH_BYTES], "big")
+    # 40 comparisons at once: the highest bit of each digit, where the sign is a letter.
+    return not differing & cases << 1 & _HIGHEST_BITS
+
+
+@cache
+def _keccak() -> ModuleType:
+    """Imported on use: the library parses C declarations as it loads, which no other type needs to wait for."""
     from Crypto.Hash import keccak
 
-    digest = keccak.new(digest_bits=256, data=address.encode("ascii")).hexdigest()
-    return "".join(sign.upper() if mark >= "8" else sign for sign, mark in zip(address, digest, strict=False))
+    return keccak
 
 
 def _wrong(coin: str) -> str:

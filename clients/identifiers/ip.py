@@ -73,7 +73,7 @@ def canonicalise_ip(raw: str, hint: str | None) -> Canonical:
     # Most addresses are written plainly, and a search for signs costs less than undoing nothing.
     if "[" in text or "(" in text or "{" in text or ("." in text and ":" in text):
         text = refanged(text)
-        found = _BRACKETED.match(text) or _WITH_PORT.match(text)
+        found = (_BRACKETED.match(text) or _WITH_PORT.match(text)) if ":" in text or "[" in text else None
         text = text if found is None else found[1]
     try:
         address = _parsed(text)

@@ -4,7 +4,9 @@ Rule: year, month and day must all be there, the year in full, in the Gregorian 
 is never guessed: the hint says it, or the row is refused. 1 January is flagged, since registries write it for people
 whose birthday nobody knows.
 
-It has no clock: a date to come is taken, and the years from 2050 on, in which nobody is born yet, are for examples.
+It has no clock: a date of the next years is taken. Those after, in which nobody is born yet, are refused, since they
+are of another calendar (a Nepali year is 57 more); but the years from 2050 on are for examples, and flagged. A year of
+that calendar before 2036 looks like any other.
 """
 
 import datetime
@@ -17,7 +19,7 @@ from clients.identifiers.types import Rejected
 DAY_FIRST, MONTH_FIRST = "day-first", "month-first"
 DEFAULT_DATE = "default-date"
 FOR_EXAMPLES = "for-examples"
-FIRST_YEAR, FIRST_EXAMPLE_YEAR, LAST_YEAR = 1900, 2050, 2099
+FIRST_YEAR, LAST_BIRTH_YEAR, FIRST_EXAMPLE_YEAR, LAST_YEAR = 1900, 2035, 2050, 2099
 
 _MIDNIGHT = re.compile(r"[T ]00:00(?::00(?:\.0+)?)?Z?\Z")
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})")
@@ -30,22 +32,23 @@ _WORD_DAY = re.compile(r"([^\W\d_]{3,12})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})
 _SHORT_YEAR = re.compile(r"\d{1,2}[-/. ]+(?:\d{1,2}|[^\W\d_]+)[-/. ]+\d{2}")
 _NO_DAY = re.compile(r"(?:\d{1,2}[-/.])?\d{4}|\d{4}[-/.]\d{1,2}|[^\W\d_]+ \d{4}")
 
-# Beginnings of the months' names, transliterated: English, German, French, Spanish, Italian, Portuguese, Dutch,
-# Romanian, Turkish, Russian.
-_MONTHS: Mapping[int, tuple[str, ...]] = {
-    1: ("JAN", "JAEN", "ENE", "GEN", "IAN", "OCA"),
-    2: ("FEB", "FEV", "SUB"),
-    3: ("MAR", "MAER", "MRZ", "MAA"),
-    4: ("APR", "AVR", "ABR", "NIS"),
-    5: ("MAY", "MAI", "MEI", "MAG"),
-    6: ("JUN", "JUIN", "GIU", "IUN", "IIUN", "HAZ"),
-    7: ("JUL", "JUIL", "LUG", "IUL", "IIUL", "TEM"),
-    8: ("AUG", "AOU", "AGO", "AGU", "AVG"),
-    9: ("SEP", "SET", "SENT", "EYL"),
-    10: ("OCT", "OKT", "OUT", "OTT", "EKI"),
-    11: ("NOV", "NOI", "NOE", "KAS"),
-    12: ("DEC", "DEZ", "DIC", "DIZ", "DEK", "ARA"),
+# The months' whole names, transliterated: English, German, French, Spanish, Italian, Portuguese, Dutch, Romanian,
+# Turkish, and Russian in both cases that dates have.
+_MONTHS: Mapping[int, str] = {
+    1: "JANUARY JANUAR JANNER JAENNER JANVIER ENERO GENNAIO JANEIRO JANUARI IANUARIE OCAK IANVAR IANVARIA",
+    2: "FEBRUARY FEBRUAR FEBER FEVRIER FEBRERO FEBBRAIO FEVEREIRO FEBRUARI FEBRUARIE SUBAT FEVRAL FEVRALIA",
+    3: "MARCH MARZ MAERZ MRZ MARS MARZO MARCO MAART MRT MARTIE MART MARTA",
+    4: "APRIL AVRIL ABRIL APRILE APRILIE NISAN APREL APRELIA",
+    5: "MAY MAI MAYO MAGGIO MAIO MEI MAYIS MAIA",
+    6: "JUNE JUNI JUIN JUNIO GIUGNO JUNHO IUNIE HAZIRAN IIUN IIUNIA",
+    7: "JULY JULI JUILLET JULIO LUGLIO JULHO IULIE TEMMUZ IIUL IIULIA",
+    8: "AUGUST AOUT AGOSTO AUGUSTUS AGUSTOS AVGUST AVGUSTA",
+    9: "SEPTEMBER SEPTEMBRE SEPTIEMBRE SETIEMBRE SETTEMBRE SETEMBRO SEPTEMBRIE EYLUL SENTIABR SENTIABRIA",
+    10: "OCTOBER OKTOBER OCTOBRE OCTUBRE OTTOBRE OUTUBRO OCTOMBRIE EKIM OKTIABR OKTIABRIA",
+    11: "NOVEMBER NOVEMBRE NOVIEMBRE NOVEMBRO NOIEMBRIE KASIM NOIABR NOIABRIA",
+    12: "DECEMBER DEZEMBER DECEMBRE DICIEMBRE DICEMBRE DEZEMBRO DECEMBRIE ARALIK DEKABR DEKABRIA",
 }  # fmt: skip
+_SHORTEST_ABBREVIATION = 3
 
 
 def birth_date(text: str, hint: str | None) -> datetime.date:
@@ -62,6 +65,11 @@ def birth_date(text: str, hint: str | None) -> datetime.date:
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise Rejected(
             "The year of birth is before 1900 or after 2099. A date of another calendar must be converted first."
+        )
+    if LAST_BIRTH_YEAR < year < FIRST_EXAMPLE_YEAR:
+        raise Rejected(
+            "Nobody is born in this year yet. A date of another calendar, such as the Nepali one, must be converted "
+            "first."
         )
     try:
         return datetime.date(year, month, day)
@@ -108,15 +116,22 @@ def _month_and_day(first: int, second: int, hint: str | None) -> tuple[int, int]
         return first, second
     raise Rejected(
         "Which number is the day and which the month? Write year-month-day, or say day-first or month-first as the "
-        "hint (in a mapping: person:day-first)."
+        "hint (in a mapping: person:day-first, or birth-date:day-first for a column of its own)."
     )
 
 
 def _month(word: str) -> int:
+    """Of a whole name, or of a beginning that no other month shares. Another language's word may begin like one of
+    these and be another month, so what is longer than a name is not known."""
     plain = transliterated(word)
-    for number, beginnings in _MONTHS.items():
-        if plain.startswith(beginnings):
-            return number
+    if len(plain) >= _SHORTEST_ABBREVIATION:
+        found = {
+            number
+            for number, names in _MONTHS.items()
+            if any(name.startswith(plain) for name in names.split())
+        }
+        if len(found) == 1:
+            return found.pop()
     raise Rejected("The month of the birth date is not known. Write the date as year-month-day.")
 
 

@@ -22,7 +22,7 @@ def plain_characters(raw: str) -> str:
     For numbers, where a mark never means anything; not for names.
     """
     if raw.isascii():
-        return raw.replace("\t", " ")
+        return raw.replace("\t", " ") if "\t" in raw else raw
     kept = []
     for character in unicodedata.normalize("NFKC", raw):
         category = unicodedata.category(character)
@@ -49,6 +49,8 @@ def refanged(text: str) -> str:
     scheme = _DEFANGED_SCHEME.match(text) if text[:1] in ("h", "H") else None
     if scheme is not None:
         text = f"http{scheme[1].lower()}://{text[scheme.end() :]}"
+    if "[.]" in text:
+        text = text.replace("[.]", ".")
     if "[" in text:
         text = _SQUARE.sub(lambda found: ":" if found["colon"] else "/" if found["slash"] else ".", text)
     if "(" in text or "{" in text:

@@ -24,7 +24,7 @@ from clients.cli.run import (
     show,
     write_output,
 )
-from clients.keyholder import activation, erasing_command, pinning, witness_choice
+from clients.keyholder import activation, erasing_command, fsck_command, pinning, witness_choice
 from clients.keyholder.cli_witnesses import choose_witnesses
 from clients.keyholder.context import KeyHolder, open_key_holder, open_unmarked
 from clients.keyholder.keys import ENROLMENT_FILE, Persona, create_keys
@@ -297,6 +297,7 @@ def accept_restore(
 
 
 app.command("erase-record")(erasing_command.erase_record)
+app.command("fsck")(fsck_command.fsck)
 
 
 @app.command("status")

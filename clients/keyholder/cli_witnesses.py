@@ -38,6 +38,13 @@ def choose_witnesses(
     timeout: Annotated[
         int | None, typer.Option(min=1, max=60, help="Seconds to wait for them; then nothing leaves.")
     ] = None,
+    plain_http: Annotated[
+        bool | None,
+        typer.Option(
+            "--plain-http/--no-plain-http",
+            help="Whether witnesses on other machines may be called over http://: only on a network of your own.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show or change who cosigns this holder's log. A service that runs goes by it when it is started anew.
@@ -49,8 +56,8 @@ def choose_witnesses(
     if len(add or ()) != len(url or ()):
         raise BadInput("Name an address for each witness: --add KEY --url ADDRESS.")
     pairs = tuple((str(verifier_key(key)), where) for key, where in zip(add or (), url or (), strict=True))
-    if pairs or remove or quorum is not None or timeout is not None:
-        chosen = witness_choice.choose(directory, pairs, tuple(remove or ()), quorum, timeout)
+    if pairs or remove or any(each is not None for each in (quorum, timeout, plain_http)):
+        chosen = witness_choice.choose(directory, pairs, tuple(remove or ()), quorum, timeout, plain_http)
     else:
         chosen = witness_choice.read_choice(directory)
     lines = [f"{each.name}  {each.url}" for each in chosen.witnesses]

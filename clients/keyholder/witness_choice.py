@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from broker.protocol.errors import BadInput, Conflict, NotFound, VerificationFailed
 from broker.protocol.messages.base import Message, encode, read
-from broker.protocol.messages.parties import WitnessKey, WitnessUrl, read_witness_key
+from broker.protocol.messages.parties import WitnessKey, WitnessUrl, in_clear, read_witness_key
 from clients.keyholder.durable_file import write_durably
 
 CHOICE_FILE = "witnesses.json"
@@ -19,6 +19,9 @@ TRIAL = (
     "TRIAL: no witness cosigns this holder's log, so it could be rolled back, or another be shown to somebody else. "
     "Choose some: narrowgate keyholder witnesses DIR --add KEY --url ADDRESS --quorum K"
 )
+
+
+_IN_CLEAR = "a witness's address is http:// to another machine: use https://, or --plain-http on a network of your own"
 
 
 class ChosenWitness(Message):
@@ -41,6 +44,8 @@ class WitnessChoice(Message):
     quorum: Annotated[int, Field(ge=0, le=20)] = 0
     timeout_seconds: Annotated[int, Field(ge=1, le=60)] = 5
     """How long their cosignatures are waited for; then nothing is answered."""
+    plain_http: bool = False
+    """Also call witnesses on other machines over http://, where the network between is the operator's own."""
 
     @model_validator(mode="after")
     def _rules(self) -> "WitnessChoice":
@@ -52,6 +57,9 @@ class WitnessChoice(Message):
         # Else two halves of honest witnesses, shown two logs, would each be enough.
         if 0 < 2 * self.quorum <= len(keys):
             raise ValueError("the quorum must be more than half of the witnesses")
+        # Cosignatures cannot be forged on the way, but they can be kept from arriving.
+        if not self.plain_http and any(in_clear(each.url) for each in self.witnesses):
+            raise ValueError(_IN_CLEAR)
         return self
 
     @property
@@ -68,7 +76,7 @@ def read_choice(directory: Path) -> WitnessChoice:
         return WitnessChoice()
     except BadInput as error:
         raise VerificationFailed(
-            f"The key holder's file of witnesses is damaged, so nothing is served. {error.detail}"
+            f"The key holder's file of witnesses is not usable, so nothing is served. {error.detail}"
         ) from error
 
 
@@ -78,15 +86,17 @@ def choose(
     remove: tuple[str, ...] = (),
     quorum: int | None = None,
     timeout_seconds: int | None = None,
+    plain_http: bool | None = None,
 ) -> WitnessChoice:
     """Change and keep the choice; a service that runs goes by it when it is started anew.
 
     Args:
         add: pairs of a witness's key, as one line, and its address.
         remove: names of witnesses.
+        plain_http: whether an address may be http:// though it is not this machine's.
 
-    Raises BadInput (not a witness's key or address, or more needed than there are), Conflict (a name that is chosen
-    already) or NotFound (a name that is not)."""
+    Raises BadInput (not a witness's key or address, in clear, or more needed than there are), Conflict (a name that is
+    chosen already) or NotFound (a name that is not)."""
     before = read_choice(directory)
     kept = list(before.witnesses)
     for name in remove:
@@ -98,11 +108,15 @@ def choose(
         if named in {each.name for each in kept}:
             raise Conflict("A witness of that name is chosen already. Remove it first to change it.")
         kept.append(_chosen(key, url))
+    allowed = before.plain_http if plain_http is None else plain_http
+    if not allowed and any(in_clear(each.url) for each in kept):
+        raise BadInput(f"{_IN_CLEAR[0].upper()}{_IN_CLEAR[1:]}.")
     try:
         choice = WitnessChoice(
             witnesses=tuple(kept),
             quorum=before.quorum if quorum is None else quorum,
             timeout_seconds=before.timeout_seconds if timeout_seconds is None else timeout_seconds,
+            plain_http=allowed,
         )
     except ValueError:
         raise BadInput(

@@ -34,7 +34,7 @@ _TOO_MANY_DIGITS = (
     "text and fill it again from where it came from."
 )
 _FRACTION = "The value is a number with a fraction, which is not an identifier."
-_DATE = (
+MADE_A_DATE = (
     "The program that wrote the file made a date of the value. Format the column as text and fill it again."
 )
 _TRUTH = "The value is a yes or no, which is not an identifier."
@@ -108,9 +108,9 @@ def value_cell(value: object) -> Cell:
     if isinstance(value, Decimal):
         return number_cell(format(value, "f")) if value.is_finite() else NoIdentifier("", _FRACTION)
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
-        return NoIdentifier(value.date().isoformat(), _DATE)
+        return NoIdentifier(value.date().isoformat(), MADE_A_DATE)
     if isinstance(value, datetime.date | datetime.time):
-        return NoIdentifier(value.isoformat(), _DATE)
+        return NoIdentifier(value.isoformat(), MADE_A_DATE)
     if isinstance(value, datetime.timedelta):
-        return NoIdentifier(str(value), _DATE)
+        return NoIdentifier(str(value), MADE_A_DATE)
     return NoIdentifier("", _BYTES)

@@ -71,16 +71,16 @@ def report_columns(
     """Try the first `rows` rows of a table. Raises BadInput as reading them would."""
     report = [Column(name, role) for name, role in zip(table.names, roles, strict=True)]
     region = checked_region(reading.default_region)
-    columns = settle(table.names, mapping) if mapping.identifiers or mapping.type_column else None
+    columns = settle(table.names, mapping) if mapping.has_identifiers else None
     seen = damaged = 0
     for row in islice(whole_rows(table), rows):
         seen += 1
         if isinstance(row, RefusedRow):
             damaged += 1
             continue
-        for position, kind in row_identifiers(row.cells, columns) if columns is not None else ():
+        for position, kind, cell in row_identifiers(row.cells, columns) if columns is not None else ():
             hint = row_hint(kind, row.cells, columns, region) if columns is not None else None
-            _count(report[position], kind, row.cells[position], hint)
+            _count(report[position], kind, cell, hint)
         for column, cell in _attributes(report, row):
             _look_at(column, cell)
     return Report(tuple(report), seen, damaged)

@@ -8,13 +8,15 @@ It looks at names only, never at values.
 """
 
 import re
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from broker.protocol.errors import BadInput
 from clients.identifiers import registered_types
+from clients.identifiers.person import TYPE as PERSON
 from clients.identifiers.platforms import platform_called
+from clients.readers.column_names import first_called, plain_name
+from clients.readers.person_columns import PersonColumns, PersonPlaces, guess_person, other_names
 from clients.readers.signals import REFERENCE
 
 _PHONE = """
@@ -129,8 +131,8 @@ class ColumnMapping:
     "handle:instagram", "phone:GB", "imei:network". A row may also give its type and value in two columns. `hint`
     holds the region of national phone numbers and the country of plates, `platform` the platform of account names,
     `quality` the quality of PDQ hashes, `reference` the contributor's own reference, and `ignored` columns go
-    nowhere. All others become attributes, sealed with every identifier of their row. Raises BadInput for an unknown
-    type.
+    nowhere. `person` are the columns that name a person together. All others become attributes, sealed with every
+    identifier of their row. Raises BadInput for an unknown type.
     """
 
     identifiers: tuple[tuple[str, str], ...] = ()
@@ -141,12 +143,18 @@ class ColumnMapping:
     ignored: tuple[str, ...] = ()
     platform_column: str | None = None
     quality_column: str | None = None
+    person: PersonColumns | None = None
 
     def __post_init__(self) -> None:
         if any(typed(kind)[0] not in registered_types() for _, kind in self.identifiers):
             raise BadInput(f"The mapping has an unknown type. Known are {', '.join(registered_types())}.")
         if (self.type_column is None) != (self.value_column is None):
             raise BadInput("A column of types needs a column of values, and the other way round.")
+
+    @property
+    def has_identifiers(self) -> bool:
+        """Whether any column holds an identifier, or a part of one."""
+        return bool(self.identifiers or self.type_column or self.person)
 
 
 @dataclass(frozen=True)
@@ -159,6 +167,7 @@ class Columns:
     attributes: tuple[tuple[int, str], ...]
     platform: int | None = None
     quality: int | None = None
+    person: PersonPlaces | None = None
 
 
 def settle(names: Sequence[str], mapping: ColumnMapping | None, *, strict: bool = True) -> Columns:
@@ -174,10 +183,10 @@ def settle(names: Sequence[str], mapping: ColumnMapping | None, *, strict: bool 
     chosen = guess_mapping(names) if mapping is None else mapping
     positions: dict[str, list[int]] = {}
     for position, own in enumerate(names):
-        positions.setdefault(_plain(own), []).append(position)
+        positions.setdefault(plain_name(own), []).append(position)
 
     def find_all(name: str) -> list[int]:
-        found = positions.get(_plain(name), [])
+        found = positions.get(plain_name(name), [])
         if not found and strict:
             raise BadInput(
                 "The mapping names a column that the table does not have. Compare it with the first line."
@@ -192,7 +201,8 @@ def settle(names: Sequence[str], mapping: ColumnMapping | None, *, strict: bool 
     identifiers = tuple(dict.fromkeys(found))
     kind_at, value_at, hint = find(chosen.type_column), find(chosen.value_column), find(chosen.hint_column)
     pair = None if kind_at is None or value_at is None else (kind_at, value_at)
-    if not identifiers and pair is None:
+    person = None if chosen.person is None else _person_places(chosen.person, find_all)
+    if not identifiers and pair is None and person is None:
         raise BadInput(
             "No column with identifiers was recognised. Name the columns in the first line (such as phone, "
             "email, or type and value), or give a mapping."
@@ -201,13 +211,21 @@ def settle(names: Sequence[str], mapping: ColumnMapping | None, *, strict: bool 
     ignored = (position for name in chosen.ignored for position in find_all(name))
     platform, quality = find(chosen.platform_column), find(chosen.quality_column)
     taken = {hint, platform, quality, *(position for position, _ in identifiers), *(pair or ()), *ignored}
-    return Columns(identifiers, pair, hint, _attribute_names(names, taken, reference), platform, quality)
+    if person is not None:
+        taken |= {*person.names, person.birth_date}
+    return Columns(
+        identifiers, pair, hint, _attribute_names(names, taken, reference), platform, quality, person
+    )
 
 
-def guess_mapping(names: Sequence[str]) -> ColumnMapping:
-    """The mapping that the columns' names suggest; it may hold no identifier column."""
+def guess_mapping(names: Sequence[str], *, persons: bool = False) -> ColumnMapping:
+    """The mapping that the columns' names suggest; it may hold no identifier column.
+
+    Args: `persons` whether columns that name a person together are looked for: only where persons are compared.
+    """
+    person = guess_person(names) if persons else None
     identifiers = tuple((name, kind) for name in names if (kind := guess_type(name)) is not None)
-    type_column, value_column = _first(names, _TYPE), _first(names, _VALUE)
+    type_column, value_column = first_called(names, _TYPE), first_called(names, _VALUE)
     if type_column is None or value_column is None:
         type_column = value_column = None  # one without the other is an ordinary column
     # Only where they say something: beside phone numbers alone, "App" and "quality" are attributes.
@@ -217,10 +235,12 @@ def guess_mapping(names: Sequence[str]) -> ColumnMapping:
         identifiers=identifiers,
         type_column=type_column,
         value_column=value_column,
-        hint_column=_first(names, _HINT),
-        reference_column=_first(names, _REFERENCE),
-        platform_column=_first(names, _PLATFORM) if has_platform else None,
-        quality_column=_first(names, _QUALITY) if has_quality else None,
+        hint_column=first_called(names, _HINT),
+        reference_column=first_called(names, _REFERENCE),
+        platform_column=first_called(names, _PLATFORM) if has_platform else None,
+        quality_column=first_called(names, _QUALITY) if has_quality else None,
+        person=person,
+        ignored=() if person is None else other_names(names, person),
     )
 
 
@@ -228,7 +248,7 @@ def guess_type(name: str) -> str | None:
     """The identifier type that a word names: "E-Mail", "phone 2", "Telefon", "Instagram"; None if it names none."""
     if name in registered_types():
         return name
-    whole = _plain(name)
+    whole = plain_name(name)
     word = re.sub(r"[0-9]+\Z", "", whole)  # "phone 2" is a phone, but "sha256" one word
     return _TYPE_OF.get(whole) or _TYPE_OF.get(word) or _platform_type(word)
 
@@ -246,22 +266,19 @@ def _platform_type(word: str) -> str | None:
     return None if platform is None else f"handle:{platform.slug}"
 
 
-def same_column(name: str, other: str) -> bool:
-    """Whether two names are one to a mapping."""
-    return _plain(name) == _plain(other)
+_TYPE_OF = {plain_name(word): kind for kind, words in _IDENTIFIERS.items() for word in words.split()}
 
 
-def _plain(name: str) -> str:
-    """Letters and digits only, without accents and case; a name of signs alone is itself."""
-    decomposed = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(character for character in decomposed if character.isalnum()) or decomposed
-
-
-_TYPE_OF = {_plain(word): kind for kind, words in _IDENTIFIERS.items() for word in words.split()}
-
-
-def _first(names: Sequence[str], words: str) -> str | None:
-    return next((name for name in names if _plain(name) in map(_plain, words.split())), None)
+def _person_places(person: PersonColumns, find_all: Callable[[str], list[int]]) -> PersonPlaces | None:
+    """None where a line that may lack columns has no birth date or no names."""
+    names = tuple(dict.fromkeys(position for name in person.names for position in find_all(name)))
+    born = find_all(person.birth_date)
+    if len(born) > 1:
+        raise BadInput(
+            "Two columns are said to hold the birth date. Give it to one, and make the other ignore."
+        )
+    kind = PERSON if person.date_order is None else f"{PERSON}:{person.date_order}"
+    return PersonPlaces(names, born[0], kind) if names and born else None
 
 
 def _attribute_names(

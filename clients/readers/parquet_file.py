@@ -13,9 +13,10 @@ from typing import Any
 
 from broker.protocol.errors import BadInput
 from clients.readers.cells import Cell, value_cell
+from clients.readers.column_names import same_column
 from clients.readers.header import column_names
 from clients.readers.input_file import opened
-from clients.readers.mapping import ColumnMapping, same_column
+from clients.readers.mapping import ColumnMapping
 from clients.readers.reading import Reading
 from clients.readers.signals import RefusedRow, Signal
 from clients.readers.table import Table, TableRow, checked_region, table_signals

@@ -37,6 +37,10 @@ class RefusedRows:
             place = row.line if row.unit == "line" else f"{row.unit} {row.line}"
             self._file.write(csv_text((place, row.column or "", row.reason)))
 
+    def beside(self) -> "RefusedRows":
+        """A count of its own of other rows, which are written to the same file."""
+        return RefusedRows(_file=self._file)
+
     def sifted(self, items: Iterable[Signal | RefusedRow]) -> Iterator[Signal]:
         """The signals among what a reader hands on; what it refused is added."""
         for item in items:

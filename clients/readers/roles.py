@@ -2,8 +2,9 @@
 
 Rule: a word is the name of an identifier type, perhaps with what its values do not say ("handle:instagram"); or `type`
 and `value` (two columns that give both); `region`, `platform` and `quality` (what the row says of its phone numbers and
-plates, account names and PDQ hashes; `hint` for all three); `reference`; `attribute` (sealed with every identifier of
-its row) or `ignore` (goes nowhere). Columns are known by name, so two of one name hold the same.
+plates, account names and PDQ hashes; `hint` for all three); `person-name` and `birth-date` (which name a person
+together; "birth-date:day-first" for dates such as 03/04/2050); `reference`; `attribute` (sealed with every identifier
+of its row) or `ignore` (goes nowhere). Columns are known by name, so two of one name hold the same.
 
 It reads no row and writes no file.
 """
@@ -12,18 +13,20 @@ from collections.abc import Sequence
 
 from broker.protocol.errors import BadInput
 from clients.identifiers import registered_types
-from clients.readers.mapping import ColumnMapping, guess_mapping, guess_type, same_column, settle, typed
+from clients.readers.column_names import same_column
+from clients.readers.mapping import ColumnMapping, guess_mapping, guess_type, settle, typed
+from clients.readers.person_columns import BIRTH_DATE, NAME, PersonColumns
 from clients.readers.signals import REFERENCE
 
 TYPE, VALUE, ATTRIBUTE, IGNORE = "type", "value", "attribute", "ignore"
 REGION, PLATFORM, QUALITY, HINT = "region", "platform", "quality", "hint"
-_OTHER_ROLES = (TYPE, VALUE, REGION, PLATFORM, QUALITY, HINT, REFERENCE, ATTRIBUTE, IGNORE)
+_OTHER_ROLES = (TYPE, VALUE, REGION, PLATFORM, QUALITY, HINT, NAME, BIRTH_DATE, REFERENCE, ATTRIBUTE, IGNORE)
 
 
 def roles_of(names: Sequence[str], mapping: ColumnMapping | None) -> tuple[str, ...]:
     """What each column holds by a mapping; by its name if None. All may be attributes. Raises BadInput as `settle`."""
     chosen = guess_mapping(names) if mapping is None else mapping
-    if not chosen.identifiers and chosen.type_column is None:
+    if not chosen.has_identifiers:
         return tuple(REFERENCE if name == chosen.reference_column else ATTRIBUTE for name in names)
     columns = settle(names, chosen)
     roles = [IGNORE] * len(names)
@@ -34,6 +37,11 @@ def roles_of(names: Sequence[str], mapping: ColumnMapping | None) -> tuple[str, 
             roles[at] = role if roles[at] == IGNORE else HINT
     if columns.type_and_value is not None:
         roles[columns.type_and_value[0]], roles[columns.type_and_value[1]] = TYPE, VALUE
+    if columns.person is not None:
+        for position in columns.person.names:
+            roles[position] = NAME
+        order = typed(columns.person.kind)[1]
+        roles[columns.person.birth_date] = BIRTH_DATE if order is None else f"{BIRTH_DATE}:{order}"
     for position, kind in columns.identifiers:
         roles[position] = kind
     return tuple(roles)
@@ -43,12 +51,12 @@ def mapping_of(names: Sequence[str], roles: Sequence[str]) -> ColumnMapping:
     """The mapping that these roles are. Raises BadInput if a word is unknown or no mapping says the same."""
     held: dict[str, list[str]] = {}
     for name, role in zip(names, roles, strict=True):
-        if not _is_type(role) and role not in _OTHER_ROLES:
+        if not _is_known(role):
             raise BadInput(
                 f"A column is said to hold something unknown. Known are {', '.join(registered_types())}, and "
                 f"{', '.join(_OTHER_ROLES)}."
             )
-        held.setdefault(role, []).append(name)
+        held.setdefault(BIRTH_DATE if _is_birth_date(role) else role, []).append(name)
 
     def only(role: str) -> str | None:
         found = held.get(role, [])
@@ -67,6 +75,7 @@ def mapping_of(names: Sequence[str], roles: Sequence[str]) -> ColumnMapping:
         quality_column=only(QUALITY) or only(HINT),
         reference_column=only(REFERENCE),
         ignored=tuple(held.get(IGNORE, [])),
+        person=_person(tuple(held.get(NAME, [])), only(BIRTH_DATE), roles),
     )
     if roles_of(names, mapping) != tuple(roles):
         raise BadInput(
@@ -84,13 +93,13 @@ def corrected(names: Sequence[str], roles: Sequence[str], corrections: Sequence[
     for correction in corrections:
         name, equals, word = correction.rpartition("=")
         role = word.strip().lower()
-        if role not in _OTHER_ROLES and not _is_type(role):
+        if not _is_known(role):
             role = guess_type(word.strip()) or role
-        if not equals or not name.strip() or not (_is_type(role) or role in _OTHER_ROLES):
+        if not equals or not name.strip() or not _is_known(role):
             raise BadInput(
                 '--column is the name of a column, = and what it holds, such as --column "Handy=phone". It can hold '
                 f"{', '.join(registered_types())}; or be the {TYPE}, {VALUE}, {REGION}, {PLATFORM}, {QUALITY} or "
-                f"{REFERENCE} of its row; or "
+                f"{REFERENCE} of its row; or {NAME} and {BIRTH_DATE}, which name a person together; or "
                 f"{ATTRIBUTE}, or {IGNORE}."
             )
         found = [at for at, own in enumerate(names) if same_column(own, name)]
@@ -103,6 +112,26 @@ def corrected(names: Sequence[str], roles: Sequence[str], corrections: Sequence[
         for at in found:
             changed[at] = role
     return tuple(changed)
+
+
+def _person(names: tuple[str, ...], birth_date: str | None, roles: Sequence[str]) -> PersonColumns | None:
+    if birth_date is None:
+        if names:
+            raise BadInput(
+                f"A column is said to hold names of a person ({NAME}) and none the birth date that goes with them. Say "
+                f"which does, such as DOB={BIRTH_DATE}, or make the names an attribute."
+            )
+        return None
+    order = next(typed(role)[1] for role in roles if _is_birth_date(role))
+    return PersonColumns(tuple(dict.fromkeys(names)), birth_date, order)
+
+
+def _is_known(role: str) -> bool:
+    return role in _OTHER_ROLES or _is_type(role) or _is_birth_date(role)
+
+
+def _is_birth_date(role: str) -> bool:
+    return typed(role)[0] == BIRTH_DATE
 
 
 def _is_type(role: str) -> bool:

@@ -16,6 +16,7 @@ from clients.identifiers.phone import known_region
 from clients.readers.cells import Cell, identifier_text, plain
 from clients.readers.header import clean_name
 from clients.readers.mapping import Columns, guess_type, settle, typed
+from clients.readers.person_columns import joined
 from clients.readers.reading import Reading
 from clients.readers.signals import RefusedRow, Signal
 
@@ -98,15 +99,15 @@ def row_signals(
     )
     seen: set[str] = set()
     tried: set[tuple[str, str]] = set()
-    for position, kind in row_identifiers(cells, columns):
-        value = _at(cells, position)
+    for position, kind, value in row_identifiers(cells, columns):
         if (kind, plain(value)) in tried:
             continue
         tried.add((kind, plain(value)))
         try:
             canonical = read_identifier(kind, value, row_hint(kind, cells, columns, default_region))
         except Rejected as error:
-            yield RefusedRow(line, error.detail, position + 1)
+            joined_here = columns.person is not None and position == columns.person.birth_date
+            yield RefusedRow(line, error.detail, None if joined_here else position + 1)
             continue
         # "phone" and "mobile" of one row often hold one number in two spellings.
         if canonical.text not in seen:
@@ -119,8 +120,11 @@ def row_signals(
         )
 
 
-def row_identifiers(cells: Sequence[Cell], columns: Columns) -> Iterator[tuple[int, str]]:
-    """(position from 0, type) of each cell of a row that should hold an identifier and is not empty."""
+def row_identifiers(cells: Sequence[Cell], columns: Columns) -> Iterator[tuple[int, str, Cell]]:
+    """(position from 0, type, cell) of each cell of a row that should hold an identifier and is not empty.
+
+    A person whom several columns name stands at the birth date, of which there is one.
+    """
     found = list(columns.identifiers)
     if columns.type_and_value is not None:
         kind_at, value_at = columns.type_and_value
@@ -130,7 +134,13 @@ def row_identifiers(cells: Sequence[Cell], columns: Columns) -> Iterator[tuple[i
         cell = _at(cells, position)
         # A value without text that is not empty, such as a formula without a result, is refused in words.
         if plain(cell) or not isinstance(cell, str):
-            yield position, kind
+            yield position, kind, cell
+    if columns.person is not None:
+        person = joined(
+            [_at(cells, at) for at in columns.person.names], _at(cells, columns.person.birth_date)
+        )
+        if person:
+            yield columns.person.birth_date, columns.person.kind, person
 
 
 def row_hint(kind: str, cells: Sequence[Cell], columns: Columns, default_region: str | None) -> str | None:

@@ -4,9 +4,10 @@
     2 the log is pinned              5 it is the size cosigned last           8 remembered, durably
     3 a pinned key signed the note   6 one size has one root                  9 cosigned
 
-Rule: checks 5 to 8 are one transaction, and the cosignature leaves only once it is on the disk: two calls at once, or
-a crash, can never make this key cosign two histories. A second root at the size it cosigned is evidence that the log
-forked: both signed notes are kept. It judges no entry and sees none.
+Rule: 1 to 4 are made before the one writer's turn is taken, so that nobody without a pinned key holds up those who
+have one. Checks 5 to 8 are one transaction, and the cosignature leaves only once it is on the disk: two calls at once,
+or a crash, can never make this key cosign two histories. A second root at the size it cosigned is evidence that the
+log forked: both signed notes are kept. It judges no entry and sees none.
 """
 
 from broker.protocol import checkpoint, log_keys, witnessing
@@ -89,14 +90,20 @@ def add_checkpoint(witness: Witness, body: bytes) -> str:
         origin = checkpoint.read_origin(call.note.encode())
     except VerificationFailed as error:
         raise BadInput(error.detail) from error
+    # 2. and 3.
+    with witness.database.read() as connection:
+        pinned = logs.keys_of(connection, origin)
+    shown = _signed(call, origin, pinned)
+    # 4.
+    if call.old_size > shown.size:
+        raise BadInput("The old size is larger than the checkpoint's.")
     now = witness.clock()
     forked: OtherSize | None = None
     with witness.database.write() as connection:
-        # 2. and 3.
-        shown = _signed(call, origin, logs.keys_of(connection, origin))
-        # 4.
-        if call.old_size > shown.size:
-            raise BadInput("The old size is larger than the checkpoint's.")
+        # The operator may have put another key in its place while this call waited for its turn.
+        keys = logs.keys_of(connection, origin)
+        if keys != pinned:
+            shown = _signed(call, origin, keys)
         newest = logs.newest(connection, origin)
         if newest is not None and newest.size == shown.size and newest.root != shown.root:
             # 6. before 5., because evidence is kept whatever old size the call names; committed, then refused.

@@ -35,7 +35,7 @@ CASES = 40
 WAL = f"{DATABASE_FILE}-wal"
 WAL_HEADER_BYTES, FRAME_HEADER_BYTES = 32, 24
 LEAST_LIVE_BYTES = 400_000
-"""Of frames that a start reads: a checkpoint just before the kill leaves few, and damage to the others shows nothing."""
+"""Of frames that a start reads: a checkpoint just before the kill leaves few, and damage to others shows nothing."""
 
 
 @dataclass
@@ -91,7 +91,7 @@ def crashed(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     witness.kill()
 
 
-def live(data: bytes) -> int:
+def live(data: bytes | bytearray) -> int:
     """Bytes of a write-ahead log that a start reads: frames with the salts of its header (SQLite, file format 4)."""
     page_bytes, salts, at = int.from_bytes(data[8:12], "big"), data[16:24], WAL_HEADER_BYTES
     while salts and data[at + 8 : at + 16] == salts:

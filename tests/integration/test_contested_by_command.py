@@ -19,9 +19,9 @@ from tests.integration.processes_world import BLOCK, World, email, running_world
 
 pytestmark = pytest.mark.all_only
 
-REFERENCES = {8: "H-1", 9: "H-2", 10: "H-3"}
+REFERENCES = {7: "H-4", 8: "H-1", 9: "H-2", 10: "H-3"}
 """Whose address each is, by its place in every block: no other contributor has them."""
-CONTESTED, REVOKED, WRONG = "H-1", "H-2", "H-3"
+CONTESTED, REVOKED, WRONG, OTHER = "H-1", "H-2", "H-3", "H-4"
 
 
 class Story:
@@ -112,9 +112,9 @@ def test_consent_its_revocation_and_a_contest_from_the_paper_to_the_last_word(st
     assert len(kept["digest"]) == 64
 
     # 2. It is deposited and asked about.
-    assert story.sync()["new"] == 12
+    assert story.sync()["new"] == 16
     request, known = story.known("before")
-    assert known == {CONTESTED, REVOKED, WRONG}
+    assert known == {CONTESTED, REVOKED, WRONG, OTHER}
 
     # 3. One person takes it back, one says that it is not theirs, and of one the NGO itself says that it is wrong.
     number = story.case(REVOKED)
@@ -157,7 +157,7 @@ def test_consent_its_revocation_and_a_contest_from_the_paper_to_the_last_word(st
     assert "decided before" in story.call(NGO, "consent", "decide", *other, code=6).errors
     assert "What we hold is right" in story.call(NGO, "consent", "follow", number).output
     assert story.sync()["new"] == 4
-    assert story.known("after")[1] == {CONTESTED, REVOKED}
+    assert story.known("after")[1] == {CONTESTED, OTHER}
 
     # 6. Told again, the unit notes the one and erases the other; then its answer may leave.
     ends = {each["ground"]: each for each in story.notices()}

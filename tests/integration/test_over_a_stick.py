@@ -9,8 +9,6 @@ compared here) and not valid. Kenya has no range that is reserved for examples, 
 """
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,25 +30,11 @@ from clients.demo import papers
 from clients.readers import Signal, read_file
 from clients.readers.reading import Reading
 from tests.carry_case import deliver
+from tests.without_sockets import WithoutSockets
 from tests.world import BROKER, PLAINTEXT, POLICE, World
 
 pytestmark = pytest.mark.all_only
 
-WITHOUT_SOCKETS = """
-import json, sys
-def forbid(event, arguments):
-    if event.startswith("socket."):
-        raise AssertionError("a socket was opened: " + event)
-sys.addaudithook(forbid)
-from typer.testing import CliRunner
-import clients.cli.run as run
-run.clock = lambda: {now}
-from clients.cli.main import app
-for line in sys.stdin:
-    done = CliRunner().invoke(app, json.loads(line))
-    print(json.dumps([done.exit_code, done.stdout, done.stderr]), flush=True)
-"""
-"""A program that runs one command of `narrowgate` a line, and may open no socket."""
 NUMBER = "phone/1|+254300900123"
 THREE_SPELLINGS = {
     "company-1": "phone\n+254 300 900123\n",
@@ -101,29 +85,8 @@ class Unit:
         self.signals.write_text(THREE_SPELLINGS[POLICE], encoding="utf-8")
         self.folder = folder
         self.trips = 0
-        code = WITHOUT_SOCKETS.format(now=world.now)
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def run(self, *arguments: str | Path) -> tuple[int, dict[str, Any]]:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        print(json.dumps([*map(str, arguments), "--json"]), file=self.process.stdin, flush=True)
-        code, stdout, stderr = json.loads(self.process.stdout.readline())
-        return code, json.loads(stdout) if stdout else {"error": stderr}
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.wait(timeout=60)
-        self.process.stdout.close()
-
-    def done(self, *arguments: str | Path) -> dict[str, Any]:
-        code, told = self.run(*arguments)
-        assert code == 0, told
-        return told
+        self.computer = WithoutSockets(world.now)
+        self.run, self.done, self.close = self.computer.run, self.computer.done, self.computer.close
 
     def prepare(self, name: str, claims: dict[str, Any]) -> tuple[str, Path, list[Path]]:
         """A request on claims with its finding, and the approvals that the tier `sources` needs."""

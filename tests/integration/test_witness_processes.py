@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from broker.audit.log import AuditLog
 from broker.audit.records import DepositCompleted
 from broker.audit.witness_calls import HttpCalls
 from broker.audit.witnesses import witnesses_of
-from broker.protocol.checkpoint import parse_verifier_key
+from broker.protocol.checkpoint import ED25519_COSIGNATURE, VerifierKey, parse_verifier_key
 from broker.protocol.documents import public_bytes
 from broker.protocol.errors import Unavailable
 from broker.protocol.messages.vocabulary import RecordKind
@@ -150,3 +151,36 @@ def test_a_witness_that_is_killed_at_any_moment_remembers_all_that_it_cosigned(c
         case.start()
     assert max(cosigned) > 3
     assert case.witnesses.cosign(case.append()).size > max(cosigned), "and the log goes on from there"
+
+
+def test_a_witness_that_hangs_for_long_does_not_keep_the_others_calls_from_being_made(case: Case) -> None:
+    """It takes connections and never answers. Each round leaves a call to it behind: more than a client has
+    connections."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as hanging:
+        other = witness_key("w2.example.org")
+        named = [
+            WitnessAt(case.key, f"http://127.0.0.1:{case.port}"),
+            WitnessAt(other, f"http://127.0.0.1:{hanging.getsockname()[1]}"),
+        ]
+        calls = HttpCalls(10)
+        broker = witnesses_of(case.database, case.audit, named, 1, calls, lambda: NOW, 10, calls.close)
+        slowest = 0.0
+        for _ in range(130):
+            index, started = case.append(), time.monotonic()
+            assert broker.cosign(index).size == index + 1
+            slowest = max(slowest, time.monotonic() - started)
+        assert slowest < 5, "no call waited for a connection"
+        assert sum(thread.name == "witness" for thread in threading.enumerate()) < 20
+        found = broker.cosigning
+        assert found is not None
+        assert (found.size, found.failed_rounds, found.failed_calls) == (
+            index + 1,
+            0,
+            {case.key.name: 0, other.name: 0},
+        )
+    calls.close()
+
+
+def witness_key(name: str) -> VerifierKey:
+    """The public key of a witness that answers nothing."""
+    return VerifierKey(name, ED25519_COSIGNATURE, public_bytes(key_of(name)))

@@ -20,6 +20,7 @@ from broker.protocol.errors import Conflict, NotPermitted
 from broker.protocol.messages.erasure import ERASABLE, Erasable, ErasureGround, order
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.keyholder import erasing as holder_erasing
+from clients.keyholder.fsck import RECORD_TYPES, check
 from tests import every_kind as story
 from tests.every_kind import FREE_TEXT, LOCAL_REFERENCE, PIN, REASONS, Made, Told
 from tests.threats.test_canary import Listening, spellings, what_shows
@@ -131,6 +132,13 @@ def test_every_kind_of_entry_is_made_and_in_the_log_that_it_is_documented_for(wo
     of_holders = {each.kind for each in _holders(world)}
     assert of_broker == {kind.value for kind in RecordKind} - OF_HOLDERS
     assert of_holders == {*OF_HOLDERS, *OF_BOTH}
+
+
+def test_each_key_holders_fsck_finds_all_of_it_sound(world: World) -> None:
+    assert {kind.value for kind in RECORD_TYPES} == {*OF_HOLDERS, *OF_BOTH}
+    for holder in world.holders.values():
+        with holder.database.read() as connection:
+            assert list(check(connection, holder.keys)) == [], holder.keys.holder_id
 
 
 def test_no_leaf_and_no_record_holds_what_only_members_or_one_party_may_hold(

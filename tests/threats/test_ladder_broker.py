@@ -23,7 +23,14 @@ from broker.protocol.messages.base import decode
 from broker.protocol.messages.evaluation import EvaluationAnswer, EvaluationCall
 from broker.protocol.messages.ladder import ContributorRelease, Selection
 from broker.protocol.messages.log import LogProof
-from broker.protocol.messages.requests import Admission, Disclosure, Permit, PermitSeries, Request
+from broker.protocol.messages.requests import (
+    Admission,
+    AdmissionRecord,
+    Disclosure,
+    Permit,
+    PermitSeries,
+    Request,
+)
 from broker.protocol.messages.vocabulary import ContributorAnswer, Outcome, RecordKind, Tier
 from broker.store import requests as request_rows
 from broker.store import series as series_rows
@@ -152,7 +159,9 @@ def series_of(world: World, climbed: Climbed, contributor: str) -> tuple[PermitS
     with world.broker.database.read() as connection:
         permit = request_rows.permit_of(connection, climbed.payload)
         assert permit is not None
-        facts = decode(Decision, permit.decision.encode()).facts
+        signed = documents.verify(Permit, permit.document, world.space.broker_signing_key)
+        record = world.broker.audit.receipt(connection, signed.payload.proof.index).record
+        facts = decode(Decision, decode(AdmissionRecord, record).decision.encode()).facts
         assert isinstance(facts, AdmitFacts)
         found = next(each for each in facts.series if each.contributor.agency_id == contributor)
         stored = series_rows.find(connection, found.series_id)

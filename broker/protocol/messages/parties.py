@@ -4,7 +4,9 @@ Rule: keys are pinned from these documents as files that people hand to one anot
 word (DESIGN 2.5). A space document is signed by its founding member; each new roster has the next version.
 """
 
+from ipaddress import ip_address
 from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -52,6 +54,17 @@ WitnessUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\x00-\x20?#]
 """The address of a witness, to which `/add-checkpoint` is appended."""
 
 Contact = Annotated[str, StringConstraints(max_length=200)]
+
+
+def in_clear(url: WitnessUrl) -> bool:
+    """Whether calls to this address can be read and cut off on their way: http:// to another machine than this."""
+    if not url.startswith("http://"):
+        return False
+    try:
+        host = urlsplit(url).hostname
+        return host != "localhost" and not ip_address(host or "").is_loopback
+    except ValueError:
+        return True
 
 
 def holder_log_origin(origin: str, holder_id: str) -> str:

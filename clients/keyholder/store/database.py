@@ -42,7 +42,7 @@ class Database:
         Raises Conflict when another process owns the file, Unavailable when it is damaged."""
         self.path = path
         self._committed = committed
-        self._lock_file = _own_file(path)
+        self._lock_file = own_file(path)
         self._write_lock = threading.Lock()
         self._failed = False
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -150,7 +150,8 @@ class Database:
             raise Unavailable(_REPLACED)
 
 
-def _own_file(path: Path) -> int:
+def own_file(path: Path) -> int:
+    """Take the file for this process, until the descriptor returned is closed. Raises Conflict."""
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

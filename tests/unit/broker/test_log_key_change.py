@@ -44,7 +44,7 @@ class Case:
         folder.create(self.directory, ORIGIN, seeded("change"))
         self.random = seeded("change further")
         names = ("w1.example.org", "w2.example.org")
-        self.witnesses = {f"http://{name}": WitnessCase(directory / name, name) for name in names}
+        self.witnesses = {f"https://{name}": WitnessCase(directory / name, name) for name in names}
         self.down: set[str] = set()
         self.first_key = self.described
         for each in self.witnesses.values():
@@ -271,7 +271,7 @@ def test_cut_short_after_the_entry_the_same_command_makes_no_second_one(
 
 
 def test_without_enough_witnesses_the_change_is_not_proved_and_the_next_try_goes_on(case: Case) -> None:
-    case.down = {"http://w1.example.org"}
+    case.down = {"https://w1.example.org"}
     with pytest.raises(Unavailable, match="Too few witnesses"):
         case.change()
     assert folder.log_key_chain(case.directory) is None

@@ -53,6 +53,7 @@ def test_a_broker_with_witnesses_says_so_in_its_description(made: Path) -> None:
         (named("canary"),),
         (named(KEYS[0], url="ftp://canary.example.org"),),
         (named(KEYS[0], url="https://canary.example.org/"),),
+        (named(KEYS[0], url="http://canary.example.org"),),
         ("witness_timeout_seconds = 0",),
     ],
 )
@@ -63,3 +64,16 @@ def test_settings_that_could_not_be_meant_are_refused_without_repeating_them(
     with pytest.raises(BadInput) as caught:
         folder.read_settings(made)
     assert "canary" not in str(caught.value)
+
+
+def test_a_witness_on_another_machine_is_called_over_http_only_where_the_settings_say_so(made: Path) -> None:
+    before = (made / "settings.toml").read_bytes()
+    for url in ("http://127.0.0.1:8475", "http://localhost:8475", "http://[::1]:8475"):
+        write(made, named(KEYS[0], url=url))
+        assert folder.read_settings(made).witnesses[0].url == url
+        (made / "settings.toml").write_bytes(before)
+    write(made, named(KEYS[0], url="http://w.example.org:8475"))
+    with pytest.raises(BadInput, match=r"use https://, or set witness_plain_http = true"):
+        folder.read_settings(made)
+    write(made, "witness_plain_http = true")
+    assert folder.read_settings(made).witness_plain_http

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.protocol import leaves
+from broker.protocol import leaves, merkle
 from broker.protocol.checkpoint import ED25519_COSIGNATURE, VerifierKey
 from broker.protocol.errors import NotFound, Unavailable, VerificationFailed
 from broker.protocol.messages.base import encode, read
@@ -16,7 +16,8 @@ from broker.protocol.messages.log import RecordPage
 from broker.protocol.messages.requests import AdmissionRecord
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.protocol.tiles import entry_bundle
-from clients.auditor import AuditFailed, Auditor
+from broker.recovery.logged import RECORD_TYPES
+from clients.auditor import DECISIONS, AuditFailed, Auditor, NoDecision
 from clients.remote import Answer
 from clients.watched_log import broker_log
 from tests.messages_examples import TERMS
@@ -100,6 +101,25 @@ def test_decisions_are_found_whatever_the_kind_of_their_record(world: RequesterW
         auditor.entry(99)
 
 
+def test_entries_that_cannot_be_decided_again_are_told_with_kind_and_reason(world: RequesterWorld) -> None:
+    world.log.append(RecordKind.REFUSED, b'{"v":1}')
+    _changing_records(world, 2, record=None, salt=None)
+    _auditor(world).verify()
+    world.log.append(RecordKind.DEPOSIT_REFUSED, json.dumps({"decision": DECISION}).encode())
+    _auditor(world).mirror()
+    auditor = _auditor(world)
+    assert [index for index, _ in auditor.decisions()] == [1, 4]
+    assert [(each.index, each.kind, each.reason) for each in auditor.undecidable()] == [
+        (2, "ADMITTED", NoDecision.ERASED),
+        (5, "REFUSED", NoDecision.NOT_IN_RECORD),
+        (7, "DEPOSIT_REFUSED", NoDecision.NOT_FETCHED),
+    ]
+
+
+def test_the_kinds_that_hold_a_decision_are_those_the_broker_records_one_in() -> None:
+    assert {kind for kind, record in RECORD_TYPES.items() if "decision" in record.model_fields} == DECISIONS
+
+
 def test_records_lie_sealed_in_the_mirror(world: RequesterWorld) -> None:
     _auditor(world).verify()
     kept = b"".join(
@@ -122,7 +142,7 @@ def _rewritten(honest: Log) -> Log:
 @pytest.mark.parametrize(
     "cut",
     [
-        lambda log: log.entries.pop() and None,
+        lambda log: (log.entries.__setitem__(2, _rewritten(log).entries[2]), log.entries.pop()),
         lambda log: log.entries.__setitem__(2, _rewritten(log).entries[2]),
         lambda log: (
             log.entries.__setitem__(2, _rewritten(log).entries[2]),
@@ -130,7 +150,7 @@ def _rewritten(honest: Log) -> Log:
             log.append(RecordKind.TOKENS, b"{}"),
         ),
     ],
-    ids=["shrunk", "rewritten at the same size", "rewritten and grown"],
+    ids=["rewritten and shrunk", "rewritten at the same size", "rewritten and grown"],
 )
 def test_a_fork_raises_and_both_signed_checkpoints_are_kept(
     world: RequesterWorld, cut: Callable[[Log], object]
@@ -150,6 +170,36 @@ def test_a_fork_raises_and_both_signed_checkpoints_are_kept(
     # The mirror still holds the first log: the honest one verifies again, the fork fails again.
     with pytest.raises(AuditFailed):
         _auditor(world).verify()
+
+
+def test_an_older_checkpoint_of_the_same_log_is_stale_and_no_fork(world: RequesterWorld) -> None:
+    old = world.log.note(3)
+    _auditor(world).verify()
+    held = world.log.note(5)
+    world.broker = lambda method, path, body: (
+        Answer(200, (), old.encode()) if path == "/checkpoint" else world.answer_as_broker(method, path, body)
+    )
+    report = _auditor(world).verify()
+    assert (report.verified, report.fork, report.stale) == (True, False, 3)
+    assert (report.size, report.new, report.root) == (5, 0, merkle.root_of(world.log.hashes(5)))
+    assert not list((world.directory / "auditor-1").rglob("evidence-*"))
+    # What was verified stays verified, and the log is followed once more when the cache is.
+    world.broker = world.answer_as_broker
+    report = _auditor(world).verify()
+    assert (report.size, report.stale) == (len(world.log.entries) - 1, None)
+    assert held != world.log.note()
+
+
+def test_a_log_cut_back_is_a_fork_once_it_grows_another_way(world: RequesterWorld) -> None:
+    """Cut back alone, it is what an old cache shows: the auditor is told so, and the lie is caught by its next step."""
+    _auditor(world).verify()
+    del world.log.entries[4:]
+    assert _auditor(world).mirror().stale == 4
+    for _ in range(3):
+        world.log.append(RecordKind.TOKENS, b"{}")
+    with pytest.raises(AuditFailed, match="Entry 4 is the first") as failed:
+        _auditor(world).mirror()
+    assert failed.value.report.fork
 
 
 def test_a_broker_that_answers_no_more_is_not_accused_of_a_fork(world: RequesterWorld) -> None:

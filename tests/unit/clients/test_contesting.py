@@ -16,6 +16,7 @@ from clients.contested_records import ContestedSubmission
 from clients.contesting import Contesting
 from clients.deposit_folder import all_deposits
 from clients.masked_deposit import Row
+from clients.sieve import Sieve
 from clients.syncing import Syncing, SyncResult
 from tests.contributor_case import CONDITIONS, ContributorCase, Killed
 
@@ -63,11 +64,14 @@ def _stated(case: ContributorCase) -> list[set[ContestState]]:
 def _sync(case: ContributorCase, space: Space, series_id: bytes) -> SyncResult:
     """The nightly file, as it always was."""
     home, salt = case.company, case.company.salt(space)
+    sieve = Sieve(home, space, case.now, os.urandom)
     rows = sorted(
-        Row(tokens.salted_hash(salt, text), b'{"signals":[]}', called) for text, called in CALLERS.items()
+        Row(tokens.salted_hash(salt, text), b'{"signals":[]}', called)
+        for text, called in CALLERS.items()
+        if sieve.why_left_out(text, called, CONDITIONS) is None
     )
     acts = Syncing(home, case.contributor(), case.caller(home), case.clock, os.urandom)
-    return acts.sync(space, series_id, lambda: iter(rows), "Nightly export")
+    return acts.sync(space, series_id, lambda: iter(rows), "Nightly export", untouched=sieve.untouched)
 
 
 def test_the_nightly_file_puts_it_back_once_it_is_upheld_and_not_before(

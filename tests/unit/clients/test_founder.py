@@ -84,6 +84,16 @@ def test_a_wrap_of_another_salt_is_refused_even_from_a_member(case: ContributorC
     assert not case.partner.has_salt(space)
 
 
+def test_a_type_that_there_is_not_founds_nothing_and_the_types_are_named(case: ContributorCase) -> None:
+    calls = len(case.wire.calls)
+    with pytest.raises(BadInput, match=r"number 2.*licence_plate, passport_mrz") as refusal:
+        case.founder(case.company).found(case.plan(identifier_types=["phone", "license_plate"]))
+    assert "license_plate" not in refusal.value.detail
+    assert len(case.wire.calls) == calls
+    with pytest.raises(NotFound):
+        case.company.space()
+
+
 def test_a_new_member_gets_the_salt_with_the_next_roster(case: ContributorCase) -> None:
     first = case.found().payload
     police = case.agency("police-unit", AgencyKind.POLICE)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from clients import deposit_index, masked_deposit, masking, masking_runs
+from clients.contributor import DepositResult
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.masking_runs import MaskingRuns
 from tests.contributor_case import CONDITIONS, ContributorCase, Killed
@@ -86,6 +87,51 @@ def test_another_input_under_the_series_takes_the_place_of_a_masking_that_broke_
     result = case.contributor().deposit(series_id, ROWS[:20])
     assert result.deposit_id != broken_off.plan.deposit_id
     assert case.company.vault.names("deposits") == (result.deposit_id.hex(),)
+
+
+def _deposit_killed_as_it_is_declared(
+    case: ContributorCase, series_id: bytes, monkeypatch: pytest.MonkeyPatch, *, before: bool
+) -> None:
+    """A deposit whose process ends just before, or just after, it is there; half a file lies beside."""
+    original = DepositFolder.create.__func__  # type: ignore[attr-defined]  # the function of a class method
+
+    def dying(kind: type[DepositFolder], *arguments: object) -> DepositFolder:
+        if not before:
+            original(kind, *arguments)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DepositFolder, "create", classmethod(dying))
+        with pytest.raises(Killed):
+            case.contributor().deposit(series_id, ROWS)
+    (runs,) = masking_runs.unfinished(case.company)
+    folder = case.company.vault.path(f"deposits/{runs.plan.deposit_id.hex()}")
+    for name in (".records.0badcafe", "masking/.records-000001.0badcafe"):
+        (folder / name).write_bytes(b"half")
+
+
+def _left_of_masking(case: ContributorCase, result: DepositResult) -> list[str]:
+    """What is in the home's deposits besides the files of one that serves."""
+    folder = case.company.vault.path("deposits")
+    files = {str(each.relative_to(folder)) for each in folder.rglob("*")}
+    own = result.deposit_id.hex()
+    kept = ("declaration.jws", "deposit.json", "index", "leaves", "self-test.jws")
+    return sorted(files - {own, *(f"{own}/{name}" for name in kept)})
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_kill_around_the_declaration_leaves_nothing_of_the_masking_once_the_deposit_serves(
+    case: ContributorCase, series_id: bytes, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    _deposit_killed_as_it_is_declared(case, series_id, monkeypatch, before=before)
+    assert _left_of_masking(case, case.contributor().deposit(series_id, ROWS)) == []
+
+
+def test_what_was_merged_for_a_deposit_that_was_given_up_goes_too(
+    case: ContributorCase, series_id: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _deposit_killed_as_it_is_declared(case, series_id, monkeypatch, before=True)
+    assert _left_of_masking(case, case.contributor().deposit(series_id, ROWS[:20])) == []
 
 
 def test_a_series_that_is_closed_keeps_nothing_that_was_masked_and_not_declared(

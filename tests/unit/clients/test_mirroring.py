@@ -192,6 +192,43 @@ def test_a_fork_from_a_checkpoint_that_was_only_being_fetched_is_a_fork(reading:
     assert before in Path(failed.value.evidence).read_text()
 
 
+def test_an_older_checkpoint_while_a_newer_one_is_fetched_accuses_nobody_and_forgets_neither(
+    reading: Reading,
+) -> None:
+    """The newer one was seen: what is served later is held against it all the same."""
+    reading.cut_after = 3
+    with pytest.raises(Unavailable):
+        reading.mirror()
+    newer, reading.cut_after = reading.world.log.note(), None
+    reading.false = {"/checkpoint": reading.world.log.note(300).encode()}
+    report = reading.mirror()
+    assert (report.size, report.new, report.fork, report.stale) == (300, 300, False, 300)
+    assert reading.store.fetching() == newer
+    reading.false = {}
+    honest = reading.world.log.entries[700]
+    reading.world.log.entries[700] = leaves.compose(RecordKind.REFUSED, 1, b"{}", bytes(32))
+    reading.grow(1)
+    with pytest.raises(AuditFailed, match="two different logs") as failed:
+        reading.mirror()
+    assert failed.value.evidence is not None
+    assert newer in Path(failed.value.evidence).read_text()
+    reading.world.log.entries[700] = honest
+    assert reading.mirror().size == ENTRIES + 1
+    assert reading.store.fetching() is None
+
+
+def test_a_stale_checkpoint_does_not_cover_a_mirror_in_which_somebody_changed_a_leaf(
+    reading: Reading,
+) -> None:
+    reading.mirror()
+    name = f"mirror/{reading.log.folder}/entries/002"
+    changed = reading.home.vault.read(name).replace(b'"time":600', b'"time":601')
+    reading.home.vault.write(name, changed)
+    reading.false = {"/checkpoint": reading.world.log.note(300).encode()}
+    with pytest.raises(VerificationFailed, match="damaged"):
+        reading.mirror()
+
+
 def test_where_a_cache_dropped_a_partial_tile_the_full_one_is_read(reading: Reading) -> None:
     def broker(method: str, path: str, body: bytes) -> Answer:
         if ".p/" in path:

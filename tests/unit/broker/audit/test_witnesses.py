@@ -10,7 +10,7 @@ import pytest
 
 from broker.audit.log import AuditLog
 from broker.audit.records import DepositCompleted
-from broker.audit.witnesses import witnesses_of
+from broker.audit.witnesses import BrokerLog, witnesses_of
 from broker.protocol import checkpoint, receipts, witnessing
 from broker.protocol.documents import public_bytes
 from broker.protocol.errors import Unavailable
@@ -18,7 +18,7 @@ from broker.protocol.messages.vocabulary import RecordKind
 from broker.store import migrate
 from broker.store import witnesses as rows
 from broker.store.database import Database
-from broker.translog.cosigning import Answer, Ask, WitnessAt, Witnessed, Witnesses
+from broker.translog.cosigning import Answer, Ask, Cosigning, WitnessAt, Witnessed, Witnesses
 from clients.witness.cosigning import pin_log
 from clients.witness.keys import Algorithm
 from tests.broker_case import key_of, seeded
@@ -323,3 +323,40 @@ def test_a_fault_in_a_call_is_no_cosignature_and_its_text_is_not_logged(
         case.broker(1, broken).cosign(case.append())
     told = capsys.readouterr()
     assert "canary" not in told.out + told.err + caplog.text
+
+
+def test_who_watches_the_service_sees_what_was_cosigned_when_and_what_failed(case: Case) -> None:
+    now = 100.0
+    named = [WitnessAt(each.verifier_key, url) for url, each in case.cases.items()]
+    log = BrokerLog(case.database, case.audit, lambda: NOW)
+    watched = Witnesses(log, named, 2, case.ask, lambda: now, 5)
+    case.brokers.append(watched)
+    names = [each.key.name for each in named]
+    assert watched.cosigning == Cosigning(None, None, 0, dict.fromkeys(names, 0))
+    watched.cosign(case.append(3))
+    now += 40
+    assert watched.cosigning == Cosigning(3, 40.0, 0, dict.fromkeys(names, 0))
+
+    def unreached(url: str) -> None:
+        if "w2" in url:
+            raise Unavailable("could not be reached in time")
+
+    case.before = unreached
+    index = case.append()
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="Too few witnesses"):
+            watched.cosign(index)
+    now += 2
+    assert watched.cosigning == Cosigning(3, 42.0, 2, {names[0]: 0, names[1]: 2})
+    case.before = lambda url: None
+    watched.cosign(index)
+    assert watched.cosigning == Cosigning(4, 0.0, 2, {names[0]: 0, names[1]: 2})
+    assert witnesses_of(case.database, case.audit, (), 0, case.ask, lambda: NOW, 5).cosigning is None
+
+
+def test_a_witness_that_contradicts_counts_as_a_round_that_failed(case: Case) -> None:
+    broker = case.broker(2, lambda url, body: Answer(409, witnessing.SIZE_TYPE, b"7\n"))
+    with pytest.raises(Unavailable, match="rolled back"):
+        broker.cosign(case.append())
+    assert broker.cosigning is not None
+    assert broker.cosigning.failed_rounds == 1

@@ -160,7 +160,6 @@ DAMAGES = {
         "UPDATE permits SET expires_at = expires_at + 1",
         r"table permits.*: expires_at differ",
     ),
-    "another decision": ("UPDATE permits SET decision = '{}'", r"table permits.*: decision differ"),
     "another answer": (
         "UPDATE permits SET disclosure = :zeros",
         r"table permits.*: disclosure is not the ans",

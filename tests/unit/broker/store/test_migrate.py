@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from alembic import command
 from sqlalchemy import text
 
 from broker.protocol.errors import Conflict
-from broker.store import migrate
+from broker.store import migrate, requests
 from broker.store.database import Database
 from broker.store.tables import METADATA
 
@@ -30,6 +31,34 @@ def test_upgrading_gives_the_very_tables_that_the_metadata_would_create(tmp_path
     assert _schema(upgraded) == _schema(created)
     upgraded.close()
     created.close()
+
+
+def test_the_copy_of_a_decision_beside_its_permit_goes_from_the_file_with_the_upgrade(tmp_path: Path) -> None:
+    """Earlier releases kept one, with the case's facts, and nobody read it."""
+    path = tmp_path / "broker.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    config = migrate._config()
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        connection.execute(
+            text(
+                "INSERT INTO requests VALUES (x'01', x'02', 'unit-1', 'hits', x'03', x'04', x'05', 'admitted', 200,"
+                " x'06', 7, 8)"
+            )
+        )
+        connection.execute(
+            text("INSERT INTO permits VALUES (x'09', x'01', 'the permit', 'CASE-7', 10, NULL, NULL)")
+        )
+    assert b"CASE-7" in path.read_bytes() + path.with_name(f"{path.name}-wal").read_bytes()
+    migrate.upgrade(database)
+    database.empty_wal()
+    with database.read() as connection:
+        assert requests.permit(connection, b"\x09") == requests.StoredPermit(
+            b"\x09", b"\x01", "the permit", 10, None, None
+        )
+    assert b"CASE-7" not in path.read_bytes() + path.with_name(f"{path.name}-wal").read_bytes()
+    database.close()
 
 
 def test_a_database_of_another_release_is_refused(database_url: str) -> None:

@@ -6,11 +6,21 @@ from typing import Any
 import pytest
 
 from broker import exchange
-from broker.audit.records import ApproverStated, RecordsRead, RecordsWithdrawn, ReleaseAsked, RequestRefused
+from broker.audit.records import (
+    ApproverStated,
+    LogKeyRotated,
+    RecordsRead,
+    RecordsWithdrawn,
+    ReleaseAsked,
+    RequestRefused,
+)
 from broker.erasing import erase
 from broker.gate.decide import decide_admission
 from broker.gate.facts import AdmitFacts
+from broker.protocol import documents
+from broker.protocol.documents import public_bytes
 from broker.protocol.messages.log import LoggedRecord
+from broker.protocol.messages.log_keys import LogKeyRotation
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.auditing.anomalies import look
 from clients.auditing.findings import MEANING, Anomaly, Known
@@ -20,7 +30,8 @@ from clients.remote import RefusedByGate
 from tests import auditing_case as case
 from tests import rules
 from tests.auditing_case import DAY_SECONDS, Story
-from tests.world import CONTRIBUTORS, POLICE, World, phone
+from tests.broker_case import key_of
+from tests.world import CONTRIBUTORS, LOG_ORIGIN, POLICE, World, phone
 
 pytestmark = pytest.mark.all_only
 
@@ -407,6 +418,38 @@ def test_changes_of_a_deposit_that_skip_or_repeat_a_number(planted: World, numbe
     )
     (finding,) = case.found(planted, Anomaly.ROOT_NUMBERS, name)
     assert finding.entries == indices
+
+
+def _changed_key(world: World, old: str, new: str, *, lost: bool) -> int:
+    with world.broker.database.read() as connection:
+        size = world.broker.audit.size(connection)
+    statement = LogKeyRotation(
+        log_origin=LOG_ORIGIN,
+        old_key=public_bytes(key_of(old)),
+        new_key=public_bytes(key_of(new)),
+        from_size=size + 1,
+        reason="As the test says.",
+        rotated_at=world.now,
+    )
+    record = LogKeyRotated(
+        old_key=statement.old_key,
+        new_key=statement.new_key,
+        from_size=statement.from_size,
+        reason=statement.reason,
+        by_old_key=None if lost else documents.sign(statement, key_of(old)).document,
+        by_new_key=documents.sign(statement, key_of(new)).document,
+    )
+    return case.plant(world, RecordKind.LOG_KEY_ROTATED, record)
+
+
+def test_a_log_key_that_the_old_one_did_not_hand_on(planted: World) -> None:
+    """Two changes, each by itself as `audit verify` has it: the old key signed the first, and not the second."""
+    _changed_key(planted, "log", "log 2", lost=False)
+    assert case.found(planted, Anomaly.LOG_KEY_LOST) == []
+    index = _changed_key(planted, "log 2", "log 3", lost=True)
+    (finding,) = case.found(planted, Anomaly.LOG_KEY_LOST)
+    assert finding.entries == (index,)
+    assert "without the old key's signature" in finding.meaning
 
 
 def _read(world: World, at: int | None = None) -> int:

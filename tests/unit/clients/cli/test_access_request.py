@@ -78,6 +78,14 @@ def company(case: CaseStory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return Desk(case, tmp_path, "company-1")
 
 
+def test_a_persons_identifiers_are_read_from_a_file_with_any_header(police: Desk) -> None:
+    found = json.loads(police.call("find", police.list, "--json").stdout)
+    police.list.write_text("Kontakt;Notiz\n07700 900007;by post\n")
+    assert "No column with identifiers" in police.call("find", police.list, code=6).stderr
+    options = ("--column", "Kontakt=phone", "--default-region", "GB")
+    assert json.loads(police.call("find", police.list, *options, "--json").stdout) == found
+
+
 def test_a_person_is_told_what_was_asked_received_and_opened_and_why(police: Desk) -> None:
     police.answer()
     text = police.text()

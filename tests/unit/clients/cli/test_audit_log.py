@@ -78,6 +78,16 @@ def test_a_fork_is_told_with_its_evidence_and_exit_code_4(world: RequesterWorld)
     assert result.stdout == ""
 
 
+def test_a_stale_checkpoint_is_told_as_such_with_exit_code_0(world: RequesterWorld) -> None:
+    called(world, "mirror")
+    del world.log.entries[290:]
+    value = told(called(world, "mirror", "--json"), 0)
+    assert (value["verified"], value["fork"], value["size"], value["new"]) == (True, False, 300, 0)
+    assert value["stale"] == 290
+    words = called(world, "mirror").stdout
+    assert "STALE: the broker served a checkpoint of 290 entries, older than one seen before." in words
+
+
 def test_a_checkpoint_of_another_key_is_told_with_exit_code_4(world: RequesterWorld) -> None:
     world.log.key = world.broker_key
     value = told(called(world, "mirror", "--json"), 4)

@@ -10,6 +10,7 @@ import structlog
 from typer.testing import CliRunner, Result
 
 from broker.protocol.messages.base import encode
+from broker.store import parties
 from clients.cli import run
 from clients.cli.main import app
 from clients.demo import papers
@@ -102,6 +103,42 @@ def test_a_file_that_is_handed_in_at_the_wrong_door_comes_back_with_words(
     assert (
         narrowgate("bundle", "export", world.homes[POLICE].vault.directory, "--out", tmp_path).exit_code == 6
     )
+
+
+def test_an_enrolment_is_handed_in_by_whoever_has_a_network_and_waits_for_the_operator(
+    world: World, tmp_path: Path
+) -> None:
+    home = tmp_path / "ship"
+    identity = ("--id", "ship-unit", "--name", "A unit at sea", "--kind", "police", "--jurisdiction", "NL")
+    kid = told("agency", "init", home, *identity)["kid"]
+    handed = told("bundle", "deliver", home / "enrolment.jws", "--at", BROKER)
+    assert handed == {"kid": kid, "state": "pending"}
+    assert told("bundle", "deliver", home / "enrolment.jws", "--at", BROKER)["kid"] == kid
+    with world.broker.database.read() as connection:
+        stored = parties.enrolment(connection, kid)
+    assert stored is not None
+    assert stored.state == "pending"
+    torn = tmp_path / "torn.jws"
+    torn.write_bytes((home / "enrolment.jws").read_bytes()[:-2])
+    refused = narrowgate("bundle", "deliver", torn, "--at", BROKER, "--out", tmp_path / "answers")
+    assert refused.exit_code == 6
+
+
+def test_a_file_is_not_handed_in_where_nobody_said_what_is_to_become_of_the_answers(
+    world: World, tmp_path: Path
+) -> None:
+    home, key = world.homes["company-1"].vault.directory, tmp_path / "carry-key.jws"
+    key.write_text(
+        json.loads(world.wire.apps[BROKER].send("GET", f"{BROKER}/v1/carried/key", {})[2])["document"]
+    )
+    told("bundle", "begin", home, "--carry-key", key)
+    assert narrowgate("deposit", "statistics", home).exit_code == 5
+    [bundle] = told("bundle", "export", home, "--out", tmp_path / "stick")["bundles"]
+    before = len(world.wire.passed)
+    refused = narrowgate("bundle", "deliver", tmp_path / "stick" / bundle["file"], "--at", BROKER)
+    assert refused.exit_code == 6
+    assert "--out" in refused.stderr
+    assert len(world.wire.passed) == before
 
 
 def test_types_of_one_file_travel_together(world: World, tmp_path: Path) -> None:

@@ -263,7 +263,6 @@ def test_the_agency_contests_its_own_record_and_a_slip_holds_nothing_back(desk: 
     )
     assert desk.json("contested")["contested"] == []
     assert desk.json("contest", "--reference", "H-19", "--said", "Wrong row")["records"] == 1
-    assert "held back" in desk.call("contested").stderr
     assert "one of two" in desk.call("contest", "--said", "Wrong row", code=6).stderr
     assert "one of two" in _decided(desk, code=6).stderr
     assert "in a sentence" in desk.call("contest", "--reference", "H-19", "--said", " ", code=6).stderr

@@ -1,5 +1,6 @@
 """`narrowgate space` and `narrowgate deposit` as agencies use them, against a real broker and real holders."""
 
+import datetime
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -111,6 +112,77 @@ def test_a_workbook_goes_in_by_a_saved_mapping_and_its_refused_rows_into_a_file(
     assert lines[0] == "line,column,reason"
     assert lines[1].startswith("3,1,")
     assert "4.477" not in lines[1]
+
+
+PEOPLE = """Handynummer;Vorname;Nachname;Geburtsdatum
+07700 900101;Amina;Karimova;31.12.2050
+07700 900102;Anna;van der Berg;2051-02-03
+;Anna;;2051-02-03
+"""
+
+
+def test_a_type_that_the_space_does_not_compare_is_refused_with_the_way_to_leave_its_column_out(
+    narrowgate: Command, paths: dict[str, Path]
+) -> None:
+    paths["signals"].write_text("phone,IBAN\n+447700900101,DE89370400440532013000\n")
+    arguments = ("deposit", "add", paths["home"], paths["signals"], "--conditions", paths["conditions"])
+    refused = narrowgate(*arguments)
+    assert refused.exit_code == 6
+    assert "does not compare iban" in refused.stderr
+    assert '--column "ITS NAME=ignore"' in refused.stderr
+    assert narrowgate("deposit", "list", paths["home"], "--json").stdout.count("deposit_id") == 0
+    assert _add(narrowgate, paths, "--column", "IBAN=ignore")["identifiers"] == {"phone": 1}
+
+
+def test_where_persons_are_not_compared_a_file_with_names_and_dates_goes_in_as_before(
+    narrowgate: Command, paths: dict[str, Path]
+) -> None:
+    paths["signals"].write_text(PEOPLE)
+    answer = _add(narrowgate, paths, "--dry-run")
+    assert (answer["identifiers"], answer["refused_rows"]) == ({"phone": 2}, 1)
+    shown = narrowgate("deposit", "map", paths["home"], paths["signals"], "--json")
+    assert [each["holds"] for each in json.loads(shown.stdout)["columns"]] == ["phone", *["attribute"] * 3]
+
+
+def test_where_persons_are_compared_their_columns_are_joined_shown_saved_and_deposited(
+    narrowgate: Command, case: ContributorCase
+) -> None:
+    case.found(identifier_types=["phone", "person"])
+    paths = {"home": case.company.vault.directory, "signals": case.folder / "people.csv"}
+    paths["conditions"] = case.folder / "conditions.json"
+    paths["conditions"].write_bytes(encode(CONDITIONS))
+    paths["signals"].write_text(PEOPLE)
+
+    mapping = ("deposit", "map", paths["home"], paths["signals"], "--default-region", "GB")
+    shown = narrowgate(*mapping, "--save", "people")
+    assert "2. Vorname: name; with the birth date of the row a person\n" in shown.stdout
+    assert (
+        "4. Geburtsdatum: birth date; with the names of the row a person: 2 accepted, 1 refused"
+        in shown.stdout
+    )
+    assert "two names at least" in shown.stdout
+    assert "Karimova" not in shown.stdout
+
+    answer = _add(narrowgate, paths)
+    assert answer["identifiers"] == {"phone": 2, "person": 2}
+    assert {item["identifier_type"]: item["records"] for item in answer["deposits"]} == {
+        "phone": 2,
+        "person": 2,
+    }
+    assert [row["line"] for row in answer["refused"]] == [4]
+
+    # A workbook of the same columns is read by the same mapping, and its dates are dates of birth.
+    book = openpyxl.Workbook()
+    book.active.append(["Handynummer", "Vorname", "Nachname", "Geburtsdatum"])
+    book.active.append([None, "AMINA", "Karimova", datetime.date(2050, 12, 31)])
+    paths["signals"] = case.folder / "people.xlsx"
+    book.save(paths["signals"])
+    result = narrowgate(
+        "deposit", "add", paths["home"], paths["signals"], "--conditions", paths["conditions"], "--json"
+    )
+    assert "mapping people" in result.stderr
+    (again,) = json.loads(result.stdout)["deposits"]
+    assert (again["identifier_type"], again["records"]) == ("person", 1)
 
 
 def test_a_file_that_changes_while_it_is_read_leaves_nothing_deposited(

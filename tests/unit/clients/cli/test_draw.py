@@ -92,6 +92,22 @@ def test_an_identifier_outside_the_case_exits_with_4(world: World) -> None:
     assert "it is not in the case file" in _run(world, *check, expect=4).stdout
 
 
+def test_a_case_file_is_read_as_any_other_file(world: World) -> None:
+    rows = "Über wen;Kontakt\nMüller;07700 900001\nMüller;07700 900500\n"
+    (world.folder / "case.csv").write_bytes(rows.encode("cp1252"))
+    _run(world, "audit", "verify", "@auditor-1")
+    _run(world, *DRAW, "--indices", "0,2")
+    _run(world, *OPEN)
+    check = (*OPENED, "--case-file", "@case.csv", "--default-region", "GB", "--column", "Kontakt=phone")
+    assert "--encoding windows-1252" in _run(world, *check, expect=6).stderr
+    report = _json(world, *check, "--encoding", "windows-1252")
+    assert [each["in_case_file"] for each in report["drawn"]] == [True, True]
+    mapping = ("deposit", "map", "@auditor-1", "@case.csv", *check[-4:], "--encoding", "windows-1252")
+    _run(world, *mapping, "--out", "@case-mapping.json")
+    by_file = (*OPENED, "--case-file", "@case.csv", "--mapping", "@case-mapping.json")
+    assert _json(world, *by_file)["drawn"] == report["drawn"]
+
+
 def test_a_damaged_opening_exits_with_4_or_6_and_repeats_nothing(world: World) -> None:
     _run(world, "audit", "verify", "@auditor-1")
     _run(world, *DRAW, "--indices", "0")

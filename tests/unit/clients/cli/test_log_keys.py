@@ -85,7 +85,7 @@ def test_everybody_follows_by_command(world: World) -> None:
         told = _json(world, "witness", "follow-log", f"@witness-{number}", "@log-keys.json")
         assert told == {"origin": LOG_ORIGIN, "verifier_key": NEW}
         world.witnesses[number].start()
-        world.wire.apps[f"http://witness-{number}.example.org:8475"] = world.witnesses[number].client
+        world.wire.apps[f"https://witness-{number}.example.org:8475"] = world.witnesses[number].client
     made = ("space", "change-log-key", "@company-1", "--log-keys", "@log-keys.json", "--out", "@space-2.jws")
     assert "--log-keys" in _run(world, *made).stderr, "what to hand over with it"
     said = _run(world, *made, expect=6).stderr

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 import structlog
 from typer.testing import CliRunner, Result
@@ -68,6 +69,26 @@ def test_outcomes_are_reported_from_files(world: World, request_id: str, tmp_pat
     assert told == {"request_id": request_id, "number": 1, "hits": 3, "matches": matches, "trial": True}
     shown = report(world, request_id, "--others", "victim_identified").output
     assert "Report 2 is recorded: 3 hits; matches: 4 victim identified." in shown
+
+
+def test_a_workbook_is_reported_from_by_its_sheet_and_a_saved_mapping(
+    world: World, request_id: str, tmp_path: Path
+) -> None:
+    book, file = openpyxl.Workbook(), tmp_path / "review.xlsx"
+    book.active.append(["what we did"])
+    sheet = book.create_sheet("Hits")
+    for row in (["Kontakt", "Seen by"], ["07700 900001", "A"], ["07700 900006", "B"]):
+        sheet.append(row)
+    book.save(file)
+    assert "2 sheets" in report(world, request_id, "--useful", file, expect=6).stderr
+    words = ("--sheet", "Hits", "--default-region", "GB", "--column", "Kontakt=phone")
+    first = json.loads(report(world, request_id, "--useful", file, *words, "--json").stdout)
+    assert (first["hits"], first["matches"]["useful"]) == (2, 3)
+    # Saved by `deposit map`, it is found for these columns without being named.
+    command("deposit", "map", world.folder / POLICE, file, *words, "--save", "review")
+    again = report(world, request_id, "--useful", file, "--json")
+    assert json.loads(again.stdout)["matches"] == first["matches"]
+    assert "mapping review" in again.stderr
 
 
 def test_nothing_is_reported_from_a_file_with_a_line_that_cannot_be_read(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -61,6 +62,22 @@ def climb(world: World, request_id: bytes, *confirmed: str) -> str:
     find = ("desk", "find", "@desk-1", "@next.jws", "--answers", "@answers.json", "--out", "@finding.jws")
     call(world, *find)
     return str(made["request_id"])
+
+
+def test_matches_are_confirmed_and_climbed_from_a_workbook_with_any_header(world: World) -> None:
+    request_id = world.ask(map(phone, (1, 6, 17, 500))).request_id.hex()
+    book = openpyxl.Workbook()
+    book.active.append(["notes"])
+    sheet = book.create_sheet("Looked at")
+    for row in (["Kontakt", "Remark"], ["07700 900001", "same advert"], ["07700 900006", "same name"]):
+        sheet.append(row)
+    book.save(world.folder / "looked-at.xlsx")
+    confirm = ("request", "confirm", f"@{POLICE}", request_id, "--officer", "officer-1")
+    papers = ("--identifiers", "@looked-at.xlsx", "--sheet", "2", "--default-region", "GB")
+    assert "No column with identifiers" in call(world, *confirm, *papers, expect=6).stderr
+    assert answer(world, *confirm, *papers, "--column", "Kontakt=phone")["confirmed"] == 2
+    climbed = ("request", "climb", f"@{POLICE}", request_id, "--claims", "@claims.json", "--out", "@next.jws")
+    assert answer(world, *climbed, *papers, "--column", "Kontakt=phone")["identifiers"] == 2
 
 
 def approve(world: World, name: str, command: str = "approve") -> Any:

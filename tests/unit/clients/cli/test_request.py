@@ -12,11 +12,15 @@ from typer.testing import CliRunner, Result
 from broker.gate.bundle import load
 from broker.gate.decide import decide_deposit
 from broker.gate.facts import DepositFacts, Party
+from broker.protocol import leaves
+from broker.protocol.messages.base import read
+from broker.protocol.messages.log import RecordPage
 from broker.protocol.messages.vocabulary import AgencyKind, Purpose, RecordKind
 from clients.cli import run
 from clients.cli.main import app
+from clients.remote import Answer
 from tests.messages_examples import CONDITIONS, NOW
-from tests.requester_world import RequesterWorld, down, phone, problem
+from tests.requester_world import RequesterWorld, answer, down, phone, problem
 
 POLICIES = Path(__file__).parents[4] / "policies"
 
@@ -177,6 +181,7 @@ def test_the_audit_commands_verify_show_and_exit_with_4_at_a_fork(world: Request
     assert (shown["kind"], shown["record"]["decision"]) == ("ADMITTED", {})
     _run(world, "audit", "show", "@auditor-1", "17", expect=6)
     del world.log.entries[1:]
+    world.log.entries[0] = leaves.compose("REFUSED", 1, b"{}", bytes(32))
     failed = _json(world, "audit", "verify", "@auditor-1", expect=4)
     assert (failed["verified"], failed["fork"]) == (False, True)
     assert Path(failed["evidence"]).exists()
@@ -208,7 +213,8 @@ def test_decisions_come_out_the_same_under_the_auditors_own_rules_and_a_changed_
     world.log.append(RecordKind.DEPOSIT_ADMITTED, json.dumps({"decision": text}).encode())
     replay = ("audit", "replay", "@auditor-1", "--bundle", str(POLICIES))
     _run(world, "audit", "verify", "@auditor-1")
-    assert _json(world, *replay) == {"decisions": 1, "same": 1, "different": [], "missing": []}
+    everything = {"decisions": 1, "same": 1, "different": [], "missing": [], "not_replayed": []}
+    assert _json(world, *replay) == everything
     turned = '"ALLOW"' if '"outcome":"DENY"' in text else '"DENY"'
     told = text.replace('"outcome":"DENY"', f'"outcome":{turned}').replace(
         '"outcome":"ALLOW"', f'"outcome":{turned}'
@@ -220,3 +226,28 @@ def test_decisions_come_out_the_same_under_the_auditors_own_rules_and_a_changed_
     (different,) = report["different"]
     assert different["index"] == 2  # entry 1 is the reading of entry 0's record
     assert different["recorded"] != different["replayed"]
+
+
+def test_what_was_erased_is_said_not_to_be_decided_again(world: RequesterWorld) -> None:
+    for text in (_decided(), "{}", "{}"):
+        world.log.append(RecordKind.DEPOSIT_ADMITTED, json.dumps({"decision": text}).encode())
+
+    def broker(method: str, path: str, body: bytes) -> Answer:
+        honest = world.answer_as_broker(method, path, body)
+        if "records" not in path:
+            return honest
+        page = read(RecordPage, honest.body)
+        erased = [each.model_copy(update={"record": None, "salt": None}) for each in page.records[1:]]
+        return answer(page.model_copy(update={"records": (page.records[0], *erased)}))
+
+    world.broker = broker
+    _run(world, "audit", "verify", "@auditor-1")
+    replay = ("audit", "replay", "@auditor-1", "--bundle", str(POLICIES))
+    report = _json(world, *replay)
+    assert (report["decisions"], report["same"], report["different"]) == (1, 1, [])
+    assert report["not_replayed"] == [
+        {"kind": "DEPOSIT_ADMITTED", "reason": "erased", "number": 2, "indices": [1, 2]}
+    ]
+    words = _run(world, *replay).stdout
+    assert "Not decided again: 2 entries" in words
+    assert "DEPOSIT_ADMITTED: 2 (entries 1, 2). The broker erased their records" in words

@@ -3,12 +3,13 @@
 import string
 
 import pytest
+from Crypto.Hash import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clients.identifiers import Rejected, canonicalise
 from clients.identifiers.check_encodings import encode_base58check
-from clients.identifiers.crypto_address import _ETHEREUM_TOKENS, _eip55
+from clients.identifiers.crypto_address import _ETHEREUM_TOKENS
 
 SEGWIT = [
     "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
@@ -148,12 +149,33 @@ def test_one_letter_in_the_other_case_is_refused(address: str, data: st.DataObje
         canonicalise("eth_address", address[:place] + address[place].swapcase() + address[place + 1 :])
 
 
+def letter_by_letter(address: str) -> str:
+    """EIP-55 as its text has it: a letter is a capital where the hash has a digit from 8 to f."""
+    digest = keccak.new(digest_bits=256, data=address.encode("ascii")).hexdigest()
+    return "".join(sign.upper() if mark >= "8" else sign for sign, mark in zip(address, digest, strict=False))
+
+
+@given(KEY_HASHES.filter(lambda value: any(value[:18])), st.lists(st.booleans(), min_size=40, max_size=40))
+def test_mixed_case_passes_exactly_if_each_letter_has_the_case_that_eip_55_gives_it(
+    key_hash: bytes, capitals: list[bool]
+) -> None:
+    address = key_hash.hex()
+    written = "".join(
+        sign.upper() if capital else sign for sign, capital in zip(address, capitals, strict=True)
+    )
+    if written in (address, address.upper(), letter_by_letter(address)):
+        assert canonicalise("eth_address", written).value == f"0x{address}"
+    else:
+        with pytest.raises(Rejected, match="EIP-55"):
+            canonicalise("eth_address", written)
+
+
 @given(KEY_HASHES.filter(lambda value: value[0] > 0), st.lists(SPACES, min_size=1, max_size=4))
 def test_the_checked_form_and_the_small_one_agree_however_they_are_grouped(
     key_hash: bytes, spaces: list[str]
 ) -> None:
     address = key_hash.hex()
-    checked = f"0x{_eip55(address)}"
+    checked = f"0x{letter_by_letter(address)}"
     for written in (checked, spaced(checked, spaces), address, address.upper()):
         assert canonicalise("eth_address", written).value == f"0x{address}"
 

@@ -67,6 +67,22 @@ def test_which_is_the_day_is_never_guessed() -> None:
     assert form_or_reason("person", "Amina Karimova; 13/04/2050", "month-first")[0] is None
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "3 March 2050",
+        "3. März 2050",
+        "3 mars 2050",
+        "3 mar. 2050",
+        "3 de marzo de 2050",
+        "3 марта 2050",
+        "Mar 3, 2050",
+    ],
+)
+def test_months_are_read_by_whole_names_and_clear_beginnings(written: str) -> None:
+    assert canonicalise("person", f"Amina Karimova; {written}").value == "AMINA KARIMOVA;2050-03-03"
+
+
 def test_dates_that_registries_make_up_and_examples_are_flagged() -> None:
     assert canonicalise("person", "Amina Karimova; 2050-01-01").flags == ("default-date", "for-examples")
     assert canonicalise("person", "Amina Karimova; 2050-01-02").flags == ("for-examples",)
@@ -92,7 +108,10 @@ def test_letters_of_two_alphabets_in_one_name_are_flagged() -> None:
         ("Amina Karimova; 1369-01-31", "another calendar"),
         ("Amina Karimova; 2593-01-31", "another calendar"),
         ("Amina Karimova; 2050-02-30", "no such day"),
+        ("Amina Karimova; 2047-05-12", "such as the Nepali one"),
         ("Amina Karimova; 31 Xyzember 2050", "month of the birth date is not known"),
+        ("Amina Karimova; 12. marraskuuta 2050", "month of the birth date is not known"),  # Finnish: November
+        ("Amina Karimova; 12 jui 2050", "month of the birth date is not known"),  # June or July
         ("Amina Karimova; 1900-01-01", "unknown birth date"),
         (f"Unknown Karimova{BORN}", "unknown name"),
         (f"Amina Karimova alias Stein{BORN}", "born or alias"),

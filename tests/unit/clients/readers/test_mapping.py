@@ -4,10 +4,10 @@ import pytest
 
 from broker.protocol.errors import BadInput
 from clients.identifiers import registered_types
+from clients.readers.column_names import plain_name
 from clients.readers.mapping import (
     _IDENTIFIERS,
     ColumnMapping,
-    _plain,
     guess_mapping,
     guess_type,
     settle,
@@ -82,7 +82,7 @@ def test_a_name_means_what_people_mean_by_it(name: str, kind: str | None) -> Non
 
 
 def test_no_word_names_two_types() -> None:
-    words = [_plain(word) for each in _IDENTIFIERS.values() for word in each.split()]
+    words = [plain_name(word) for each in _IDENTIFIERS.values() for word in each.split()]
     assert len(words) == len(set(words))
     assert set(_IDENTIFIERS) <= set(registered_types())
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from broker.protocol import checkpoint, witnessing
 from broker.protocol.errors import Unavailable
+from clients.witness.store import logs
 from clients.witness.store.logs import forks_of, newest
 from tests.witness_case import NOW, GrownLog, WitnessCase, key_of
 
@@ -175,6 +176,38 @@ def test_of_two_calls_at_once_one_is_cosigned_and_the_other_told_the_size(
     assert sorted(status for status, _, _ in answers) == [200, 409]
     told = next(text for status, _, text in answers if status == 409)
     assert case.cosigned(log, int(told)).size == 5
+
+
+def test_nobody_without_a_pinned_key_waits_for_the_writer_or_makes_others_wait(
+    case: WitnessCase, log: GrownLog
+) -> None:
+    """Refused while the database is being written to: so nothing that is refused takes the writer's turn."""
+    refused = {
+        404: GrownLog(origin="other.example.org/log").grow(2).call(0),
+        403: GrownLog(key="impostor").grow(5).call(0),
+        400: log.call(9, 3, path=()),
+    }
+    answers: list[int] = []
+    with case.witness.database.write():
+        for body in refused.values():
+            thread = threading.Thread(
+                target=lambda body=body: answers.append(case.post(body)[0]), daemon=True
+            )
+            thread.start()
+            thread.join(5)
+    assert answers == list(refused)
+
+
+def test_a_key_that_is_replaced_while_a_call_waits_counts_no_more(case: WitnessCase, log: GrownLog) -> None:
+    call, answers = log.call(0), list[int]()
+    with case.witness.database.write() as connection:
+        thread = threading.Thread(target=lambda: answers.append(case.post(call)[0]))
+        thread.start()
+        thread.join(0.3)
+        assert answers == [], "it waits for its turn"
+        logs.replace_keys(connection, log.origin, str(GrownLog(key="the next key").verifier_key), NOW)
+    thread.join()
+    assert answers == [403]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from broker.protocol.checkpoint import ED25519, ED25519_COSIGNATURE, verifier_key
-from broker.protocol.messages.parties import Space
+from broker.protocol.messages.parties import Space, in_clear
 from tests.messages_examples import SPACE
 
 
@@ -48,3 +48,23 @@ def test_a_space_names_its_witnesses_keys_and_how_many_are_needed() -> None:
 def test_witnesses_that_could_not_vouch_make_no_space(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         space(**changes)
+
+
+@pytest.mark.parametrize(
+    ("url", "clear"),
+    [
+        ("https://w.example.org", False),
+        ("http://127.0.0.1:8475", False),
+        ("http://127.9.9.9", False),
+        ("http://localhost:8475/w1", False),
+        ("http://[::1]:8475", False),
+        ("http://w.example.org", True),
+        ("http://10.1.2.3:8475", True),
+        ("http://localhost@w.example.org", True),
+        ("http://127.0.0.1.example.org", True),
+        ("http://[broken", True),
+        ("http://:8475", True),
+    ],
+)
+def test_calls_over_http_stay_unread_on_this_very_machine_alone(url: str, clear: bool) -> None:
+    assert in_clear(url) is clear
