@@ -9,15 +9,17 @@ requester.
 """
 
 import hashlib
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import islice
 
 from broker.audit.log import Receipt
 from broker.audit.records import RetractionAcknowledged, RetractionNoticed, RetractionShown
 from broker.context import Broker
 from broker.protocol.documents import Signed, sign, verify
 from broker.protocol.errors import BadInput, Conflict, NotFound
-from broker.protocol.messages.base import encode, read
+from broker.protocol.messages.base import blob_from_text, blob_to_text, encode, read
 from broker.protocol.messages.consent import (
     ANSWERS,
     MAXIMUM_PLACES,
@@ -41,6 +43,8 @@ from broker.store.deposits import StoredDeposit
 NOTICE_DAYS = 14
 DAY_SECONDS = 86_400
 MAXIMUM_SHOWN = 1000
+_AT_ONCE = 100
+"""Answers looked through side by side."""
 
 
 @dataclass(frozen=True)
@@ -67,26 +71,28 @@ class Cause:
 def recipients(
     broker: Broker, connection: Connection, deposit: StoredDeposit, tokens: Collection[bytes] | None
 ) -> tuple[Recipient, ...]:
-    """Whom records were disclosed to. Call it before they are deleted; reads every answer of the space.
+    """Whom records were disclosed to. Call it before they are deleted.
+
+    Looks through every answer of the space, some 0.2 ms each of 20 matches and 0.8 ms of 500, which other writers wait
+    for; and verifies those that tell of them.
 
     Args:
         tokens: of the records; None for all of the deposit."""
-    wanted, found = None if tokens is None else frozenset(tokens), []
-    for each in rows.answered(connection, deposit.space_id):
-        document = _disclosure(each.answer)
-        if document is None:
-            continue
-        told = verify(Disclosure, document, broker.keys.signing_public)
-        if told.payload.tier is Tier.COUNT:
-            continue
-        matched = told.payload.matched
-        if wanted is None:
-            held = matches.held(connection, {deposit.deposit_number: list(matched)}) if matched else ()
-            gone = frozenset(match.token for match in held)
-        else:
-            gone = wanted
-        places = tuple(place for place, token in enumerate(matched) if token in gone)
-        if places:
+    wanted, found = None if tokens is None else frozenset(map(blob_to_text, tokens)), []
+    every = rows.answered(connection, deposit.space_id)
+    while answers := tuple(islice(every, _AT_ONCE)):
+        told_of = [_tokens_in(each.answer) for each in answers]
+        asked = frozenset[str]().union(*told_of)
+        gone = _held(connection, deposit, asked) if wanted is None else asked & wanted
+        for each, named in zip(answers, told_of, strict=True):
+            if gone.isdisjoint(named):
+                continue
+            told = verify(Disclosure, _disclosure(each.answer), broker.keys.signing_public)
+            if told.payload.tier is Tier.COUNT:
+                continue
+            places = tuple(
+                place for place, token in enumerate(told.payload.matched) if blob_to_text(token) in gone
+            )
             found.append(Recipient(each.request_id, each.requester, told.digest, places[:MAXIMUM_PLACES]))
     return tuple(found)
 
@@ -220,5 +226,20 @@ def acknowledge(broker: Broker, caller: Caller, notice_id: bytes, document: str)
         return receipt
 
 
-def _disclosure(answer: bytes) -> str | None:
-    return read(TokensAnswered, answer).document
+def _held(connection: Connection, deposit: StoredDeposit, asked: Collection[str]) -> frozenset[str]:
+    """Which tokens the deposit holds, as text."""
+    tokens = sorted(map(blob_from_text, asked))
+    found = matches.held(connection, {deposit.deposit_number: tokens}) if tokens else ()
+    return frozenset(blob_to_text(match.token) for match in found)
+
+
+def _disclosure(answer: bytes) -> str:
+    return read(TokensAnswered, answer).document or ""
+
+
+def _tokens_in(answer: bytes) -> frozenset[str]:
+    """What an answer of this broker's own claims to tell of, as text: a tenth of the time that verifying takes."""
+    document = json.loads(answer)["document"]
+    if document is None:
+        return frozenset()
+    return frozenset(json.loads(blob_from_text(document.split(".")[1]))["matched"])
