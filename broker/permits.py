@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from broker import retractions
 from broker.admission import Candidate, Filed, read_again
 from broker.audit.log import Receipt
 from broker.context import Broker
@@ -198,7 +199,8 @@ def answered_before(
 def disclosed_before(
     broker: Broker, connection: Connection, held: Held, tokens: TokenSet
 ) -> TokensAnswered | GateRefusal | None:
-    """What the same tokens were answered, if they were. Raises Conflict for other tokens under a used permit."""
+    """What the same tokens were answered, if they were. Raises Conflict for other tokens under a used permit, and for
+    an answer of which something was taken back since."""
     if held.permit.token_root is None:
         return None
     if held.permit.token_root != tokens.root:
@@ -211,7 +213,7 @@ def release_of(
 ) -> tuple[TokensAnswered | GateRefusal | None, Receipt]:
     """The answer of a request whose release was decided, None while there is none, and its latest receipt.
 
-    Raises NotFound or Unavailable."""
+    Raises NotFound, Conflict (something of it was taken back since) or Unavailable."""
     permit, stored = rows.permit_of(connection, request_id), rows.find(connection, request_id)
     if stored is None or permit is None:
         raise NotFound("No such request of yours is known here.")
@@ -228,6 +230,7 @@ def _answer_of(
         return GateRefusal(read_told(permit.disclosure), broker.audit.receipt(connection, request.log_index))
     answer = decode(TokensAnswered, permit.disclosure)
     told = verify(Disclosure, answer.document or "", broker.keys.signing_public).payload
+    retractions.check_stands(broker, connection, request)
     if answer.opening is None:
         return answer
     records = tuple(

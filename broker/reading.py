@@ -3,7 +3,10 @@
 Rule: the first answer is RELEASED's, written in the transaction that signs the disclosure; every further one is
 DISCLOSURE_READ. A retry is a further answer, with the same Idempotency-Key too: nobody here can tell whether the
 answer before it arrived, and one entry too many says less untrue things than one too few. A refusal on the result and
-the wait for a contributor tell no disclosure, so they are none. It decides nothing.
+the wait for a contributor tell no disclosure, so they are none. Nor is a call that came on a stick and had come on one
+before: anybody who found the stick could have brought it, and what it opens for its sender is what it opened then.
+
+It decides nothing.
 """
 
 from broker.audit.records import DisclosureRead
@@ -20,7 +23,7 @@ def read_again(
     broker: Broker, connection: Connection, caller: Caller, held: Held, answer: TokensAnswered
 ) -> None:
     """Record, in the caller's transaction, that a kept disclosure is answered once more. Raises Unavailable."""
-    if answer.document is None:
+    if answer.document is None or caller.repeated:
         return
     told = verify(Disclosure, answer.document, broker.keys.signing_public)
     now = broker.clock()

@@ -32,6 +32,17 @@ class Caller:
     party_id: str
     role: Role | None
     """None is the operator."""
+    repeated: bool = False
+    """The call came on a stick, and had come on one before: nobody knows who brought it this time. What it reads was
+    recorded as read then."""
+
+    def check_reads(self) -> None:
+        """That what is new may be shown, which is an entry of the log. Raises Conflict for a repeated call."""
+        if self.repeated:
+            raise Conflict(
+                "This file was answered before, and reads nothing that came since. Run the command again, and carry "
+                "a new file: narrowgate bundle export"
+            )
 
 
 def enrol(broker: Broker, document: str) -> None:

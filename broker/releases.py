@@ -78,6 +78,7 @@ def answers(connection: Connection, held: Held) -> Answers:
 
 def show(broker: Broker, caller: Caller) -> ReleaseAsks:
     """What a contributor is asked about its own records; that it looked is an entry. Raises NotFound."""
+    caller.check_reads()
     now = broker.clock()
     with broker.database.write() as connection:
         found = rows.of_contributor(connection, caller.party_id, MAXIMUM_SHOWN)

@@ -4,8 +4,9 @@ Rule: every requester that was disclosed one of them, at hits or above, gets a n
 them: found from the answers as they were given, not from what is kept of matches for a time. It stays until the
 requester signs what it did, however long it is offline; that it was shown, and the acknowledgement, are entries, and
 each notice is one, so that an auditor sees what was never shown or never answered. A count names nothing and needs no
-notice. How a contest ended (`broker.contests`) is told by another notice of the same places. It erases nothing at the
-requester.
+notice. An answer that has a notice is given nobody again: whoever lost it would be told what was taken back, perhaps
+after it signed that it is erased. How a contest ended (`broker.contests`) is told by another notice of the same places.
+It erases nothing at the requester.
 """
 
 import hashlib
@@ -39,6 +40,7 @@ from broker.store import retractions as rows
 from broker.store import series as series_rows
 from broker.store.database import Connection
 from broker.store.deposits import StoredDeposit
+from broker.store.requests import StoredRequest
 
 NOTICE_DAYS = 14
 DAY_SECONDS = 86_400
@@ -172,8 +174,20 @@ def told_of_contest(
     )
 
 
+def check_stands(broker: Broker, connection: Connection, request: StoredRequest) -> None:
+    """That nothing of a kept answer was taken back since it was given. Raises Conflict."""
+    for document in rows.noticed_since(connection, request.requester, request.log_index):
+        notice = verify(RetractionNotice, document, broker.keys.signing_public).payload
+        if notice.request_id == request.request_id:
+            raise Conflict(
+                "Something of this answer was taken back since it was given, so it is not given again. Go on with what "
+                "you have of it, or file a new request."
+            )
+
+
 def show(broker: Broker, caller: Caller) -> RetractionNotices:
     """The caller's notices that it has not acknowledged; that it was shown some for the first time is an entry."""
+    caller.check_reads()
     now = broker.clock()
     with broker.database.write() as connection:
         found = rows.unacknowledged(connection, caller.party_id, MAXIMUM_SHOWN)

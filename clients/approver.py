@@ -66,7 +66,7 @@ class ApprovingPerson:
     ) -> None:
         self._home = home
         self._space = space
-        self._caller = caller
+        self._caller = caller.within(space.space_id)
         self._clock = clock
         self._random_bytes = random_bytes
         self.entry = _entry(home, space)

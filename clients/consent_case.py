@@ -46,7 +46,8 @@ _LOG2_N = 15
 _MAXIMUM_STEPS = 200
 _WRONG = "Number and PIN do not belong together. Ask for both again; after three wrong PINs there is a wait."
 
-Step = Literal["opened", "followed", "contested", "withdrawn", "new_pin"]
+Step = Literal["opened", "followed", "contested", "withdrawing", "withdrawn", "new_pin"]
+"""`withdrawing` is noted before anything is taken back: that there was something."""
 
 
 class CaseStep(Message):
@@ -192,13 +193,20 @@ class Cases:
         return found
 
     def note(self, opened: OpenedCase, step: Step) -> OpenedCase:
-        """Note durably what was done."""
-        case = _with_step(opened.case, step, self._now, "")
-        if step == "withdrawn" and case.withdrawn_at is None:
-            case = case.model_copy(update={"withdrawn_at": self._now})
+        """Note durably what was done, in the case as it is now: in between, wrong PINs may have been counted, or a new
+        PIN given, whose case takes the note then. A case that is gone stays gone."""
         with self._alone():
-            self._write(opened.name, case)
-        return OpenedCase(opened.name, case, opened.wrong_before)
+            name, kept = opened.name, self._read(opened.name)
+            if kept is None:
+                following = self._named(opened.case.reference)
+                if following is None:
+                    return opened
+                name, kept = following.name, following.case
+            case = _with_step(kept, step, self._now, "")
+            if step == "withdrawn" and case.withdrawn_at is None:
+                case = case.model_copy(update={"withdrawn_at": self._now})
+            self._write(name, case)
+        return OpenedCase(name, case, opened.wrong_before)
 
     def every(self) -> Iterator[OpenedCase]:
         """Every case, for what has to go by itself."""

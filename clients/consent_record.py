@@ -1,14 +1,16 @@
 """A person's consent as the contributor keeps it, and the revocation that goes out with what is taken back.
 
 Rule: a consent is signed, names a random subject and covers what is deposited on it: the conditions may not let anybody
-do what the person did not agree to. It never leaves the home; its revocation names it by digest, so that an auditor who
-is shown it later knows that it is the one.
+do what the person did not agree to, neither when it is recorded nor when a row of its reference is deposited. Whoever
+takes a reference back revokes every consent that is kept for it. It never leaves the home; its revocation names it by a
+digest with the deposit, so that an auditor who is shown it later knows that it is the one, and two revocations do not
+tell by their digests that one person stands behind both.
 
     consents/CONSENT                                                            sealed: a KeptConsent
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 from broker.protocol import documents
@@ -18,9 +20,12 @@ from broker.protocol.messages.base import Document, Message, Name, RandomBytes, 
 from broker.protocol.messages.consent import ConsentRevocation, ConsentTerms, PersonConsent
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import Consent, Tier
+from clients import local_references
 from clients.home import Home
+from clients.masked_deposit import Row
 
 _TIERS = tuple(Tier)
+_REVOKED_LABEL = b"narrowgate/v1/revoked-consents\x00"
 
 
 class KeptConsent(Message):
@@ -70,20 +75,57 @@ def consents_of(home: Home, reference: str) -> Iterator[Signed[PersonConsent]]:
     return (signed for of_reference, signed in all_consents(home) if of_reference == reference)
 
 
+def covered(
+    home: Home, conditions: Conditions, now: int, rows: Callable[[], Iterator[Row]]
+) -> Callable[[], Iterator[Row]]:
+    """The same rows, to be deposited under these conditions: reading them raises BadInput at the first of whose
+    references one has consents, and none of them goes so far. A reference without a consent is not looked at."""
+    kept: dict[str, list[PersonConsent]] = {}
+    for reference, signed in all_consents(home):
+        kept.setdefault(reference, []).append(signed.payload)
+    if not kept:
+        return rows
+
+    def each() -> Iterator[Row]:
+        seen = set[str]()
+        for row in rows():
+            for part in local_references.parts(row.reference or "") - seen:
+                if part in kept:
+                    _check_one_covers(kept[part], conditions, now)
+                seen.add(part)
+            yield row
+
+    return each
+
+
+def check_covered(home: Home, conditions: Conditions, now: int, rows: Iterable[Row]) -> None:
+    """As `covered`, of rows that are at hand."""
+    for _ in covered(home, conditions, now, lambda: iter(rows))():
+        pass
+
+
 def revocation(home: Home, reference: str, conditions: Conditions, deposit_id: bytes, now: int) -> str | None:
-    """The signed revocation of the consent that a deposit of a reference rests on; None if none was recorded."""
-    digest = conditions_digest(conditions)
-    for signed in consents_of(home, reference):
-        if signed.payload.conditions_digest == digest:
-            said = ConsentRevocation(
-                contributor=home.party_id,
-                consent_digest=signed.digest,
-                conditions_digest=digest,
-                deposit_id=deposit_id,
-                revoked_at=now,
-            )
-            return documents.sign(said, home.signing_key).document
-    return None
+    """The signed revocation of every consent to a reference, for one deposit; None if none was recorded.
+
+    Args:
+        conditions: of the deposit, whatever conditions a consent was recorded for."""
+    digests = [signed.digest for signed in consents_of(home, reference)]
+    if not digests:
+        return None
+    said = ConsentRevocation(
+        contributor=home.party_id,
+        consent_digest=revoked_digest(deposit_id, digests),
+        conditions_digest=conditions_digest(conditions),
+        deposit_id=deposit_id,
+        revoked_at=now,
+    )
+    return documents.sign(said, home.signing_key).document
+
+
+def revoked_digest(deposit_id: bytes, consents: Iterable[bytes]) -> bytes:
+    """SHA-256 of a label, the deposit and the digests of the signed consents, increasing: how their revocation names
+    them. Each consent has 32 random bytes, so nobody who has not seen them tells two such digests to be of the same."""
+    return hashlib.sha256(_REVOKED_LABEL + deposit_id + b"".join(sorted(consents))).digest()
 
 
 def conditions_digest(conditions: Conditions) -> bytes:
@@ -94,6 +136,34 @@ def conditions_digest(conditions: Conditions) -> bytes:
 def _check_covers(paper: ConsentTerms, conditions: Conditions, now: int) -> None:
     if conditions.consent is not Consent.GIVEN:
         raise BadInput("These conditions do not rest on consent: `consent` is not `given` in them.")
+    wider = _wider(paper, conditions)
+    if wider:
+        raise BadInput(
+            f"The conditions go further than the person agreed to: {', '.join(wider)}. Narrow them, or ask the person."
+        )
+    if not paper.given_at <= now < paper.until_at:
+        raise BadInput("The consent was given in the future, or is over. Check its two dates.")
+
+
+def _check_one_covers(consents: Sequence[PersonConsent], conditions: Conditions, now: int) -> None:
+    wider: list[str] = []
+    for each in consents:
+        wider = _wider(each, conditions)
+        if conditions.consent is not Consent.GIVEN:
+            wider.append("they do not rest on consent")
+        if not each.given_at <= now < each.until_at:
+            wider.append("it is not in force now")
+        if not wider:
+            return
+    raise BadInput(
+        f"A row's reference has a consent, {consents[-1].consent_id.hex()}, that does not reach as far as these "
+        f"conditions: {', '.join(wider)}. Nothing of this step was sent. Take that row out, narrow the conditions, or "
+        "ask the person and record it: narrowgate consent record"
+    )
+
+
+def _wider(paper: ConsentTerms, conditions: Conditions) -> list[str]:
+    """In what the conditions go further than the person agreed to."""
     wider = []
     if not set(conditions.permitted_purposes) <= set(paper.purposes):
         wider.append("purposes")
@@ -103,9 +173,4 @@ def _check_covers(paper: ConsentTerms, conditions: Conditions, now: int) -> None
         wider.append("the highest tier")
     if conditions.retain_until > paper.until_at:
         wider.append("how long it is kept")
-    if wider:
-        raise BadInput(
-            f"The conditions go further than the person agreed to: {', '.join(wider)}. Narrow them, or ask the person."
-        )
-    if not paper.given_at <= now < paper.until_at:
-        raise BadInput("The consent was given in the future, or is over. Check its two dates.")
+    return wider

@@ -24,8 +24,9 @@ from broker.protocol.messages.series import (
     SeriesOpening,
     Withdrawal,
 )
-from broker.protocol.messages.vocabulary import RecordKind
-from clients import masking_runs
+from broker.protocol.messages.vocabulary import PayloadCategory, RecordKind
+from clients import masking_runs, reference_changes
+from clients.consent_record import covered
 from clients.dealing import Dealer, draw_series
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
@@ -129,7 +130,7 @@ class Contributor:
         for item in all_deposits(self._home, series_id):
             item.forget_leaves()
         url = f"{space.broker_origin}/v1/series/{series_id.hex()}/close"
-        self._caller.post(url, DocumentMessage(document=kept), Nothing)
+        self._caller.within(space.space_id).post(url, DocumentMessage(document=kept), Nothing)
         series.move_to(SeriesState.CLOSED, self._clock())
 
     def withdraw(self, series_id: bytes, reason: str) -> WithdrawalResult:
@@ -172,7 +173,8 @@ class Contributor:
     def _destroy_at(self, series: SeriesFolder, holder: Holder, withdrawal: Signed[Withdrawal]) -> None:
         url = f"{holder.origin}/v1/series/{series.series_id.hex()}/destroy"
         try:
-            answer = self._caller.post(url, DocumentMessage(document=withdrawal.document), DocumentMessage)
+            caller = self._caller.within(series.manifest.payload.space_id)
+            answer = caller.post(url, DocumentMessage(document=withdrawal.document), DocumentMessage)
         except (Unavailable, NotFound):
             # It is down, or never had a share; the count of receipts tells whether the rest suffice.
             return
@@ -226,20 +228,25 @@ class Contributor:
         Args:
             series_id: an open series of the records' type.
             rows: gives the records at each call, in order of the hashes under the series' salt, once each. They are
-                read twice and never held together.
+                read twice and never held together. Where a row's reference has a consent, that must cover the
+                series' conditions.
             progress: told (done, total) as records are masked and sent.
             anew: whether the same records may go in though they were deposited, since they were taken back after that.
 
-        The same records again change nothing: one that broke off in masking or sending goes on, one that serves is
-        returned. Raises RefusedByGate, BadInput (nothing to deposit, an identifier twice), RemoteProblem.
+        The same records again change nothing but what they are called here: one that broke off in masking or sending
+        goes on, one that serves is returned. Raises RefusedByGate, BadInput (nothing to deposit, an identifier twice),
+        RemoteProblem.
         """
         series = SeriesFolder(self._home, series_id)
         if series.state is not SeriesState.OPEN:
             raise Conflict("The series is not open: it takes no deposit. See: narrowgate deposit list")
+        rows = covered(self._home, series.manifest.payload.conditions, self._clock(), rows)
         given = checked(rows, series.keys())
         for known in all_deposits(self._home, series_id):
             stages = ("masked",) if anew else ("masked", "serving")
             if known.entry.input_digest == given.digest and known.entry.stage in stages:
+                if series.manifest.payload.conditions.payload_category is PayloadCategory.NONE:
+                    reference_changes.take_over(self._home.vault, [known.deposit_id], rows())
                 return self._finish(known, series, progress)
         now, space = self._clock(), self._space_of(series)
         if series.manifest.payload.salt_id != space.salt_id:

@@ -89,7 +89,7 @@ class Dealer:
 
     def __init__(self, space: Space, caller: Caller, clock: Clock, random_bytes: RandomBytes) -> None:
         self._space = space
-        self._caller = caller
+        self._caller = caller.within(space.space_id)
         self._clock = clock
         self._random_bytes = random_bytes
 

@@ -69,6 +69,8 @@ class KeptAsk(Message):
     tokens: Annotated[Blob, Field(repr=False)]
     asked_at: Seconds
     until_at: Seconds
+    request_digest: Bytes32 | None = None
+    """What an answer names; None of what was kept before it was kept."""
 
 
 class DepositFolder:

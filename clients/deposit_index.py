@@ -1,7 +1,8 @@
 """Which identifiers a deposit holds, for its contributor alone: by salted hash, the token and a digest of the content.
 
     file  = blocks, each u32 length || ChaCha20-Poly1305 of rows, bound to the block's number; the last one is empty
-    row   = the salted hash's first 16 bytes || token (16) || the first 16 bytes of SHA-256(plaintext)
+    row   = the salted hash's first 16 bytes || token (16) || the first 16 bytes of SHA-256(plaintext), or, without
+            payload, of SHA-256(local reference)
 
 Rule (decision 0036): rows are sorted by the hash over the whole file, so that two lists of identifiers, tonight's file
 and what is deposited, are compared side by side in constant memory and nothing is masked to find out what changed.
@@ -44,6 +45,11 @@ def index_name(deposit_id: bytes) -> str:
 def content_digest(plaintext: bytes) -> bytes:
     """Tells the same content of a record again. 16 bytes."""
     return hashlib.sha256(plaintext).digest()[:CONTENT_BYTES]
+
+
+def reference_digest(reference: str | None) -> bytes:
+    """Tells again what a record without payload is called here. 16 bytes."""
+    return content_digest((reference or "").encode("utf-8", errors="replace"))
 
 
 def sealed_block(vault: Vault, deposit_id: bytes, number: int, rows: Iterable[IndexRow]) -> bytes:

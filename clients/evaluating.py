@@ -151,7 +151,7 @@ class Evaluating:
         folder: RequestFolder,
         progress: Progress | None = None,
     ) -> None:
-        self._caller = caller
+        self._caller = caller.within(space.space_id)
         self._space = space
         self._question = question
         self._folder = folder

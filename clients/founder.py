@@ -222,7 +222,7 @@ def join(
 
 
 def _fetch_salt(home: Home, caller: Caller, space: Space) -> bytes:
-    answer = caller.get(
+    answer = caller.within(space.space_id).get(
         f"{space.broker_origin}/v1/spaces/{space.space_id.hex()}/salt-wraps", DocumentsMessage
     )
     members = {documents.key_identifier(member.signing_key): member.signing_key for member in space.members}

@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from clients.deposit_index import KEY_BYTES, IndexRow, content_digest
+from clients.deposit_index import KEY_BYTES, IndexRow, content_digest, reference_digest
 from clients.masked_deposit import Row
 
 
@@ -24,7 +24,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Difference:
-    """One identifier that differs: new (it has no place), gone (it has no row), or of other content (it has both)."""
+    """One identifier that differs: new (it has no place), gone (it has no row), or (it has both) of other content, or,
+    where there is no content, called otherwise."""
 
     row: Row | None
     place: Place | None
@@ -38,7 +39,7 @@ def compare(
     Args:
         rows: the identifiers as they are to be, once each.
         indexes: what is deposited now, by deposit_id. One that is deposited twice differs as often.
-        with_payload: whether records have content that may differ.
+        with_payload: whether records have content that may differ; else what they are called here may.
     """
     deposited = heapq.merge(*(_placed(deposit_id, index) for deposit_id, index in indexes))
     current = next(deposited, None)
@@ -50,9 +51,9 @@ def compare(
         if current is None or current[0] != key:
             yield Difference(row, None)
             continue
-        content = content_digest(row.plaintext) if with_payload else b""
+        content = content_digest(row.plaintext) if with_payload else reference_digest(row.reference)
         while current is not None and current[0] == key:
-            if with_payload and current[3] != content:
+            if current[3] != content:
                 yield Difference(row, Place(current[1], current[2], current[0]))
             current = next(deposited, None)
     while current is not None:

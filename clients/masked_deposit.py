@@ -23,7 +23,7 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import PayloadCategory
 from clients import local_references, masking_runs, record_leaves
 from clients.deposit_folder import DepositEntry, DepositFolder, records_name
-from clients.deposit_index import KEY_BYTES, IndexRow, content_digest
+from clients.deposit_index import KEY_BYTES, IndexRow, content_digest, reference_digest
 from clients.home import Home
 from clients.masking import MaskingKeys, mask_records, self_test_record
 from clients.masking_runs import MaskingPlan, MaskingRuns
@@ -31,6 +31,7 @@ from clients.series_folder import SeriesFolder
 from clients.upload import Progress
 
 _LABEL = b"narrowgate/v1/input\x00"
+_REFERENCES_LABEL = b"narrowgate/v1/input-references\x00"
 
 
 class Row(NamedTuple):
@@ -49,8 +50,11 @@ class DepositInput:
     """The same rows at every call."""
     identifiers: int
     longest_reference: int
-    """In bytes; 0 where none is given."""
+    """As `local_references.needed_bytes`; 0 where none is given."""
     digest: bytes
+    references_digest: bytes
+    """Tells the same references again. A deposit is the same whatever its records are called here, but a masking that
+    broke off goes on with the very references it began with: their rows have one width."""
 
 
 class _OfDeposit(TypedDict):
@@ -66,17 +70,19 @@ class _OfDeposit(TypedDict):
 
 def checked(rows: Callable[[], Iterator[Row]], keys: MaskingKeys) -> DepositInput:
     """The input of one deposit, read through once. Raises BadInput: nothing in it, or an identifier twice."""
-    digest = _InputDigest(keys, _LABEL)
+    digest, called = _InputDigest(keys, _LABEL), _InputDigest(keys, _REFERENCES_LABEL)
     number, longest, before = 0, 0, b""
     for row in rows():
         if row.salted_hash == before:
             raise BadInput("An identifier is given twice. Group its signals into one record first.")
         number, before = number + 1, row.salted_hash
-        longest = max(longest, len((row.reference or "").encode("utf-8", errors="replace")))
+        longest = max(longest, local_references.needed_bytes(row.reference or ""))
         digest.add(row.salted_hash, row.plaintext)
+        if row.reference is not None:
+            called.add(row.salted_hash, row.reference.encode("utf-8", errors="replace"))
     if not number:
         raise BadInput("There is nothing to deposit.")
-    return DepositInput(rows, number, longest, digest.value())
+    return DepositInput(rows, number, longest, digest.value(), called.value())
 
 
 def mask_deposit(
@@ -119,7 +125,12 @@ def mask_deposit(
         run = list(itertools.islice(masked, plan.run_records))
         of_run = [pending.popleft() for _ in run]
         extra = [test_record] if number == 0 else []
-        runs.keep(number, (*run, *extra), _references(home, plan, of_run, run), _index(of_run, run))
+        runs.keep(
+            number,
+            (*run, *extra),
+            _references(home, plan, of_run, run),
+            _index(of_run, run, of_deposit["with_payload"]),
+        )
     # Its end: whatever masked is told that nothing more comes.
     next(masked, None)
     written = runs.merge(records_name(plan.deposit_id), needed)
@@ -180,7 +191,8 @@ def _begun(
 ) -> MaskingRuns:
     for runs in masking_runs.unfinished(home, series.series_id):
         declared = home.vault.exists(f"deposits/{runs.plan.deposit_id.hex()}/deposit.json")
-        same = (runs.plan.input_digest, runs.plan.size_class) == (given.digest, space.size_class)
+        begun = (runs.plan.input_digest, runs.plan.references_digest, runs.plan.size_class)
+        same = begun == (given.digest, given.references_digest, space.size_class)
         if same and not declared:
             runs.sweep()
             return runs
@@ -189,6 +201,7 @@ def _begun(
         deposit_id=random_bytes(32),
         series_id=series.series_id,
         input_digest=given.digest,
+        references_digest=given.references_digest,
         identifiers=given.identifiers,
         size_class=space.size_class,
         run_records=masking_runs.run_records(space.size_class),
@@ -219,13 +232,17 @@ def _references(
 ) -> Iterator[bytes]:
     for row, record in zip(rows, records, strict=True):
         if row.reference is not None and plan.reference_width:
-            yield local_references.sealed_row(
+            yield from local_references.sealed_rows(
                 home.vault, plan.deposit_id, record.token, row.reference, plan.reference_width
             )
 
 
-def _index(rows: Iterable[Row], records: Iterable[Record]) -> list[IndexRow]:
+def _index(rows: Iterable[Row], records: Iterable[Record], with_payload: bool) -> list[IndexRow]:
     return [
-        IndexRow(row.salted_hash[:KEY_BYTES], record.token, content_digest(row.plaintext))
+        IndexRow(
+            row.salted_hash[:KEY_BYTES],
+            record.token,
+            content_digest(row.plaintext) if with_payload else reference_digest(row.reference),
+        )
         for row, record in zip(rows, records, strict=True)
     ]

@@ -35,6 +35,8 @@ class MaskingPlan(Message):
     deposit_id: Bytes32
     series_id: Bytes32
     input_digest: Bytes32
+    references_digest: Bytes32 | None = None
+    """None in a plan of an earlier version, which is then given up."""
     identifiers: Annotated[int, Field(ge=1)]
     size_class: Annotated[int, Field(ge=1)]
     run_records: Annotated[int, Field(ge=1)]
@@ -69,7 +71,7 @@ class MaskingRuns:
     def keep(
         self, number: int, records: Iterable[Record], references: Iterable[bytes], index: Sequence[IndexRow]
     ) -> None:
-        """Keep one run durably. `references` are `local_references.sealed_row`s."""
+        """Keep one run durably. `references` are `local_references.sealed_rows`."""
         self._vault.write(f"{self._folder}/records-{number:06d}", encode_batch(sorted(records)))
         self._vault.write(f"{self._folder}/references-{number:06d}", b"".join(sorted(references)))
         # Last: a run is there once this file is.

@@ -21,7 +21,7 @@ def post_recorded(
 
     Raises VerificationFailed for a receipt that proves nothing or something else; otherwise as `Caller.post`.
     """
-    receipt = caller.post(space.broker_origin + path, message, ReceiptMessage)
+    receipt = caller.within(space.space_id).post(space.broker_origin + path, message, ReceiptMessage)
     verify_receipt(receipt, space, kind)
     return receipt
 

@@ -34,7 +34,7 @@ class Releasing:
     def __init__(self, home: Home, space: Space, caller: Caller, clock: Clock) -> None:
         self._home = home
         self._space = space
-        self._caller = caller
+        self._caller = caller.within(space.space_id)
         self._clock = clock
 
     def asks(self) -> tuple[ReleaseAsk, ...]:
@@ -52,25 +52,25 @@ class Releasing:
     def answer(
         self, permit_id: bytes, released: bool, reason: str, series_id: bytes | None = None
     ) -> Signed[ContributorRelease]:
-        """Release one's own records that a permit asks for, or refuse to.
+        """Release one's own records that a permit asks for, or refuse to. Carried, it needs no second look at the asks.
 
         Args:
             series_id: which of one's series; None for the only one asked.
 
         Raises NotFound (nothing is asked), BadInput, Unreachable or RemoteProblem (as Expired: silence refused)."""
-        asked = {each.series_id: each for each in self.asks() if each.permit_id == permit_id}
+        asked = self._asked(permit_id)
         if series_id is None and len(asked) > 1:
             raise BadInput("Several of your series are asked. Name one with --series.")
-        chosen = asked.get(series_id or next(iter(asked), b""))
-        if chosen is None:
+        chosen = series_id or next(iter(asked), b"")
+        if chosen not in asked:
             raise NotFound("You are asked for no release under that permit.")
         if not released and not reason.strip():
             raise BadInput("Say why you refuse, in a sentence: it is kept with your answer.")
-        name = f"releases/{permit_id.hex()}/{chosen.series_id.hex()}.jws"
+        name = f"releases/{permit_id.hex()}/{chosen.hex()}.jws"
         answer = ContributorRelease(
             permit_id=permit_id,
-            request_digest=chosen.request_digest,
-            series_id=chosen.series_id,
+            request_digest=asked[chosen],
+            series_id=chosen,
             released=released,
             reason=reason,
             answered_at=self._clock(),
@@ -89,3 +89,13 @@ class Releasing:
         url = f"{self._space.broker_origin}/v1/releases/{permit_id.hex()}"
         self._caller.post(url, DocumentMessage(document=signed.document), ReceiptMessage)
         return signed
+
+    def _asked(self, permit_id: bytes) -> dict[bytes, bytes]:
+        """The digest of the request, by series that a permit asks for: as this home was shown it, or as of now."""
+        if self._caller.answers_later:
+            kept = (ask for deposit in all_deposits(self._home) for ask in deposit.asks())
+            known = {ask.series_id: ask.request_digest for ask in kept if ask.permit_id == permit_id}
+            found = {series_id: digest for series_id, digest in known.items() if digest is not None}
+            if found:
+                return found
+        return {each.series_id: each.request_digest for each in self.asks() if each.permit_id == permit_id}

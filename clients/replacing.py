@@ -18,6 +18,7 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.roots import MAXIMUM_REPLACED_BYTES, MAXIMUM_WITHDRAWN
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import PayloadCategory
+from clients.consent_record import check_covered
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.deposit_index import content_digest
 from clients.home import Home
@@ -151,6 +152,8 @@ class Replacing:
         derived = [tokens.derive(each.y_match, *named) for each in outputs]
         versions = changes.versions(set(derived))
         held = [at for at, token in enumerate(derived) if token in versions]
+        conditions = place.series.manifest.payload.conditions
+        check_covered(self._home, conditions, self._clock(), [rows[at] for at in held])
         digest = input_digest(keys, _LABEL, [(row.salted_hash, row.plaintext) for row in rows])
         repeated = deposit.entry.replaced_digest == digest
         # 3. Sealed anew, so many a statement.

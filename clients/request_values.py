@@ -60,7 +60,8 @@ class Plan(Message):
 
 
 class Tokens(Message):
-    """The one submission of a request; `orders[i][j]` is the index of the identifier behind token j of list i."""
+    """The one submission of a request; `orders[i][j]` is the index of the identifier behind token j of list i. They are
+    empty once something of the answer was erased because it was taken back."""
 
     v: Literal[1] = 1
     submission: Annotated[TokenSubmission, Field(repr=False)]

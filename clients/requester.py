@@ -45,6 +45,7 @@ from clients.refusals import refusal_told, verify_refusal
 from clients.remote import RefusedByGate
 from clients.request_folder import RequestFolder
 from clients.request_values import Answer, Plan, PlannedBatch, Refusal, SpelledPerson, Tokens
+from clients.retractions import keep_what_stands
 from clients.transport import Caller, Clock
 
 _ASKED_FIRST = (Tier.COUNT, Tier.HITS)
@@ -80,7 +81,7 @@ class Requester:
     ) -> None:
         self._home = home
         self._space = space
-        self._caller = caller
+        self._caller = caller.within(space.space_id)
         self._clock = clock
         self._random_bytes = random_bytes
 
@@ -322,10 +323,10 @@ class Requester:
             verify_refusal(error, refusal.recorded, admission, request, self._space)
             raise
         if told.waiting is not None:
+            self._caller.ask_anew(url, kept.submission)
             raise AnswerAwaited(told.waiting)
         answer = self._read_disclosure(told, folder, request, kept)
-        folder.keep_answer(answer)
-        return answer
+        return keep_what_stands(self._home, self._space, answer)
 
     def _read_disclosure(
         self, answered: TokensAnswered, folder: RequestFolder, request: Signed[Request], kept: Tokens

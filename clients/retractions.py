@@ -2,14 +2,17 @@
 
 Rule: a notice counts under the broker's pinned key and names places in a disclosure that lies here, so no identifier
 and no token travels. Whoever says that it erased has erased: hits, sources and opened records go from this home first,
-and only then the signed acknowledgement. The signed papers and the question itself stay until the request's retention
-is over, since an auditor may draw them. What lies outside this home, such as a case folder, is the officer's to erase.
+and only then the signed acknowledgement; and with them which identifier is behind which of the tokens that were sent.
+The signed papers, and of the question what an auditor's draw needs, stay until the request's retention is over: whoever
+has the home's key can unblind the key holders' answers once more, and hold the result against the disclosure. What lies
+outside this home, such as a case folder, is the officer's to erase. An answer that comes after a notice of it, on a
+stick or after a crash, is kept without what was taken back.
 What is contested is set aside: until a later notice of the same matches, nothing of it is exported or handed over.
 
     retractions/{NOTICE.jws,NOTICE-done.jws}
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from broker.protocol import documents
@@ -38,6 +41,7 @@ CONTESTED = (
     "Something of this request is contested, so nothing of it leaves this home until you are told how that ended. Look "
     "for a notice: narrowgate request retractions"
 )
+_TAKEN_BACK = (RetractionGround.CONSENT_REVOKED, RetractionGround.WITHDRAWN)
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Retractions:
     def __init__(self, home: Home, space: Space, caller: Caller, clock: Clock) -> None:
         self._home = home
         self._space = space
-        self._caller = caller
+        self._caller = caller.within(space.space_id)
         self._clock = clock
 
     def fetch(self) -> tuple[Received, ...]:
@@ -143,20 +147,10 @@ class Retractions:
         return said
 
     def _notice(self, name: str) -> Signed[RetractionNotice]:
-        text = self._home.vault.read_text(f"retractions/{name}")
-        return documents.verify(RetractionNotice, text, self._space.broker_signing_key)
+        return _notice(self._home, self._space, name)
 
     def _tokens(self, notice: RetractionNotice) -> frozenset[bytes]:
-        """The tokens taken back; none once the disclosure is forgotten. Raises VerificationFailed for another's."""
-        try:
-            text = RequestFolder(self._home.vault, notice.request_id).disclosure()
-        except NotFound:
-            return frozenset()
-        disclosure = documents.verify(Disclosure, text, self._space.broker_signing_key)
-        matched = disclosure.payload.matched
-        if disclosure.digest != notice.disclosure_digest or max(notice.places) >= len(matched):
-            raise VerificationFailed("The notice is about another answer than the one kept here.")
-        return frozenset(matched[place] for place in notice.places)
+        return _tokens(self._home, self._space, notice)
 
     def _received(self, signed: Signed[RetractionNotice]) -> Received:
         gone = self._tokens(signed.payload)
@@ -169,15 +163,14 @@ class Retractions:
     def _erase(self, notice: RetractionNotice) -> None:
         gone = self._tokens(notice)
         folder = RequestFolder(self._home.vault, notice.request_id)
-        answer, opened, opening = folder.answer(), folder.payloads(), folder.opening()
+        answer, opened = folder.answer(), folder.payloads()
         if opened is not None:
             left = tuple(each for each in opened.payloads if each.token not in gone)
             folder.keep_payloads(OpenedPayloads(payloads=left))
-        if opening is not None:
-            records = tuple(each for each in opening.records if each.token not in gone)
-            folder.keep_opening(opening.model_copy(update={"records": records}))
+        _strip_opening(folder, gone)
         if answer is not None:
-            folder.keep_answer(_without(answer, gone))
+            folder.keep_answer(without(answer, gone))
+            _forget_orders(folder)
 
 
 def contested(home: Home, space: Space, request_id: bytes) -> frozenset[str]:
@@ -187,13 +180,15 @@ def contested(home: Home, space: Space, request_id: bytes) -> frozenset[str]:
     for name in home.vault.names("retractions"):
         if name.endswith("-done.jws") or not name.endswith(".jws"):
             continue
+        # Another space's broker may have signed it: whose request it is about is read first.
         text = home.vault.read_text(f"retractions/{name}")
-        notice = documents.verify(RetractionNotice, text, space.broker_signing_key).payload
-        if notice.request_id == request_id:
-            # A match is contested once at most: what is deposited again is another match.
-            ended = notice.ground is not RetractionGround.CONTESTED
-            for place in notice.places:
-                places[place] = max(places.get(place, (0, False)), (notice.noticed_at, ended))
+        if documents.unverified_payload(RetractionNotice, text).request_id != request_id:
+            continue
+        notice = _notice(home, space, name).payload
+        # A match is contested once at most: what is deposited again is another match.
+        ended = notice.ground is not RetractionGround.CONTESTED
+        for place in notice.places:
+            places[place] = max(places.get(place, (0, False)), (notice.noticed_at, ended))
     folder = RequestFolder(home.vault, request_id)
     answer = folder.answer()
     aside = [place for place, (_, ended) in places.items() if not ended]
@@ -204,16 +199,86 @@ def contested(home: Home, space: Space, request_id: bytes) -> frozenset[str]:
     return frozenset(each.identifier for each in answer.hit_tokens if each.token in tokens)
 
 
-def _without(answer: Answer, gone: frozenset[bytes]) -> Answer:
-    """The answer as if those matches had not been told."""
-    left = tuple(each for each in answer.hit_tokens if each.token not in gone)
-    still = {each.identifier for each in left}
-    behind = {each.token: each.identifier for each in left}
+def keep_what_stands(home: Home, space: Space, answer: Answer) -> Answer:
+    """Keep an answer that has just come, whose disclosure is kept already, without what the notices here took back
+    before it came. Returns what was kept. Raises VerificationFailed for a notice of another answer."""
+    folder, gone = RequestFolder(home.vault, answer.request_id), set[bytes]()
+    for name in home.vault.names("retractions"):
+        if name.endswith(("-done.jws", "-sending")):
+            continue
+        # Another space's broker may have signed it: whose request it is about is read first.
+        text = home.vault.read_text(f"retractions/{name}")
+        if documents.unverified_payload(RetractionNotice, text).request_id != answer.request_id:
+            continue
+        notice = _notice(home, space, name).payload
+        if notice.ground in _TAKEN_BACK and not _is_kept(home, name.replace(".jws", "-done.jws")):
+            gone |= _tokens(home, space, notice)
+    if gone:
+        _strip_opening(folder, gone)
+        answer = without(answer, gone)
+    folder.keep_answer(answer)
+    if gone:
+        _forget_orders(folder)
+    return answer
+
+
+def _is_kept(home: Home, done: str) -> bool:
+    """Whether it was acknowledged that it is kept, on a lawful ground."""
+    if not home.vault.exists(f"retractions/{done}"):
+        return False
+    text = home.vault.read_text(f"retractions/{done}")
+    said = documents.verify(RetractionAcknowledgement, text, home.identity.signing_key).payload
+    return said.done is RetractionDone.KEPT
+
+
+def _notice(home: Home, space: Space, name: str) -> Signed[RetractionNotice]:
+    text = home.vault.read_text(f"retractions/{name}")
+    return documents.verify(RetractionNotice, text, space.broker_signing_key)
+
+
+def _tokens(home: Home, space: Space, notice: RetractionNotice) -> frozenset[bytes]:
+    """The tokens taken back; none once the disclosure is forgotten. Raises VerificationFailed for another's."""
+    try:
+        text = RequestFolder(home.vault, notice.request_id).disclosure()
+    except NotFound:
+        return frozenset()
+    disclosure = documents.verify(Disclosure, text, space.broker_signing_key)
+    matched = disclosure.payload.matched
+    if disclosure.digest != notice.disclosure_digest or max(notice.places) >= len(matched):
+        raise VerificationFailed("The notice is about another answer than the one kept here.")
+    return frozenset(matched[place] for place in notice.places)
+
+
+def _strip_opening(folder: RequestFolder, gone: Collection[bytes]) -> None:
+    opening = folder.opening()
+    if opening is not None:
+        records = tuple(each for each in opening.records if each.token not in gone)
+        folder.keep_opening(opening.model_copy(update={"records": records}))
+
+
+def _forget_orders(folder: RequestFolder) -> None:
+    """Of all tokens, since a gap would tell which identifier was struck. Once a request is answered nothing reads them;
+    the tokens themselves stay as they were sent, since their root is in the log and a draw is held against it."""
+    kept = folder.tokens()
+    if kept is not None and kept.orders:
+        folder.keep_tokens(kept.model_copy(update={"orders": ()}))
+
+
+def without(answer: Answer, gone: Collection[bytes]) -> Answer:
+    """An answer as if the matches of these tokens had not been told."""
+    tokens = tuple(each for each in answer.hit_tokens if each.token not in gone)
+    still = {each.identifier for each in tokens}
+    behind = {each.token: each.identifier for each in tokens}
     sources = tuple(_source(each, behind) for each in answer.sources)
     return answer.model_copy(
         update={
             "hits": tuple(text for text in answer.hits if text in still),
-            "hit_tokens": left,
+            "persons": tuple(
+                each.model_copy(update={"found_as": left})
+                for each in answer.persons
+                if (left := tuple(text for text in each.found_as if text in still))
+            ),
+            "hit_tokens": tokens,
             "sources": tuple(each for each in sources if each.identifiers),
         }
     )

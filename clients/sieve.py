@@ -33,7 +33,8 @@ WORDS: dict[Reason, str] = {
 class Sieve:
     """For one file and one space.
 
-    `untouched` are the beginnings of salted hashes, under the space's present salt, that were left out by identifier.
+    `untouched` are the beginnings of salted hashes, under the space's present salt, that were left out by identifier,
+    `leaving` those that were left out by reference: what of them serves is meant to go.
     """
 
     def __init__(self, home: Home, space: Space, now: int, random_bytes: RandomBytes) -> None:
@@ -44,6 +45,7 @@ class Sieve:
         every = [mark for marks in self._marks.values() for mark in marks]
         self._now = now
         self.untouched: set[bytes] = set()
+        self.leaving: set[bytes] = set()
         self._used: set[tuple[bytes, Reason]] = set()
         self._references = any(each.salt_id is None for each in every)
         salts = {
@@ -52,7 +54,7 @@ class Sieve:
             if each.space_id is not None and each.salt_id is not None
         }
         self._salts = [home.salt_of(space_id, salt_id) for space_id, salt_id in salts]
-        self._salt = home.salt(space) if self._salts else b""
+        self._salt = home.salt(space) if every else b""
         self._consents: dict[str, list[PersonConsent]] = {}
         for reference, signed in consent_record.all_consents(home) if self._marks else ():
             self._consents.setdefault(reference, []).append(signed.payload)
@@ -67,10 +69,11 @@ class Sieve:
         called = local_references.parts(reference)
         for mark in self._of_references(called):
             if not self._lifted(mark, called, conditions):
+                self.leaving.add(self._key(text))
                 return self._needed(mark)
         for mark in self._of_identifier(text):
             if not self._lifted(mark, called, conditions):
-                self.untouched.add(tokens.salted_hash(self._salt, text)[:KEY_BYTES])
+                self.untouched.add(self._key(text))
                 return self._needed(mark)
         return None
 
@@ -78,6 +81,9 @@ class Sieve:
         """Note which marks were needed."""
         if self._used:
             self._kept_out.renew(self._used)
+
+    def _key(self, text: str) -> bytes:
+        return tokens.salted_hash(self._salt, text)[:KEY_BYTES]
 
     def _needed(self, mark: Mark) -> Reason:
         self._used.add((mark.mark, mark.reason))

@@ -16,7 +16,7 @@ def read_statistics(home: Home, space: Space, caller: Caller) -> Statistics:
     """What the space's broker tells of this home's series in the space, in order of series and month.
 
     Raises VerificationFailed, Unreachable or RemoteProblem."""
-    told = caller.get(f"{space.broker_origin}/v1/statistics", Statistics)
+    told = caller.within(space.space_id).get(f"{space.broker_origin}/v1/statistics", Statistics)
     every = {each.series_id: each.manifest.payload.space_id for each in all_series(home)}
     if not {month.series_id for month in told.months} <= set(every):
         raise VerificationFailed("The broker tells of a series that is not of this home. Tell the auditor.")

@@ -19,7 +19,7 @@ from broker.protocol.messages.base import Count, Message, RandomBytes
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.roots import MAXIMUM_WITHDRAWN
 from broker.protocol.messages.vocabulary import PayloadCategory
-from clients import deposit_index
+from clients import deposit_index, reference_changes
 from clients.contributor import Contributor, DepositResult
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
@@ -35,7 +35,7 @@ from clients.upload import Progress
 LARGE_SHARE = 10
 """One in so many changed is a large change, and not meant unless it is said."""
 _SMALL = 100
-"""So few are never a large change."""
+"""So few are no large change, unless more than half of what is deposited would go."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ class _Found:
     new: set[bytes] = field(default_factory=set)
     gone: dict[bytes, list[bytes]] = field(default_factory=dict)
     replaced: dict[bytes, list[Row]] = field(default_factory=dict)
+    renamed: int = 0
+    """Records without payload that only this home calls otherwise now."""
 
     def changes(self, begun: "_Begun") -> Changes:
         gone, replaced = (sum(map(len, each.values())) for each in (self.gone, self.replaced))
@@ -98,6 +100,43 @@ class _Begun:
         return sum(each.entry.identifiers for each in self.serving)
 
 
+class _Limits:
+    """How much of so many deposited identifiers may change without a word that it is meant."""
+
+    def __init__(self, deposited: int) -> None:
+        self._most_changed = max(_SMALL, deposited // LARGE_SHARE)
+        # One that goes is never half an export.
+        self._most_gone = max(1, deposited // 2)
+        self._changed = self._gone = 0
+
+    def count(self, *, gone: bool) -> None:
+        """Count one that is gone, or has other content. Raises BadInput where it is one too many."""
+        self._changed += 1
+        self._gone += gone
+        if self._changed > self._most_changed:
+            raise BadInput(
+                f"More than {self._most_changed:,} of the identifiers deposited are not in this file, or have other "
+                "content in it, so nothing was changed. If the export is whole and this is meant, add --large-change. "
+                "Content that names the file changes with the file's name: then give --source each night."
+            )
+        if self._gone > self._most_gone:
+            raise BadInput(
+                "More than half of the identifiers deposited are not in this file, so nothing was changed. If the "
+                "export is whole and this is meant, add --large-change."
+            )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What differs between a series' deposits and the rows of a file: evidence of `Syncing.compare`."""
+
+    space: Space
+    series: SeriesFolder
+    rows: Callable[[], Iterator[Row]] = field(repr=False)
+    begun: _Begun = field(repr=False)
+    found: _Found = field(repr=False)
+
+
 class Syncing:
     """The nightly act of one contributor. `contributor` deposits, `caller` signs with the home's key."""
 
@@ -121,25 +160,55 @@ class Syncing:
         untouched: Collection[bytes] = frozenset(),
         progress: Progress | None = None,
     ) -> SyncResult:
-        """Make the serving deposits of an open series, together, hold exactly these rows.
+        """Make the serving deposits of an open series, together, hold exactly these rows: `compare`, then `change`."""
+        compared = self.compare(space, series_id, rows, large_change=large_change, untouched=untouched)
+        return self.change(compared, reason, progress)
+
+    def compare(
+        self,
+        space: Space,
+        series_id: bytes,
+        rows: Callable[[], Iterator[Row]],
+        *,
+        large_change: bool = False,
+        untouched: Collection[bytes] = frozenset(),
+        leaving: Collection[bytes] = frozenset(),
+    ) -> Compared:
+        """Find what differs between the serving deposits of an open series and these rows. It changes nothing, but that
+        what broke off before is finished.
+
+        A file of several parts is compared whole before any part of it is changed.
 
         Args:
             rows: as `Contributor.deposit_rows` takes them.
-            large_change: whether more than a tenth may be taken back or replaced.
+            large_change: whether more than a tenth may be taken back or replaced, or more than half of a short list
+                taken back.
             untouched: beginnings of salted hashes that were left out of the rows though they may serve
                 (`clients.sieve`), and are then left as they are.
+            leaving: beginnings of salted hashes that were left out of the rows since they are meant to go.
 
-        The same rows again change nothing. Memory is in proportion to the change. Raises BadInput (a large change that
-        is not said to be meant), NotFound (a deposit without an index), Awaited (answers come later: call it again with
-        the same rows), or what the broker refuses with.
+        Memory is in proportion to the change. Raises BadInput (a large change that is not said to be meant), NotFound
+        (a deposit without an index), Awaited (answers come later: call it again with the same rows), or what the
+        broker refuses with.
         """
         series = SeriesFolder(self._home, series_id)
         begun = self._deposits(space, series)
-        deposits = begun.serving
         with_payload = series.manifest.payload.conditions.payload_category is not PayloadCategory.NONE
-        limit = None if large_change else max(_SMALL, begun.deposited // LARGE_SHARE)
-        found = self._compared(deposits, rows, with_payload, limit, untouched)
+        limits = None if large_change else _Limits(begun.deposited)
+        found = self._compared(begun.serving, rows, with_payload, limits, untouched, leaving)
+        return Compared(space, series, rows, begun, found)
+
+    def change(self, compared: Compared, reason: str, progress: Progress | None = None) -> SyncResult:
+        """Take back, replace and add what was found to differ. The same rows again change nothing.
+
+        Raises Awaited (answers come later: compare again and call it again), or what the broker refuses with."""
+        space, series, rows = compared.space, compared.series, compared.rows
+        begun, found = compared.begun, compared.found
+        series_id, deposits = series.series_id, begun.serving
         changes, awaiting = found.changes(begun), Awaiting()
+        if found.renamed:
+            ids = [each.deposit_id for each in deposits]
+            reference_changes.take_over(self._home.vault, ids, rows())
         # 1. What is gone, first: who takes data out of a file expects it to be gone before anything else happens.
         for deposit in deposits:
             gone = sorted(found.gone.get(deposit.deposit_id, ()))
@@ -199,13 +268,13 @@ class Syncing:
         deposits: list[DepositFolder],
         rows: Callable[[], Iterator[Row]],
         with_payload: bool,
-        limit: int | None,
+        limits: "_Limits | None",
         untouched: Collection[bytes],
+        leaving: Collection[bytes],
     ) -> _Found:
         found = _Found()
         vault = self._home.vault
         indexes = [(each.deposit_id, deposit_index.rows(vault, each.deposit_id)) for each in deposits]
-        changed = 0
         for each in compare(rows(), indexes, with_payload=with_payload):
             if each.place is None:
                 if each.row is not None:
@@ -215,15 +284,13 @@ class Syncing:
                 continue
             if each.row is None:
                 found.gone.setdefault(each.place.deposit_id, []).append(each.place.token)
+            elif not with_payload:
+                found.renamed += 1
+                continue
             else:
                 found.replaced.setdefault(each.place.deposit_id, []).append(each.row)
-            changed += 1
-            if limit is not None and changed > limit:
-                raise BadInput(
-                    f"More than {limit:,} of the identifiers deposited are not in this file, or have other content in "
-                    "it, so nothing was changed. If the export is whole and this is meant, add --large-change. Content "
-                    "that names the file changes with the file's name: then give --source each night."
-                )
+            if limits is not None and not (each.row is None and each.place.key in leaving):
+                limits.count(gone=each.row is None)
         return found
 
     def _root_changes(self, space: Space, deposit: DepositFolder) -> RootChanges:

@@ -211,6 +211,20 @@ class Caller:
         """Whether calls are carried as files: then a step asks all it can before it reads an answer."""
         return bool(getattr(self._transport, "answers_later", False))
 
+    def within(self, space_id: bytes) -> "Caller":
+        """The same caller for calls of one space: carried, they go to whom that space names, and no other space."""
+        narrowed = getattr(self._transport, "within", None)
+        if narrowed is None:
+            return self
+        transport = narrowed(space_id)
+        return Caller(transport, self._signing_key, self._clock, self._random_bytes, pause=self._pause)
+
+    def ask_anew(self, url: str, message: Message) -> None:
+        """What a POST was answered tells of a moment: carried, the next such call asks again instead of reading it."""
+        forget = getattr(self._transport, "forget", None)
+        if forget is not None:
+            forget("POST", url, encode(message))
+
     def post(
         self,
         url: str,

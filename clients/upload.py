@@ -58,7 +58,7 @@ class Upload:
         self._deposit = deposit
         self._series = series
         self._dealer = dealer
-        self._caller = caller
+        self._caller = caller.within(space.space_id)
         self._clock = clock
         self._path = f"/v1/deposits/{deposit.deposit_id.hex()}"
 

@@ -1,15 +1,17 @@
 """Files of one party at rest: durable writes, and secrets sealed under a home key.
 
 Rule: a folder has mode 0700, a file 0600; a write is whole or not there (written beside, fsynced, renamed, folder
-fsynced). A secret is ChaCha20-Poly1305 (RFC 8439) under the home key with a random nonce and its own name as AAD, so
-that no sealed file can stand in for another. The home key lies in `home.key`, or under scrypt (RFC 7914) of a
-passphrase. Names come from this program, never from outside, and are checked all the same.
+fsynced); what a killed process left half-written is swept. A secret is ChaCha20-Poly1305 (RFC 8439) under the home key
+with a random nonce and its own name as AAD, so that no sealed file can stand in for another. The home key lies in
+`home.key`, or under scrypt (RFC 7914) of a passphrase. Names come from this program, never from outside, and are
+checked all the same.
 
 It knows nothing of what the files mean: see `clients.home`. Erasing overwrites once; whether the disk keeps an older
 copy is the disk's, which is why the passphrase exists.
 """
 
 import contextlib
+import fcntl
 import os
 import re
 from collections.abc import Iterator
@@ -26,6 +28,7 @@ from broker.protocol.messages.base import Blob, Message, MessageT, RandomBytes, 
 
 KEY_FILE = "home.key"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}){0,5}\Z")
+_HALF_WRITTEN = re.compile(r"\.[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}\.[0-9a-f]{8}\Z")
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
 _SCRYPT_LOG2_N = 17
@@ -86,18 +89,29 @@ class Vault:
         """A file to write into; it takes its name, durably, when the block ends without an error."""
         path = self.path(name)
         _make_folders(self.directory, path.parent)
-        temporary = path.with_name(f".{path.name}.{self._random_bytes(4).hex()}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        temporary, descriptor = self._begin(path)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(path)
+                # Before it is closed, which gives up the lock.
+                temporary.replace(path)
             _sync_folder(path.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+    def _begin(self, path: Path) -> tuple[Path, int]:
+        """A file beside `path`, locked for as long as it is open, so that nobody takes it for a killed process's."""
+        while True:
+            temporary = path.with_name(f".{path.name}.{self._random_bytes(4).hex()}")
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                return temporary, descriptor
+            # It was swept between the two lines above.
+            os.close(descriptor)
 
     def read(self, name: str) -> bytes:
         """A file's bytes. Raises NotFound."""
@@ -157,16 +171,31 @@ class Vault:
         """Overwrite a file once, then remove it durably. Nothing happens if it is not there."""
         path = self.path(name)
         try:
-            size = path.stat().st_size
+            with path.open("r+b") as file:
+                _overwrite(file)
         except FileNotFoundError:
             return
-        with path.open("r+b") as file:
-            for start in range(0, size, 1 << 20):
-                file.write(bytes(min(1 << 20, size - start)))
-            file.flush()
-            os.fsync(file.fileno())
         path.unlink()
         _sync_folder(path.parent)
+
+    def sweep_half_written(self) -> int:
+        """Erase, in the whole folder, the files that a killed process had not finished writing: how many.
+
+        Those that are being written now are left, whoever writes them: their locks are the kernel's."""
+        swept = 0
+        # Not by `rglob`, which breaks off where another command removes its working folder meanwhile.
+        found = (Path(folder, name) for folder, _, names in os.walk(self.directory) for name in names)
+        for item in found:
+            if not _HALF_WRITTEN.match(item.name) or item.is_symlink():
+                continue
+            with contextlib.suppress(FileNotFoundError, BlockingIOError), item.open("r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if item.exists():
+                    _overwrite(file)
+                    item.unlink()
+                    _sync_folder(item.parent)
+                    swept += 1
+        return swept
 
     def sweep(self, folder: str) -> None:
         """Remove the half-written files of a folder, for whoever knows that nobody is writing in it."""
@@ -243,6 +272,14 @@ def _stretch(passphrase: str, salt: bytes, log2_n: int) -> bytes:
 
 def _aad(name: str) -> bytes:
     return b"narrowgate/v1/home\x00" + name.encode("ascii")
+
+
+def _overwrite(file: BinaryIO) -> None:
+    size = os.fstat(file.fileno()).st_size
+    for start in range(0, size, 1 << 20):
+        file.write(bytes(min(1 << 20, size - start)))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _make_folders(root: Path, folder: Path) -> None:

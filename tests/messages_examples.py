@@ -284,6 +284,7 @@ EXAMPLES: tuple[Message, ...] = (
         until_at=NOW + 86_400,
     ),
     consent.ConsentRevocation(
+        v=1,
         contributor="helpline-1",
         consent_digest=DIGEST,
         conditions_digest=DIGEST,

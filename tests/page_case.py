@@ -7,6 +7,7 @@ without a mark is printed by it, in that order, among other lines; `...` stands 
 
 import re
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,11 +35,13 @@ class Step:
     printed: list[str] = field(default_factory=list)
 
 
-def steps(page: str) -> list[Step]:
-    """The steps of a page of docs/."""
+def steps(page: str, of_others: Collection[str] = ()) -> list[Step]:
+    """The steps of a page of docs/. Blocks with a mark in `of_others` are other programs', and left out."""
     text = (DOCS / page).read_text(encoding="utf-8")
     found: list[Step] = []
     for mark, block in re.findall(r"^```([\w ]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        if mark in of_others:
+            continue
         if mark in ("sh", "sh refused"):
             code = run.ExitCode.REFUSED if mark.endswith("refused") else run.ExitCode.DONE
             found.append(Step(block.splitlines(), code))
@@ -52,18 +55,46 @@ def steps(page: str) -> list[Step]:
     return found
 
 
+def called(command: str, typed: str = "", exit_code: run.ExitCode = run.ExitCode.DONE) -> str:
+    """What a command of a page prints, remarks on standard error among it."""
+    program, *arguments = shlex.split(command)
+    assert program == "narrowgate"
+    result = CliRunner().invoke(app, arguments, input=typed)
+    assert result.exit_code == exit_code, f"{command}\n{result.output}\n{result.stderr}"
+    return result.output
+
+
+def check_printed(step: Step, text: str) -> None:
+    """Each line that the page shows was printed, in that order, among others; `...` is what is left out of it."""
+    printed = text.splitlines()
+    for shown in step.printed:
+        pattern = ".*".join(map(re.escape, shown.strip().split("...")))
+        place = next((at for at, line in enumerate(printed) if re.match(pattern, line.strip())), None)
+        assert place is not None, f"not printed: {shown}\n{text}"
+        printed = printed[place + 1 :]
+
+
 class PageWorld(World):
-    """A world in which one agency makes its home and enrols by the first commands of a page."""
+    """A world in which one party makes its home and enrols by the first commands of a page."""
 
     def __init__(
-        self, folder: Path, patched: pytest.MonkeyPatch, page: str, agency: str, kind: AgencyKind
+        self,
+        folder: Path,
+        patched: pytest.MonkeyPatch,
+        page: str,
+        party: str,
+        kind: AgencyKind | None,
+        home: str | None = None,
     ) -> None:
-        self.page, self.agency, self.ids = steps(page), agency, dict[str, str]()
+        """An agency of that kind, or the party of the world that has the name; its home is `homes/PARTY` or `home`."""
+        self.page, self.party, self.ids = steps(page), party, dict[str, str]()
+        self._page_home = folder / (home or f"homes/{party}")
         patched.chdir(folder)
         patched.setattr(run, "clock", self.clock)
         patched.setattr(run, "new_transport", lambda: self.wire)
-        patched.setitem(world_module._AGENCIES, agency, (kind, "NL"))
-        # In life the broker is another process, whose log is not on the agency's standard output.
+        if kind is not None:
+            patched.setitem(world_module._AGENCIES, party, (kind, "NL"))
+        # In life the broker is another process, whose log is not on the party's standard output.
         structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
         (folder / "policies").symlink_to(POLICIES)
         super().__init__(folder)
@@ -76,29 +107,20 @@ class PageWorld(World):
         structlog.reset_defaults()
 
     def _home(self, name: str, role: Role, kind: AgencyKind | None = None, place: str = "NL") -> Home:
-        if name != self.agency:
+        if name != self.party:
             return super()._home(name, role, kind, place)
         for command in self.page[0].commands:
             self.called(command)
-        return Home.open(self.folder / "homes" / name, self.random(name), None)
+        return Home.open(self._page_home, self.random(name), None)
 
     def called(self, command: str, typed: str = "", exit_code: run.ExitCode = run.ExitCode.DONE) -> str:
-        """What a command of the page prints."""
-        program, *arguments = shlex.split(command)
-        assert program == "narrowgate"
-        named = [self.ids.get(word, word) for word in arguments]
-        result = CliRunner().invoke(app, named, input=typed)
-        assert result.exit_code == exit_code, f"{command}\n{result.output}\n{result.stderr}"
-        return result.output
+        """What a command of the page prints, with the ids of this world where the page names them."""
+        named = shlex.join(self.ids.get(word, word) for word in shlex.split(command))
+        return called(named, typed, exit_code)
 
     def done(self, step: Step) -> str:
         """Take a step, and hold what it prints to what the page says. Returns all that was printed."""
         *before, last = step.commands
         text = "".join(map(self.called, before)) + self.called(last, step.typed, step.exit_code)
-        printed = text.splitlines()
-        for shown in step.printed:
-            pattern = ".*".join(map(re.escape, shown.split("...")))
-            place = next((at for at, line in enumerate(printed) if re.match(pattern, line.strip())), None)
-            assert place is not None, f"not printed: {shown}\n{text}"
-            printed = printed[place + 1 :]
+        check_printed(step, text)
         return text

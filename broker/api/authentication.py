@@ -101,7 +101,7 @@ def _verify(
         expires_at = call.created_at + 2 * WINDOW_SECONDS
         if not calls.use_nonce(connection, call.kid, call.nonce, now, expires_at):
             raise Unauthenticated("This call was received before. Sign it anew, with a fresh nonce.")
-        enrolment = _bind(connection, call, method, target, body, now)
+        enrolment, _ = _bind(connection, call, method, target, body, now)
     if call.kid == broker.settings.operator_kid:
         return Authenticated(Caller(call.kid, keys[call.kid], "operator", None), call, body)
     return _authenticated(enrolment, call, body)
@@ -110,32 +110,36 @@ def _verify(
 def _accept_carried(
     broker: Broker, method: str, target: str, carried: CarriedBy, body: bytes
 ) -> Authenticated:
-    """A call whose bundle was verified and opened; the bundle's id is used up already."""
+    """A call whose bundle was verified and opened."""
     if method == "POST" and carried.idempotency_key is None:
         raise Unauthenticated("A POST needs an Idempotency-Key of 8 to 64 characters.")
     nonce = blob_to_text(carried.bundle_id)
     call = VerifiedCall(carried.kid, nonce, carried.created_at, carried.idempotency_key)
     with broker.database.write() as connection:
-        enrolment = _bind(connection, call, method, target, body, broker.clock())
-    return _authenticated(enrolment, call, body)
+        enrolment, known = _bind(connection, call, method, target, body, broker.clock())
+    return _authenticated(enrolment, call, body, repeated=known or carried.repeated)
 
 
 def _bind(
     connection: Connection, call: VerifiedCall, method: str, target: str, body: bytes, now: int
-) -> parties.StoredEnrolment | None:
-    """Bind the Idempotency-Key to this call. Returns the enrolment of who signed it, or None (the operator)."""
+) -> tuple[parties.StoredEnrolment | None, bool]:
+    """Bind the Idempotency-Key to this call.
+
+    Returns the enrolment of who signed it, or None (the operator), and whether the key was this call's already."""
     digest = hashlib.sha256(b"\x00".join((method.encode(), target.encode("latin-1"), body))).digest()
+    known = False
     if call.idempotency_key is not None:
-        calls.use_idempotency_key(connection, call.kid, call.idempotency_key, digest, now)
-    return parties.enrolment(connection, call.kid)
+        known = not calls.use_idempotency_key(connection, call.kid, call.idempotency_key, digest, now)
+    return parties.enrolment(connection, call.kid), known
 
 
 def _authenticated(
-    enrolment: parties.StoredEnrolment | None, call: VerifiedCall, body: bytes
+    enrolment: parties.StoredEnrolment | None, call: VerifiedCall, body: bytes, *, repeated: bool = False
 ) -> Authenticated:
     if enrolment is None:
         raise Unauthenticated("The call's signature is missing, or does not verify under an accepted key.")
-    caller = Caller(call.kid, enrolment.signing_key, enrolment.party_id, Role(enrolment.role))
+    party = (enrolment.signing_key, enrolment.party_id, Role(enrolment.role))
+    caller = Caller(call.kid, *party, repeated=repeated)
     return Authenticated(caller, call, body)
 
 

@@ -1,11 +1,13 @@
 """Bundles that came on a stick: open one, take its calls through this very application, and seal the answers.
 
 Rule: whoever brings the file proves nothing and learns nothing. The header must be signed by an accepted party (never
-the operator), be for this broker, in time, and not come before the bundle it goes on from; its id is durable until it
-expires before a call is acted upon. Every call then goes through the same route and step as one over the network, the
-answers are sealed to the party's enrolled key, with the log's checkpoint and a proof that it continues what was seen.
+the operator), be for this broker, in time, and not come before the one it goes on from was answered. Every call then
+goes through the same route and step as one over the network, the answers are sealed to the party's enrolled key, with
+the log's checkpoint and a proof that it continues what was seen. Its id is kept from when all of it is answered, not
+sooner, until it expires: one whose answering was cut short has not come.
 
-The same bundle again is the same calls under the same Idempotency-Keys: it changes nothing and is answered again.
+The same bundle again is the same calls under the same Idempotency-Keys: it changes nothing and is answered again, but
+reads nothing new. Whoever found it may have brought it, and its sender's readings are entries of the log.
 """
 
 from dataclasses import dataclass, field
@@ -36,6 +38,7 @@ router = APIRouter()
 class _Opened:
     header: Signed[CarriedHeader]
     enrolment: Enrolment
+    repeated: bool
     index: CarriedCalls
     bodies: list[bytes] = field(repr=False)
 
@@ -53,13 +56,13 @@ async def take(request: Request, broker: BrokerInUse) -> Response:
     data = await read_body(request, broker.settings.maximum_body_bytes)
     opened = await run_in_threadpool(_open, broker, data)
     header = opened.header.payload
-    by = CarriedBy(opened.header.kid, header.bundle_id, header.created_at)
+    by = CarriedBy(opened.header.kid, header.bundle_id, header.created_at, repeated=opened.repeated)
     answers, bodies = await answer_all(request.app, opened.index.calls, opened.bodies, by)
 
     def sealed() -> bytes:
         note, proofs = _log(broker, opened.index.seen_sizes)
         index = CarriedAnswers(answers=answers, checkpoint=note, proofs=proofs)
-        return answer_bundle(
+        answered = answer_bundle(
             opened.header,
             opened.enrolment.wrapping_key,
             index,
@@ -68,6 +71,10 @@ async def take(request: Request, broker: BrokerInUse) -> Response:
             now=broker.clock(),
             random_bytes=broker.random_bytes,
         )
+        with broker.database.write() as connection:
+            name = blob_to_text(header.bundle_id)
+            calls.use_nonce(connection, opened.header.kid, name, broker.clock(), header.expires_at)
+        return answered
 
     return Response(await run_in_threadpool(sealed), media_type="application/octet-stream")
 
@@ -87,9 +94,9 @@ def _open(broker: Broker, data: bytes) -> _Opened:
         carried.check_order(said, partial(calls.is_used, connection, kid))
         name = blob_to_text(said.bundle_id)
         calls.use_idempotency_key(connection, kid, name, header.digest, now)
-        calls.use_nonce(connection, kid, name, now, said.expires_at)
+        repeated = calls.is_used(connection, kid, name)
     enrolment = documents.verify(Enrolment, stored.document, stored.signing_key).payload
-    return _Opened(header, enrolment, index, bodies)
+    return _Opened(header, enrolment, repeated, index, bodies)
 
 
 def _log(broker: Broker, seen: tuple[int, ...]) -> tuple[str, tuple[carried.CarriedProof, ...]]:

@@ -7,7 +7,8 @@ is sealed. The content is HPKE-wrapped to the receiver under an `info` that name
 nobody else opens it and nobody signs it anew as his own. The header takes the place of RFC 9421's signature of each
 call, whose window of 60 seconds no stick can keep: it counts until it expires, and a receiver remembers its id as long.
 
-Inside: the length of an index (4 bytes), the index as JSON, then all bodies in its order, as they would go over HTTP.
+Inside: the length of an index (4 bytes), the index as JSON, then all bodies in its order, as they would go over HTTP;
+behind answers zeros, which hide how large they are (`broker.protocol.carried_answers`).
 It keeps nothing and reads no clock. What a carried call may do is for the step itself to say, as for any call.
 """
 
@@ -46,6 +47,8 @@ LONGEST_SECONDS = 60 * 86_400
 CLOCK_SECONDS = 86_400
 """How far a sender's clock may be ahead of the receiver's: nobody sets it where there is no network."""
 MAXIMUM_CALLS = 20_000
+MAXIMUM_FILE_BYTES = 64 * 1024 * 1024
+"""No bundle is larger: its calls are what a service takes at once, its answers what it gives."""
 _LENGTH_BYTES = 4
 _MAXIMUM_HEADER_BYTES = 64 * 1024
 
@@ -168,6 +171,8 @@ class CarriedBy:
     created_at: int
     idempotency_key: str | None = None
     """Of the call that this is handed on with."""
+    repeated: bool = False
+    """Whether all of the bundle was answered before."""
 
 
 @dataclass(frozen=True)
@@ -261,7 +266,7 @@ def verify(packed: Packed, sender_key: bytes, recipient_kid: str, now: int) -> S
 
 
 def check_order(said: CarriedHeader, came: Callable[[str], bool]) -> None:
-    """Raises Conflict while the bundle before has not come. `came`: whether the sender's of this id, as text, did."""
+    """Raises Conflict while the bundle before is not answered. `came`: whether the sender's of this id, as text, is."""
     if said.after is not None and not came(blob_to_text(said.after)):
         raise Conflict(
             f"This bundle goes on from bundle {said.number - 1} of its sender, which has not come yet. Wait for "
@@ -300,7 +305,8 @@ def unframe(kind: type[MessageT], content: bytes) -> tuple[MessageT, list[bytes]
     for part in parts:
         bodies.append(content[at : at + part.size])
         at += part.size
-    if at != len(content):
+    behind = content[at:].strip(b"\x00") if isinstance(index, CarriedAnswers) else content[at:]
+    if at > len(content) or behind:
         raise BadInput("The content of the bundle is longer or shorter than its index says.")
     return index, bodies
 

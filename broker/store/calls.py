@@ -37,8 +37,10 @@ def is_used(connection: Connection, kid: str, nonce: str) -> bool:
 
 def use_idempotency_key(
     connection: Connection, kid: str, idempotency_key: str, call_digest: bytes, now: int
-) -> None:
-    """Bind a key to what it is used for. Raises Conflict if it was used for another call in the last week."""
+) -> bool:
+    """Bind a key to what it is used for. Returns False if it was used for the very same in the last week.
+
+    Raises Conflict if it was used for another call."""
     forget(connection, idempotency_keys, now)
     used = {
         "kid": kid,
@@ -47,12 +49,13 @@ def use_idempotency_key(
         "expires_at": now + IDEMPOTENCY_SECONDS,
     }
     if connection.execute(_USE_KEY, used).rowcount == 1:
-        return
+        return True
     query = select(idempotency_keys.c.call_digest).where(
         idempotency_keys.c.kid == kid, idempotency_keys.c.idempotency_key == idempotency_key
     )
     if connection.execute(query).scalar_one_or_none() != call_digest:
         raise Conflict("This Idempotency-Key was used for another call. Use a new one for each step.")
+    return False
 
 
 def forget(connection: Connection, table: Table, now: int) -> int:

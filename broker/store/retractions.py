@@ -75,6 +75,14 @@ def of_contest(connection: Connection, withdrawal_digest: bytes) -> tuple[str, .
     return tuple(connection.execute(query).scalars())
 
 
+def noticed_since(connection: Connection, requester: str, log_index: int) -> Iterator[str]:
+    """The notices to a requester that were logged after an entry, acknowledged or not, a hundred at a time."""
+    query = select(retraction_notices.c.document).where(
+        retraction_notices.c.requester == requester, retraction_notices.c.noticed_index > log_index
+    )
+    yield from connection.execute(query.execution_options(yield_per=100)).scalars()
+
+
 def unacknowledged(connection: Connection, requester: str, limit: int) -> tuple[StoredNotice, ...]:
     """A requester's notices that are not acknowledged, the oldest first."""
     query = (

@@ -94,6 +94,13 @@ def _opened(path: Path) -> sqlite3.Connection:
     return opened
 
 
+def writes_ahead(connection: Connection) -> bool:
+    """Whether a SQLite file is in WAL mode, as `Database` leaves it; PostgreSQL refuses unsafe settings by itself."""
+    if connection.dialect.name != "sqlite":
+        return True
+    return bool(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal")
+
+
 def rows(connection: Connection, table: str, **where: Any) -> Iterator[Row]:
     """The rows of a table, or those with these values, in the order of its key; a few in memory at a time."""
     found = TABLES[table]

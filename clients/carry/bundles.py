@@ -1,9 +1,10 @@
 """Write bundles of what waits, and read in the answers that come back.
 
-Rule: a bundle is for one receiver, whose keys come from pinned space documents, and a broker's carry key from a file
-that its signing key there verifies. Answers count when the receiver signed them for a bundle of this home that has none
-yet; a broker's must show a checkpoint of its log that continues every one seen before, so that an old view, or another
-one, is found out. Reading in the same answers again changes nothing.
+Rule: a bundle is for one receiver, whose keys come from the pinned document of the space that its calls are of, and a
+broker's carry key from a file that its signing key there verifies. What another space says of the same address counts
+for nothing: whoever founds one would else name itself. Answers count when the receiver signed them for a bundle of this
+home that has none yet; a broker's must show a checkpoint of its log that continues every one seen before, so that an
+old view, or another one, is found out. Reading in the same answers again changes nothing.
 
 It opens no socket and decides about no answer: that is for the step that asked, when it is taken again.
 """
@@ -91,13 +92,13 @@ class Bundles:
         on_their_way = {
             digest for sent in self._outbox.sent() if sent.answered_at is None for digest in sent.calls
         }
-        waiting: dict[str, list[WaitingCall]] = {}
+        waiting: dict[tuple[str, bytes | None], list[WaitingCall]] = {}
         for call in self._outbox.calls():
             if again or call.digest not in on_their_way:
-                waiting.setdefault(call.origin, []).append(call)
+                waiting.setdefault((call.origin, call.space_id), []).append(call)
         written: list[WrittenBundle] = []
-        for origin, calls in waiting.items():
-            receiver, before = self._receiver(origin), None
+        for (origin, space_id), calls in waiting.items():
+            receiver, before = self._receiver(origin, space_id), None
             for part in _parts(calls):
                 bundle = self._write(receiver, part, before, now, seconds)
                 before = bundle.header.bundle_id
@@ -134,6 +135,7 @@ class Bundles:
             origin=receiver.origin,
             recipient=receiver.name,
             recipient_kid=kid,
+            space_id=calls[0].space_id,
             calls=tuple(each.digest for each in calls),
             seen=seen,
             created_at=now,
@@ -142,7 +144,10 @@ class Bundles:
         self._outbox.keep_sent(sent)
         data = carried.pack(header, sealed, self._home.signing_key)
         return WrittenBundle(
-            f"{self._home.party_id}-to-{receiver.name}-{header.number:04d}.bundle", data, header
+            # Numbers run for each receiver, and two spaces may each have a "broker".
+            f"{self._home.party_id}-to-{receiver.name}-{header.number:04d}-{bundle_id[:4].hex()}.bundle",
+            data,
+            header,
         )
 
     def read_in(self, data: bytes, now: int) -> ReadAnswers:
@@ -156,7 +161,7 @@ class Bundles:
         sent = next((each for each in self._outbox.sent() if each.bundle_id == claimed.answers), None)
         if sent is None:
             raise NotFound("These answers are to no bundle that this home sent and that still counts.")
-        receiver = self._receiver(sent.origin)
+        receiver = self._receiver(sent.origin, sent.space_id)
         own_kid = documents.key_identifier(self._home.identity.signing_key)
         header = carried.verify(packed, receiver.signing_key, own_kid, now)
         if header.payload.answers != sent.bundle_id:
@@ -207,24 +212,49 @@ class Bundles:
         for space_id in self._home.space_ids():
             yield self._home.space(space_id).payload
 
-    def _receiver(self, origin: str) -> Receiver:
-        carrying = self._outbox.carrying()
+    def _receiver(self, origin: str, space_id: bytes | None) -> Receiver:
+        """Who is at an address: by the word of the calls' space, or where they are of no one space, of all alike.
+
+        Raises NotFound (nobody, or a broker whose carry key is missing) or Conflict (more than one)."""
+        found: list[Receiver] = []
         for space in self._spaces():
+            if space_id not in (None, space.space_id):
+                continue
             for holder in space.holders:
                 if holder.origin == origin:
-                    return Receiver(holder.holder_id, origin, holder.signing_key, holder.wrapping_key, None)
+                    keys = (holder.signing_key, holder.wrapping_key)
+                    found.append(Receiver(holder.holder_id, origin, *keys, None))
             if space.broker_origin == origin:
-                for document in carrying.carry_keys if carrying else ():
-                    if documents.unverified_kid(document) == documents.key_identifier(
-                        space.broker_signing_key
-                    ):
-                        key = _verify_carry_key(document, {space.broker_signing_key})
-                        return Receiver("broker", origin, space.broker_signing_key, key.wrapping_key, space)
-                raise NotFound(
-                    "The broker's carry key is not here. Ask its operator for the file (narrowgate broker carry-key), "
-                    "then: narrowgate bundle begin DIR --carry-key FILE"
-                )
-        raise NotFound("Calls wait for a service that no pinned space names. Pin the newest space document.")
+                found.append(self._broker(space))
+        if not found:
+            raise NotFound(
+                "Calls wait for a service that no pinned space names. Pin the newest space document."
+            )
+        if len({_identity(each) for each in found}) > 1:
+            raise Conflict(
+                "The pinned space documents name different services at one address. Nothing is written for either. "
+                "Ask the founders which is right, and pin the document that says so."
+            )
+        return found[0]
+
+    def _broker(self, space: Space) -> Receiver:
+        carrying = self._outbox.carrying()
+        kid = documents.key_identifier(space.broker_signing_key)
+        for document in carrying.carry_keys if carrying else ():
+            if documents.unverified_kid(document) == kid:
+                key = _verify_carry_key(document, {space.broker_signing_key})
+                signing, wrapping = space.broker_signing_key, key.wrapping_key
+                return Receiver("broker", space.broker_origin, signing, wrapping, space)
+        raise NotFound(
+            "The broker's carry key is not here. Ask its operator for the file (narrowgate broker carry-key), "
+            "then: narrowgate bundle begin DIR --carry-key FILE"
+        )
+
+
+def _identity(receiver: Receiver) -> tuple[bytes, bytes, bytes | None]:
+    """What makes it the same service: its keys, and of a broker its log's."""
+    log_key = None if receiver.space is None else receiver.space.log_key
+    return receiver.signing_key, receiver.wrapping_key, log_key
 
 
 def _verify_carry_key(document: str, brokers: set[bytes]) -> CarryKey:

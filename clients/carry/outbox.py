@@ -50,6 +50,8 @@ class SentBundle(Message):
     origin: Origin
     recipient: Name
     recipient_kid: KeyIdentifier
+    space_id: Id16 | None = None
+    """Whose receiver it is for; None of calls of no one space."""
     calls: tuple[Bytes32, ...]
     seen: tuple["SeenSize", ...] = ()
     """The points of the broker's log that the answer has to be connected with."""
@@ -78,17 +80,19 @@ class _KeptAnswer(Message):
 
 @dataclass(frozen=True)
 class WaitingCall:
-    """A call that was written down. `origin` is the service's."""
+    """A call that was written down. `origin` is the service's; `space_id` is None if it is of no one space."""
 
     digest: bytes
     origin: str
+    space_id: bytes | None
     call: CarriedCall
     body: bytes = field(repr=False)
 
 
-def digest_of(method: str, url: str, body: bytes) -> bytes:
+def digest_of(method: str, url: str, body: bytes, space_id: bytes | None = None) -> bytes:
     """What a call is known by."""
-    return hashlib.sha256(b"\x00".join((method.encode(), url.encode(), body))).digest()
+    within = b"" if space_id is None else space_id.hex().encode() + b"\x00"
+    return hashlib.sha256(within + b"\x00".join((method.encode(), url.encode(), body))).digest()
 
 
 class Outbox:
@@ -113,21 +117,26 @@ class Outbox:
 
     # --- calls that wait ---
 
-    def add(self, origin: str, call: CarriedCall, body: bytes, digest: bytes) -> None:
+    def add(
+        self, origin: str, call: CarriedCall, body: bytes, digest: bytes, space_id: bytes | None = None
+    ) -> None:
         """Write a call down, unless it is."""
         if self._name(digest) is not None:
             return
         number = max((int(name[:8]) for name in self._vault.names("carry/calls")), default=0) + 1
         index = carried.CarriedCalls(calls=(call,))
-        content = origin.encode() + b"\n" + carried.frame(index, [body])
+        whom = origin if space_id is None else f"{origin} {space_id.hex()}"
+        content = whom.encode() + b"\n" + carried.frame(index, [body])
         self._vault.write_secret(f"carry/calls/{number:08d}-{digest.hex()}", content)
 
     def calls(self) -> Iterator[WaitingCall]:
         """The calls without an answer, in the order in which they were written down."""
         for name in self._vault.names("carry/calls"):
-            origin, _, content = self._vault.read_secret(f"carry/calls/{name}").partition(b"\n")
+            whom, _, content = self._vault.read_secret(f"carry/calls/{name}").partition(b"\n")
+            origin, _, space = whom.decode().partition(" ")
             index, bodies = carried.unframe(carried.CarriedCalls, content)
-            yield WaitingCall(bytes.fromhex(name[9:]), origin.decode(), index.calls[0], bodies[0])
+            space_id = bytes.fromhex(space) or None
+            yield WaitingCall(bytes.fromhex(name[9:]), origin, space_id, index.calls[0], bodies[0])
 
     def waiting(self) -> int:
         """How many calls have no answer."""
@@ -140,8 +149,10 @@ class Outbox:
     # --- answers ---
 
     def keep_answer(self, digest: bytes, status: int, body: bytes, expires_at: int) -> None:
-        """Keep what came back for a call, which then waits no more."""
-        head = encode(_KeptAnswer(status=status, expires_at=expires_at))
+        """Keep what came back for a call, which then waits no more, for as long as any bundle with it counts."""
+        kept = self._kept(digest)
+        until = expires_at if kept is None else max(expires_at, kept[0].expires_at)
+        head = encode(_KeptAnswer(status=status, expires_at=until))
         self._vault.write_secret(f"carry/answers/{digest.hex()}", head + b"\n" + body)
         name = self._name(digest)
         if name is not None:
@@ -149,11 +160,15 @@ class Outbox:
 
     def answer(self, digest: bytes) -> Answer | None:
         """What came back for a call, or None."""
+        kept = self._kept(digest)
+        return None if kept is None else Answer(kept[0].status, (), kept[1])
+
+    def _kept(self, digest: bytes) -> tuple[_KeptAnswer, bytes] | None:
         name = f"carry/answers/{digest.hex()}"
         if not self._vault.exists(name):
             return None
         head, _, body = self._vault.read_secret(name).partition(b"\n")
-        return Answer(read(_KeptAnswer, head).status, (), body)
+        return read(_KeptAnswer, head), body
 
     def forget_answer(self, digest: bytes) -> None:
         """The answer was of its moment only: asked again, the call waits anew."""
@@ -184,11 +199,15 @@ class Outbox:
         return tuple(sorted(found, key=lambda each: (each.created_at, each.number)))
 
     def forget_past(self, now: int) -> None:
-        """Erase bundles and answers whose time is over; the calls of an unanswered bundle wait again."""
+        """Erase bundles and answers whose time is over; the calls of an unanswered bundle wait again.
+
+        A call may have travelled in several: what came back for one that still counts stays."""
         for sent in self.sent():
             if sent.expires_at <= now:
                 for digest in sent.calls:
-                    self.forget_answer(digest)
+                    kept = self._kept(digest)
+                    if kept is not None and kept[0].expires_at <= now:
+                        self.forget_answer(digest)
                 self._vault.remove(f"carry/sent/{sent.bundle_id.hex()}.json")
 
     def next_number(self, recipient_kid: str) -> int:

@@ -27,6 +27,7 @@ from clients.carry.outbox import Outbox
 from clients.cli import run
 from clients.cli.answer_words import utc
 from clients.cli.run import HomeFolder, Json, application
+from clients.cli.stick_file import read_file, write_file
 from clients.remote import Answer, problem_of, readable
 
 app = application("No network? Carry your steps as sealed files on a stick.")
@@ -85,7 +86,7 @@ def export(
     home = run.open_home(directory)
     written = Bundles(home, run.random_bytes).export(run.clock(), seconds=days * 86_400, again=again)
     for bundle in written:
-        write_bytes(out / bundle.name, bundle.data)
+        write_file(out / bundle.name, bundle.data)
     lines = [f"{bundle.name}: {_what(bundle.header)}, {len(bundle.data):,} bytes" for bundle in written]
     run.show(
         {
@@ -103,7 +104,7 @@ def export(
 def read_in(directory: HomeFolder, file: File, json: Json = False) -> None:
     """Read in the answers that came back. Then run the command that waits for them again."""
     home = run.open_home(directory)
-    found = Bundles(home, run.random_bytes).read_in(run.read_input(file, "the bundle"), run.clock())
+    found = Bundles(home, run.random_bytes).read_in(read_file(file), run.clock())
     sender = readable(found.sender)
     run.show(
         {
@@ -124,7 +125,7 @@ def show(file: File, json: Json = False) -> None:
     """What everybody may read of a file: who, to whom, which steps, how large, until when. No keys are needed.
 
     The signature is checked where the file is read in, not here."""
-    data = run.read_input(file, "the bundle")
+    data = read_file(file)
     header = carried.unpack(data).claimed
     kind = "steps" if header.kind == "calls" else "answers to steps"
     after = f"\nreads in after: bundle {header.number - 1}" if header.after is not None else ""
@@ -155,7 +156,7 @@ def deliver(
     Operators of brokers and key holders use it for files that come to their desk. It needs no key and opens nothing. An
     enrolment file is handed in at a broker in the same way; there is nothing to bring back.
     """
-    data = run.read_input(file, "the bundle")
+    data = read_file(file)
     if (enrolment := _enrolment_in(data)) is not None:
         _send(at, "/v1/enrolments", "application/json", encode(DocumentMessage(document=enrolment.document)))
         name = readable(enrolment.payload.name)
@@ -171,7 +172,7 @@ def deliver(
         raise BadInput("Say with --out where the file of answers is to be written.")
     answer = _send(at, "/v1/carried", "application/octet-stream", data)
     carried.unpack(answer.body)
-    write_bytes(out, answer.body)
+    write_file(out, answer.body)
     run.show(
         {"answers": str(out), "bytes": len(answer.body), "number": header.number},
         f"Handed in. Bring {out} back to {readable(header.sender)}, who alone can open it.",
@@ -188,16 +189,6 @@ def forget_refusals(directory: HomeFolder, json: Json = False) -> None:
         f"{forgotten} refused steps are forgotten. Run their commands again.",
         as_json=json,
     )
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file that the person named. Raises BadInput."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    except OSError as error:
-        reason = (error.strerror or "unknown fault").lower()
-        raise BadInput(f"The bundle's file cannot be written: {reason}. Choose another place.") from None
 
 
 def _enrolment_in(data: bytes) -> Signed[Enrolment] | None:

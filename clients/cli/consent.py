@@ -49,6 +49,12 @@ _ASKED = {
     "refused": "Somebody asked for it. We refused.",
     "agreed": "Somebody asked for it, and we agreed that it may be opened.",
 }
+_NOTHING_HELD = (
+    "Nothing is held under this case's reference, so nothing was taken back, and it is not noted as withdrawn.",
+    "Compare the reference with your file of signals: small and capital letters differ. If it was mistyped, open a "
+    "case under the right one (narrowgate consent open) and withdraw there. If not, its time is over, or it was taken "
+    "back before, or never deposited; a file that brings it later is left out.",
+)
 
 
 @app.command("open")
@@ -97,16 +103,23 @@ def withdraw(
 ) -> None:
     """Take back what the person gave, on their word. Asks for the PIN.
 
-    The broker is told tokens, which it deletes; neither the number nor that it was a person's wish. What was opened
-    before stays with whoever opened it. No file puts it in again, until a consent is recorded that they gave later.
+    The broker is told tokens, which it deletes, and never the number. If a consent was recorded, its revocation goes
+    along: that it was a person's wish, never whose. What was opened before stays with whoever opened it. No file puts
+    it in again, until a consent is recorded that they gave later.
     """
     home = open_contributor_home(directory)
     cases = cases_of(home)
     opened = cases.enter(number, pin())
+    before = status(home, opened.case)
+    if before.records or before.being_sent:
+        # A run that was killed may have taken all of it back, and the next one then finds nothing more.
+        opened = cases.note(opened, "withdrawing")
     acts = TakingBack(home, run.caller(home), run.clock, run.random_bytes)
     result = acts.withdraw_reference(opened.case.reference, "Taken back", shared_too=shared_too)
-    contest.end_as_withdrawn(home, opened.case.reference)
-    complete = not result.closed and not result.shared
+    contested = contest.end_as_withdrawn(home, opened.case.reference)
+    begun = contested or any(step.step in ("withdrawing", "withdrawn") for step in opened.case.steps)
+    ever_held = begun or bool(result.taken)
+    complete = ever_held and not result.closed and not result.shared
     if complete:
         opened = cases.note(opened, "withdrawn")
     run.show(
@@ -116,7 +129,7 @@ def withdraw(
             "closed_deposits": [each.hex() for each in result.closed],
             "complete": complete,
         },
-        "\n".join(_withdrawn_words(result)),
+        "\n".join(_withdrawn_words(result) if ever_held or result.closed or result.shared else _NOTHING_HELD),
         as_json=as_json,
     )
 

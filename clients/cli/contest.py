@@ -112,13 +112,14 @@ def contested(directory: run.HomeFolder, as_json: run.Json = False) -> None:
     )
 
 
-def end_as_withdrawn(home: Home, reference: str) -> None:
-    """A person who takes it back ends what they contested."""
+def end_as_withdrawn(home: Home, reference: str) -> bool:
+    """A person who takes it back ends what they contested. Returns whether they did: there was something then."""
     known = contested_records.find(home, reference)
     if known is None or known.state is ContestState.UPHELD:
-        return
+        return False
     if known.state is ContestState.CONTESTED or known.unsent:
         _acts(home).decide(reference, ContestState.WITHDRAWN, _BY_PERSON)
+    return True
 
 
 def members(submission: ContestedSubmission) -> dict[str, Any]:

@@ -10,11 +10,12 @@ import typer
 from broker.protocol.errors import BadInput
 from clients.cli import deposit_changes, deposit_start, deposit_sync, run, statistics
 from clients.cli.conditions import read_conditions, template
-from clients.cli.contributor_home import open_contributor_home, say_earlier_quarters, say_older_salt
+from clients.cli.contributor_home import open_contributor_home
 from clients.cli.deposit_file import DepositFile, grouped_file
 from clients.cli.deposit_map import map_columns
 from clients.cli.deposit_series import Chosen, ConditionsFile, SeriesNames, SourceName
 from clients.cli.reading_options import Options, RefusedFile, reading_options, settle_reading
+from clients.cli.series_remarks import say_earlier_quarters, say_older_salt
 from clients.cli.signals_file import left_out_members, refused_members, say_left_out, say_refused
 from clients.contributor import Contributor, DepositResult
 from clients.deposit_folder import all_deposits

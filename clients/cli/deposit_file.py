@@ -18,6 +18,7 @@ from broker.protocol import sealing
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import PayloadCategory
+from clients import local_references
 from clients.cli import run
 from clients.cli.conditions_by_column import ConditionsByColumn
 from clients.home import Home
@@ -53,6 +54,7 @@ class DepositFile:
     left_out: RefusedRows
     """Rows that may not go in again, since they were taken back."""
     untouched: frozenset[bytes]
+    leaving: frozenset[bytes]
     """As of `clients.sieve`."""
     grouping: Grouping
     counts: Mapping[int, int]
@@ -83,9 +85,10 @@ class DepositFile:
         return rows
 
     def _reference(self, group: Group) -> str:
-        own = dict.fromkeys(part.reference.strip() for part in group.parts)
-        named = "; ".join(reference for reference in own if reference)
-        return named or f"{self.source}, line {group.line}"
+        own = [part.reference for part in group.parts]
+        # A group knows the line of its first row alone.
+        which = "a line without reference" if any(map(local_references.parts, own)) else f"line {group.line}"
+        return local_references.joined(own, f"{self.source}, {which}")
 
 
 @contextmanager
@@ -163,9 +166,17 @@ def read_deposit_file(
     if conditions is not None and rows:
         conditions.check_columns()
     parts = tuple(Part(number, kind, of_row) for (kind, of_row), number in numbers.items())
-    untouched = frozenset() if sieve is None else frozenset(sieve.untouched)
+    untouched, leaving = (set(), set()) if sieve is None else (sieve.untouched, sieve.leaving)
     return DepositFile(
-        source or file.name, rows, parts, refused, left_out, untouched, grouping, grouping.identifiers()
+        source or file.name,
+        rows,
+        parts,
+        refused,
+        left_out,
+        frozenset(untouched),
+        frozenset(leaving),
+        grouping,
+        grouping.identifiers(),
     )
 
 

@@ -104,6 +104,7 @@ def _members(report: Report, save: str | None, out: Path | None) -> dict[str, An
         ],
         "rows": report.rows,
         "damaged_rows": report.damaged_rows,
+        "names_at": report.names_at,
         "saved": save,
         "file": None if out is None else str(out),
     }
@@ -115,7 +116,12 @@ def _words(report: Report, save: str | None, out: Path | None) -> list[str]:
     ]
     for position, column in enumerate(report.columns, start=1):
         lines += _column_words(position, column)
-    if not any(column.accepted for column in report.columns):
+    if report.names_at is not None:
+        lines.append(
+            f"LOOK: the first line does not name the columns, and line {report.names_at} seems to. Delete what stands "
+            "above it, such as a title, and map the file again."
+        )
+    elif not any(column.accepted for column in report.columns):
         lines.append('No identifier would be taken. Say which column holds some: --column "NAME=phone"')
     if save is not None:
         lines.append(

@@ -237,11 +237,13 @@ def passphrase() -> str | None:
 
 
 def open_home(directory: Path) -> "Home":
-    """Open the home folder. Errors as `Home.open`."""
+    """Open the home folder, and erase what a killed command left half-written in it. Errors as `Home.open`."""
     # Imported on use, as below: the libraries of calls and keys take half a second that `--help` need not wait for.
     from clients.home import Home
 
-    return Home.open(directory, random_bytes, passphrase())
+    home = Home.open(directory, random_bytes, passphrase())
+    home.vault.sweep_half_written()
+    return home
 
 
 def new_transport() -> "Transport":
@@ -278,10 +280,15 @@ def identifier(text: str, size: int, option: str) -> bytes:
     return value
 
 
-def read_input(path: Path, what: str) -> bytes:
-    """A file that the person named. Raises BadInput saying what it should be and why it cannot be read."""
+def read_input(path: Path, what: str, at_most: int = -1) -> bytes:
+    """A file that the person named. Raises BadInput saying what it should be and why it cannot be read.
+
+    Args:
+        at_most: bytes to read; whoever gives one asks for one more than it takes, to see that there are more.
+    """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(at_most)
     except OSError as error:
         reason = (error.strerror or "unknown fault").lower()
         raise BadInput(f"The file of {what} cannot be read: {reason}. Check its name.") from None
@@ -289,7 +296,7 @@ def read_input(path: Path, what: str) -> bytes:
 
 def read_document(path: Path, what: str) -> str:
     """A signed document from a file; white space around it does not count. Raises BadInput."""
-    data = read_input(path, what)
+    data = read_input(path, what, MAXIMUM_DOCUMENT_BYTES + 1)
     if len(data) > MAXIMUM_DOCUMENT_BYTES:
         raise BadInput(
             f"The file of {what} is too large to be a signed document. Check that it is the right one."

@@ -14,6 +14,7 @@ from broker.protocol import sealing
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import PayloadCategory
+from clients import local_references
 from clients.cli import run
 from clients.readers import Reading, encode_record, grouped, read_file
 from clients.readers.refused_rows import RefusedRows
@@ -48,9 +49,9 @@ class SignalsFile:
         return {text: self._reference(found) for text, found in self.by_type[kind].items()}
 
     def _reference(self, signals: list[Signal]) -> str:
-        own = dict.fromkeys(dict(signal.attributes).get(REFERENCE, "").strip() for signal in signals)
-        named = "; ".join(reference for reference in own if reference)
-        return named or f"{self.name}, {signals[0].unit} {signals[0].line}"
+        own = [dict(signal.attributes).get(REFERENCE, "") for signal in signals]
+        unnamed = next((at for at, reference in enumerate(own) if not local_references.parts(reference)), 0)
+        return local_references.joined(own, f"{self.name}, {signals[unnamed].unit} {signals[unnamed].line}")
 
 
 def read_signals(file: Path, reading: Reading, refused: RefusedRows) -> SignalsFile:

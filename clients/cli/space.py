@@ -12,9 +12,9 @@ from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import explain
 from broker.protocol.messages.vocabulary import Capacity, Purpose
 from clients.cli import rosters, run
-from clients.cli.contributor_home import say_older_salt
 from clients.cli.log_key_options import AcceptLost, LogKeysIfChanged, log_key_change
 from clients.cli.rosters import Out, Quorum, Witness, digest_of, facts_of, founder_of, show_founded
+from clients.cli.series_remarks import say_older_salt
 from clients.founder import join
 from clients.founders_warnings import FOUNDERS_WARNINGS
 from clients.space_plan import BrokerDescription, PlannedApprover, SpacePlan

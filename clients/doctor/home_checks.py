@@ -1,11 +1,9 @@
-"""The doctor's look at a home: keys, permissions, spaces, salts, and what is left to do.
+"""The doctor's look at a home: keys, spaces, salts, and what is left to do.
 
 Rule: it opens what every command opens and changes nothing. It says how many, and never which.
 """
 
-import stat
 from collections.abc import Iterator
-from pathlib import Path
 
 from broker.protocol.errors import NarrowgateError
 from broker.protocol.messages.vocabulary import Role
@@ -19,21 +17,6 @@ from clients.vault import KEY_FILE
 DAY_SECONDS = 86_400
 SOON_SECONDS = 14 * DAY_SECONDS
 _BACKUP = "Restore the home from a backup."
-
-
-def look_at_permissions(directory: Path) -> Finding:
-    """Whether anybody but the owner may read the home."""
-    paths = [directory, *directory.rglob("*")]
-    open_to_others = sum(
-        1 for path in paths if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) & 0o077
-    )
-    if open_to_others:
-        return broken(
-            "permissions",
-            f"{open_to_others:,} files or folders of the home can be read by others on this computer.",
-            "Run: chmod -R go= on the home folder. Then think of who may have read it.",
-        )
-    return ok("permissions", "Only you can read the home.")
 
 
 def look_at_home(home: Home) -> Iterator[Finding]:
@@ -73,6 +56,15 @@ def _space(home: Home, space_id: bytes) -> Iterator[Finding]:
     else:
         yield ok(about, f"Its document verifies; {space.witness_quorum} witnesses must cosign the log.")
     if home.identity.role is Role.AGENCY:
+        try:
+            home.membership(space)
+            yield ok(about, "You are a member of it, under the key that is in this home.")
+        except NarrowgateError:
+            yield look(
+                about,
+                "The newest roster here does not name you as a member under the key that is in this home.",
+                "If you still take part, ask the founder, and give your enrolment file anew.",
+            )
         if home.has_salt(space):
             yield ok(about, "Its salt is here: identifiers can be masked.")
         else:

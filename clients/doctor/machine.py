@@ -1,6 +1,6 @@
 """The doctor's look at this computer: Python, the program, libsodium, optional parts, room on the disk.
 
-It reads no home and makes no call.
+It reads no folder and makes no call.
 """
 
 import importlib.metadata
@@ -64,7 +64,7 @@ def _sodium() -> Finding:
 
 def _disk(directory: Path) -> Finding:
     free = shutil.disk_usage(directory).free
-    words = f"{free / 1e9:,.1f} GB are free where the home lies."
+    words = f"{free / 1e9:,.1f} GB are free where the folder lies."
     if free < HARDLY_BYTES:
         return broken("disk", words, "Make room: nothing can be written safely.")
     if free < LITTLE_BYTES:

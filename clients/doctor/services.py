@@ -1,4 +1,4 @@
-"""The doctor's look at the services of a space: do they answer, and do clocks agree?
+"""The doctor's look at the services of a space, and at a service's peers: do they answer, and do clocks agree?
 
 Rule: it asks only what anybody may ask (`/healthz`, `/v1/time`, `/checkpoint`), unsigned, so that
 no log gets an entry by it.
@@ -23,18 +23,20 @@ WINDOW_SECONDS = 60
 """A service refuses a call that was signed further than this from its own time."""
 UNEASY_SECONDS = 20
 LATE_SECONDS = 7 * 86_400
+CALL_OPERATOR = "Check this computer's network; then call its operator."
+START_IT = "Start it; if it runs, check that its address leads to it."
 _CLOCK = "Set this computer's clock by the network (NTP), or ask them about theirs."
 
 
 def look_at_services(space: Space, transport: Transport, clock: Clock) -> Iterator[Finding]:
-    """The broker and the key holders of a space."""
-    yield from _broker(space, transport, clock)
+    """The broker, its witnesses and the key holders of a space."""
+    yield from look_at_broker(space.broker_origin, transport, clock)
     if not space.trial:
         yield _witnesses(space, transport, clock)
     reached = 0
     for holder in space.holders:
         about = f"key holder {readable(holder.name)}"
-        found = list(_service(about, holder.origin, transport, clock))
+        found = list(look_at_service(about, holder.origin, transport, clock))
         reached += bool(found) and found[0].state == "ok"
         yield from found
     if reached < space.threshold:
@@ -47,10 +49,13 @@ def look_at_services(space: Space, transport: Transport, clock: Clock) -> Iterat
         yield ok("key holders", f"{reached} of {len(space.holders)} answer; {space.threshold} are needed.")
 
 
-def _broker(space: Space, transport: Transport, clock: Clock) -> Iterator[Finding]:
-    yield from _service("broker", space.broker_origin, transport, clock)
+def look_at_broker(
+    origin: str, transport: Transport, clock: Clock, if_silent: str = CALL_OPERATOR
+) -> Iterator[Finding]:
+    """A broker, and its clock by its own word. `if_silent` is what to do when it does not answer, here and below."""
+    yield from look_at_service("broker", origin, transport, clock, if_silent)
     try:
-        answer = transport.send("GET", f"{space.broker_origin}/v1/time", {"accept": "application/json"}, b"")
+        answer = transport.send("GET", f"{origin}/v1/time", {"accept": "application/json"}, b"")
         yield _clocks("broker's clock", read(ServerTime, answer.body).now - clock())
     except NarrowgateError:
         return  # said above
@@ -79,14 +84,14 @@ def _witnesses(space: Space, transport: Transport, clock: Clock) -> Finding:
     return ok(about, words)
 
 
-def _service(about: str, origin: str, transport: Transport, clock: Clock) -> Iterator[Finding]:
+def look_at_service(
+    about: str, origin: str, transport: Transport, clock: Clock, if_silent: str = CALL_OPERATOR
+) -> Iterator[Finding]:
+    """Whether a service answers and says that it is well, and its clock by the header of its answer."""
     try:
-        answer = transport.send("GET", f"{origin}/healthz", {"accept": "application/json"}, b"")
-    except Unreachable:
-        yield broken(about, "Does not answer.", "Check this computer's network; then call its operator.")
-        return
+        answer = _asked(origin, transport)
     except NarrowgateError as error:
-        yield broken(about, "Cannot be asked.", error.detail)
+        yield _not_asked(about, error, if_silent)
         return
     if not _healthy(answer):
         yield broken(
@@ -96,9 +101,37 @@ def _service(about: str, origin: str, transport: Transport, clock: Clock) -> Ite
         )
         return
     yield ok(about, "Answers, and says that it is well.")
-    stated = email.utils.parsedate_to_datetime(date) if (date := answer.header("date")) else None
-    if stated is not None and about != "broker":
-        yield _clocks(f"clock of {about}", int(stated.timestamp()) - clock())
+    if about != "broker":  # which is asked for its time
+        yield from _by_header(about, answer, clock)
+
+
+def look_at_witness(about: str, origin: str, transport: Transport, clock: Clock) -> Iterator[Finding]:
+    """Whether a witness answers at all: another's program need not say that it is well. Its clock as above."""
+    try:
+        answer = _asked(origin, transport)
+    except NarrowgateError as error:
+        yield _not_asked(about, error, CALL_OPERATOR)
+        return
+    yield ok(about, "Answers.")
+    yield from _by_header(about, answer, clock)
+
+
+def _asked(origin: str, transport: Transport) -> Answer:
+    return transport.send("GET", f"{origin}/healthz", {"accept": "application/json"}, b"")
+
+
+def _not_asked(about: str, error: NarrowgateError, if_silent: str) -> Finding:
+    if isinstance(error, Unreachable):
+        return broken(about, "Does not answer.", if_silent)
+    return broken(about, "Cannot be asked.", error.detail)
+
+
+def _by_header(about: str, answer: Answer, clock: Clock) -> Iterator[Finding]:
+    try:
+        stated = email.utils.parsedate_to_datetime(answer.header("date") or "")
+    except ValueError:
+        return  # a service need not say it
+    yield _clocks(f"clock of {about}", int(stated.timestamp()) - clock())
 
 
 def _healthy(answer: Answer) -> bool:

@@ -1,60 +1,47 @@
 """Identifiers as written by people, to the one form that all agencies hash.
 
 Rule: only agencies canonicalise (DESIGN 2.1). The registry is the mapping below, written out, so that what is
-supported can be read here and does not depend on what was imported. One module per family.
+supported can be read here and does not depend on what was imported. One module per family, imported when a value of one
+of its types is met.
 
 It does not hash or mask: see `clients.masking`.
 """
 
+import importlib
 import re
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 
-from clients.identifiers.bank_account import canonicalise_iban
-from clients.identifiers.crypto_address import (
-    canonicalise_btc_address,
-    canonicalise_eth_address,
-    canonicalise_tron_address,
-)
-from clients.identifiers.device import canonicalise_imei
-from clients.identifiers.email import canonicalise_email, canonicalise_email_mailbox
-from clients.identifiers.file_hash import canonicalise_file_hash
-from clients.identifiers.handle import canonicalise_handle
-from clients.identifiers.ip import canonicalise_ip
-from clients.identifiers.person import canonicalise_person
-from clients.identifiers.phone import canonicalise_phone
-from clients.identifiers.picture import canonicalise_pdq, canonicalise_photodna
-from clients.identifiers.travel_document import canonicalise_passport_mrz
 from clients.identifiers.types import Canonical, Canonicaliser, Rejected
-from clients.identifiers.url import canonicalise_url
-from clients.identifiers.vehicle import canonicalise_licence_plate
 
 __all__ = ["MAXIMUM_RAW_CHARACTERS", "Canonical", "Rejected", "canonicalise", "registered_types"]
 
 MAXIMUM_RAW_CHARACTERS = 4096
 _HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 
-_REGISTRY: Mapping[str, Canonicaliser] = MappingProxyType(
+_REGISTRY: Mapping[str, str] = MappingProxyType(
     {
-        "btc_address": canonicalise_btc_address,
-        "email": canonicalise_email,
-        "email_mailbox": canonicalise_email_mailbox,
-        "eth_address": canonicalise_eth_address,
-        "file_hash": canonicalise_file_hash,
-        "handle": canonicalise_handle,
-        "iban": canonicalise_iban,
-        "imei": canonicalise_imei,
-        "ip": canonicalise_ip,
-        "licence_plate": canonicalise_licence_plate,
-        "passport_mrz": canonicalise_passport_mrz,
-        "pdq": canonicalise_pdq,
-        "person": canonicalise_person,
-        "phone": canonicalise_phone,
-        "photodna": canonicalise_photodna,
-        "tron_address": canonicalise_tron_address,
-        "url": canonicalise_url,
+        "btc_address": "crypto_address",
+        "email": "email",
+        "email_mailbox": "email",
+        "eth_address": "crypto_address",
+        "file_hash": "file_hash",
+        "handle": "handle",
+        "iban": "bank_account",
+        "imei": "device",
+        "ip": "ip",
+        "licence_plate": "vehicle",
+        "passport_mrz": "travel_document",
+        "pdq": "picture",
+        "person": "person",
+        "phone": "phone",
+        "photodna": "picture",
+        "tron_address": "crypto_address",
+        "url": "url",
     }
 )
+"""The family's module by type; its function is `canonicalise_TYPE`."""
 
 
 def registered_types() -> tuple[str, ...]:
@@ -75,8 +62,7 @@ def canonicalise(type_name: str, raw: str, hint: str | None = None) -> Canonical
 
     Raises: Rejected, with a reason in plain words that repeats neither the value nor the name.
     """
-    canonicaliser = _REGISTRY.get(type_name)
-    if canonicaliser is None:
+    if type_name not in _REGISTRY:
         raise Rejected(
             f"This type of identifier is not known. The known types are {', '.join(registered_types())}."
         )
@@ -90,4 +76,12 @@ def canonicalise(type_name: str, raw: str, hint: str | None = None) -> Canonical
         raise Rejected(
             "The value holds a NUL or half of a character: the text was damaged on the way. Export it again."
         )
-    return canonicaliser(raw, hint)
+    return _canonicaliser(type_name)(raw, hint)
+
+
+@cache
+def _canonicaliser(type_name: str) -> Canonicaliser:
+    # Imported on use: the parsing libraries of all families take longer than most commands, which need one or two.
+    family = importlib.import_module(f"clients.identifiers.{_REGISTRY[type_name]}")
+    found: Canonicaliser = getattr(family, f"canonicalise_{type_name}")
+    return found

@@ -22,6 +22,8 @@ _DIGIT_TYPES = frozenset({"phone", "imei"})
 """Types that are written in digits, and so are taken for numbers by spreadsheets and data frames."""
 _NEEDED_DIGITS = 7
 _POWER_OF_TEN = re.compile(r"\+?[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}")
+_FORMULA_TEXT = re.compile(r'="([^"]*)"')
+"""How programs make a spreadsheet keep digits as they are: a formula that is nothing but a text."""
 _KEPT_AS_TEXT = re.compile(r"\A'(?=[0-9=+@-])")
 _FLOAT = re.compile(rf"(\+?[0-9]{{{_NEEDED_DIGITS},}})\.0")
 
@@ -36,6 +38,22 @@ _TOO_MANY_DIGITS = (
 _FRACTION = "The value is a number with a fraction, which is not an identifier."
 MADE_A_DATE = (
     "The program that wrote the file made a date of the value. Format the column as text and fill it again."
+)
+_FORMULA = (
+    "The cell holds a formula and not its result. Copy the column in its program, paste it as values, and export it "
+    "again."
+)
+_LOOKS_LIKE_A_DATE = (
+    "The value looks like a date. If something else was typed, the program made a date of it: format the column as "
+    "text and fill it again from where it came from."
+)
+_MONTHS = "jan|feb|mar|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez"
+_DATES = re.compile(
+    r"(?:19|20)[0-9]{2}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?:[T ][0-9:.]{4,}Z?)?"
+    r"|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:19|20)[0-9]{2}(?: [0-9:.]{4,})?"
+    rf"|[0-9]{{1,2}}[-/. ]+(?:{_MONTHS})[a-z]*(?:[-/. ]+(?:[0-9]{{2}}){{1,2}})?"
+    rf"|(?:{_MONTHS})[a-z]*[-/. ]+(?:[0-9]{{2}}){{1,2}}",
+    re.IGNORECASE,
 )
 _TRUTH = "The value is a yes or no, which is not an identifier."
 _BYTES = "The value is bytes and not text. Export the column as text."
@@ -63,6 +81,11 @@ def identifier_text(kind: str, cell: Cell) -> str:
         raise Rejected(cell.reason)
     # The apostrophe by which a cell was kept from being a formula, or a number, is no part of it.
     text = _KEPT_AS_TEXT.sub("", plain(cell))
+    if text.startswith("="):
+        constant = _FORMULA_TEXT.fullmatch(text)
+        if constant is None:
+            raise Rejected(_FORMULA)
+        text = constant[1].strip()
     if kind in _DIGIT_TYPES:
         if _POWER_OF_TEN.fullmatch(text):
             raise Rejected(LOST_DIGITS)
@@ -70,6 +93,13 @@ def identifier_text(kind: str, cell: Cell) -> str:
         whole = _FLOAT.fullmatch(text)
         return whole[1] if whole else text
     return text
+
+
+def refusal_of(text: str, reason: str) -> str:
+    """Why a text that is no identifier is refused: what a program made of it goes before what its type says."""
+    if _POWER_OF_TEN.fullmatch(text):
+        return LOST_DIGITS
+    return _LOOKS_LIKE_A_DATE if _DATES.fullmatch(text) else reason
 
 
 def number_cell(raw: str) -> Cell:

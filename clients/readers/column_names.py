@@ -7,6 +7,7 @@ It does not know what a name means: see `clients.readers.mapping` and `clients.r
 
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
 
 
 def plain_name(name: str) -> str:
@@ -21,5 +22,11 @@ def same_column(name: str, other: str) -> bool:
 
 
 def first_called(names: Sequence[str], words: str) -> str | None:
-    """The first of the names that is one of the words."""
-    return next((name for name in names if plain_name(name) in map(plain_name, words.split())), None)
+    """The first of the names that is one of the words, which have spaces between them."""
+    wanted = _plain_words(words)
+    return next((name for name in names if plain_name(name) in wanted), None)
+
+
+@cache
+def _plain_words(words: str) -> frozenset[str]:
+    return frozenset(map(plain_name, words.split()))

@@ -16,6 +16,7 @@ from typing import Any
 import rfc8785
 
 from broker.protocol.errors import BadInput
+from clients.readers.header import MAXIMUM_COLUMNS
 from clients.readers.mapping import ColumnMapping, Columns, settle
 from clients.readers.signals import RefusedRow, Signal
 from clients.readers.table import checked_region, row_damage, row_signals
@@ -60,6 +61,11 @@ def _members(text: str) -> dict[str, Any]:
     if not isinstance(members, dict):
         raise BadInput(
             "The line is not a JSON object: it does not begin with { and end with }. Export one object a line."
+        )
+    if len(members) > MAXIMUM_COLUMNS:
+        raise BadInput(
+            f"The line has {len(members):,} members; up to {MAXIMUM_COLUMNS:,} are read. Export only those that are "
+            "needed."
         )
     if any(len(name) > 256 or not _is_whole(name) for name in members):
         raise BadInput("The line has a member whose name is damaged or longer than 256 characters.")

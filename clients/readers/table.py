@@ -7,20 +7,23 @@ row's others go in.
 It opens no file.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from broker.protocol.errors import BadInput
 from clients.identifiers import Canonical, Rejected, canonicalise
-from clients.identifiers.phone import known_region
-from clients.readers.cells import Cell, identifier_text, plain
+from clients.readers.cells import Cell, identifier_text, plain, refusal_of
 from clients.readers.header import clean_name
-from clients.readers.mapping import Columns, guess_type, settle, typed
+from clients.readers.mapping import Columns, guess_mapping, guess_type, settle, typed
 from clients.readers.person_columns import joined
 from clients.readers.reading import Reading
 from clients.readers.signals import RefusedRow, Signal
 
 MAXIMUM_CELL_CHARACTERS = 4096
+LINES_ABOVE_NAMES = 20
+"""How far the names of columns are looked for where the first line has none."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,9 @@ def checked_region(default_region: str | None) -> str | None:
     """The default region for national phone numbers, upper case. Raises BadInput for an unknown one."""
     if default_region is None:
         return None
+    # Imported on use: the numbering plans take a while, and many files are asked about without a region.
+    from clients.identifiers.phone import known_region
+
     region = known_region(default_region)
     if region is None:
         raise BadInput("The default region is not a two-letter country code such as GB.")
@@ -52,7 +58,13 @@ def checked_region(default_region: str | None) -> str | None:
 def table_signals(table: Table, reading: Reading) -> Iterator[Signal | RefusedRow]:
     """The signals and refusals of a table. Raises BadInput if the mapping does not fit it, or it has no rows."""
     region = checked_region(reading.default_region)
-    columns = settle(table.names, reading.mapping)
+    chosen = guess_mapping(table.names) if reading.mapping is None else reading.mapping
+    if not chosen.has_identifiers and (line := line_of_names(table.rows)) is not None:
+        raise BadInput(
+            f"The first line does not name the columns, and line {line} seems to. Delete what stands above it, such as "
+            "a title, and read the file again."
+        )
+    columns = settle(table.names, chosen)
     any_row = False
     for row in whole_rows(table):
         any_row = True
@@ -62,6 +74,26 @@ def table_signals(table: Table, reading: Reading) -> Iterator[Signal | RefusedRo
             yield from row_signals(row.line, row.cells, columns, region)
     if not any_row:
         raise BadInput("The file has the columns' names and no row below them.")
+
+
+def line_of_names(rows: Iterable[TableRow | RefusedRow]) -> int | None:
+    """The line, of the first few rows, whose cells are names of columns; None if there is none such.
+
+    For a table whose first line says nothing: many exports begin with a title.
+    """
+    for row in islice(rows, LINES_ABOVE_NAMES):
+        if isinstance(row, TableRow) and _name_columns([plain(cell) for cell in row.cells]):
+            return row.line
+    return None
+
+
+def _name_columns(texts: Sequence[str]) -> bool:
+    """Whether these texts of a row are names of columns, one of which holds identifiers."""
+    filled = [text for text in texts if text]
+    if len(filled) == 1:
+        # Below a title of one cell the delimiter was not recognised, and the line is still in one piece.
+        filled = [part.strip(' "') for part in re.split("[,;\t|]", filled[0])]
+    return guess_mapping(filled).has_identifiers
 
 
 def whole_rows(table: Table) -> Iterator[TableRow | RefusedRow]:
@@ -157,7 +189,11 @@ def row_hint(kind: str, cells: Sequence[Cell], columns: Columns, default_region:
 def read_identifier(kind: str, cell: Cell, hint: str | None) -> Canonical:
     """The canonical form of a cell's identifier. Raises Rejected."""
     type_name, _ = typed(kind)
-    return canonicalise(type_name, identifier_text(type_name, cell), hint)
+    text = identifier_text(type_name, cell)
+    try:
+        return canonicalise(type_name, text, hint)
+    except Rejected as error:
+        raise Rejected(refusal_of(text, error.detail)) from None
 
 
 def _at(cells: Sequence[Cell], position: int) -> Cell:

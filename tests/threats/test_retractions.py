@@ -1,6 +1,7 @@
 """What is taken back: by nobody for somebody else, told to everybody who was told, seen by the auditor if it is not."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,11 @@ from clients import consent_record
 from clients.auditing.anomalies import look
 from clients.auditing.findings import Anomaly, Finding, Known
 from clients.auditing.mirrored import MirroredLog
+from clients.remote import RemoteConflict, Unreachable
+from clients.replacing import Replacement, Replacing
 from clients.request_folder import RequestFolder
-from clients.retractions import Retractions
+from clients.request_values import Answer, FoundPerson, HitToken
+from clients.retractions import Retractions, without
 from clients.taking_back import TakingBack
 from tests.world import BROKER, POLICE, World, phone
 
@@ -65,9 +69,8 @@ def received(world: World) -> Retractions:
     return Retractions(world.homes[POLICE], world.space, world.caller(POLICE), world.clock)
 
 
-def consent(world: World, reference: str = "H-1") -> bytes:
-    """The person consented; the digest of the signed consent."""
-    paper = ConsentTerms(
+def terms(world: World) -> ConsentTerms:
+    return ConsentTerms(
         purposes=world.conditions(NGO).permitted_purposes,
         readers=world.conditions(NGO).permitted_readers,
         highest_tier=Tier.HITS,
@@ -77,10 +80,14 @@ def consent(world: World, reference: str = "H-1") -> bytes:
         given_at=world.now,
         until_at=world.conditions(NGO).retain_until,
     )
+
+
+def consent(world: World, reference: str = "H-1") -> bytes:
+    """The person consented; the digest of the signed consent."""
     return consent_record.record(
         world.homes[NGO],
         reference,
-        paper,
+        terms(world),
         world.conditions(NGO, **PAYLOAD),
         now=world.now,
         random_bytes=world.random(NGO),
@@ -136,6 +143,111 @@ def test_what_only_the_person_gave_is_gone_from_the_answer_or_kept_on_a_ground(w
     assert phone(2) in answer.hits
 
 
+def test_what_was_signed_as_erased_is_not_told_when_the_lost_answer_is_asked_for_again(world: World) -> None:
+    prepared = world.prepare([phone(2), phone(7)])
+    finding, requester = world.finding(prepared), world.requester()
+    requester.file(prepared.request_id, [finding])
+    requester.evaluate(prepared.request_id)
+
+    def lose(_: Any) -> Any:
+        raise Unreachable("The line broke off.")
+
+    path = f"/v1/requests/{prepared.request_id.hex()}/tokens"
+    with world.tamper(BROKER, path, answer=lose), pytest.raises(Unreachable):
+        requester.submit(prepared.request_id)
+    assert world.log_kinds().count("RELEASED") == 1
+    read = world.log_kinds().count("DISCLOSURE_READ")
+    taking_back(world).withdraw_reference("H-2", "Taken back")
+    (notice,) = received(world).fetch()
+    assert notice.identifiers == 0, "the answer never came"
+    with pytest.raises(RemoteConflict, match="taken back since"):
+        world.requester().submit(prepared.request_id)
+    received(world).acknowledge(notice.notice.payload.notice_id, "officer-1")
+    with pytest.raises(RemoteConflict, match="taken back since"):
+        world.requester().submit(prepared.request_id)
+    assert world.log_kinds().count("DISCLOSURE_READ") == read
+    assert world.ask([phone(2), phone(7)]).hits == (phone(7),), "asked anew, nobody knows it"
+
+
+def test_a_notice_of_one_answer_withholds_no_other(world: World) -> None:
+    first, other = world.ask([phone(2)]), world.ask([phone(1)])
+    taking_back(world).withdraw_reference("H-2", "Taken back")
+    folder = RequestFolder(world.homes[POLICE].vault, other.request_id)
+    world.homes[POLICE].vault.erase(f"requests/{other.request_id.hex()}/answer")
+    assert folder.answer() is None
+    assert world.requester().submit(other.request_id).hits == other.hits
+    world.homes[POLICE].vault.erase(f"requests/{first.request_id.hex()}/answer")
+    with pytest.raises(RemoteConflict, match="taken back since"):
+        world.requester().submit(first.request_id)
+
+
+def test_an_answer_that_comes_after_its_notice_is_kept_without_what_was_taken_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a stick the answer can be older than the notice that comes before it."""
+    prepared = world.prepare([phone(2), phone(7)])
+    finding, requester = world.finding(prepared), world.requester()
+    requester.file(prepared.request_id, [finding])
+    requester.evaluate(prepared.request_id)
+    late: list[Any] = []
+
+    def hold(answer: Any) -> Any:
+        late.append(answer)
+        raise Unreachable("The stick is still on its way.")
+
+    path = f"/v1/requests/{prepared.request_id.hex()}/tokens"
+    with world.tamper(BROKER, path, answer=hold), pytest.raises(Unreachable):
+        requester.submit(prepared.request_id)
+    taking_back(world).withdraw_reference("H-2", "Taken back")
+    (notice,) = received(world).fetch()
+    received(world).acknowledge(notice.notice.payload.notice_id, "officer-1")
+    with world.tamper(BROKER, path, answer=lambda _: late[0]):
+        answer = world.requester().submit(prepared.request_id)
+    assert answer.hits == (phone(7),)
+    assert RequestFolder(world.homes[POLICE].vault, prepared.request_id).answer() == answer
+
+
+def test_after_erased_no_file_says_which_identifier_was_matched(world: World) -> None:
+    answer = world.ask([phone(2), phone(7)])
+    taking_back(world).withdraw_reference("H-2", "Taken back")
+    (notice,) = received(world).fetch()
+    folder = RequestFolder(world.homes[POLICE].vault, answer.request_id)
+    before = folder.tokens()
+    received(world).acknowledge(notice.notice.payload.notice_id, "officer-1")
+    kept, left = folder.tokens(), folder.answer()
+    assert before is not None
+    assert kept is not None
+    assert left is not None
+    assert before.orders
+    assert kept.orders == (), "a gap would tell which one was struck, too"
+    assert kept.submission == before.submission, "an auditor's draw is held against the root in the log"
+    assert left.hits == (phone(7),)
+
+
+def test_a_spelling_that_was_taken_back_is_no_finding_of_its_person() -> None:
+    tokens = {"person/1|a": bytes(16), "person/1|b": bytes([1]) * 16, "person/1|c": bytes([2]) * 16}
+    answer = Answer(
+        request_id=bytes(16),
+        tier=Tier.HITS,
+        identifiers=3,
+        hits=tuple(tokens),
+        persons=(
+            FoundPerson(written="person/1|a", found_as=("person/1|a", "person/1|b")),
+            FoundPerson(written="person/1|c", found_as=("person/1|c",)),
+        ),
+        hit_tokens=tuple(
+            HitToken(identifier=text, deposit_id=bytes(32), token=token) for text, token in tokens.items()
+        ),
+        rules=(),
+        reasons=(),
+        law=(),
+        trial=True,
+    )
+    left = without(answer, {tokens["person/1|b"], tokens["person/1|c"]})
+    assert left.hits == ("person/1|a",)
+    assert left.persons == (FoundPerson(written="person/1|a", found_as=("person/1|a",)),)
+
+
 def test_a_consent_narrower_than_the_deposit_is_not_recorded(world: World) -> None:
     with pytest.raises(BadInput, match="go further than the person agreed to: the highest tier"):
         consent_record.record(
@@ -155,6 +267,70 @@ def test_a_consent_narrower_than_the_deposit_is_not_recorded(world: World) -> No
             now=world.now,
             random_bytes=world.random(NGO),
         )
+
+
+def test_who_agreed_to_hits_is_not_deposited_for_payload(world: World) -> None:
+    """The reference H-9 agreed to hits; its row comes in a file that is deposited so that records may be opened."""
+    consent(world, "H-9")
+    contributor = world.contributor(NGO)
+    wider = world.conditions(NGO, **{**PAYLOAD, "highest_tier": Tier.PAYLOAD})
+    series = contributor.open_series(world.space, "phone", wider)
+    rows = [(phone(number), b'{"signals":[]}') for number in (9, 10)]
+    before = world.log_kinds().count("DEPOSIT_ADMITTED")
+    with pytest.raises(BadInput, match="does not reach as far as these conditions: the highest tier"):
+        contributor.deposit(series, rows, references={phone(9): "H-9; H-10", phone(10): "H-10"})
+    assert world.log_kinds().count("DEPOSIT_ADMITTED") == before
+    contributor.deposit(series, rows[1:], references={phone(10): "H-10"})
+    replacing = Replacing(world.homes[NGO], world.caller(NGO), world.clock, world.random(NGO))
+    given = Replacement("phone", lambda _: rows[1:], {phone(10): "H-9"})
+    with pytest.raises(BadInput, match="the highest tier"):
+        replacing.replace(world.space, given, "Now hers")
+
+
+def test_every_consent_of_a_reference_is_revoked_whatever_it_was_recorded_for(world: World) -> None:
+    """Recorded for other conditions than the deposit's, as when the file was deposited before it was recorded."""
+    conditions = world.conditions(NGO, **PAYLOAD)
+    narrower = conditions.model_copy(update={"retain_until": conditions.retain_until - DAY})
+    for under in (conditions, narrower):
+        consent_record.record(
+            world.homes[NGO], "H-2", terms(world), under, now=world.now, random_bytes=world.random(NGO)
+        )
+    consent_record.record(
+        world.homes[NGO], "H-1", terms(world), narrower, now=world.now, random_bytes=world.random(NGO)
+    )
+    world.ask([phone(1)])
+    taking_back(world).withdraw_reference("H-1", "Taken back")
+    (notice,) = received(world).fetch()
+    assert notice.notice.payload.ground is RetractionGround.CONSENT_REVOKED
+    both = consent_record.revocation(world.homes[NGO], "H-2", conditions, bytes(32), world.now)
+    kept = [each.digest for each in consent_record.consents_of(world.homes[NGO], "H-2")]
+    said = verify(ConsentRevocation, both or "", world.homes[NGO].identity.signing_key).payload
+    assert len(kept) == 2
+    assert said.consent_digest == consent_record.revoked_digest(bytes(32), kept), "one revocation is of both"
+
+
+def test_two_revocations_do_not_tell_that_they_are_of_one_person(world: World) -> None:
+    """A number and an address of one person, in two deposits."""
+    digest = consent(world)
+    home, contributor = world.homes[NGO], world.contributor(NGO)
+    series = contributor.open_series(world.space, "email", world.conditions(NGO, **PAYLOAD))
+    address = "email/1|person1@example.org"
+    contributor.deposit(series, [(address, b'{"signals":[]}')], references={address: "H-1"})
+    taking_back(world).withdraw_reference("H-1", "Taken back")
+    sent = [
+        json.loads(each.call.body)["revocation"]
+        for each in world.wire.seen(BROKER, "/v1/deposits/")
+        if each.call.path.endswith("/withdraw-records")
+    ]
+    said = [verify(ConsentRevocation, each, home.identity.signing_key).payload for each in sent]
+    assert len({each.deposit_id for each in said}) == 2
+    assert len({each.consent_digest for each in said}) == 2
+    assert digest not in {each.consent_digest for each in said}
+    for each in said:
+        shown = consent_record.revoked_digest(each.deposit_id, [digest])
+        assert each.consent_digest == shown, "an auditor who is shown the consent knows that it is the one"
+    parts = (b"narrowgate/v1/revoked-consents", bytes(1), said[0].deposit_id, digest)
+    assert said[0].consent_digest == hashlib.sha256(b"".join(parts)).digest()
 
 
 def test_a_contributor_cannot_take_back_or_revoke_for_another(

@@ -1,8 +1,9 @@
 """Consent, its revocation, and the notice that goes to whoever was told of what is taken back.
 
 Rule: a consent names a random subject, never a person, and stays in the contributor's home; its revocation names it by
-digest and the deposit it is about. A notice names matches by their places in the disclosure that its recipient has, so
-that no token is told anew, and no contributor: below `sources` the recipient does not know whose records they were.
+a digest, another one for each deposit, and the deposit it is about. A notice names matches by their places in the
+disclosure that its recipient has, so that no token is told anew, and no contributor: below `sources` the recipient does
+not know whose records they were.
 What somebody says is wrong or not theirs is taken back as contested and is named by that withdrawal until its
 contributor decides (decision 0041); which person it was, and what they said, is in no message.
 """
@@ -95,10 +96,12 @@ class ConsentRevocation(Message):
     """The person revoked it, as the contributor signs; goes with the withdrawal of the records it covers."""
 
     TYP: ClassVar[str] = "consent-revocation"
-    v: Literal[1] = 1
+    v: Literal[1, 2] = 2
     contributor: Slug
     consent_digest: Bytes32
-    """SHA-256 of the signed `PersonConsent`."""
+    """SHA-256 of b"narrowgate/v1/revoked-consents", a zero byte, the deposit and the digests of the signed
+    `PersonConsent`s that are revoked, increasing; in version 1 that of the one consent alone, alike for every
+    deposit."""
     conditions_digest: Bytes32
     deposit_id: Bytes32
     revoked_at: Seconds

@@ -68,7 +68,7 @@ def authenticate(holder: KeyHolder, call: ReceivedCall) -> Caller:
 def _accept_carried(
     holder: KeyHolder, call: ReceivedCall, carried: CarriedBy, keys: Mapping[str, bytes], now: int
 ) -> Caller:
-    """A call whose bundle was verified and opened; the bundle's id is used up already."""
+    """A call whose bundle was verified and opened."""
     if carried.kid not in keys or carried.idempotency_key is None:
         raise Unauthenticated("A carried call needs a known sender, and an Idempotency-Key.")
     with holder.database.write() as connection:

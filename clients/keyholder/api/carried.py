@@ -1,14 +1,16 @@
 """Bundles that came to a key holder on a stick: open, take the calls through this very application, seal the answers.
 
 Rule: as at the broker (`broker.api.carried`): signed by a member of a pinned space, for this holder, in time and in
-order; its id is durable until it expires before a call is acted upon; every call goes through the same route and checks
-as one over the network, and the answers are sealed to the member's key in the pinned space.
+order; every call goes through the same route and checks as one over the network, and the answers are sealed to the
+member's key in the pinned space. Its id is kept until it expires, from when all of it is answered and not sooner.
 
 It takes no step itself.
 """
 
 from dataclasses import dataclass, field
 from functools import partial
+
+from starlette.concurrency import run_in_threadpool
 
 from broker.protocol import carried, documents
 from broker.protocol.calls import Unauthenticated
@@ -25,7 +27,7 @@ from clients.keyholder.store import calls
 
 @dataclass(frozen=True)
 class Opened:
-    """Evidence of a bundle whose sender, receiver, time and order were checked, and that its id is used up."""
+    """Evidence of a bundle whose sender, receiver, time and order were checked."""
 
     header: Signed[CarriedHeader]
     member: Member
@@ -51,9 +53,7 @@ def open_calls(holder: KeyHolder, data: bytes) -> Opened:
     said = header.payload
     with holder.database.write() as connection:
         carried.check_order(said, partial(calls.is_used, connection, kid))
-        name = blob_to_text(said.bundle_id)
-        calls.use_idempotency_key(connection, kid, name, header.digest, now)
-        calls.use_nonce(connection, kid, name, now, said.expires_at)
+        calls.use_idempotency_key(connection, kid, blob_to_text(said.bundle_id), header.digest, now)
     return Opened(header, members[kid], index, bodies)
 
 
@@ -62,12 +62,20 @@ async def answer_calls(holder: KeyHolder, application: Application, opened: Open
     said = opened.header.payload
     by = CarriedBy(opened.header.kid, said.bundle_id, said.created_at)
     answers, bodies = await answer_all(application, opened.index.calls, opened.bodies, by)
-    return answer_bundle(
-        opened.header,
-        opened.member.wrapping_key,
-        CarriedAnswers(answers=answers),
-        bodies,
-        signing_key=holder.keys.signing_key,
-        now=holder.clock(),
-        random_bytes=holder.random_bytes,
-    )
+
+    def sealed() -> bytes:
+        answered = answer_bundle(
+            opened.header,
+            opened.member.wrapping_key,
+            CarriedAnswers(answers=answers),
+            bodies,
+            signing_key=holder.keys.signing_key,
+            now=holder.clock(),
+            random_bytes=holder.random_bytes,
+        )
+        with holder.database.write() as connection:
+            name = blob_to_text(said.bundle_id)
+            calls.use_nonce(connection, opened.header.kid, name, holder.clock(), said.expires_at)
+        return answered
+
+    return await run_in_threadpool(sealed)

@@ -55,6 +55,35 @@ def test_number_and_pin_open_the_case_and_lie_nowhere_in_the_home(
             assert b"H-17" not in data
 
 
+def test_what_is_noted_late_brings_no_old_pin_back(desk: Desk, given: NewCase) -> None:
+    """A withdrawal's calls take a while; meanwhile the agency gives a new PIN."""
+    opened = desk(NOW).enter(given.number, given.pin)
+    new = desk(NOW + 1).new_number_and_pin("H-17", "Called back on the number she left; Ada")
+    desk(NOW + 2).note(opened, "withdrawn")
+    with pytest.raises(NotPermitted, match="do not belong together"):
+        desk(NOW + 3).enter(given.number, given.pin)
+    case = desk(NOW + 4).enter(new.number, new.pin).case
+    assert case.withdrawn_at == NOW + 2
+    assert [each.step for each in case.steps] == ["opened", "new_pin", "withdrawn"]
+
+
+def test_what_is_noted_late_makes_no_case_that_was_erased(home: Home, desk: Desk, given: NewCase) -> None:
+    opened = desk(NOW).enter(given.number, given.pin)
+    desk(NOW).erase(opened)
+    desk(NOW).note(opened, "followed")
+    assert home.vault.names("submissions") == ()
+
+
+def test_wrong_pins_that_were_counted_meanwhile_stay_counted(desk: Desk, given: NewCase) -> None:
+    opened = desk(NOW).enter(given.number, given.pin)
+    for _ in range(FREE_TRIES):
+        with pytest.raises(NotPermitted):
+            desk(NOW).enter(given.number, _wrong(given.pin))
+    assert desk(NOW).note(opened, "followed").case.wrong == FREE_TRIES
+    with pytest.raises(NotPermitted, match="Too many wrong PINs"):
+        desk(NOW).enter(given.number, given.pin)
+
+
 def test_a_wrong_pin_and_a_number_that_is_nobodys_read_the_same(desk: Desk, given: NewCase) -> None:
     other = desk(NOW).open_case("H-18", tells_asked=False)
     desk(NOW).new_number_and_pin("H-18", "Known to us; Ada")

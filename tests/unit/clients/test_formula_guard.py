@@ -3,14 +3,17 @@
 import csv
 import io
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clients.formula_guard import guarded, unguarded
+from clients.writers import csv_text as csv_text_module
 from clients.writers.csv_text import csv_text
 
+CLIENTS = Path(csv_text_module.__file__).parents[1]
 TEXTS = st.text(alphabet=st.sampled_from("'=+-@\t\r\n ;,|ab1＝＠\"")) | st.text()
 
 
@@ -70,3 +73,14 @@ def test_in_whatever_country_the_file_is_opened_no_cell_begins_with_a_sign(cells
 
 def test_numbers_are_written_as_numbers() -> None:
     assert csv_text(("a", -3, 2.5), ("-3", 0, "b")) == "a,-3,2.5\r\n'-3,0,b\r\n"
+
+
+def test_no_part_of_the_program_writes_csv_but_by_the_one_that_guards_it() -> None:
+    # The demo's own files are made-up input and begin with no sign but a telephone number's.
+    others = {"writers/csv_text.py", "demo/files.py"}
+    writing = {
+        str(path.relative_to(CLIENTS))
+        for path in CLIENTS.rglob("*.py")
+        if re.search(r"csv\.(?:DictW|w)riter\b", path.read_text(encoding="utf-8"))
+    }
+    assert writing == others

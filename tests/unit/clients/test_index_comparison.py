@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients.deposit_index import IndexRow, content_digest
+from clients.deposit_index import IndexRow, content_digest, reference_digest
 from clients.index_comparison import compare
 from clients.masked_deposit import Row
 
@@ -35,3 +35,16 @@ def test_the_differences_are_those_of_the_sets(
         place for place, content in deposited.items() if tonight.get(place[1], content) != content
     }
     assert len(found) == len(new) + len(gone) + len(changed)
+
+
+def test_without_payload_a_record_differs_by_what_it_is_called_and_not_by_content() -> None:
+    keys = [bytes([number]) * 16 for number in range(3)]
+    rows = [Row(key * 4, b"other", called) for key, called in zip(keys, ("H-1", "H-7", None), strict=True)]
+    index = [
+        IndexRow(key, key, reference_digest(called))
+        for key, called in zip(keys, ("H-1", "H-2", None), strict=True)
+    ]
+    (found,) = compare(rows, [(bytes(32), index)], with_payload=False)
+    assert found.row == rows[1]
+    assert found.place is not None
+    assert found.place.token == keys[1]

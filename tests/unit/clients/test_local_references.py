@@ -118,9 +118,18 @@ def vault(tmp_path: Path) -> Vault:
 
 def _keep(vault: Vault, references: Iterable[tuple[bytes, str]]) -> None:
     ordered = sorted(references)
-    width = local_references.width_for(max((len(text.encode()) for _, text in ordered), default=0))
-    rows = (local_references.sealed_row(vault, DEPOSIT, token, text, width) for token, text in ordered)
-    local_references.write(vault, DEPOSIT, width, rows)
+    width = local_references.width_for(
+        max((local_references.needed_bytes(text) for _, text in ordered), default=0)
+    )
+    rows = (local_references.sealed_rows(vault, DEPOSIT, token, text, width) for token, text in ordered)
+    local_references.write(vault, DEPOSIT, width, itertools.chain.from_iterable(rows))
+
+
+def _sealed_rows(vault: Vault) -> list[tuple[bytes, bytes]]:
+    """(token, the rest) of each row of the file, as it lies on the disk."""
+    data = vault.read(references_name(DEPOSIT))
+    size = local_references.row_bytes(int.from_bytes(data[:2], "big"))
+    return [(data[at : at + 16], data[at + 16 : at + size]) for at in range(2, len(data), size)]
 
 
 def _find(vault: Vault, token: bytes) -> str | None:
@@ -141,6 +150,35 @@ def test_whatever_is_kept_is_found_and_changed_row_by_row(
         local_references.change(vault, DEPOSIT, gone=gone, new=new)
         expected = {token: text for token, text in (kept | new).items() if token not in gone}
         assert {token: _find(vault, token) for token in kept} == dict.fromkeys(kept) | expected
+
+
+def test_a_reference_of_each_of_many_callers_is_kept_and_none_is_cut(vault: Vault) -> None:
+    callers = [f"H-2026-{number:03d}" for number in range(500)]
+    kept = {bytes([number]) * 16: f"case {number}" for number in (1, 2, 4, 5)}
+    many = bytes([3]) * 16
+    _keep(vault, [*kept.items(), (many, "; ".join(callers))])
+    assert local_references.parts(_find(vault, many) or "") == set(callers)
+    folder = _Folder(vault)
+    everything = dict(local_references.all_references(folder))  # type: ignore[arg-type]  # as in _find
+    assert everything == kept | {many: everything[many]}
+    assert local_references.parts(everything[many]) == set(callers)
+    assert {token: _find(vault, token) for token in kept} == kept
+    # They change and go as one.
+    local_references.change(vault, DEPOSIT, new={many: "; ".join(callers[:400])})
+    assert local_references.parts(_find(vault, many) or "") == set(callers[:400])
+    local_references.change(vault, DEPOSIT, new={many: "H-1"}, gone=[bytes([1]) * 16])
+    assert [token for token, _ in _sealed_rows(vault)] == [bytes([n]) * 16 for n in (2, 3, 4, 5)]
+    local_references.change(vault, DEPOSIT, gone=[many])
+    assert _find(vault, many) is None
+
+
+def test_the_longest_reference_a_case_may_have_is_kept_in_any_script(vault: Vault) -> None:
+    long = ["\N{AEGEAN WORD SEPARATOR LINE}" * 199 + end for end in "ab"]
+    _keep(vault, [(bytes(16), "; ".join(long)), (bytes([1]) * 16, "H-1")])
+    assert local_references.parts(_find(vault, bytes(16)) or "") == set(long)
+    local_references.change(vault, DEPOSIT, new={bytes([1]) * 16: "; ".join([*long, "H-2"])})
+    assert local_references.parts(_find(vault, bytes([1]) * 16) or "") == {*long, "H-2"}
+    assert local_references.parts(_find(vault, bytes(16)) or "") == set(long)
 
 
 def test_a_reference_too_long_is_cut_between_characters(vault: Vault) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clients import deposit_index, masked_deposit, masking, masking_runs
+from clients import deposit_index, local_references, masked_deposit, masking, masking_runs
 from clients.contributor import DepositResult
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.masking_runs import MaskingRuns
@@ -143,3 +143,19 @@ def test_a_series_that_is_closed_keeps_nothing_that_was_masked_and_not_declared(
             case.contributor().deposit(series_id, ROWS)
     case.contributor().close(series_id)
     assert case.company.vault.names("deposits") == ()
+
+
+@pytest.mark.parametrize("other", ["a name that takes a wider row than those that were kept", "case X"])
+def test_a_masking_that_broke_off_goes_on_with_no_other_references_than_it_began_with(
+    case: ContributorCase, series_id: bytes, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    with monkeypatch.context() as patch:
+        _die(patch, "keep", 2)
+        with pytest.raises(Killed):
+            case.contributor().deposit(series_id, ROWS, references=CALLED)
+    (broken_off,) = masking_runs.unfinished(case.company)
+    again = {text: f"{other}, line {number}" for number, (text, _) in enumerate(ROWS)}
+    result = case.contributor().deposit(series_id, ROWS, references=again)
+    assert result.deposit_id != broken_off.plan.deposit_id
+    kept = local_references.all_references(DepositFolder(case.company, result.deposit_id))
+    assert sorted(text for _, text in kept) == sorted(again.values())

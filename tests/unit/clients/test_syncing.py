@@ -1,5 +1,6 @@
 """A contributor's nightly file against what is deposited, at a real broker: what is sent, and what a crash leaves."""
 
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from broker.protocol.errors import BadInput, NotFound
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import PayloadCategory
 from broker.store import deposits as broker_rows
-from clients import deposit_index, masked_deposit, masking
+from clients import deposit_index, local_references, masked_deposit, masking, reference_changes
 from clients.deposit_folder import all_deposits
 from clients.deposit_index import index_name
 from clients.masked_deposit import Row
@@ -96,6 +97,62 @@ def test_changed_content_is_replaced_where_it_lies(
     tonight = sorted([*_rows(case, range(45)), *_rows(case, range(45, 50), b'{"signals":[1],"v":1}')])
     assert _sync(case, space, series_id, tonight).changes == Changes(0, 0, 5, 45)
     assert _sync(case, space, series_id, tonight).changes == Changes(0, 0, 0, 50)
+
+
+@pytest.mark.parametrize("at_once", [50_000, 3])
+def test_a_corrected_reference_is_taken_over_where_no_record_holds_it_and_nothing_is_sent(
+    case: ContributorCase, space: Space, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(reference_changes, "_AT_ONCE", at_once)
+    series_id = case.contributor().open_series(space, "phone", CONDITIONS)
+    rows = [row._replace(reference=f"H-{at}") for at, row in enumerate(_rows(case, range(20)))]
+    _sync(case, space, series_id, rows[:15])
+    _sync(case, space, series_id, rows)
+    calls = len(case.wire.calls)
+    tonight = [*rows[:5], *(row._replace(reference="H-2; H-100") for row in rows[5:])]
+    assert _sync(case, space, series_id, tonight).changes == Changes(0, 0, 0, 20)
+    assert len(case.wire.calls) == calls
+    assert _called(case, space) == {row.salted_hash: row.reference for row in tonight}
+    # The same file by `deposit add`, with other corrections.
+    by_add = [row._replace(reference="H-7") for row in rows[:15]]
+    case.contributor().deposit_rows(series_id, lambda: iter(by_add))
+    assert _called(case, space) == {row.salted_hash: row.reference for row in [*by_add, *tonight[15:]]}
+
+
+def test_references_taken_over_by_half_are_taken_over_by_the_next_run(
+    case: ContributorCase, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series_id = case.contributor().open_series(space, "phone", CONDITIONS)
+    rows = _rows(case, range(6))
+    _sync(case, space, series_id, rows)
+    tonight = [row._replace(reference=f"H-{at}") for at, row in enumerate(rows)]
+    monkeypatch.setattr(reference_changes, "_AT_ONCE", 2)
+    real, calls = deposit_index.change, itertools.count()
+
+    def dying(*arguments: object, **named: object) -> None:
+        if next(calls) == 1:
+            raise Killed
+        real(*arguments, **named)  # type: ignore[arg-type]  # the very call
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deposit_index, "change", dying)
+        with pytest.raises(Killed):
+            _sync(case, space, series_id, tonight)
+    _sync(case, space, series_id, tonight)
+    assert _called(case, space) == {row.salted_hash: row.reference for row in tonight}
+
+
+def _called(case: ContributorCase, space: Space) -> dict[bytes, str | None]:
+    """What each identifier is called, by its salted hash: as kept by token, and told by the numbers in the test."""
+    found = {}
+    salt = case.company.salt(space)
+    by_key = {
+        (h := tokens.salted_hash(salt, f"phone/1|+4477009{number:05d}"))[:16]: h for number in range(20)
+    }
+    for deposit in all_deposits(case.company):
+        for row in deposit_index.rows(case.company.vault, deposit.deposit_id):
+            found[by_key[row.key]] = local_references.find(deposit, row.token)
+    return found
 
 
 def test_half_an_export_takes_nothing_back_unless_it_is_said_to_be_meant(

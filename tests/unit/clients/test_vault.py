@@ -1,12 +1,18 @@
 """Files at rest: whole or absent, private, and sealed so that nothing of a secret can be read off the disk."""
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from broker.protocol.errors import BadInput, Conflict, NotFound, VerificationFailed
+from broker.protocol.messages.vocabulary import AgencyKind, Role
+from clients.cli import run
+from clients.home import Home, Persona
 from clients.vault import Vault, create_vault, open_vault
 
 SECRET = b"a scalar nobody else may read, 0123456789"
@@ -44,6 +50,46 @@ def test_the_folder_is_closed_to_others_and_so_is_every_file(tmp_path: Path) -> 
         "home/deep/er": 0o700,
         "home/deep/er/file": 0o600,
     }
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from clients.vault import open_vault
+pathlib.Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+open_vault(pathlib.Path(sys.argv[1]), os.urandom).write("deposits/one/records", b"tokens" * 1000)
+"""
+
+
+def test_what_a_killed_process_had_half_written_is_erased_and_what_is_being_written_is_not(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    vault = create_vault(home, os.urandom)
+    vault.write("deposits/one/leaves", b"whole")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(home)], check=False, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    (home / ".owners.own").write_bytes(b"no file of this program")
+    (home / ".link.00112233").symlink_to(tmp_path / "elsewhere")
+    assert b"tokens" in _everything_on_disk(home)
+    with vault.writing("deposits/one/index") as file:
+        file.write(b"now")
+        assert vault.sweep_half_written() == 1
+        assert open_vault(home, os.urandom).sweep_half_written() == 0
+    assert b"tokens" not in _everything_on_disk(home)
+    assert (vault.read("deposits/one/index"), vault.read("deposits/one/leaves")) == (b"now", b"whole")
+    assert (home / ".owners.own").exists()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_every_command_that_opens_a_home_sweeps_it_first(tmp_path: Path) -> None:
+    persona = Persona("helpline", "Helpline", Role.AGENCY, "IE", AgencyKind.HELPLINE)
+    home = tmp_path / "agency"
+    vault = Home.create(home, persona, now=1_790_000_000, random_bytes=os.urandom).vault
+    left = vault.path("requests")
+    left.mkdir()
+    (left / ".tokens.00112233").write_bytes(b"tokens")
+    run.open_home(home)
+    assert not (left / ".tokens.00112233").exists()
 
 
 def test_a_sealed_file_put_under_another_name_does_not_open(tmp_path: Path) -> None:

@@ -75,6 +75,31 @@ def test_a_series_is_withdrawn_over_a_stick(world: World) -> None:
     assert world.log_kinds().count("SERIES_DESTROYED") == 1
 
 
+def test_an_answer_outlives_the_lost_bundle_that_asked_for_it_first(world: World) -> None:
+    for name in ("company-1", "company-2", "ngo-1"):
+        world.deposit(name, range(5))
+    stick = Carrying(world, POLICE)
+    requester = Requester(world.homes[POLICE], world.space, stick.caller(), world.clock, world.random(POLICE))
+    prepared = world.prepare([phone(1), phone(900)])
+    finding = world.finding(prepared)
+    with pytest.raises(Awaited):
+        requester.file(prepared.request_id, [finding])
+    [lost] = stick.export(seconds=86_400)
+    [again] = stick.export(again=True, seconds=2 * 86_400)
+    answers = stick.deliver(lost)
+    world.now += 86_300
+    stick.read_in(stick.deliver(again))
+    # Found after all, with what was answered in its time.
+    stick.read_in(answers)
+    world.now += 200
+    assert stick.export() == (), "the day of the first is over, and nothing waits"
+    assert requester.file(prepared.request_id, [finding])
+    assert {each.bundle_id for each in stick.outbox.sent()} == {again.header.bundle_id}
+    world.now += 86_400
+    stick.export()
+    assert stick.home.vault.names("carry/answers") == (), "both are over"
+
+
 def test_with_one_key_holder_down_the_others_are_named_and_the_request_goes_on(world: World) -> None:
     for name in ("company-1", "company-2", "ngo-1"):
         world.deposit(name, range(5))

@@ -253,8 +253,8 @@ def test_a_closed_series_is_found_by_reference_alone_and_said_to_be_closed(compa
     held = search(home, person, company.now)
     assert (held.deposited, held.closed) == ((), (deposit.deposit_id,))
     width = local_references.width_for(len("H-1; H-2"))
-    row = local_references.sealed_row(home.vault, deposit.deposit_id, token, "H-1; H-2", width)
-    local_references.write(home.vault, deposit.deposit_id, width, [row])
+    rows = local_references.sealed_rows(home.vault, deposit.deposit_id, token, "H-1; H-2", width)
+    local_references.write(home.vault, deposit.deposit_id, width, rows)
     (found,) = search(home, person, company.now).deposited
     assert (found.place, found.reference) == (None, "H-1; H-2")
     assert search(home, Person((), ("H-3",)), company.now).deposited == ()

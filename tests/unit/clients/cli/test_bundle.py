@@ -76,7 +76,11 @@ def test_a_refused_request_is_carried_shown_delivered_and_asked_again(world: Wor
     assert narrowgate("bundle", "show", signals).exit_code == 6
 
     # 3. Somebody hands it in, the answers are read in once, and the refusal is told as over the network.
+    own = tmp_path / "own.txt"
+    own.write_text("mine")
+    answers.symlink_to(own)
     told("bundle", "deliver", file, "--at", BROKER, "--out", answers)
+    assert own.read_text() == "mine", "whoever prepared the stick writes nowhere else"
     assert narrowgate("bundle", "import", home, file).exit_code == 6
     assert not told("bundle", "import", home, answers)["repeated"]
     assert "Nothing changed" in narrowgate("bundle", "import", home, answers).stdout

@@ -15,10 +15,11 @@ from broker.protocol.messages.ladder import ContributorRelease
 from broker.store import deposits as broker_rows
 from clients.cli import run
 from clients.cli.main import app
+from clients.consent_case import Cases, OpenedCase, Step
 from clients.deposit_folder import DepositFolder, KeptAsk, all_deposits
 from clients.home import Home
 from clients.local_references import all_references
-from tests.contributor_case import CONDITIONS, ContributorCase
+from tests.contributor_case import CONDITIONS, ContributorCase, Killed
 
 pytestmark = pytest.mark.all_only
 
@@ -135,6 +136,51 @@ def test_what_two_people_gave_is_not_taken_back_by_one_unless_the_desk_says_so(d
     assert "another person gave too" in desk.call("withdraw", desk.number).stdout
     done = desk.json("withdraw", desk.number, "--shared-too")
     assert (done["records"], done["complete"], desk.at_the_broker()) == (1, True, 2)
+
+
+def test_the_last_of_sixty_callers_about_one_number_is_found_and_withdraws(desk: Desk) -> None:
+    callers = [f"H-2026-{number:03d}" for number in range(60)]
+    series_id = desk.deposit.declaration.payload.series_id
+    text = "phone/1|+447700900105"
+    called = {text: "; ".join(callers)}
+    made = desk.case.contributor().deposit(series_id, [(text, b'{"signals":[]}')], references=called)
+    desk.open(callers[-1])
+    assert desk.json("follow", desk.number)["records"] == 1
+    done = desk.json("withdraw", desk.number)
+    assert (done["records"], done["shared"], done["complete"]) == (0, 1, False)
+    assert desk.json("follow", desk.number)["withdrawn_at"] is None
+    assert desk.json("withdraw", desk.number, "--shared-too")["records"] == 1
+    assert DepositFolder(desk.case.company, made.deposit_id).entry.identifiers == 0
+
+
+def test_under_a_mistyped_reference_nothing_counts_as_withdrawn(desk: Desk) -> None:
+    desk.open("h-19")
+    done = desk.json("withdraw", desk.number)
+    assert (done["records"], done["complete"], desk.at_the_broker()) == (0, False, 4)
+    said = desk.call("withdraw", desk.number).stdout
+    assert "Nothing is held under this case's reference" in said
+    assert "Nobody can find them" not in said
+    assert desk.json("follow", desk.number)["withdrawn_at"] is None
+
+
+def test_a_withdrawal_killed_after_the_last_record_went_is_complete_when_it_is_run_again(desk: Desk) -> None:
+    desk.open("H-19")
+    real = Cases.note
+
+    def note(cases: Cases, opened: OpenedCase, step: Step) -> OpenedCase:
+        if step == "withdrawn":
+            raise Killed
+        return real(cases, opened, step)
+
+    arguments = ["consent", "withdraw", str(desk.case.company.vault.directory), desk.number]
+    with desk.patch.context() as patch:
+        patch.setattr(Cases, "note", note)
+        with pytest.raises(Killed):
+            CliRunner().invoke(app, arguments)
+    assert desk.at_the_broker() == 3
+    done = desk.json("withdraw", desk.number)
+    assert (done["records"], done["complete"]) == (0, True)
+    assert desk.json("follow", desk.number)["withdrawn_at"] == desk.case.now
 
 
 def test_nobody_withdraws_for_somebody_else(desk: Desk) -> None:

@@ -86,6 +86,19 @@ def test_a_corrected_mapping_is_saved_and_used_for_the_same_columns(
     assert read(home, file, mapping="export") == signals
 
 
+def test_a_title_above_the_names_is_pointed_out_by_the_line_of_the_names(
+    map_columns: Command, tmp_path: Path
+) -> None:
+    path = tmp_path / "titled.csv"
+    path.write_text("Contacts of unit 7\n\nHandy;Kontakt\n+447700900123;a@example.org\n")
+    shown = map_columns(path).stdout
+    assert "the first line does not name the columns, and line 3 seems to" in shown
+    assert "Delete what stands above it" in shown
+    assert json.loads(map_columns(path, "--json").stdout)["names_at"] == 3
+    path.write_text("Contacts of unit 7\n" + "some;text\n" * 30 + "Handy;Kontakt\n")
+    assert json.loads(map_columns(path, "--json").stdout)["names_at"] is None
+
+
 def test_an_encoding_and_a_region_are_saved_with_it(map_columns: Command, home: Home, tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
     path.write_bytes("Handynummer;Gerät\n07700 900123;Prüfgerät\n".encode("cp1252"))

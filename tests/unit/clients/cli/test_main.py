@@ -11,15 +11,27 @@ from typer.testing import CliRunner
 from clients.cli import main
 from clients.cli.main import SUBJECTS, Subject, app
 
+PARSERS = (
+    "duckdb",
+    "email_validator",
+    "openpyxl",
+    "phonenumbers",
+    "precis_i18n",
+    "pyarrow",
+    "schwifty",
+    "stdnum",
+)
+
 
 def _in_a_fresh_process(*arguments: str) -> tuple[int, str, list[str]]:
-    """Exit code, standard output, and the project's modules that were imported."""
+    """Exit code, standard output, and the modules that were imported: the project's, and those that take long."""
+    watched = ("broker", "clients", "httpx", *PARSERS)
     program = (
         "import json, sys\n"
         "from clients.cli.main import main\n"
         "try:\n    main()\n"
         "except SystemExit as end:\n"
-        "    names = [name for name in sys.modules if name.split('.')[0] in ('broker', 'clients', 'httpx')]\n"
+        f"    names = [name for name in sys.modules if name.split('.')[0] in {watched}]\n"
         "    sys.stderr.write(json.dumps(names)); sys.exit(end.code)\n"
     )
     command = [sys.executable, "-c", program, *arguments]
@@ -40,6 +52,14 @@ def test_canonicalising_a_line_needs_no_network_code() -> None:
     assert code == 0
     assert "clients.cli.canonicalise" in imported
     assert not {"httpx", "clients.transport", "clients.cli.deposit"} & set(imported)
+
+
+@pytest.mark.parametrize("command", ["request", "deposit", "space", "approve", "desk"])
+def test_a_command_starts_without_the_libraries_that_read_files_and_identifiers(command: str) -> None:
+    code, _, imported = _in_a_fresh_process(command, "--help")
+    assert code == 0
+    assert f"clients.cli.{command}" in imported
+    assert not {name.split(".")[0] for name in imported} & {*PARSERS, "httpx"}
 
 
 def test_a_subject_that_is_not_there_is_a_usage_error() -> None:

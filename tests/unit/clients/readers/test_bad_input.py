@@ -4,12 +4,16 @@ Memory is measured in a process of its own (`tests.bounded_memory`). Two gigabyt
 room on the disk.
 """
 
+import json
 import os
 import random
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import openpyxl
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from clients.readers.text_lines import MAXIMUM_SKIPPED_BYTES
@@ -65,10 +69,44 @@ def test_a_field_of_a_hundred_megabytes_costs_its_row_only(tmp_path: Path, encod
     assert MAXIMUM_SKIPPED_BYTES > 200 * 1024**2
 
 
-def test_ten_thousand_columns_are_counted_and_refused(tmp_path: Path) -> None:
-    path = tmp_path / "wide.csv"
-    path.write_text(",".join(f"column {number}" for number in range(10_000)) + "\n" + "x," * 10_000 + "\n")
-    check(read_apart(path), "10,000 columns")
+WIDE = [f"column {number}" for number in range(10_000)]
+
+
+def wide_workbook(path: Path) -> None:
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet()
+    sheet.append(WIDE)
+    sheet.append(["x"] * len(WIDE))
+    book.save(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("wide.csv", lambda path: path.write_text(",".join(WIDE) + "\n" + "x," * len(WIDE) + "\n")),
+        ("wide.xlsx", wide_workbook),
+        (
+            "wide.parquet",
+            lambda path: pyarrow.parquet.write_table(pyarrow.table({name: ["x"] for name in WIDE}), path),
+        ),
+    ],
+)
+def test_ten_thousand_columns_are_counted_and_refused(
+    tmp_path: Path, name: str, write: Callable[[Path], object]
+) -> None:
+    write(tmp_path / name)
+    check(read_apart(tmp_path / name), "10,000 columns")
+
+
+def test_json_lines_of_ten_thousand_members_cost_themselves_alone(tmp_path: Path) -> None:
+    path = tmp_path / "wide.ndjson"
+    with path.open("w") as file:
+        for line in range(50):
+            file.write(json.dumps({"phone": "+447700900123"} | {f"{name} {line}": 1 for name in WIDE}) + "\n")
+        file.write('{"phone": "+447700900123"}\n')
+    outcome = read_apart(path)
+    check(outcome, "")
+    assert (outcome.signals, outcome.refused) == (1, 50)
 
 
 @pytest.mark.parametrize(

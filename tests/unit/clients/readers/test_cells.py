@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clients.identifiers import Rejected
-from clients.readers.cells import Cell, NoIdentifier, identifier_text, number_cell, plain, value_cell
+from clients.readers.cells import (
+    Cell,
+    NoIdentifier,
+    identifier_text,
+    number_cell,
+    plain,
+    refusal_of,
+    value_cell,
+)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +61,43 @@ def test_text_with_a_power_of_ten_is_refused_where_digits_are_wanted(text: str) 
     with pytest.raises(Rejected, match="power of ten"):
         identifier_text("phone", text)
     assert identifier_text("email", text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("4.9E+14", "power of ten"),
+        ("4,9E+14", "power of ten"),
+        ("2026-01-02", "looks like a date"),
+        ("2026-01-02 00:00:00", "looks like a date"),
+        ("02.01.2026", "looks like a date"),
+        ("1/2/2026", "looks like a date"),
+        ("1-Feb", "looks like a date"),
+        ("Jan-04", "looks like a date"),
+        ("12. Mai 1987", "looks like a date"),
+        ("call me", "of the type"),
+        ("07700 900", "of the type"),
+        ("1987-2026-01-02", "of the type"),
+    ],
+)
+def test_what_a_program_made_of_a_value_is_said_before_what_its_type_says(text: str, words: str) -> None:
+    assert words in refusal_of(text, "The reason of the type.")
+    assert text not in refusal_of(text, "")
+
+
+@pytest.mark.parametrize("text", ['="07700 900123"', '="+447700900123"', '=" 07700900123 "'])
+def test_a_formula_that_is_nothing_but_a_text_is_that_text(text: str) -> None:
+    assert identifier_text("phone", text) == text[2:-1].strip()
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "=A1", '=HYPERLINK("x")', '="0770"&"0900123"', "'=1+1", "=", "=+447700900123"]
+)
+def test_a_formula_where_an_identifier_should_be_is_refused_with_what_to_do(text: str) -> None:
+    for kind in ("phone", "email", "iban"):
+        with pytest.raises(Rejected, match=r"formula and not its result.*paste it as values"):
+            identifier_text(kind, text)
+    assert plain(text).startswith("=")
 
 
 def test_what_a_data_frame_made_of_a_number_is_undone() -> None:

@@ -197,6 +197,26 @@ def test_a_file_that_cannot_be_read_as_a_whole_says_what_to_do(
     assert "7700900" not in refusal.value.detail
 
 
+@pytest.mark.parametrize(
+    ("title", "line"),
+    [
+        ("Export of cases,,\nMade on 2026-01-02,,\n,,\n", 4),
+        ("Export of cases\n\n", 3),
+        ("Report of unit 7;;\n", 2),
+    ],
+)
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_title_above_the_names_is_said_with_the_line_where_they_stand(
+    tmp_path: Path, title: str, line: int, delimiter: str
+) -> None:
+    path = tmp_path / "titled.csv"
+    path.write_text(title + "Telefon,Notiz,Ort\n+447700900123,a,b\n".replace(",", delimiter))
+    with pytest.raises(BadInput, match=f"line {line} seems to. Delete what stands above it") as refusal:
+        list(read_csv(path))
+    assert "Telefon" not in refusal.value.detail
+    assert "Export" not in refusal.value.detail
+
+
 def test_a_missing_file_a_folder_and_a_wrong_region_are_bad_input(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no such file"):
         next(read_csv(tmp_path / "447700900123.csv"))

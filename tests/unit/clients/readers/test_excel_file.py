@@ -106,6 +106,18 @@ def test_what_a_spreadsheet_spoilt_is_refused_with_its_row_column_and_reason(
     assert "447" not in refused[0].reason
 
 
+def test_a_title_above_the_names_is_said_with_the_row_where_they_stand(tmp_path: Path) -> None:
+    rows: tuple[list[Any], ...] = (
+        ["Calls of unit 7"],
+        ["made", datetime.date(2026, 1, 2)],
+        [],
+        ["Phone", "Note"],
+        [DRAMA, "a"],
+    )
+    with pytest.raises(BadInput, match="line 4 seems to"):
+        read(written(tmp_path, rows_of(*rows)))
+
+
 def test_a_number_stored_with_a_power_of_ten_is_read_only_if_all_digits_are_there(tmp_path: Path) -> None:
     path = with_sheet(
         tmp_path,

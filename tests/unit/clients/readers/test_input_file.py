@@ -1,9 +1,14 @@
 """Only an ordinary file is read, and only if it is the same at the end."""
 
+import json
 import os
-from collections.abc import Generator
+import uuid
+from collections.abc import Callable, Generator
 from pathlib import Path
 
+import openpyxl
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from broker.protocol.errors import BadInput
@@ -85,3 +90,68 @@ def test_who_stops_before_the_end_is_not_told_of_a_change(table: Path) -> None:
     table.write_bytes(b"")
     assert isinstance(rows, Generator)
     rows.close()
+
+
+def _workbook(path: Path, rows: int) -> None:
+    book = openpyxl.Workbook()
+    for row in (["email"], *([f"p{number}@example.org"] for number in range(rows))):
+        book.active.append(row)
+    book.save(path)
+
+
+def _parquet(path: Path, rows: int) -> None:
+    emails = [f"p{number}@example.org" for number in range(rows)]
+    pyarrow.parquet.write_table(pyarrow.table({"email": emails}), path, row_group_size=100)
+
+
+def _bundle(path: Path, rows: int) -> None:
+    things = [
+        {
+            "type": "email-addr",
+            "id": f"email-addr--{uuid.UUID(int=number)}",
+            "value": f"p{number}@example.org",
+        }
+        for number in range(rows)
+    ]
+    path.write_text(json.dumps({"type": "bundle", "id": f"bundle--{uuid.UUID(int=0)}", "objects": things}))
+
+
+def _misp(path: Path, rows: int) -> None:
+    attributes = [
+        {"type": "email-src", "value": f"p{number}@example.org", "uuid": str(uuid.UUID(int=number))}
+        for number in range(rows)
+    ]
+    path.write_text(json.dumps({"Event": {"info": "example", "Attribute": attributes}}))
+
+
+def _lines(path: Path, rows: int) -> None:
+    path.write_text("".join(f'{{"email": "p{number}@example.org"}}\n' for number in range(rows)))
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("book.xlsx", _workbook),
+        ("table.parquet", _parquet),
+        ("bundle.json", _bundle),
+        ("event.misp", _misp),
+        ("rows.ndjson", _lines),
+    ],
+)
+def test_every_format_refuses_at_its_end_a_file_that_was_written_to_meanwhile(
+    tmp_path: Path, name: str, write: Callable[[Path, int], None]
+) -> None:
+    path = tmp_path / name
+    write(path, 300)
+    assert sum(isinstance(row, Signal) for row in read_file(path)) == 300
+    rows = read_file(path)
+    assert isinstance(next(rows), Signal)
+    # As a program does that writes a byte anew: nothing but the time of the last change tells.
+    with path.open("r+b") as file:
+        first = file.read(1)
+        file.seek(0)
+        file.write(first)
+    later = path.stat().st_mtime_ns + 1_000_000
+    os.utime(path, ns=(later, later))
+    with pytest.raises(BadInput, match="changed while it was read"):
+        list(rows)
