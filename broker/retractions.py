@@ -5,20 +5,24 @@ them: found from the answers as they were given, not from what is kept of matche
 requester signs what it did, however long it is offline; that it was shown, and the acknowledgement, are entries, and
 each notice is one, so that an auditor sees what was never shown or never answered. A count names nothing and needs no
 notice. An answer that has a notice is given nobody again: whoever lost it would be told what was taken back, perhaps
-after it signed that it is erased. It erases nothing at the requester.
+after it signed that it is erased. How a contest ended (`broker.contests`) is told by another notice of the same places.
+It erases nothing at the requester.
 """
 
 import hashlib
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import islice
 
 from broker.audit.log import Receipt
 from broker.audit.records import RetractionAcknowledged, RetractionNoticed, RetractionShown
 from broker.context import Broker
 from broker.protocol.documents import Signed, sign, verify
 from broker.protocol.errors import BadInput, Conflict, NotFound
-from broker.protocol.messages.base import encode, read
+from broker.protocol.messages.base import blob_from_text, blob_to_text, encode, read
 from broker.protocol.messages.consent import (
+    ANSWERS,
     MAXIMUM_PLACES,
     ConsentRevocation,
     RetractionAcknowledgement,
@@ -41,6 +45,8 @@ from broker.store.requests import StoredRequest
 NOTICE_DAYS = 14
 DAY_SECONDS = 86_400
 MAXIMUM_SHOWN = 1000
+_AT_ONCE = 100
+"""Answers looked through side by side."""
 
 
 @dataclass(frozen=True)
@@ -53,29 +59,42 @@ class Recipient:
     places: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Cause:
+    """Why notices go out. `statement_digest` is of the signed statement that they follow; `contest_digest` names the
+    contest that they tell the beginning of."""
+
+    ground: RetractionGround
+    statement_digest: bytes
+    revocation_digest: bytes | None = None
+    contest_digest: bytes | None = None
+
+
 def recipients(
     broker: Broker, connection: Connection, deposit: StoredDeposit, tokens: Collection[bytes] | None
 ) -> tuple[Recipient, ...]:
-    """Whom records were disclosed to. Call it before they are deleted; reads every answer of the space.
+    """Whom records were disclosed to. Call it before they are deleted.
+
+    Looks through every answer of the space, some 0.2 ms each of 20 matches and 0.8 ms of 500, which other writers wait
+    for; and verifies those that tell of them.
 
     Args:
         tokens: of the records; None for all of the deposit."""
-    wanted, found = None if tokens is None else frozenset(tokens), []
-    for each in rows.answered(connection, deposit.space_id):
-        document = _disclosure(each.answer)
-        if document is None:
-            continue
-        told = verify(Disclosure, document, broker.keys.signing_public)
-        if told.payload.tier is Tier.COUNT:
-            continue
-        matched = told.payload.matched
-        if wanted is None:
-            held = matches.held(connection, {deposit.deposit_number: list(matched)}) if matched else ()
-            gone = frozenset(match.token for match in held)
-        else:
-            gone = wanted
-        places = tuple(place for place, token in enumerate(matched) if token in gone)
-        if places:
+    wanted, found = None if tokens is None else frozenset(map(blob_to_text, tokens)), []
+    every = rows.answered(connection, deposit.space_id)
+    while answers := tuple(islice(every, _AT_ONCE)):
+        told_of = [_tokens_in(each.answer) for each in answers]
+        asked = frozenset[str]().union(*told_of)
+        gone = _held(connection, deposit, asked) if wanted is None else asked & wanted
+        for each, named in zip(answers, told_of, strict=True):
+            if gone.isdisjoint(named):
+                continue
+            told = verify(Disclosure, _disclosure(each.answer), broker.keys.signing_public)
+            if told.payload.tier is Tier.COUNT:
+                continue
+            places = tuple(
+                place for place, token in enumerate(told.payload.matched) if blob_to_text(token) in gone
+            )
             found.append(Recipient(each.request_id, each.requester, told.digest, places[:MAXIMUM_PLACES]))
     return tuple(found)
 
@@ -102,12 +121,10 @@ def notify(
     connection: Connection,
     deposit: StoredDeposit,
     found: Collection[Recipient],
-    withdrawal_digest: bytes,
-    revocation: Signed[ConsentRevocation] | None,
+    cause: Cause,
     now: int,
 ) -> None:
-    """Keep a notice for each recipient, and log it."""
-    ground = RetractionGround.WITHDRAWN if revocation is None else RetractionGround.CONSENT_REVOKED
+    """Keep a notice for each recipient of records of a deposit, and log it."""
     for each in found:
         notice = RetractionNotice(
             notice_id=broker.random_bytes(16),
@@ -116,7 +133,7 @@ def notify(
             request_id=each.request_id,
             disclosure_digest=each.disclosure_digest,
             places=each.places,
-            ground=ground,
+            ground=cause.ground,
             noticed_at=now,
             due_at=now + NOTICE_DAYS * DAY_SECONDS,
         )
@@ -127,16 +144,34 @@ def notify(
             request_id=each.request_id,
             requester=each.requester,
             deposit_id=deposit.deposit_id,
-            withdrawal_digest=withdrawal_digest,
-            revocation_digest=None if revocation is None else revocation.digest,
+            withdrawal_digest=cause.statement_digest,
+            revocation_digest=cause.revocation_digest,
             notice_digest=signed.digest,
             due_at=notice.due_at,
         )
         receipt = broker.audit.append(connection, RecordKind.RETRACTION_NOTICED, record, now)
         stored = rows.StoredNotice(
-            notice.notice_id, each.requester, signed.document, notice.due_at, receipt.proof.index
+            notice_id=notice.notice_id,
+            requester=each.requester,
+            document=signed.document,
+            due_at=notice.due_at,
+            noticed_index=receipt.proof.index,
+            contest_digest=cause.contest_digest,
         )
         rows.add(connection, stored)
+
+
+def told_of_contest(
+    broker: Broker, connection: Connection, withdrawal_digest: bytes
+) -> tuple[Recipient, ...]:
+    """Who was told that the records of a withdrawal are contested, by the notices that said so."""
+    notices = (
+        verify(RetractionNotice, document, broker.keys.signing_public).payload
+        for document in rows.of_contest(connection, withdrawal_digest)
+    )
+    return tuple(
+        Recipient(each.request_id, each.requester, each.disclosure_digest, each.places) for each in notices
+    )
 
 
 def check_stands(broker: Broker, connection: Connection, request: StoredRequest) -> None:
@@ -185,7 +220,11 @@ def acknowledge(broker: Broker, caller: Caller, notice_id: bytes, document: str)
         if (said.notice_id, said.notice_digest, said.requester) != (notice_id, digest, caller.party_id):
             raise BadInput("The acknowledgement is of another notice than the address names.")
         if (said.done is RetractionDone.KEPT) != bool(said.lawful_ground.strip()):
-            raise BadInput("Who keeps it names the lawful ground, and who erased it names none.")
+            raise BadInput("Who keeps it names the lawful ground, and nobody else names one.")
+        ground = verify(RetractionNotice, stored.document, broker.keys.signing_public).payload.ground
+        if said.done not in ANSWERS[ground]:
+            may = " or ".join(each.value for each in ANSWERS[ground])
+            raise BadInput(f"A notice of this ground is acknowledged as {may}.")
         if stored.acknowledgement is not None and stored.acknowledged_index is not None:
             if stored.acknowledgement != document:
                 raise Conflict("You acknowledged this notice before, otherwise. The first word stands.")
@@ -201,5 +240,20 @@ def acknowledge(broker: Broker, caller: Caller, notice_id: bytes, document: str)
         return receipt
 
 
-def _disclosure(answer: bytes) -> str | None:
-    return read(TokensAnswered, answer).document
+def _held(connection: Connection, deposit: StoredDeposit, asked: Collection[str]) -> frozenset[str]:
+    """Which tokens the deposit holds, as text."""
+    tokens = sorted(map(blob_from_text, asked))
+    found = matches.held(connection, {deposit.deposit_number: tokens}) if tokens else ()
+    return frozenset(blob_to_text(match.token) for match in found)
+
+
+def _disclosure(answer: bytes) -> str:
+    return read(TokensAnswered, answer).document or ""
+
+
+def _tokens_in(answer: bytes) -> frozenset[str]:
+    """What an answer of this broker's own claims to tell of, as text: a tenth of the time that verifying takes."""
+    document = json.loads(answer)["document"]
+    if document is None:
+        return frozenset()
+    return frozenset(json.loads(blob_from_text(document.split(".")[1]))["matched"])

@@ -7,9 +7,9 @@ was taken back or replaced stays in the database's files: the write-ahead log is
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from broker import retractions, roots
+from broker import contests, retractions, roots
 from broker.audit.log import Receipt
 from broker.audit.records import RecordsReplaced, RecordsWithdrawn
 from broker.context import Broker
@@ -17,6 +17,7 @@ from broker.deposits import MAXIMUM_RECORD_VERSION, own_deposit
 from broker.protocol.documents import Signed, verify
 from broker.protocol.errors import BadInput, Conflict, NotFound, VerificationFailed
 from broker.protocol.messages.base import Message
+from broker.protocol.messages.consent import RetractionGround
 from broker.protocol.messages.deposits import TOKEN_BYTES, DepositDeclaration, Record, decode_batch
 from broker.protocol.messages.roots import (
     RecordReplacement,
@@ -50,9 +51,16 @@ class _Change:
 
 
 def withdraw_records(
-    broker: Broker, caller: Caller, deposit_id: bytes, submission: RecordWithdrawalSubmission
+    broker: Broker,
+    caller: Caller,
+    deposit_id: bytes,
+    submission: RecordWithdrawalSubmission,
+    contest: str | None = None,
 ) -> Receipt:
     """Take some records of a deposit back; the same statement again gives its receipt again and changes nothing.
+
+    Args:
+        contest: the signed `ContestStatement`, where they are taken back because they are contested.
 
     Walks the deposit's remaining records once, some 13 seconds a million in SQLite, which other writers wait for.
     Raises NotFound (the deposit, or a token of it), VerificationFailed (the signature, or the new root), BadInput,
@@ -63,6 +71,9 @@ def withdraw_records(
         connection: Connection, deposit: rows.StoredDeposit, declared: DepositDeclaration
     ) -> _CarriedOut:
         tokens = _read_tokens(signed.payload, submission)
+        contested = (
+            None if contest is None else contests.check_contested(caller, deposit, signed.digest, contest)
+        )
         _spare_self_test(declared, tokens)
         revoked = (
             None
@@ -75,7 +86,14 @@ def withdraw_records(
             raise NotFound("The deposit holds no record of one of these tokens. Nothing was taken back.")
 
         def notify() -> None:
-            retractions.notify(broker, connection, deposit, found, signed.digest, revoked, broker.clock())
+            cause = retractions.Cause(RetractionGround.WITHDRAWN, signed.digest)
+            if contested is not None:
+                cause = contests.begin(broker, connection, deposit, contested)
+            elif revoked is not None:
+                cause = replace(
+                    cause, ground=RetractionGround.CONSENT_REVOKED, revocation_digest=revoked.digest
+                )
+            retractions.notify(broker, connection, deposit, found, cause, broker.clock())
 
         return _withdrawn(deposit, signed, len(found)), notify
 

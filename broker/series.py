@@ -15,6 +15,7 @@ from broker.context import Broker
 from broker.protocol import shares
 from broker.protocol.documents import Signed, key_identifier, verify
 from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted, VerificationFailed
+from broker.protocol.messages.consent import RetractionGround
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import (
     Acceptance,
@@ -133,8 +134,9 @@ def withdraw_series(broker: Broker, caller: Caller, series_id: bytes, document: 
             )
             receipt = broker.audit.append(connection, RecordKind.SERIES_WITHDRAWN, record, now)
             rows.withdraw(connection, series_id, document, receipt.proof.index)
+            cause = retractions.Cause(RetractionGround.WITHDRAWN, signed.digest)
             for deposit, each in found:
-                retractions.notify(broker, connection, deposit, each, signed.digest, None, now)
+                retractions.notify(broker, connection, deposit, each, cause, now)
     broker.database.empty_wal()
     return receipt
 

@@ -11,6 +11,7 @@ from broker.context import Broker
 from broker.deposits import own_deposit
 from broker.protocol.documents import Signed, verify
 from broker.protocol.errors import BadInput, Conflict
+from broker.protocol.messages.consent import RetractionGround
 from broker.protocol.messages.deposits import DepositWithdrawal
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.registry import Caller
@@ -61,5 +62,6 @@ def _erase_deposit(
     )
     receipt = broker.audit.append(connection, RecordKind.DEPOSIT_WITHDRAWN, record, now)
     rows.note_withdrawal(connection, deposit.deposit_number, signed.document, receipt.proof.index)
-    retractions.notify(broker, connection, deposit, found, signed.digest, None, now)
+    cause = retractions.Cause(RetractionGround.WITHDRAWN, signed.digest)
+    retractions.notify(broker, connection, deposit, found, cause, now)
     return receipt

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clients.access_search import Asked, Deposited, Held, Part
+from broker.protocol.messages.consent import ContestState
+from clients.access_search import Asked, Contested, Deposited, Held, Part
 from clients.access_terms import AccessTerms
 from clients.next_step.markdown import safe, wrapped
 
@@ -166,6 +167,7 @@ def _told(part: Part, held: Held) -> Iterator[str]:
     match part:
         case Part.DEPOSITED:
             yield from map(_deposited, held.deposited)
+            yield from map(_contested, held.contested)
         case Part.ASKED:
             yield from map(_asked, held.asked)
         case Part.RECEIVED:
@@ -196,6 +198,20 @@ def _deposited(each: Deposited) -> str:
     )
 
 
+def _contested(each: Contested) -> str:
+    which = _places(each.places) if each.places else "a record under our own reference"
+    said = f"Contested on {day(each.contested_at)} as wrong or not yours: {which}."
+    match each.state:
+        case ContestState.CONTESTED:
+            return f"{said} Until we decide, it is held back and compared with nothing."
+        case ContestState.UPHELD:
+            return (
+                f"{said} On {day(each.decided_at or 0)} we decided that it is right; it may be shared again."
+            )
+        case ContestState.WITHDRAWN:
+            return f"{said} On {day(each.decided_at or 0)} we withdrew it; it is not shared again."
+
+
 def _asked(each: Asked) -> str:
     claims = each.claims
     basis = claims.basis
@@ -214,6 +230,11 @@ def _received(each: Asked) -> str:
     return (
         f"On our question of {day(each.created_at)} we were told that other agencies know {_places(each.known)}{who}. "
         f"Kept until {day(each.kept_until)}."
+        + (
+            f" Contested at its source, and not used until that is decided: {_places(each.contested)}."
+            if each.contested
+            else ""
+        )
     )
 
 

@@ -1,4 +1,4 @@
-"""What this home knows about some identifiers: deposited, asked, received, opened. For a person's request of access.
+"""What this home knows about some identifiers: deposited, contested, asked, received, opened. For a request of access.
 
 Rule: it looks into this home alone and calls nobody. What it cannot look into it says: deposits whose keys are erased,
 which are found by the agency's own reference or not at all, and requests whose retention is over. An identifier is
@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from broker.protocol import tokens
-from broker.protocol.errors import BadInput, NotFound
+from broker.protocol.errors import BadInput, NotFound, VerificationFailed
+from broker.protocol.messages.consent import ContestState
 from broker.protocol.messages.requests import Claims
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import Tier
-from clients import local_references, record_leaves
+from clients import contested_records, local_references, record_leaves
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.forgetting import kept_until
 from clients.home import Home
+from clients.kept_out import KeptOut
 from clients.request_folder import RequestFolder, request_ids
+from clients.retractions import contested
 from clients.series_folder import SeriesFolder, SeriesState
 
 
@@ -54,10 +57,22 @@ class Deposited:
 
 
 @dataclass(frozen=True)
+class Contested:
+    """A submission that somebody said is wrong or not theirs. `places` are none if found by its reference alone."""
+
+    places: tuple[int, ...]
+    state: ContestState
+    contested_at: int
+    decided_at: int | None
+    reference: str
+
+
+@dataclass(frozen=True)
 class Asked:
     """One request in which this agency asked other agencies about some of them.
 
-    `known` are the places that others were said to know, `sources` who, where it was told; `opened` by whom records
+    `known` are the places that others were said to know, `contested` those of them of which a notice says that they are
+    contested and none how that ended, `sources` who, where it was told; `opened` by whom records
     that were opened had been deposited, one for each record."""
 
     request_id: bytes
@@ -70,6 +85,7 @@ class Asked:
     sources: tuple[str, ...]
     opened: tuple[str, ...]
     kept_until: int
+    contested: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,11 +98,12 @@ class Held:
     """Deposits whose keys are erased: identifiers are not found in them, only references."""
     forgotten: int
     """Requests whose identifiers are erased, since their retention is over."""
+    contested: tuple[Contested, ...] = ()
 
     def numbers(self) -> Mapping[Part, int]:
         """How much was found, part by part."""
         return {
-            Part.DEPOSITED: len(self.deposited),
+            Part.DEPOSITED: len(self.deposited) + len(self.contested),
             Part.ASKED: len(self.asked),
             Part.RECEIVED: sum(1 for each in self.asked if each.known),
             Part.OPENED: sum(len(each.opened) for each in self.asked),
@@ -124,7 +141,37 @@ def search(home: Home, person: Person, now: int) -> Held:
         found = _asked(home, folder, request_id, places_of)
         if found is not None:
             asked.append(found)
-    return Held(tuple(deposited), tuple(asked), tuple(closed), forgotten)
+    return Held(
+        tuple(deposited), tuple(asked), tuple(closed), forgotten, tuple(_contested(home, person, now))
+    )
+
+
+def _no_new_key(_: int) -> bytes:
+    """Where marks are, their key is too."""
+    raise VerificationFailed("The key of what is kept out is gone from this home. Restore a backup.")
+
+
+def _contested(home: Home, person: Person, now: int) -> Iterator[Contested]:
+    """The contested submissions of the person's references, or with one of the identifiers."""
+    named = {each.strip() for each in person.references if each.strip()}
+    kept_out = KeptOut(home, now, _no_new_key)
+    places: dict[tuple[bytes, bytes], dict[bytes, int]] = {}
+    for each in contested_records.every(home):
+        found = set()
+        for held in each.marks:
+            under = (held.space_id, held.salt_id)
+            if under not in places:
+                salt = home.salt_of(*under)
+                places[under] = {
+                    kept_out.mark_of_hash(tokens.salted_hash(salt, text)): place
+                    for place, text in enumerate(person.identifiers, 1)
+                }
+            if held.mark in places[under]:
+                found.add(places[under][held.mark])
+        if found or each.reference in named:
+            yield Contested(
+                tuple(sorted(found)), each.state, each.contested_at, each.decided_at, each.reference
+            )
 
 
 def _in_deposit(
@@ -205,6 +252,9 @@ def _asked(
             each.contributor for each in (opened.payloads if opened else ()) if each.identifier in asked
         ),
         kept_until=kept_until(folder, key),
+        contested=_places(
+            asked & contested(home, home.space(*folder.roster()).payload, request_id), places_of
+        ),
     )
 
 

@@ -46,7 +46,7 @@ _LOG2_N = 15
 _MAXIMUM_STEPS = 200
 _WRONG = "Number and PIN do not belong together. Ask for both again; after three wrong PINs there is a wait."
 
-Step = Literal["opened", "followed", "withdrawing", "withdrawn", "new_pin"]
+Step = Literal["opened", "followed", "contested", "withdrawing", "withdrawn", "new_pin"]
 """`withdrawing` is noted before anything is taken back: that there was something."""
 
 

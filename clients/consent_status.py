@@ -1,4 +1,4 @@
-"""What a person may be told about their own submission: deposited, asked, released, withdrawn.
+"""What a person may be told about their own submission: deposited, asked, released, contested, withdrawn.
 
 Rule: it looks into this home alone and calls nobody, so it tells what the agency was last shown. Never who asked, when,
 or in what case: that would warn the wrong people. Where the law does not let the person be told that somebody asked,
@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from broker.protocol import documents
+from broker.protocol.messages.consent import ContestState
 from broker.protocol.messages.ladder import ContributorRelease
 from broker.protocol.tokens import TOKEN_BYTES
-from clients import local_references
+from clients import contested_records, local_references
 from clients.consent_case import Cases, ConsentCase
+from clients.contested_records import ContestedSubmission
 from clients.deposit_folder import DepositFolder, KeptAsk, all_deposits
 from clients.home import Home
 from clients.record_leaves import leaves_name
@@ -32,6 +34,7 @@ class Status:
     """Of the records, how many can only be taken back with all others of their deposit, by the agency."""
     asked: AskedState
     withdrawn_at: int | None
+    contest: ContestedSubmission | None = None
 
 
 def status(home: Home, case: ConsentCase) -> Status:
@@ -46,18 +49,32 @@ def status(home: Home, case: ConsentCase) -> Status:
         if not home.vault.exists(leaves_name(deposit.deposit_id)):
             closed += len(tokens)
         answers += [_answered(home, ask) for ask in deposit.asks() if _is_about(ask, tokens)]
-    return Status(records, being_sent, closed, _asked(case, answers), case.withdrawn_at)
+    contest = contested_records.find(home, case.reference)
+    return Status(records, being_sent, closed, _asked(case, answers), case.withdrawn_at, contest)
 
 
 def forget_ended(home: Home, cases: Cases, now: int) -> int:
-    """Erase the cases with nothing left under their reference, a year after anything was done in them: how many."""
+    """Erase the cases with nothing left under their reference, a year after anything was done in them: how many.
+
+    One that is contested and not decided stays."""
     gone = 0
+    contested_records.forget_upheld(home, now)
+    open_ones = {
+        each.reference for each in contested_records.every(home) if each.state is ContestState.CONTESTED
+    }
     for opened in list(cases.every()):
         last = max((step.at for step in opened.case.steps), default=0)
-        if last + KEPT_AFTER_END_SECONDS <= now and not any(_own(home, opened.case.reference)):
+        reference = opened.case.reference
+        over = last + KEPT_AFTER_END_SECONDS <= now and reference not in open_ones
+        if over and not any(_own(home, reference)):
             cases.erase(opened)
             gone += 1
     return gone
+
+
+def anything_under(home: Home, reference: str) -> bool:
+    """Whether anything is deposited under a reference."""
+    return any(_own(home, reference))
 
 
 def _own(home: Home, reference: str) -> Iterator[tuple[DepositFolder, frozenset[bytes]]]:

@@ -16,7 +16,7 @@ from pydantic import Field
 from broker.protocol import documents
 from broker.protocol.documents import Signed
 from broker.protocol.errors import NotFound
-from broker.protocol.messages.base import Blob, Bytes32, Id16, Message, Seconds, Slug, encode, read
+from broker.protocol.messages.base import Blob, Bytes32, Document, Id16, Message, Seconds, Slug, encode, read
 from broker.protocol.messages.deposits import DepositDeclaration, SelfTest
 from broker.protocol.messages.roots import (
     RecordReplacementSubmission,
@@ -54,6 +54,8 @@ class PendingChange(Message):
 
     v: Literal[1] = 1
     submission: RecordWithdrawalSubmission | RecordReplacementSubmission
+    contest: Document | None = None
+    """The signed `ContestStatement`, where records are taken back because they are contested."""
     references: dict[str, str] = Field(default_factory=dict)
     contents: dict[str, str] = Field(default_factory=dict)
 

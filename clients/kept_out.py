@@ -112,6 +112,19 @@ class KeptOut:
                 self._write(marks.values())
         return len(gone)
 
+    def end(
+        self, reason: Reason, marks: Iterable[bytes], references: Iterable[str], then: Reason | None
+    ) -> None:
+        """Let in again what these marks and references keep out for a reason, or keep it out for another one."""
+        with self._alone():
+            kept = self.marks()
+            for each in {*marks, *map(self.mark_of_reference, references)}:
+                mark = kept.pop((each, reason), None)
+                if mark is not None and then is not None:
+                    changes = {"reason": then, "since_at": self._now, "until_at": self._now + UNUSED_SECONDS}
+                    kept[each, then] = mark.model_copy(update=changes | {"unused_seconds": UNUSED_SECONDS})
+            self._write(kept.values())
+
     def renew(self, used: Collection[tuple[bytes, Reason]]) -> None:
         """Note that these marks kept rows out now, so that they hold on."""
         with self._alone():

@@ -1,4 +1,4 @@
-"""A requester is told that matches it was given are taken back: it fetches the notice, acts, and says what it did.
+"""A requester is told that matches it was given are taken back or contested: it fetches the notice, acts, and says so.
 
 Rule: a notice counts under the broker's pinned key and names places in a disclosure that lies here, so no identifier
 and no token travels. Whoever says that it erased has erased: hits, sources and opened records go from this home first,
@@ -7,6 +7,7 @@ The signed papers, and of the question what an auditor's draw needs, stay until 
 has the home's key can unblind the key holders' answers once more, and hold the result against the disclosure. What lies
 outside this home, such as a case folder, is the officer's to erase. An answer that comes after a notice of it, on a
 stick or after a crash, is kept without what was taken back.
+What is contested is set aside: until a later notice of the same matches, nothing of it is exported or handed over.
 
     retractions/{NOTICE.jws,NOTICE-done.jws}
 """
@@ -18,6 +19,7 @@ from broker.protocol import documents
 from broker.protocol.documents import Signed
 from broker.protocol.errors import BadInput, NotFound, VerificationFailed
 from broker.protocol.messages.consent import (
+    ANSWERS,
     RetractionAcknowledgement,
     RetractionDone,
     RetractionGround,
@@ -35,6 +37,10 @@ from clients.request_folder import RequestFolder
 from clients.request_values import Answer, FoundSource, OpenedPayloads
 from clients.transport import Caller, Clock
 
+CONTESTED = (
+    "Something of this request is contested, so nothing of it leaves this home until you are told how that ended. Look "
+    "for a notice: narrowgate request retractions"
+)
 _TAKEN_BACK = (RetractionGround.CONSENT_REVOKED, RetractionGround.WITHDRAWN)
 
 
@@ -84,12 +90,18 @@ class Retractions:
                 yield self._received(signed)
 
     def acknowledge(
-        self, notice_id: bytes, officer: str, lawful_ground: str | None = None
+        self,
+        notice_id: bytes,
+        officer: str,
+        lawful_ground: str | None = None,
+        done: RetractionDone | None = None,
     ) -> RetractionAcknowledgement:
-        """Erase what the notice is about from this home, or keep it on a lawful ground; and say so, signed.
+        """Erase what the notice is about from this home, keep it on a lawful ground, or what else the notice lets be
+        done; and say so, signed.
 
         Args:
-            lawful_ground: on which it is kept; None to erase.
+            lawful_ground: on which it is kept.
+            done: what is done; None to keep it where a ground is named, and else to erase it.
 
         Again, the same word is sent again. Raises NotFound, BadInput, or what the broker refuses with."""
         name = f"{notice_id.hex()}.jws"
@@ -98,12 +110,18 @@ class Retractions:
         if lawful_ground is not None and not lawful_ground.strip():
             raise BadInput("Name the lawful ground on which it is kept, in a sentence.")
         signed = self._notice(name)
-        done = f"retractions/{notice_id.hex()}-done.jws"
+        if done is None:
+            done = RetractionDone.ERASED if lawful_ground is None else RetractionDone.KEPT
+        ground = signed.payload.ground
+        if done not in ANSWERS[ground]:
+            may = ", ".join(each.value for each in ANSWERS[ground])
+            raise BadInput(f"A notice that says {ground.value} is answered by one of: {may}.")
+        finished = f"retractions/{notice_id.hex()}-done.jws"
         said = RetractionAcknowledgement(
             notice_id=notice_id,
             notice_digest=signed.digest,
             requester=self._home.party_id,
-            done=RetractionDone.ERASED if lawful_ground is None else RetractionDone.KEPT,
+            done=done,
             lawful_ground=lawful_ground or "",
             officer=officer,
             acknowledged_at=self._clock(),
@@ -124,7 +142,7 @@ class Retractions:
         body = DocumentMessage(document=document)
         path = f"/v1/retractions/{notice_id.hex()}"
         post_recorded(self._caller, path, body, self._space, RecordKind.RETRACTION_ACKNOWLEDGED)
-        self._home.vault.write_text(done, document)
+        self._home.vault.write_text(finished, document)
         self._home.vault.remove(sending)
         return said
 
@@ -153,6 +171,32 @@ class Retractions:
         if answer is not None:
             folder.keep_answer(without(answer, gone))
             _forget_orders(folder)
+
+
+def contested(home: Home, space: Space, request_id: bytes) -> frozenset[str]:
+    """The own identifiers of a request with a match that is contested: its notice says so, and none after it how that
+    ended. Only what was fetched is known. Raises VerificationFailed."""
+    places: dict[int, tuple[int, bool]] = {}
+    for name in home.vault.names("retractions"):
+        if name.endswith("-done.jws") or not name.endswith(".jws"):
+            continue
+        # Another space's broker may have signed it: whose request it is about is read first.
+        text = home.vault.read_text(f"retractions/{name}")
+        if documents.unverified_payload(RetractionNotice, text).request_id != request_id:
+            continue
+        notice = _notice(home, space, name).payload
+        # A match is contested once at most: what is deposited again is another match.
+        ended = notice.ground is not RetractionGround.CONTESTED
+        for place in notice.places:
+            places[place] = max(places.get(place, (0, False)), (notice.noticed_at, ended))
+    folder = RequestFolder(home.vault, request_id)
+    answer = folder.answer()
+    aside = [place for place, (_, ended) in places.items() if not ended]
+    if answer is None or not aside:
+        return frozenset()
+    matched = documents.verify(Disclosure, folder.disclosure(), space.broker_signing_key).payload.matched
+    tokens = {matched[place] for place in aside}
+    return frozenset(each.identifier for each in answer.hit_tokens if each.token in tokens)
 
 
 def keep_what_stands(home: Home, space: Space, answer: Answer) -> Answer:

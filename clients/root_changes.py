@@ -7,11 +7,12 @@ from what this home remembers, never from what the broker says.
 Which records change, and how, is `clients.taking_back` and `clients.replacing`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from broker.protocol import documents
-from broker.protocol.messages.base import RandomBytes
+from broker.protocol.messages.base import Message, RandomBytes
+from broker.protocol.messages.consent import ContestState, ContestStatement, ContestSubmission
 from broker.protocol.messages.deposits import TOKEN_BYTES, Record, decode_batch, encode_batch
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.roots import (
@@ -28,6 +29,9 @@ from clients.deposit_folder import DepositFolder, PendingChange
 from clients.home import Home
 from clients.recorded import post_recorded
 from clients.transport import Caller, Clock
+
+ContestNote = Callable[[bytes, bytes], None]
+"""Told the deposit, and the digest of the withdrawal that takes contested records back, before it is kept."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,18 @@ class RootChanges:
         root = self._deposit.last_change()[1]
         return record_leaves.versions(self._home.vault, self._deposit.deposit_id, tokens, root)
 
-    def withdraw(self, gone: Sequence[bytes], reason: str, revocation: str | None = None) -> None:
+    def withdraw(
+        self,
+        gone: Sequence[bytes],
+        reason: str,
+        revocation: str | None = None,
+        contest: ContestNote | None = None,
+    ) -> None:
         """Take back the records of these tokens, sorted.
 
         Args:
-            revocation: the signed revocation of the consent they rested on, if that is why."""
+            revocation: the signed revocation of the consent they rested on, if that is why.
+            contest: keeps which withdrawal it is, before it is sent, if they are contested."""
         (before, root), vault = self._deposit.last_change(), self._home.vault
         left = record_leaves.changed(vault, self._deposit.deposit_id, root, gone=set(gone))
         nonce, data = self._random_bytes(32), b"".join(gone)
@@ -81,11 +92,23 @@ class RootChanges:
             reason=reason,
             withdrawn_at=self._clock(),
         )
-        document = documents.sign(statement, self._home.signing_key).document
+        signed = documents.sign(statement, self._home.signing_key)
         submission = RecordWithdrawalSubmission(
-            document=document, nonce=nonce, revocation=revocation, tokens=data
+            document=signed.document, nonce=nonce, revocation=revocation, tokens=data
         )
-        self._deposit.keep_pending(PendingChange(submission=submission))
+        stated = None
+        if contest is not None:
+            contest(self._deposit.deposit_id, signed.digest)
+            said = ContestStatement(
+                contributor=self._home.party_id,
+                deposit_id=self._deposit.deposit_id,
+                withdrawal_digest=signed.digest,
+                state=ContestState.CONTESTED,
+                reason="",
+                stated_at=self._clock(),
+            )
+            stated = documents.sign(said, self._home.signing_key).document
+        self._deposit.keep_pending(PendingChange(submission=submission, contest=stated))
         self.finish()
 
     def replace(
@@ -124,12 +147,16 @@ class RootChanges:
         if pending is None:
             return Finished()
         if isinstance(pending.submission, RecordWithdrawalSubmission):
-            return Finished(withdrawn=self._finish_withdrawal(pending.submission))
+            return Finished(withdrawn=self._finish_withdrawal(pending.submission, pending.contest))
         return Finished(replaced=self._finish_replacement(pending, pending.submission))
 
-    def _finish_withdrawal(self, submission: RecordWithdrawalSubmission) -> int:
+    def _finish_withdrawal(self, submission: RecordWithdrawalSubmission, contest: str | None) -> int:
         signed = documents.verify(RecordWithdrawal, submission.document, self._home.identity.signing_key)
-        self._post("withdraw-records", submission, RecordKind.RECORDS_WITHDRAWN)
+        if contest is None:
+            self._post("withdraw-records", submission, RecordKind.RECORDS_WITHDRAWN)
+        else:
+            body = ContestSubmission(withdrawal=submission, statement=contest)
+            self._post("contest-records", body, RecordKind.RECORDS_WITHDRAWN)
         data = submission.tokens
         gone = {data[at : at + TOKEN_BYTES] for at in range(0, len(data), TOKEN_BYTES)}
         vault, deposit_id = self._home.vault, self._deposit.deposit_id
@@ -156,8 +183,6 @@ class RootChanges:
         # The leaves may be the new ones already: a crash can stand between any two of these steps.
         return self._deposit.last_change()[1], new_root
 
-    def _post(
-        self, step: str, body: RecordWithdrawalSubmission | RecordReplacementSubmission, kind: RecordKind
-    ) -> None:
+    def _post(self, step: str, body: Message, kind: RecordKind) -> None:
         path = f"/v1/deposits/{self._deposit.deposit_id.hex()}/{step}"
         post_recorded(self._caller, path, body, self._space, kind)

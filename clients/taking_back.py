@@ -10,6 +10,7 @@ in again (`clients.kept_out`).
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from broker.protocol import documents, tokens
 from broker.protocol.errors import BadInput, Conflict, NotFound
@@ -48,6 +49,16 @@ class Result:
     taken: tuple[TakenBack, ...]
     closed: tuple[bytes, ...]
     shared: int = 0
+
+
+class Contest(Protocol):
+    """Is told what is taken back because it is contested, each time before it goes."""
+
+    def going(self, deposit: DepositFolder, tokens: Sequence[bytes]) -> None:
+        """Records of a deposit that are to go."""
+
+    def note(self, deposit_id: bytes, withdrawal_digest: bytes) -> None:
+        """A withdrawal that takes some of them back."""
 
 
 class TakingBack:
@@ -125,14 +136,16 @@ class TakingBack:
         *,
         shared_too: bool = False,
         keep_out: Reason = "consent_withdrawn",
+        contest: Contest | None = None,
     ) -> Result:
         """Take back the records that this home calls by a reference of its own, in whatever space they are.
 
-        A consent that was recorded for the reference is revoked with it.
+        A consent that was recorded for the reference is revoked with it, unless they are only contested.
 
         Args:
             shared_too: also those that rows with other references were put together with.
             keep_out: why neither the reference nor what is taken back may go in again.
+            contest: told what goes, if it goes because it is contested.
 
         Again, it finds nothing more. Raises Conflict (a deposit is not finished), VerificationFailed, or what the
         broker refuses with."""
@@ -157,10 +170,14 @@ class TakingBack:
             shared += len(named) - len(own)
             self._keep_out_of(deposit, series, set(own), keep_out)
             conditions = series.manifest.payload.conditions
-            revoked = consent_record.revocation(
-                self._home, reference, conditions, deposit.deposit_id, self._clock()
-            )
-            taken += list(self._take_tokens(deposit, series, space, own, reason, revoked))
+            revoked = None
+            if contest is None:
+                revoked = consent_record.revocation(
+                    self._home, reference, conditions, deposit.deposit_id, self._clock()
+                )
+            else:
+                contest.going(deposit, own)
+            taken += list(self._take_tokens(deposit, series, space, own, reason, revoked, contest))
         return Result(tuple(taken), tuple(closed), shared)
 
     def _take(
@@ -177,6 +194,7 @@ class TakingBack:
         wanted: Iterable[bytes],
         reason: str,
         revocation: str | None = None,
+        contest: Contest | None = None,
     ) -> Iterator[TakenBack]:
         """The one result of a deposit, if it holds any of them."""
         changes = RootChanges(self._home, space, deposit, self._caller, self._clock, self._random_bytes)
@@ -186,7 +204,8 @@ class TakingBack:
         held = sorted(changes.versions(set(wanted)))
         # 3. So many a statement.
         for at in range(0, len(held), MAXIMUM_WITHDRAWN):
-            changes.withdraw(held[at : at + MAXIMUM_WITHDRAWN], reason, revocation)
+            note = None if contest is None else contest.note
+            changes.withdraw(held[at : at + MAXIMUM_WITHDRAWN], reason, revocation, note)
         if held or before:
             left = deposit.entry.identifiers
             yield TakenBack(deposit.deposit_id, series.series_id, len(held) + before, left)

@@ -17,6 +17,7 @@ from broker.protocol import tokens
 from broker.protocol.documents import verify
 from broker.protocol.leaves import parse_leaf
 from broker.protocol.messages.approvals import Approval
+from broker.protocol.messages.consent import ANSWERS, ContestState, RetractionDone
 from broker.protocol.messages.erasure import ErasureGround, order
 from broker.protocol.messages.requests import TokensAnswered
 from broker.protocol.messages.series import Conditions
@@ -29,6 +30,7 @@ from broker.protocol.messages.vocabulary import (
 )
 from clients.answers import AnswerAwaited
 from clients.auditor import Auditor
+from clients.contesting import Contesting
 from clients.keyholder import erasing as holder_erasing
 from clients.keyholder import retention as holder_retention
 from clients.keyholder.api.app import create_app as holder_app
@@ -68,7 +70,10 @@ FREE_TEXT = {
 """What people write that is documented to stand in records, by where it was given."""
 REASONS = {
     name: f"canary-reason-{name}"
-    for name in ("refused", "taken-back", "reviewed", "released", "withdrawn", "replaced", "restored", "kept")
+    for name in (
+        *("refused", "taken-back", "reviewed", "released", "withdrawn", "replaced", "restored", "kept"),
+        *("contested", "decided"),
+    )
 }
 """What people write that is signed in documents, of which records have digests."""
 PLAINTEXT = f'{{"signals":[{{"note":"canary-payload {PIN}"}}],"v":1}}'.encode()
@@ -210,10 +215,18 @@ def take_back(world: World) -> None:
     TakingBack(*acts).withdraw_deposit(second.deposit_id, REASONS["withdrawn"])
     opened = [each for each in all_series(world.homes["company-1"]) if each.state is SeriesState.OPEN]
     assert world.contributor("company-1").withdraw(opened[0].series_id, REASONS["withdrawn"]).complete
+    # Somebody says that a record is not theirs, and company-2 decides.
+    contesting = Contesting(
+        world.homes["company-2"], world.caller("company-2"), world.clock, world.random("company-2")
+    )
+    contesting.contest(LOCAL_REFERENCE, REASONS["contested"])
+    contesting.decide(LOCAL_REFERENCE, ContestState.UPHELD, REASONS["decided"])
     # Whoever was told of them is told so, and says what it did.
     told = Retractions(world.homes[POLICE], world.space, world.caller(POLICE), world.clock)
     for each in told.fetch():
-        told.acknowledge(each.notice.payload.notice_id, "officer-1", REASONS["kept"])
+        done = ANSWERS[each.notice.payload.ground][-1]
+        on = REASONS["kept"] if done is RetractionDone.KEPT else None
+        told.acknowledge(each.notice.payload.notice_id, "officer-1", on, done)
 
 
 def restore(world: World) -> None:

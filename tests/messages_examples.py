@@ -291,6 +291,18 @@ EXAMPLES: tuple[Message, ...] = (
         deposit_id=DIGEST,
         revoked_at=NOW,
     ),
+    consent.ContestStatement(
+        contributor="helpline-1",
+        deposit_id=DIGEST,
+        withdrawal_digest=DIGEST,
+        state=consent.ContestState.UPHELD,
+        reason="The recording of the call says it",
+        stated_at=NOW,
+    ),
+    consent.ContestSubmission(
+        withdrawal=roots.RecordWithdrawalSubmission(document=DOCUMENT, nonce=DIGEST, tokens=ID),
+        statement=DOCUMENT,
+    ),
     consent.RetractionNotice(
         notice_id=ID,
         space_id=ID,

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from broker import deposits, root_changes, withdrawals
+from broker import contests, deposits, root_changes, withdrawals
 from broker.api.answers import named, reply
 from broker.api.authentication import BrokerInUse, Call
+from broker.protocol.messages.consent import ContestSubmission
 from broker.protocol.messages.envelopes import DocumentMessage, Nothing, TokenQuery
 from broker.protocol.messages.roots import RecordReplacementSubmission, RecordWithdrawalSubmission
 
@@ -68,6 +69,23 @@ def withdraw_records(deposit_id: str, call: Call, broker: BrokerInUse) -> Respon
     submission = call.message(RecordWithdrawalSubmission)
     receipt = root_changes.withdraw_records(broker, call.caller, named(deposit_id, 32), submission)
     return reply(receipt.message())
+
+
+@router.post("/v1/deposits/{deposit_id}/contest-records")
+def contest_records(deposit_id: str, call: Call, broker: BrokerInUse) -> Response:
+    """Take records back that somebody says are wrong or not theirs; they are deleted at once."""
+    said = call.message(ContestSubmission)
+    receipt = root_changes.withdraw_records(
+        broker, call.caller, named(deposit_id, 32), said.withdrawal, said.statement
+    )
+    return reply(receipt.message())
+
+
+@router.post("/v1/deposits/{deposit_id}/decide-contest")
+def decide_contest(deposit_id: str, call: Call, broker: BrokerInUse) -> Response:
+    """How a contest ended; who was told of the records is told so."""
+    document = call.message(DocumentMessage).document
+    return reply(contests.decide(broker, call.caller, named(deposit_id, 32), document).message())
 
 
 @router.post("/v1/deposits/{deposit_id}/replace-records")

@@ -11,7 +11,7 @@ from typing import Literal
 
 from broker.protocol.messages.base import Bytes32, Count, Id16, KeyIdentifier, Message, Seconds, Slug
 from broker.protocol.messages.bundles import BundleActivation
-from broker.protocol.messages.consent import RetractionDone
+from broker.protocol.messages.consent import ContestState, RetractionDone
 from broker.protocol.messages.erasure import RecordErasure
 from broker.protocol.messages.log import ClockStep, RecordsReading
 from broker.protocol.messages.log_keys import LogKeyRecord
@@ -283,8 +283,23 @@ class OutcomeReported(Message):
     not_yet_known: Count
 
 
+class ContestStated(Message):
+    """CONTEST_STATED: records that were taken back are contested, or it was decided how that ended."""
+
+    v: Literal[1] = 1
+    withdrawal_digest: Bytes32
+    deposit_id: Bytes32
+    space_id: Id16
+    contributor: Slug
+    state: ContestState
+    document_digest: Bytes32
+    notices: Count
+    """How many RETRACTION_NOTICED follow a decision. 0 while contested: there the withdrawal's entry says it."""
+
+
 class RetractionNoticed(Message):
-    """RETRACTION_NOTICED: a requester that was told of records is to be told that they are taken back."""
+    """RETRACTION_NOTICED: a requester that was told of records is to be told that they are taken back or contested,
+    or stand again; `withdrawal_digest` is that of the statement it follows."""
 
     v: Literal[1] = 1
     notice_id: Id16

@@ -53,6 +53,7 @@ _LENGTH_BYTES = 4
 _MAXIMUM_HEADER_BYTES = 64 * 1024
 
 _ID = r"[0-9a-f]{32,64}"
+_CHANGES = "(withdraw|replace|contest)"
 STEPS = MappingProxyType(
     {
         "one-time keys of a key holder": r"GET /v1/prekeys",
@@ -62,7 +63,7 @@ STEPS = MappingProxyType(
         "state of a deposit": rf"GET /v1/deposits/{_ID}",
         "records of a deposit": rf"POST /v1/deposits/{_ID}/batches/[0-9]{{1,8}}",
         "finish a deposit": rf"POST /v1/deposits/{_ID}/(complete|self-test-record|serve)",
-        "change or withdraw a deposit": rf"POST /v1/deposits/{_ID}/(withdraw|withdraw-records|replace-records)",
+        "change or withdraw a deposit": rf"POST /v1/deposits/{_ID}/(withdraw|decide-contest|{_CHANGES}-records)",
         "file a request": r"POST /v1/requests",
         "evaluate a request": r"POST /v1/(evaluations|openings)",
         "tokens of a request": rf"POST /v1/requests/{_ID}/tokens",

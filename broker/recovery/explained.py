@@ -161,6 +161,14 @@ RULES = (
         digests={"document": "report_digest"},
     ),
     Explained(
+        "contest_statements",
+        "log_index",
+        (_K.CONTEST_STATED,),
+        ("withdrawal_digest", "state"),
+        ("deposit_id", "contributor"),
+        {"document": "document_digest"},
+    ),
+    Explained(
         "retraction_notices",
         "noticed_index",
         (_K.RETRACTION_NOTICED,),

@@ -48,6 +48,7 @@ RECORD_TYPES: dict[RecordKind, type[Message]] = {
     RecordKind.RELEASED: Released,
     RecordKind.FAILED: Failed,
     RecordKind.OUTCOME_REPORTED: records.OutcomeReported,
+    RecordKind.CONTEST_STATED: records.ContestStated,
     RecordKind.RETRACTION_NOTICED: records.RetractionNoticed,
     RecordKind.RETRACTION_SHOWN: records.RetractionShown,
     RecordKind.RETRACTION_ACKNOWLEDGED: records.RetractionAcknowledged,

@@ -34,6 +34,7 @@ class StoredNotice:
     shown_index: int | None = None
     acknowledgement: str | None = None
     acknowledged_index: int | None = None
+    contest_digest: bytes | None = None
 
 
 def answered(connection: Connection, space_id: bytes) -> Iterator[Answered]:
@@ -62,6 +63,16 @@ def find(connection: Connection, notice_id: bytes) -> StoredNotice | None:
     query = select(retraction_notices).where(retraction_notices.c.notice_id == notice_id)
     row = connection.execute(locks.to_change(connection, query)).one_or_none()
     return None if row is None else StoredNotice(**row._mapping)
+
+
+def of_contest(connection: Connection, withdrawal_digest: bytes) -> tuple[str, ...]:
+    """The notices that told of a contest, in the order they were made."""
+    query = (
+        select(retraction_notices.c.document)
+        .where(retraction_notices.c.contest_digest == withdrawal_digest)
+        .order_by(retraction_notices.c.noticed_index)
+    )
+    return tuple(connection.execute(query).scalars())
 
 
 def noticed_since(connection: Connection, requester: str, log_index: int) -> Iterator[str]:

@@ -269,6 +269,20 @@ retraction_notices = Table(
     Column("shown_index", BigInteger),  # of the first RETRACTION_SHOWN that has it
     Column("acknowledgement", Text),
     Column("acknowledged_index", BigInteger),
+    Column("contest_digest", LargeBinary(32), index=True),  # of the withdrawal, where it tells of a contest
+)
+
+# Records that were taken back as contested, by the digest of the withdrawal, and how that ended.
+contest_statements = Table(
+    "contest_statements",
+    METADATA,
+    Column("withdrawal_digest", LargeBinary(32), primary_key=True),
+    Column("state", String(16), primary_key=True),
+    Column("deposit_id", LargeBinary(32), nullable=False),
+    Column("space_id", LargeBinary(16), nullable=False),
+    Column("contributor", String(64), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("log_index", BigInteger, nullable=False),  # of CONTEST_STATED
 )
 
 # Sealed records that were released, until their answer needs no retry or they are taken back, whichever is first.

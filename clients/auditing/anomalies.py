@@ -79,6 +79,7 @@ _UNSEEN: Mapping[str, tuple[Anomaly, ...]] = MappingProxyType(
         RecordKind.LOG_KEY_ROTATED: (Anomaly.LOG_KEY_LOST,),
         RecordKind.DEPOSIT_ADMITTED: (Anomaly.OTHER_RULES,),
         RecordKind.DEPOSIT_REFUSED: (Anomaly.OTHER_RULES,),
+        RecordKind.CONTEST_STATED: (Anomaly.RETRACTION_UNNOTICED,),
         RecordKind.RETRACTION_NOTICED: (Anomaly.RETRACTION_UNNOTICED, Anomaly.RETRACTION_OVERDUE),
         RecordKind.RETRACTION_ACKNOWLEDGED: (Anomaly.RETRACTION_OVERDUE,),
         RecordKind.DEPOSIT_WITHDRAWN: (Anomaly.RETRACTION_UNNOTICED,),

@@ -212,6 +212,7 @@ class Record(Logged):
     bundle_digest: str | None = None
     release_index: int | None = None
     disclosure_digest: str | None = None
+    document_digest: str | None = None
     leaf_index: int | None = None
     notice_id: str | None = None
     notice_ids: tuple[str, ...] | None = None

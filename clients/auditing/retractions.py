@@ -1,8 +1,9 @@
 """Notices of what was taken back: as many as the withdrawal says, each acknowledged in time.
 
-Rule (GDPR article 19): a withdrawal's record says how many requesters' answers told of the records; as many notices
-follow it. A notice that is not acknowledged when its time is over is named, with whether its requester was ever shown
-it: one that never was may have been dropped by the broker, or its requester never asked.
+Rule (GDPR article 19): a withdrawal's record says how many requesters' answers told of the records, and the record of
+how a contest ended how many were told of it; as many notices follow. A notice that is not acknowledged when its time is
+over is named, with whether its requester was ever shown it: one that never was may have been dropped by the broker, or
+its requester never asked.
 """
 
 from collections import Counter
@@ -46,6 +47,8 @@ class RetractionsCheck:
             self._erased_answer = self._erased_answer or entry.kind == RecordKind.RETRACTION_ACKNOWLEDGED
         elif entry.kind in _WITHDRAWALS and record.notices and record.withdrawal_digest:
             self._said[record.withdrawal_digest] = (entry.index, record.notices, record.contributor)
+        elif entry.kind == RecordKind.CONTEST_STATED and record.notices and record.document_digest:
+            self._said[record.document_digest] = (entry.index, record.notices, record.contributor)
         elif entry.kind == RecordKind.RETRACTION_NOTICED and record.notice_id:
             self._noticed[record.withdrawal_digest or ""] += 1
             self._open[record.notice_id] = _Notice(entry.index, record.requester, record.due_at or 0)

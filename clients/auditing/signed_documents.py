@@ -92,6 +92,7 @@ _NAMED: Mapping[str, tuple[_Named, ...]] = MappingProxyType(
         RecordKind.EMERGENCY_REVIEWED: (_Named("document_digest", approvals.EmergencyReview, "person"),),
         RecordKind.RELEASE_ANSWERED: (_Named("document_digest", ladder.ContributorRelease, "contributor"),),
         RecordKind.RELEASED: (_Named("disclosure_digest", requests.Disclosure, BROKER),),
+        RecordKind.CONTEST_STATED: (_Named("document_digest", consent.ContestStatement, "contributor"),),
         RecordKind.RETRACTION_NOTICED: (_Named("notice_digest", consent.RetractionNotice, BROKER),),
         RecordKind.RETRACTION_ACKNOWLEDGED: (
             _Named("document_digest", consent.RetractionAcknowledgement, "requester"),

@@ -22,6 +22,7 @@ from clients.home import Home
 from clients.record_keys import RecordKey, RecordKeys, kept_quorum, open_record
 from clients.request_folder import RequestFolder
 from clients.request_values import Answer
+from clients.retractions import CONTESTED, contested
 
 
 def gather(home: Home, request_id: bytes) -> CasePapers:
@@ -54,6 +55,8 @@ def _chain(home: Home, request_id: bytes) -> list[RequestFolder]:
             raise Conflict("The retention of this case is over, and its results are erased.")
         if folder.answer() is None:
             raise Conflict("This request is not answered, so there is nothing to show a court yet.")
+        if contested(home, home.space(*folder.roster()).payload, _request(home, folder).request_id):
+            raise Conflict(CONTESTED)
     return chain
 
 

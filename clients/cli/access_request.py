@@ -233,6 +233,16 @@ def _held(held: Held) -> dict[str, Any]:
             }
             for each in held.deposited
         ],
+        "contested": [
+            {
+                "places": list(each.places),
+                "state": each.state.value,
+                "contested_at": each.contested_at,
+                "decided_at": each.decided_at,
+                "reference": each.reference,
+            }
+            for each in held.contested
+        ],
         "asked": [
             {
                 "request_id": each.request_id.hex(),
@@ -240,6 +250,7 @@ def _held(held: Held) -> dict[str, Any]:
                 "tier": each.tier.value,
                 "places": list(each.places),
                 "known": list(each.known),
+                "contested": list(each.contested),
                 "sources": list(each.sources),
                 "opened": len(each.opened),
             }
@@ -255,6 +266,10 @@ def _held_words(held: Held) -> list[str]:
     for each in held.deposited:
         place = f"identifier {each.place}" if each.place else "by reference"
         lines.append(f"  deposit {each.deposit_id.hex()}: {place}, your reference {each.reference or 'none'}")
+    lines += [
+        f"  {each.state.value} by the person or us: your reference {each.reference}"
+        for each in held.contested
+    ]
     for asked in held.asked:
         lines.append(
             f"  request {asked.request_id.hex()}: case {asked.claims.case_reference}, asked about "

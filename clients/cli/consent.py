@@ -1,38 +1,31 @@
-"""`narrowgate consent`: at a helpline's desk or telephone, a person follows and withdraws what they gave.
+"""`narrowgate consent`: at a helpline's desk or telephone, a person follows, contests and withdraws what they gave.
 
 Rule: all of it happens in the helpline's own home. The PIN is asked for without an echo, or read from NARROWGATE_PIN,
-and never stands on the command line; number and PIN are shown once. See `clients.consent_case` and
-`clients.consent_status`.
+and never stands on the command line; number and PIN are shown once. See `clients.consent_case`,
+`clients.consent_status` and, for what is contested, `clients.cli.contest`.
 """
 
 import datetime
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from broker.protocol.errors import BadInput
 from broker.protocol.messages.consent import ConsentTerms
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import AgencyKind, Purpose, Tier
 from clients import consent_record
 from clients.case_number import shown, spoken
-from clients.cli import run
+from clients.cli import contest, run
+from clients.cli.case_entry import Number, cases_of, pin
 from clients.cli.contributor_home import open_contributor_home
 from clients.cli.papers import read_paper, write_paper
-from clients.consent_case import Cases, NewCase, OpenedCase
+from clients.consent_case import NewCase, OpenedCase
 from clients.consent_status import Status, status
-from clients.home import Home
 from clients.taking_back import Result, TakingBack
 
 app = run.application("Helpline: let a person follow and withdraw what they gave, by number and PIN.")
 
-PIN_VARIABLE = "NARROWGATE_PIN"
-
-Number = Annotated[
-    str, typer.Argument(metavar="NUMBER", help="The case number as the person says it; dashes do not count.")
-]
 Reference = Annotated[
     str,
     typer.Option(
@@ -82,7 +75,7 @@ def open_case(
     The reference is the one in your file of signals; it can be deposited before or after.
     """
     home = open_contributor_home(directory)
-    _show_new(_cases(home).open_case(reference, tells_asked=tells_asked), as_json)
+    _show_new(cases_of(home).open_case(reference, tells_asked=tells_asked), as_json)
 
 
 @app.command()
@@ -92,8 +85,8 @@ def follow(directory: run.HomeFolder, number: Number, as_json: run.Json = False)
     Nothing is sent: run `narrowgate release list` before, to see what is asked now.
     """
     home = open_contributor_home(directory)
-    cases = _cases(home)
-    opened = cases.note(cases.enter(number, _pin()), "followed")
+    cases = cases_of(home)
+    opened = cases.note(cases.enter(number, pin()), "followed")
     told = status(home, opened.case)
     run.show(_facts(told, opened), "\n".join(_words(told, opened)), as_json=as_json)
 
@@ -115,15 +108,16 @@ def withdraw(
     it in again, until a consent is recorded that they gave later.
     """
     home = open_contributor_home(directory)
-    cases = _cases(home)
-    opened = cases.enter(number, _pin())
+    cases = cases_of(home)
+    opened = cases.enter(number, pin())
     before = status(home, opened.case)
     if before.records or before.being_sent:
         # A run that was killed may have taken all of it back, and the next one then finds nothing more.
         opened = cases.note(opened, "withdrawing")
     acts = TakingBack(home, run.caller(home), run.clock, run.random_bytes)
     result = acts.withdraw_reference(opened.case.reference, "Taken back", shared_too=shared_too)
-    begun = any(step.step in ("withdrawing", "withdrawn") for step in opened.case.steps)
+    contested = contest.end_as_withdrawn(home, opened.case.reference)
+    begun = contested or any(step.step in ("withdrawing", "withdrawn") for step in opened.case.steps)
     ever_held = begun or bool(result.taken)
     complete = ever_held and not result.closed and not result.shared
     if complete:
@@ -201,7 +195,12 @@ def new_pin(
     First make sure, by your own procedure, that it is the person: whoever has the new PIN can withdraw.
     """
     home = open_contributor_home(directory)
-    _show_new(_cases(home).new_number_and_pin(reference, identity_checked), as_json)
+    _show_new(cases_of(home).new_number_and_pin(reference, identity_checked), as_json)
+
+
+app.command("contest")(contest.contest)
+app.command("decide")(contest.decide)
+app.command("contested")(contest.contested)
 
 
 def _example(now: int) -> ConsentTerms:
@@ -215,19 +214,6 @@ def _example(now: int) -> ConsentTerms:
         given_at=now,
         until_at=now + 365 * 86_400,
     )
-
-
-def _cases(home: Home) -> Cases:
-    return Cases(home, run.clock(), run.random_bytes)
-
-
-def _pin() -> str:
-    given = os.environ.get(PIN_VARIABLE)
-    if given is None:
-        given = typer.prompt("PIN", hide_input=True, err=True)
-    if not given.strip():
-        raise BadInput("The PIN has six digits. Ask the person for it.")
-    return given
 
 
 def _show_new(new: NewCase, as_json: bool) -> None:
@@ -248,6 +234,7 @@ def _facts(told: Status, opened: OpenedCase) -> dict[str, Any]:
         "closed": told.closed,
         "asked": told.asked,
         "withdrawn_at": told.withdrawn_at,
+        "contest": None if told.contest is None else contest.members(told.contest),
         "wrong_pins_before": opened.wrong_before,
     }
 
@@ -267,6 +254,8 @@ def _words(told: Status, opened: OpenedCase) -> list[str]:
     if told.withdrawn_at is not None:
         on = datetime.datetime.fromtimestamp(told.withdrawn_at, datetime.UTC).date().isoformat()
         lines.append(f"It was withdrawn on {on}.")
+    if told.contest is not None:
+        lines.append(contest.words(told.contest))
     lines.append(_ASKED[told.asked])
     if opened.wrong_before:
         lines.append(f"Since the last time, a wrong PIN was given {opened.wrong_before} time(s).")

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from broker.protocol.errors import BadInput
+from broker.protocol.errors import BadInput, Conflict
 from clients.cli import run
 from clients.request_folder import RequestFolder
+from clients.retractions import CONTESTED, contested
 from clients.writers.hits import read_hits
 from clients.writers.hits_text import hits_csv, hits_json
 from clients.writers.stix_sightings import TrafficLight, stix_bundle
@@ -50,6 +51,8 @@ def export(
     home = run.open_home(directory)
     identifier = run.identifier(request_id, 16, "REQUEST_ID")
     space = home.space(*RequestFolder(home.vault, identifier).roster()).payload
+    if contested(home, space, identifier):
+        raise Conflict(CONTESTED)
     hits = read_hits(home, space, identifier)
     if to is Format.STIX:
         text = stix_bundle(hits, tlp or TrafficLight.RED)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from broker.protocol.errors import BadInput
-from broker.protocol.messages.consent import RetractionGround
+from broker.protocol.messages.consent import RetractionDone, RetractionGround
 from clients.cli import run
 from clients.home import Home
 from clients.retractions import Received, Retractions
@@ -17,11 +17,13 @@ from clients.retractions import Received, Retractions
 _GROUNDS = {
     RetractionGround.CONSENT_REVOKED: "the person revoked their consent",
     RetractionGround.WITHDRAWN: "the contributor took it back",
+    RetractionGround.CONTESTED: "somebody says that it is wrong or not theirs",
+    RetractionGround.STANDS_AGAIN: "it was contested, and is right",
 }
 
 
 def retractions(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json: run.Json = False) -> None:
-    """Fetch the notices that something you were told is taken back, and list those you have not acknowledged.
+    """Fetch the notices that something you were told is taken back, contested, or stands again; list the open ones.
 
     That they were shown to you is logged. Each must be acknowledged in time: an auditor sees those that are not.
     """
@@ -29,7 +31,7 @@ def retractions(directory: run.HomeFolder, space_id: run.SpaceId = None, as_json
     found = _acts(home, space_id).fetch()
     run.show(
         {"notices": [_facts(each) for each in found]},
-        "\n".join(map(_words, found)) or "Nothing that you were told is taken back.",
+        "\n".join(map(_words, found)) or "Nothing that you were told is taken back or contested.",
         as_json=as_json,
     )
 
@@ -47,19 +49,37 @@ def acknowledge(
         str | None,
         typer.Option("--kept-on", metavar="GROUND", help="Keep it, on this lawful ground; name nobody."),
     ] = None,
+    set_aside: Annotated[
+        bool, typer.Option("--set-aside", help="Of what is contested: do not use it until the next notice.")
+    ] = False,
+    noted: Annotated[bool, typer.Option("--noted", help="Of what stands again: you have read it.")] = False,
     space_id: run.SpaceId = None,
     as_json: run.Json = False,
 ) -> None:
-    """Act on a notice and sign what you did: erased, or kept on a lawful ground.
+    """Act on a notice and sign what you did: erased, kept on a lawful ground, set aside, or noted.
 
     With --erased the hits, sources and opened records it is about go from this home. What lies elsewhere (files written
-    with --out, a case folder, your own case system) you erase first: your signature says that it is done.
+    with --out, a case folder, your own case system) you erase first: your signature says that it is done. What is
+    contested may be set aside instead: until you are told how it ended, this home exports nothing of that request.
     """
-    if erased == (kept_on is not None):
-        raise BadInput("Say one of two: --erased, or --kept-on with the lawful ground.")
+    said_done = [
+        done
+        for done, given in (
+            (RetractionDone.ERASED, erased),
+            (RetractionDone.KEPT, kept_on is not None),
+            (RetractionDone.RESTRICTED, set_aside),
+            (RetractionDone.NOTED, noted),
+        )
+        if given
+    ]
+    if len(said_done) != 1:
+        raise BadInput(
+            "Say one: --erased, --kept-on with the lawful ground, --set-aside for what is contested, or --noted for "
+            "what stands again."
+        )
     home = run.open_home(directory)
     identifier = run.identifier(notice_id, 16, "NOTICE_ID")
-    said = _acts(home, space_id).acknowledge(identifier, officer, kept_on)
+    said = _acts(home, space_id).acknowledge(identifier, officer, kept_on, said_done[0])
     run.show(
         {"notice_id": notice_id, "done": said.done.value, "acknowledged_at": said.acknowledged_at},
         f"Signed and recorded: {said.done.value}.",

@@ -82,6 +82,12 @@ TERMS: tuple[Term, ...] = (
         "consent",
         "The agreement of the person a record is about. Who withdraws it has the record taken back.",
     ),
+    Term(
+        "contested",
+        "Somebody says that what is held is wrong or not theirs. Until its contributor decides, it is taken out and "
+        "found by nobody; then it is upheld, and may be shared again, or withdrawn, and stays out.",
+        ("contest", "upheld"),
+    ),
     Term("contributor", "An agency that deposits what it knows, under its own conditions.", ("depositor",)),
     Term(
         "cosignature",

@@ -4,24 +4,33 @@ Rule: a consent names a random subject, never a person, and stays in the contrib
 a digest, another one for each deposit, and the deposit it is about. A notice names matches by their places in the
 disclosure that its recipient has, so that no token is told anew, and no contributor: below `sources` the recipient does
 not know whose records they were.
+What somebody says is wrong or not theirs is taken back as contested and is named by that withdrawal until its
+contributor decides (decision 0041); which person it was, and what they said, is in no message.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from broker.protocol.messages.base import Bytes32, Document, Id16, Message, Name, Seconds, Slug
+from broker.protocol.messages.roots import RecordWithdrawalSubmission
 from broker.protocol.messages.vocabulary import AgencyKind, Purpose, Tier
 
 MAXIMUM_PLACES = 20_000
 
 
 class RetractionGround(StrEnum):
-    """Why records were taken back."""
+    """Why a notice goes out."""
 
     CONSENT_REVOKED = "consent_revoked"
     WITHDRAWN = "withdrawn"
+    CONTESTED = "contested"
+    """Somebody says that it is wrong or not theirs; another notice tells how that ended."""
+    STANDS_AGAIN = "stands_again"
+    """It was contested, and is right."""
 
 
 class RetractionDone(StrEnum):
@@ -30,6 +39,30 @@ class RetractionDone(StrEnum):
     ERASED = "erased"
     KEPT = "kept"
     """On a lawful ground, which it names."""
+    RESTRICTED = "restricted"
+    """Set aside and not used until the next notice."""
+    NOTED = "noted"
+
+
+ANSWERS: Mapping[RetractionGround, tuple[RetractionDone, ...]] = MappingProxyType(
+    {
+        RetractionGround.CONSENT_REVOKED: (RetractionDone.ERASED, RetractionDone.KEPT),
+        RetractionGround.WITHDRAWN: (RetractionDone.ERASED, RetractionDone.KEPT),
+        RetractionGround.CONTESTED: (RetractionDone.RESTRICTED, RetractionDone.ERASED, RetractionDone.KEPT),
+        RetractionGround.STANDS_AGAIN: (RetractionDone.NOTED,),
+    }
+)
+"""What may be said to a notice of each ground."""
+
+
+class ContestState(StrEnum):
+    """How it stands with records that somebody says are wrong or not theirs."""
+
+    CONTESTED = "contested"
+    UPHELD = "upheld"
+    """What was held is right: it may be deposited again."""
+    WITHDRAWN = "withdrawn"
+    """It stays out."""
 
 
 class ConsentTerms(Message):
@@ -74,8 +107,31 @@ class ConsentRevocation(Message):
     revoked_at: Seconds
 
 
+class ContestStatement(Message):
+    """Records that a withdrawal takes back are contested; or how that ended, as the contributor decided and signs."""
+
+    TYP: ClassVar[str] = "contest-statement"
+    v: Literal[1] = 1
+    contributor: Slug
+    deposit_id: Bytes32
+    withdrawal_digest: Bytes32
+    """SHA-256 of the signed `RecordWithdrawal` that took them back: it names the contest from then on."""
+    state: ContestState
+    reason: Annotated[str, Field(max_length=500)]
+    """Of a decision; empty while contested."""
+    stated_at: Seconds
+
+
+class ContestSubmission(Message):
+    """The call that takes contested records back."""
+
+    withdrawal: RecordWithdrawalSubmission
+    statement: Document
+
+
 class RetractionNotice(Message):
-    """The broker tells a requester that matches it was told of are taken back; signed by the broker."""
+    """The broker tells a requester that matches it was told of are taken back, contested, or stand again; signed by
+    the broker."""
 
     TYP: ClassVar[str] = "retraction-notice"
     v: Literal[1] = 1
@@ -102,7 +158,7 @@ class RetractionNotices(Message):
 
 
 class RetractionAcknowledgement(Message):
-    """What the requester did: erased it, or keeps it and on which lawful ground."""
+    """What the requester did, one of `ANSWERS`; who keeps it names on which lawful ground."""
 
     TYP: ClassVar[str] = "retraction-acknowledgement"
     v: Literal[1] = 1
@@ -112,6 +168,6 @@ class RetractionAcknowledgement(Message):
     requester: Slug
     done: RetractionDone
     lawful_ground: Annotated[str, Field(max_length=500)]
-    """Empty when it was erased."""
+    """Empty unless it is kept."""
     officer: Slug
     acknowledged_at: Seconds

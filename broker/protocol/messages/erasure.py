@@ -70,6 +70,7 @@ ERASABLE: Mapping[RecordKind, Erasable] = MappingProxyType(
         RecordKind.RELEASED: Erasable.REQUEST_OVER,
         RecordKind.FAILED: Erasable.REQUEST_OVER,
         RecordKind.OUTCOME_REPORTED: Erasable.AT_ANY_TIME,
+        RecordKind.CONTEST_STATED: Erasable.AT_ANY_TIME,
         RecordKind.RETRACTION_NOTICED: Erasable.AT_ANY_TIME,
         RecordKind.RETRACTION_SHOWN: Erasable.AT_ANY_TIME,
         RecordKind.RETRACTION_ACKNOWLEDGED: Erasable.AT_ANY_TIME,

@@ -272,3 +272,79 @@ def test_whoever_forgot_the_pin_gets_another_from_the_helpline(desk: Desk) -> No
     assert "do not belong" in desk.call("follow", desk.number, code=6).stderr
     desk.patch.setenv("NARROWGATE_PIN", fresh["pin"])
     assert desk.json("follow", fresh["number"])["records"] == 1
+
+
+def test_a_person_contests_and_follows_it_and_what_they_say_stays_in_the_home(desk: Desk) -> None:
+    desk.open("H-19")
+    done = desk.json("contest", desk.number, "--said", "canary: never hers")
+    assert (done["records"], done["complete"], desk.at_the_broker()) == (1, True, 3)
+    told = desk.json("follow", desk.number)
+    assert (told["records"], told["contest"]["state"], told["withdrawn_at"]) == (0, "contested", None)
+    assert "It is not decided" in desk.call("follow", desk.number).stdout
+    (listed,) = desk.json("contested")["contested"]
+    assert (listed["reference"], listed["said"], listed["state"]) == (
+        "H-19",
+        "canary: never hers",
+        "contested",
+    )
+    decided = desk.json("decide", "--reference", "H-19", "--upheld", "--reason", "The recording says it")
+    assert decided["state"] == "upheld"
+    said = desk.call("follow", desk.number).stdout
+    assert "What we hold is right" in said
+    assert "Why: The recording says it" in said
+    assert "decided before: upheld" in _decided(desk, "--withdrawn", code=6).stderr
+    on_disk = b"".join(path.read_bytes() for path in desk.case.folder.glob("broker.sqlite3*"))
+    for secret in ("H-19", desk.number, "canary"):
+        assert secret.encode() not in on_disk
+
+
+def _decided(desk: Desk, *how: str, code: int = 0) -> Result:
+    return desk.call("decide", "--reference", "H-19", *how, "--reason", "As we found", code=code)
+
+
+def test_the_agency_contests_its_own_record_and_a_slip_holds_nothing_back(desk: Desk) -> None:
+    assert (
+        "Nothing is deposited"
+        in desk.call("contest", "--reference", "H-91", "--said", "Wrong row", code=6).stderr
+    )
+    assert desk.json("contested")["contested"] == []
+    assert desk.json("contest", "--reference", "H-19", "--said", "Wrong row")["records"] == 1
+    assert "one of two" in desk.call("contest", "--said", "Wrong row", code=6).stderr
+    assert "one of two" in _decided(desk, code=6).stderr
+    assert "in a sentence" in desk.call("contest", "--reference", "H-19", "--said", " ", code=6).stderr
+    assert "It stays out" in _decided(desk, "--withdrawn").stdout
+
+
+def test_nobody_contests_for_somebody_else(desk: Desk) -> None:
+    desk.open("H-18")
+    theirs = desk.number
+    desk.open("H-19")
+    assert "do not belong" in desk.call("contest", theirs, "--said", "Not mine", code=6).stderr
+    assert (desk.at_the_broker(), desk.json("contested")["contested"]) == (4, [])
+
+
+def test_who_contested_and_then_takes_it_back_ends_it(desk: Desk) -> None:
+    desk.open("H-19")
+    desk.json("contest", desk.number, "--said", "Not mine")
+    done = desk.json("withdraw", desk.number)
+    assert (done["records"], done["complete"]) == (0, True)
+    told = desk.json("follow", desk.number)
+    assert (told["contest"]["state"], told["withdrawn_at"]) == ("withdrawn", desk.case.now)
+    assert desk.json("withdraw", desk.number)["complete"]
+
+
+def test_what_is_contested_in_a_closed_series_is_said_to_be_still_there(desk: Desk) -> None:
+    desk.open("H-19")
+    desk.case.contributor().close(desk.deposit.declaration.payload.series_id)
+    assert "can still be found" in desk.call("contest", desk.number, "--said", "Not mine").stdout
+    assert desk.json("follow", desk.number)["records"] == 1
+
+
+def test_a_case_that_is_contested_is_not_forgotten_and_what_was_upheld_is(desk: Desk) -> None:
+    desk.open("H-19")
+    desk.json("contest", desk.number, "--said", "Not mine")
+    desk.case.now += 2 * 365 * 86_400
+    assert desk.json("follow", desk.number)["contest"]["state"] == "contested"
+    _decided(desk, "--upheld")
+    desk.case.now += 365 * 86_400
+    assert desk.json("contested")["contested"] == []
