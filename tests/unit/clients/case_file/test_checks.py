@@ -1,6 +1,6 @@
 """Whatever is changed in a case folder, a check fails, and says which: by a stranger, and by the requester itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -302,6 +302,14 @@ def test_a_manifest_of_another_case_is_found(case: CaseStory) -> None:
 # --- the contributor's own say ---
 
 
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CaseStory]:
+    """A case that is asked on: of the one that all tests share, the others count the requests."""
+    story = CaseStory(tmp_path_factory.mktemp("asking"))
+    yield story
+    story.close()
+
+
 def asked_ngo(case: CaseStory, released: bool) -> bytes:
     """A payload request about a company's number and an NGO's, answered by the NGO and opened."""
     world, numbers = case.world, [phone(7), phone(20)]
@@ -320,9 +328,9 @@ def asked_ngo(case: CaseStory, released: bool) -> bytes:
     return waiting
 
 
-def test_a_record_opened_without_its_contributors_release_is_found(case: CaseStory) -> None:
-    request_id = asked_ngo(case, released=True)
-    files = case.export("released", request_id)
+def test_a_record_opened_without_its_contributors_release_is_found(asking: CaseStory) -> None:
+    request_id = asked_ngo(asking, released=True)
+    files = asking.export("released", request_id)
     assert check_case(files).records == 3
     requests = documents.unverified_payload(CaseManifest, files[MANIFEST].decode()).requests
     name = f"{TOP}/opening.json"
@@ -331,7 +339,7 @@ def test_a_record_opened_without_its_contributors_release_is_found(case: CaseSto
         changed = edited(
             files, name, Opening, lambda opening: opening.model_copy(update={"releases": releases})
         )
-        return failing(case.resigned(changed, requests=requests))
+        return failing(asking.resigned(changed, requests=requests))
 
     assert failing_with() == "records"
     (given,) = read(Opening, files[name]).releases
@@ -341,12 +349,12 @@ def test_a_record_opened_without_its_contributors_release_is_found(case: CaseSto
         ("ngo-1", {"permit_id": bytes(16)}),
         ("company-1", {}),
     ):
-        signed = documents.sign(said.model_copy(update=changes), case.world.homes[signer].signing_key)
+        signed = documents.sign(said.model_copy(update=changes), asking.world.homes[signer].signing_key)
         assert failing_with(signed.document) == "records"
 
 
-def test_a_refusal_stands_in_the_folder_and_its_records_do_not(case: CaseStory) -> None:
-    report = check_case(case.export("withheld", asked_ngo(case, released=False)))
+def test_a_refusal_stands_in_the_folder_and_its_records_do_not(asking: CaseStory) -> None:
+    report = check_case(asking.export("withheld", asked_ngo(asking, released=False)))
     assert {paper.opened.contributor for paper in report.papers.records} == {"company-1", "company-2"}
     opening = report.papers.steps[-1].opening
     assert opening is not None
