@@ -80,28 +80,39 @@ def covered(
 ) -> Callable[[], Iterator[Row]]:
     """The same rows, to be deposited under these conditions: reading them raises BadInput at the first of whose
     references one has consents, and none of them goes so far. A reference without a consent is not looked at."""
-    kept: dict[str, list[PersonConsent]] = {}
-    for reference, signed in all_consents(home):
-        kept.setdefault(reference, []).append(signed.payload)
-    if not kept:
-        return rows
 
     def each() -> Iterator[Row]:
-        seen = set[str]()
+        check = covering(home, conditions, now)
         for row in rows():
-            for part in local_references.parts(row.reference or "") - seen:
-                if part in kept:
-                    _check_one_covers(kept[part], conditions, now)
-                seen.add(part)
+            check(row)
             yield row
 
     return each
 
 
+def covering(home: Home, conditions: Conditions, now: int) -> Callable[[Row], None]:
+    """What raises BadInput for such a row."""
+    kept: dict[str, list[PersonConsent]] = {}
+    for reference, signed in all_consents(home):
+        kept.setdefault(reference, []).append(signed.payload)
+    seen = set[str]()
+
+    def check(row: Row) -> None:
+        if not kept:
+            return
+        for part in local_references.parts(row.reference or "") - seen:
+            if part in kept:
+                _check_one_covers(kept[part], conditions, now)
+            seen.add(part)
+
+    return check
+
+
 def check_covered(home: Home, conditions: Conditions, now: int, rows: Iterable[Row]) -> None:
     """As `covered`, of rows that are at hand."""
-    for _ in covered(home, conditions, now, lambda: iter(rows))():
-        pass
+    check = covering(home, conditions, now)
+    for row in rows:
+        check(row)
 
 
 def revocation(home: Home, reference: str, conditions: Conditions, deposit_id: bytes, now: int) -> str | None:

@@ -20,6 +20,7 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.roots import MAXIMUM_WITHDRAWN
 from broker.protocol.messages.vocabulary import PayloadCategory
 from clients import deposit_index, reference_changes
+from clients.consent_record import covering
 from clients.contributor import Contributor, DepositResult
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
@@ -187,15 +188,18 @@ class Syncing:
                 (`clients.sieve`), and are then left as they are.
             leaving: beginnings of salted hashes that were left out of the rows since they are meant to go.
 
-        Memory is in proportion to the change. Raises BadInput (a large change that is not said to be meant), NotFound
-        (a deposit without an index), Awaited (answers come later: call it again with the same rows), or what the
-        broker refuses with.
+        Memory is in proportion to the change. Raises BadInput (a large change that is not said to be meant, a row
+        whose person agreed to less), NotFound (a deposit without an index), Awaited (answers come later: call it again
+        with the same rows), or what the broker refuses with.
         """
         series = SeriesFolder(self._home, series_id)
         begun = self._deposits(space, series)
-        with_payload = series.manifest.payload.conditions.payload_category is not PayloadCategory.NONE
+        conditions = series.manifest.payload.conditions
         limits = None if large_change else _Limits(begun.deposited)
-        found = self._compared(begun.serving, rows, with_payload, limits, untouched, leaving)
+        # A consent that reaches less far is found here, before anything of the file was taken back.
+        check = covering(self._home, conditions, self._clock())
+        with_payload = conditions.payload_category is not PayloadCategory.NONE
+        found = self._compared(begun.serving, rows, with_payload, limits, untouched, leaving, check)
         return Compared(space, series, rows, begun, found)
 
     def change(self, compared: Compared, reason: str, progress: Progress | None = None) -> SyncResult:
@@ -271,11 +275,14 @@ class Syncing:
         limits: "_Limits | None",
         untouched: Collection[bytes],
         leaving: Collection[bytes],
+        check: Callable[[Row], None],
     ) -> _Found:
         found = _Found()
         vault = self._home.vault
         indexes = [(each.deposit_id, deposit_index.rows(vault, each.deposit_id)) for each in deposits]
         for each in compare(rows(), indexes, with_payload=with_payload):
+            if each.row is not None:
+                check(each.row)
             if each.place is None:
                 if each.row is not None:
                     found.new.add(each.row.salted_hash)

@@ -9,10 +9,18 @@ import pytest
 
 from broker.protocol import tokens
 from broker.protocol.errors import BadInput, NotFound
+from broker.protocol.messages.consent import ConsentTerms
 from broker.protocol.messages.parties import Space
-from broker.protocol.messages.vocabulary import PayloadCategory
+from broker.protocol.messages.vocabulary import Consent, PayloadCategory, Tier
 from broker.store import deposits as broker_rows
-from clients import deposit_index, local_references, masked_deposit, masking, reference_changes
+from clients import (
+    consent_record,
+    deposit_index,
+    local_references,
+    masked_deposit,
+    masking,
+    reference_changes,
+)
 from clients.deposit_folder import all_deposits
 from clients.deposit_index import index_name
 from clients.masked_deposit import Row
@@ -88,6 +96,33 @@ def test_a_nightly_file_adds_what_is_new_takes_back_what_is_gone_and_masks_nothi
     calls = len(case.wire.calls)
     assert _sync(case, space, series_id, _rows(case, range(5, 310))).changes == Changes(0, 0, 0, 305)
     assert len(case.wire.calls) == calls, "the same file again sends nothing"
+
+
+def test_a_row_whose_person_agreed_to_less_is_found_before_anything_is_taken_back(
+    case: ContributorCase, space: Space
+) -> None:
+    narrow = WITH_PAYLOAD.model_copy(update={"consent": Consent.GIVEN})
+    wide = narrow.model_copy(update={"highest_tier": Tier.PAYLOAD})
+    series_id = case.contributor().open_series(space, "phone", wide)
+    _sync(case, space, series_id, _rows(case, range(20)))
+    terms = ConsentTerms(
+        purposes=narrow.permitted_purposes,
+        readers=narrow.permitted_readers,
+        highest_tier=narrow.highest_tier,
+        words_shown="Police may find your number, and no more.",
+        how_given="In writing",
+        taken_by="Desk",
+        given_at=case.now,
+        until_at=narrow.retain_until,
+    )
+    consent_record.record(case.company, "H-1", terms, narrow, now=case.now, random_bytes=os.urandom)
+    before = _stored(case)
+    new = [row._replace(reference="H-1") for row in _rows(case, [30])]
+    with pytest.raises(BadInput, match="the highest tier"):
+        _sync(case, space, series_id, sorted([*_rows(case, range(19)), *new]))
+    assert _stored(case) == before
+    _sync(case, space, series_id, _rows(case, range(19)))
+    assert sum(_stored(case).values()) == 19
 
 
 def test_changed_content_is_replaced_where_it_lies(
