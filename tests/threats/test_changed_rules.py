@@ -26,6 +26,8 @@ from tests.threats import climbing
 from tests.threats.climbing import Climbed, Papers
 from tests.world import NOW, World, phone
 
+pytestmark = pytest.mark.all_only
+
 NO_PAYLOAD = 'context.tier == "payload"'
 
 

@@ -29,6 +29,8 @@ from tests.threats import colluding
 from tests.threats.colluding import Papers
 from tests.world import World, phone
 
+pytestmark = pytest.mark.all_only
+
 ASKED = [phone(3), phone(7), phone(500)]
 FALSE_LOG_KEY = key_of("mallory")
 Proofs = Callable[[World, LogProof], LogProof]

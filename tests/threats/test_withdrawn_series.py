@@ -15,6 +15,8 @@ from clients.series_folder import SeriesFolder
 from tests.threats.conftest import Build
 from tests.world import HOLDERS, World, phone
 
+pytestmark = pytest.mark.all_only
+
 
 @pytest.fixture
 def world(build: Build, tmp_path: Path) -> Iterator[World]:

@@ -36,8 +36,10 @@ from tests import rules
 from tests.broker_case import key_of
 from tests.world import BROKER, LOG_ORIGIN, WITNESSES, World, phone
 
+pytestmark = pytest.mark.all_only
+
 ASKED = [phone(3), phone(7), phone(500)]
-STATUSES = [404, 500, *(pytest.param(each, marks=pytest.mark.all_only) for each in (400, 403, 302))]
+STATUSES = (404, 500, 400, 403, 302)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +135,6 @@ def test_a_permit_and_a_disclosure_rest_on_two_cosignatures_and_the_auditor_sees
     assert not report.trial
 
 
-@pytest.mark.all_only
 def test_the_ladder_up_to_sources_is_climbed_under_witnesses(fresh_world: World) -> None:
     world = fresh_world
     prepared = world.prepare([phone(1)])
@@ -143,7 +144,6 @@ def test_the_ladder_up_to_sources_is_climbed_under_witnesses(fresh_world: World)
     assert world.replay().different == ()
 
 
-@pytest.mark.all_only
 def test_a_permit_and_a_disclosure_rest_on_ml_dsa_cosignatures_where_the_witnesses_have_such_keys(
     tmp_path: Path,
 ) -> None:
@@ -336,7 +336,6 @@ def test_a_rolled_back_database_refuses_to_start(fresh_world: World) -> None:
         start(world)
 
 
-@pytest.mark.all_only
 def test_an_empty_database_in_place_of_the_log_refuses_to_start(fresh_world: World) -> None:
     world = fresh_world
     assert world.ask(ASKED).hits
@@ -366,7 +365,6 @@ def forge(world: World, size: int) -> None:
     startup.stop(forger)
 
 
-@pytest.mark.all_only  # the unit tests of broker/audit/witnesses.py show both answers of a witness each time
 @pytest.mark.parametrize("further", [1, 9])
 def test_a_restored_database_with_another_tail_refuses_to_start(fresh_world: World, further: int) -> None:
     world = fresh_world
@@ -393,7 +391,6 @@ def test_of_a_second_root_at_one_size_the_witness_keeps_both_notes(fresh_world: 
         assert cosigners(world, note) == set(), "each verifies under the log's own key"
 
 
-@pytest.mark.all_only
 def test_a_broker_whose_log_a_witness_saw_further_stops_serving_at_once_and_for_good(
     fresh_world: World,
 ) -> None:
@@ -419,7 +416,6 @@ def test_a_broker_whose_log_a_witness_saw_further_stops_serving_at_once_and_for_
         assert world.wire.apps[BROKER].send("GET", f"{BROKER}{path}", {})[0] == 503
 
 
-@pytest.mark.all_only
 def test_what_no_permit_rests_on_is_shown_to_the_witnesses_all_the_same(fresh_world: World) -> None:
     """Else a withdrawal could be rolled back, and its records be there again."""
     world = fresh_world
@@ -447,7 +443,6 @@ def test_without_enough_witnesses_that_answer_it_does_not_start(fresh_world: Wor
     world.broker = start(world)
 
 
-@pytest.mark.all_only
 def test_with_no_witness_configured_only_a_trial_starts(fresh_world: World) -> None:
     world = fresh_world
     startup.stop(world.broker)
@@ -465,7 +460,6 @@ def test_after_a_restart_the_witnesses_are_asked_from_the_size_they_saw(fresh_wo
     assert [each.answer.status for each in asked] == [200], "at once, without a 409"
 
 
-@pytest.mark.all_only
 def test_when_the_broker_asks_other_witnesses_the_founder_names_them_in_a_new_roster(
     fresh_world: World,
 ) -> None:
@@ -593,7 +587,6 @@ def test_the_auditor_refuses_a_checkpoint_without_the_quorum(world: World) -> No
         world.auditor().verify()
 
 
-@pytest.mark.all_only
 def test_requests_that_come_at_once_are_all_cosigned(fresh_world: World) -> None:
     world = fresh_world
     prepared = [prepare(world) for _ in range(6)]

@@ -20,6 +20,8 @@ from broker.store import tables
 from tests.databases import Databases
 from tests.exchange_story import COMPANIES, Story, key_of, token
 
+pytestmark = pytest.mark.all_only
+
 POLICIES = Path(__file__).parents[3] / "policies"
 DAY_SECONDS = 86_400
 OFTEN = 3

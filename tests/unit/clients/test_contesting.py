@@ -20,6 +20,8 @@ from clients.sieve import Sieve
 from clients.syncing import Syncing, SyncResult
 from tests.contributor_case import CONDITIONS, ContributorCase, Killed
 
+pytestmark = pytest.mark.all_only
+
 CALLERS = {f"phone/1|+4477009001{number:02d}": f"H-{number}" for number in range(4)}
 SAID = "Not hers"
 

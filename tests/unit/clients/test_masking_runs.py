@@ -12,6 +12,8 @@ from clients.deposit_folder import DepositFolder, all_deposits
 from clients.masking_runs import MaskingRuns
 from tests.contributor_case import CONDITIONS, ContributorCase, Killed
 
+pytestmark = pytest.mark.all_only
+
 ROWS = [(f"phone/1|+4477009{number:05d}", b'{"signals":[]}') for number in range(25)]
 CALLED = {text: f"case {number}" for number, (text, _) in enumerate(ROWS)}
 

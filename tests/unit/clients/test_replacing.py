@@ -23,6 +23,8 @@ from clients.series_folder import SeriesFolder
 from clients.taking_back import TakingBack
 from tests.contributor_case import CONDITIONS, ContributorCase, Killed
 
+pytestmark = pytest.mark.all_only
+
 WITH_PAYLOAD = CONDITIONS.model_copy(update={"payload_category": PayloadCategory.OWN_REPORT})
 ROWS = [(f"phone/1|+4477009001{number:02d}", b'{"old":%d}' % number) for number in range(5)]
 TEXTS = [text for text, _ in ROWS]

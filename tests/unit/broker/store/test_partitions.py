@@ -16,6 +16,8 @@ from broker.store.database import Database
 from tests.broker_case import NOW, Case, Upload, keep_permit, key_of
 from tests.databases import Server
 
+pytestmark = pytest.mark.all_only
+
 
 @pytest.fixture(scope="module")
 def founded_here(postgresql: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

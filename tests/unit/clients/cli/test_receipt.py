@@ -17,6 +17,8 @@ from clients.remote import RefusedByGate
 from clients.request_folder import RequestFolder
 from tests.world import POLICE, World, phone
 
+pytestmark = pytest.mark.all_only
+
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:

@@ -28,6 +28,8 @@ from tests.unit.clients.keyholder.test_high_water import (
     stop,
 )
 
+pytestmark = pytest.mark.all_only
+
 REASON = "The disk failed; the newest backup is of last night."
 
 

@@ -15,6 +15,8 @@ from broker.gate.lint import Policy
 from broker.gate.proving.compare import Distinguisher, differences
 from tests.gate_world import BUNDLE
 
+pytestmark = pytest.mark.all_only
+
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
