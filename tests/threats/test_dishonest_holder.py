@@ -21,6 +21,8 @@ from clients.transport import Answer
 from tests.threats import colluding
 from tests.world import BROKER, HOLDERS, POLICE, World, phone
 
+pytestmark = pytest.mark.all_only
+
 ASKED = [phone(3), phone(7), phone(500)]
 HITS = {phone(3), phone(7)}
 Lie = Callable[[World, int, EvaluationAnswer], EvaluationAnswer]

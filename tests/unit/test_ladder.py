@@ -20,6 +20,8 @@ from clients.taking_back import TakingBack
 from tests import gate_world
 from tests.world import BROKER, NOW, PLAINTEXT, World, phone
 
+pytestmark = pytest.mark.all_only
+
 PAYLOAD: dict[str, Any] = {"highest_tier": Tier.PAYLOAD, "payload_category": PayloadCategory.SUBSCRIBER}
 DAY_SECONDS = 86_400
 NOBODY_INDEPENDENT: dict[str, Any] = {"basis": gate_world.basis(validated_by=Authority.NONE)}

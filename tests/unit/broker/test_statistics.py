@@ -24,6 +24,8 @@ from tests.gate_world import deposit_facts
 from tests.messages_examples import CONDITIONS, NOW
 from tests.world import policies
 
+pytestmark = pytest.mark.all_only
+
 UNITS = ("unit-1", "unit-2", "unit-3", "unit-4")
 MONTH = month_of(NOW)
 DAY_SECONDS = 86_400
