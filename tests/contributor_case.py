@@ -33,8 +33,10 @@ from broker.protocol.messages.vocabulary import (
     Tier,
 )
 from broker.settings import Settings
+from broker.store import deposits as broker_rows
 from clients.agency import enrol
 from clients.contributor import Contributor
+from clients.deposit_folder import all_deposits
 from clients.founder import Founder, join
 from clients.home import Home, Persona
 from clients.keyholder import keys as holder_keys
@@ -187,6 +189,17 @@ class ContributorCase:
         """The acts of a contributor, in a process that has just started: its home is opened anew."""
         opened = Home.open((home or self.company).vault.directory, os.urandom)
         return Contributor(opened, self.caller(opened), self.clock, os.urandom)
+
+    def stored(self) -> dict[bytes, int]:
+        """How many records lie at the broker of each serving deposit of the company, without the test record."""
+        found = {}
+        with self.broker.database.read() as connection:
+            for deposit in all_deposits(Home.open(self.company.vault.directory, os.urandom)):
+                row = broker_rows.find(connection, deposit.deposit_id)
+                if row is not None and row.state == "serving":
+                    records = broker_rows.all_records(connection, row.deposit_number)
+                    found[deposit.deposit_id] = sum(1 for _ in records) - 1
+        return found
 
     def _holder(self, x: int) -> KeyHolder:
         directory = self.folder / f"holder-{x}"

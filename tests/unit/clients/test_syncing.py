@@ -12,7 +12,6 @@ from broker.protocol.errors import BadInput, NotFound
 from broker.protocol.messages.consent import ConsentTerms
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.vocabulary import Consent, PayloadCategory, Tier
-from broker.store import deposits as broker_rows
 from clients import (
     consent_record,
     deposit_index,
@@ -63,18 +62,6 @@ def _sync(
     return acts.sync(space, series_id, lambda: iter(rows), "Nightly export", large_change=large_change)
 
 
-def _stored(case: ContributorCase) -> dict[bytes, int]:
-    """How many records lie at the broker of each serving deposit, without the test record."""
-    found = {}
-    with case.broker.database.read() as connection:
-        for deposit in all_deposits(case.company):
-            row = broker_rows.find(connection, deposit.deposit_id)
-            if row is not None and row.state == "serving":
-                records = broker_rows.all_records(connection, row.deposit_number)
-                found[deposit.deposit_id] = sum(1 for _ in records) - 1
-    return found
-
-
 def test_a_nightly_file_adds_what_is_new_takes_back_what_is_gone_and_masks_nothing_else(
     case: ContributorCase, space: Space, series_id: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +79,7 @@ def test_a_nightly_file_adds_what_is_new_takes_back_what_is_gone_and_masks_nothi
     second = _sync(case, space, series_id, _rows(case, range(5, 310)))
     assert second.changes == Changes(10, 5, 0, 295)
     assert masked == [10]
-    assert sorted(_stored(case).values()) == [10, 295]
+    assert sorted(case.stored().values()) == [10, 295]
     calls = len(case.wire.calls)
     assert _sync(case, space, series_id, _rows(case, range(5, 310))).changes == Changes(0, 0, 0, 305)
     assert len(case.wire.calls) == calls, "the same file again sends nothing"
@@ -116,13 +103,13 @@ def test_a_row_whose_person_agreed_to_less_is_found_before_anything_is_taken_bac
         until_at=narrow.retain_until,
     )
     consent_record.record(case.company, "H-1", terms, narrow, now=case.now, random_bytes=os.urandom)
-    before = _stored(case)
+    before = case.stored()
     new = [row._replace(reference="H-1") for row in _rows(case, [30])]
     with pytest.raises(BadInput, match="the highest tier"):
         _sync(case, space, series_id, sorted([*_rows(case, range(19)), *new]))
-    assert _stored(case) == before
+    assert case.stored() == before
     _sync(case, space, series_id, _rows(case, range(19)))
-    assert sum(_stored(case).values()) == 19
+    assert sum(case.stored().values()) == 19
 
 
 def test_changed_content_is_replaced_where_it_lies(
@@ -208,10 +195,10 @@ def test_what_was_taken_back_can_come_again_and_an_empty_deposit_is_withdrawn(
     _sync(case, space, series_id, _rows(case, range(20)))
     _sync(case, space, series_id, _rows(case, range(22)))
     _sync(case, space, series_id, _rows(case, range(20)))
-    assert list(_stored(case).values()) == [20]
+    assert list(case.stored().values()) == [20]
     again = _sync(case, space, series_id, _rows(case, range(22)))
     assert again.changes == Changes(2, 0, 0, 20)
-    assert sorted(_stored(case).values()) == [2, 20]
+    assert sorted(case.stored().values()) == [2, 20]
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -233,7 +220,7 @@ def test_a_sync_killed_at_any_call_ends_with_what_the_file_says(
         case.wire.cut = None
         _sync(case, space, series_id, rows)
         assert _sync(case, space, series_id, rows).changes == Changes(0, 0, 0, 30)
-        assert sum(_stored(case).values()) == 30
+        assert sum(case.stored().values()) == 30
 
 
 def test_the_index_tells_nothing_without_the_homes_key_and_goes_with_the_keys(

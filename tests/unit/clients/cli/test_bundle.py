@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from broker.protocol.messages.base import encode
 from broker.store import parties
-from clients.cli import run
 from clients.cli.main import app
 from clients.demo import papers
 from tests.world import BROKER, HOLDERS, POLICE, World
@@ -21,14 +19,10 @@ Command = Callable[..., Result]
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(tmp_path: Path, commands_reach: Callable[[World], None]) -> Iterator[World]:
     made = World(tmp_path)
-    monkeypatch.setattr(run, "new_transport", lambda: made.wire)
-    monkeypatch.setattr(run, "clock", made.clock)
-    before = structlog.get_config()
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    commands_reach(made)
     yield made
-    structlog.configure(**before)
     made.close()
 
 

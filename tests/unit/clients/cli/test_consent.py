@@ -2,18 +2,16 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from broker.protocol import documents
 from broker.protocol.messages.ladder import ContributorRelease
 from broker.store import deposits as broker_rows
-from clients.cli import run
 from clients.cli.main import app
 from clients.consent_case import Cases, OpenedCase, Step
 from clients.deposit_folder import DepositFolder, KeptAsk, all_deposits
@@ -96,18 +94,16 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commands_reach: Callable[[ContributorCase], None]
+) -> Iterator[Desk]:
     case = ContributorCase(tmp_path)
-    monkeypatch.setattr(run, "new_transport", lambda: case.wire)
-    monkeypatch.setattr(run, "clock", case.clock)
+    commands_reach(case)
     monkeypatch.setattr("clients.consent_case._LOG2_N", 10)
-    before = structlog.get_config()
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     space = case.found().payload
     series_id = case.contributor().open_series(space, "phone", CONDITIONS)
     case.contributor().deposit(series_id, ROWS, references=REFERENCES)
     yield Desk(case, monkeypatch)
-    structlog.configure(**before)
     case.close()
 
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import openpyxl
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from broker.protocol.messages.base import encode
 from broker.protocol.messages.vocabulary import PayloadCategory
-from clients.cli import deposit_file, run
+from clients.cli import deposit_file
 from clients.cli.main import app
 from clients.readers import Reading, RefusedRow, Signal, read_file
 from tests.contributor_case import CONDITIONS, ContributorCase
@@ -30,15 +29,10 @@ Command = Callable[..., Result]
 
 
 @pytest.fixture
-def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ContributorCase]:
+def case(tmp_path: Path, commands_reach: Callable[[ContributorCase], None]) -> Iterator[ContributorCase]:
     made = ContributorCase(tmp_path)
-    monkeypatch.setattr(run, "new_transport", lambda: made.wire)
-    monkeypatch.setattr(run, "clock", made.clock)
-    # In life the broker is another process, whose log is not on the contributor's standard output.
-    before = structlog.get_config()
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    commands_reach(made)
     yield made
-    structlog.configure(**before)
     made.close()
 
 

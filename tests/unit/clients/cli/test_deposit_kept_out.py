@@ -2,21 +2,17 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from broker.protocol.messages.base import encode
 from broker.protocol.messages.consent import ConsentTerms
 from broker.protocol.messages.vocabulary import AgencyKind, Collection, Consent, Purpose, Subject
-from broker.store import deposits as broker_rows
-from clients.cli import run
 from clients.cli.main import app
-from clients.deposit_folder import all_deposits
 from clients.home import Home
 from clients.kept_out import UNUSED_SECONDS, KeptOut
 from clients.taking_back import TakingBack
@@ -97,26 +93,16 @@ class Desk:
 
     def records(self) -> int:
         """How many records lie at the broker, without test records."""
-        found = 0
-        with self.case.broker.database.read() as connection:
-            for deposit in all_deposits(Home.open(self.home, os.urandom)):
-                row = broker_rows.find(connection, deposit.deposit_id)
-                if row is not None and row.state == "serving":
-                    found += len(list(broker_rows.all_records(connection, row.deposit_number))) - 1
-        return found
+        return sum(self.case.stored().values())
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(tmp_path: Path, commands_reach: Callable[[ContributorCase], None]) -> Iterator[Desk]:
     case = ContributorCase(tmp_path)
-    monkeypatch.setattr(run, "new_transport", lambda: case.wire)
-    monkeypatch.setattr(run, "clock", case.clock)
-    before = structlog.get_config()
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    commands_reach(case)
     case.company = case.agency("survivors-helpline", AgencyKind.HELPLINE)
     case.found()
     yield Desk(case)
-    structlog.configure(**before)
     case.close()
 
 

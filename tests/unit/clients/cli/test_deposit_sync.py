@@ -2,22 +2,18 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from broker.protocol.messages.base import encode
-from broker.store import deposits as broker_rows
 from clients import local_references
-from clients.cli import run
 from clients.cli.main import app
 from clients.cli.signals_file import read_signals
 from clients.contributor import Contributor
-from clients.deposit_folder import all_deposits
 from clients.home import Home
 from clients.readers import Reading
 from clients.readers.refused_rows import RefusedRows
@@ -56,25 +52,15 @@ class Desk:
 
     def records(self) -> int:
         """How many records lie at the broker, without test records."""
-        found = 0
-        with self.case.broker.database.read() as connection:
-            for deposit in all_deposits(self.home):
-                row = broker_rows.find(connection, deposit.deposit_id)
-                if row is not None and row.state == "serving":
-                    found += len(list(broker_rows.all_records(connection, row.deposit_number))) - 1
-        return found
+        return sum(self.case.stored().values())
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(tmp_path: Path, commands_reach: Callable[[ContributorCase], None]) -> Iterator[Desk]:
     case = ContributorCase(tmp_path)
-    monkeypatch.setattr(run, "new_transport", lambda: case.wire)
-    monkeypatch.setattr(run, "clock", case.clock)
-    before = structlog.get_config()
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    commands_reach(case)
     case.found()
     yield Desk(case)
-    structlog.configure(**before)
     case.close()
 
 

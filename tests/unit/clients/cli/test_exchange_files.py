@@ -1,12 +1,11 @@
 """STIX bundles and MISP events on the command line: deposited as their marking allows, asked about whatever it says."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from broker.protocol.messages.base import encode
@@ -48,15 +47,11 @@ def narrowgate(*arguments: str | Path) -> Result:
 
 
 @pytest.fixture
-def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ContributorCase]:
+def case(tmp_path: Path, commands_reach: Callable[[ContributorCase], None]) -> Iterator[ContributorCase]:
     made = ContributorCase(tmp_path)
-    monkeypatch.setattr(run, "new_transport", lambda: made.wire)
-    monkeypatch.setattr(run, "clock", made.clock)
-    before = structlog.get_config()
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    commands_reach(made)
     made.found()
     yield made
-    structlog.configure(**before)
     made.close()
 
 

@@ -1,18 +1,16 @@
 """The commands that tell what became of hits, and what contributors are told of it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from broker.protocol.messages.base import encode
 from broker.protocol.messages.outcomes import Cell, SeriesMonth, Statistics
-from clients.cli import run
 from clients.cli.main import app
 from clients.series_folder import all_series
 from clients.transport import Answer
@@ -24,17 +22,13 @@ DAY_SECONDS = 86_400
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(tmp_path: Path, commands_reach: Callable[[World], None]) -> Iterator[World]:
     made = World(tmp_path)
     made.deposit("company-1", range(10))
     made.deposit("company-2", range(5, 15))
     made.deposit("ngo-1", range(12, 20))
-    monkeypatch.setattr(run, "new_transport", lambda: made.wire)
-    monkeypatch.setattr(run, "clock", made.clock)
-    before = structlog.get_config()
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    commands_reach(made)
     yield made
-    structlog.configure(**before)
     made.close()
 
 

@@ -1,12 +1,11 @@
 """`narrowgate doctor` in a whole world: what is broken is named in words, and nothing of the records is."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from broker.protocol.messages.vocabulary import Tier
@@ -28,15 +27,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture
-def world(shared: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(run, "clock", shared.clock)
-    monkeypatch.setattr(run, "new_transport", lambda: shared.wire)
+def world(shared: World, commands_reach: Callable[[World], None]) -> Iterator[World]:
+    commands_reach(shared)
     before = shared.now
-    # In life services are other processes, whose logs are not on the doctor's standard output.
-    configured = structlog.get_config()
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     yield shared
-    structlog.configure(**configured)
     shared.now = before
     shared.bring_up()
 

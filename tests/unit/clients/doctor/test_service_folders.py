@@ -6,12 +6,11 @@ Each fault is planted in a copy of the folder, or on the wire; what is found is 
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from broker.gate.bundle import load
@@ -40,15 +39,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture
-def world(shared: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(run, "clock", shared.clock)
-    monkeypatch.setattr(run, "new_transport", lambda: shared.wire)
+def world(shared: World, commands_reach: Callable[[World], None]) -> Iterator[World]:
+    commands_reach(shared)
     before = shared.now
-    # In life services are other processes, whose logs are not on the doctor's standard output.
-    configured = structlog.get_config()
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     yield shared
-    structlog.configure(**configured)
     shared.now = before
     shared.bring_up()
 
