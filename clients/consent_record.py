@@ -80,9 +80,9 @@ def covered(
 ) -> Callable[[], Iterator[Row]]:
     """The same rows, to be deposited under these conditions: reading them raises BadInput at the first of whose
     references one has consents, and none of them goes so far. A reference without a consent is not looked at."""
+    check = covering(home, conditions, now)
 
     def each() -> Iterator[Row]:
-        check = covering(home, conditions, now)
         for row in rows():
             check(row)
             yield row

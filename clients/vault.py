@@ -97,7 +97,7 @@ class Vault:
                 os.fsync(file.fileno())
                 # Before it is closed, which gives up the lock.
                 temporary.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -176,7 +176,7 @@ class Vault:
         except FileNotFoundError:
             return
         path.unlink()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def sweep_half_written(self) -> int:
         """Erase, in the whole folder, the files that a killed process had not finished writing: how many.
@@ -193,7 +193,7 @@ class Vault:
                 if item.exists():
                     _overwrite(file)
                     item.unlink()
-                    _sync_folder(item.parent)
+                    sync_folder(item.parent)
                     swept += 1
         return swept
 
@@ -209,7 +209,7 @@ class Vault:
         path = self.path(name)
         path.unlink(missing_ok=True)
         if path.parent.exists():
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
 
 def create_vault(directory: Path, random_bytes: RandomBytes, passphrase: str | None = None) -> Vault:
@@ -289,11 +289,13 @@ def _make_folders(root: Path, folder: Path) -> None:
         folder = folder.parent
     for item in reversed(missing):
         item.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sync_folder(item.parent)
+        sync_folder(item.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    # A rename is durable only once its folder is (fsync(2)); Windows offers no such call on a folder.
+def sync_folder(folder: Path) -> None:
+    """Wait until a folder's list of names is on the disk: a rename is durable only then (fsync(2)). Raises OSError.
+
+    Windows offers no such call on a folder, and nothing is waited for."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)

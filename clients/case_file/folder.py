@@ -15,6 +15,7 @@ from broker.protocol.errors import BadInput, Conflict
 from broker.protocol.messages.base import RandomBytes
 from clients.case_file.layout import CUSTODY, Files
 from clients.case_file.papers import MAXIMUM_FILES
+from clients.vault import sync_folder
 
 MAXIMUM_BYTES = 512 * 1024 * 1024
 _NOT_READ = "The case folder cannot be read: {}. Check its name, and that it was copied whole."
@@ -31,9 +32,9 @@ def write_folder(folder: Path, files: Files, random_bytes: RandomBytes) -> None:
             for name, content in sorted(files.items()):
                 _write(beside / name, content)
             for inner, _, _ in os.walk(beside):
-                _sync(Path(inner))
+                sync_folder(Path(inner))
             beside.rename(folder)
-            _sync(folder.parent)
+            sync_folder(folder.parent)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
@@ -53,8 +54,8 @@ def add_hand_over(folder: Path, number: int, document: str, random_bytes: Random
             os.link(beside, place)
         finally:
             beside.unlink(missing_ok=True)
-        _sync(custody)
-        _sync(folder)
+        sync_folder(custody)
+        sync_folder(folder)
     except FileExistsError:
         raise Conflict("Somebody handed the folder over meanwhile. Verify it again.") from None
     except OSError as error:
@@ -96,11 +97,3 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

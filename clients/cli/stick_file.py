@@ -14,6 +14,7 @@ from pathlib import Path
 from broker.protocol import carried
 from broker.protocol.errors import BadInput
 from clients.cli import run
+from clients.vault import sync_folder
 
 
 def read_file(path: Path) -> bytes:
@@ -41,17 +42,8 @@ def write_file(path: Path, data: bytes) -> None:
             with suppress(OSError):
                 beside.unlink()
             raise
-        _sync_folder(path.parent)
+        with suppress(OSError):  # not every stick's file system offers it
+            sync_folder(path.parent)
     except OSError as error:
         reason = (error.strerror or "unknown fault").lower()
         raise BadInput(f"The bundle's file cannot be written: {reason}. Choose another place.") from None
-
-
-def _sync_folder(folder: Path) -> None:
-    # A rename is durable only once its folder is (fsync(2)); not every stick's file system, nor Windows, offers it.
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
