@@ -212,7 +212,7 @@ class Outbox:
 
     def next_number(self, recipient_kid: str) -> int:
         """The running number of the next bundle to a receiver. Durable before the bundle is written."""
-        name = f"carry/numbers/{recipient_kid.replace('-', '.')}x"
+        name = f"carry/numbers/{recipient_kid}"
         last = int(self._vault.read_text(name)) if self._vault.exists(name) else 0
         self._vault.write_text(name, str(last + 1))
         return last + 1
