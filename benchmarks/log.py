@@ -2,32 +2,28 @@
 
 Run: python -m benchmarks.log [ROUNDS [LARGEST]]
 
-Bare is one row of 230 bytes in a table without anything else, by the driver itself; "the same rows" are the leaf's, its
-nodes' and the head's, by the driver too, with no hash computed. What is compared is taken in turns, since disk and
-processors are shared; figures of one run are comparable with one another only, and the last column is the ratio to the
+What is bare is told in `benchmarks.bare_inserts`. What is compared is taken in turns, since disk and processors are
+shared; figures of one run are comparable with one another only, and the last column is the ratio to the
 bare insert with as many rows in a commit. SQLite syncs its write-ahead log at each commit (synchronous=FULL),
 PostgreSQL runs with its defaults. Where the temporary folder is in memory (TMPDIR=/dev/shm) a sync costs nothing, and
 what is left is computing. `LARGEST` is the largest log that proofs are timed on.
 """
 
-import itertools
 import multiprocessing
 import secrets
-import sqlite3
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import event
 
+from benchmarks.bare_inserts import ROW_BYTES, Bare
 from broker.audit.log import AuditLog
 from broker.audit.records import BundleActivated
 from broker.protocol import checkpoint, leaves, merkle
@@ -41,7 +37,6 @@ from broker.translog.memory import MemoryStorage
 from broker.translog.verify import rederive
 from tests.databases import Databases, Server, SqliteFiles
 
-ROW_BYTES = 230
 ORIGIN = "broker.example.org/log"
 NOW = 1_790_000_000
 KEY = Ed25519PrivateKey.generate()
@@ -52,80 +47,14 @@ RECORD = BundleActivated(
     approvals=("one.officers.word", "another.officers.word"),
 )
 CALLERS = (1, 8, 32)
-COMMITS_IN_A_ROUND = {1: 60, 100: 12, 200: 6}
+COMMITS_IN_A_ROUND = {1: 200, 100: 20, 200: 10}
 """By the number of rows in a commit."""
+COMMITS_BEFORE = 1_000
+"""Of one row each, not timed: SQLite's write-ahead log grows up to its first checkpoint, and is written over after."""
 STEPS_OF_A_CALLER = 20
 PROOFS = 2_000
 Commit = Callable[[int], None]
 """Writes so many rows in one commit."""
-
-
-class Bare:
-    """Tables of the driver's own, beside the log's database."""
-
-    def __init__(self, url: str) -> None:
-        self._is_sqlite = url.startswith("sqlite")
-        self._driver: Any
-        if self._is_sqlite:
-            self._driver = sqlite3.connect(f"{url.removeprefix('sqlite:///')}.bare", isolation_level=None)
-            for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-                self._driver.execute(f"PRAGMA {pragma}")
-        else:
-            self._driver = psycopg.connect(url.replace("+psycopg", ""))
-        content = "BLOB" if self._is_sqlite else "BYTEA"
-        for table in (
-            f"bare (number BIGINT PRIMARY KEY, content {content})",
-            f"bare_leaves (number BIGINT PRIMARY KEY, content {content})",
-            f"bare_nodes (level SMALLINT, number BIGINT, content {content}, PRIMARY KEY (level, number))"
-            + (" WITHOUT ROWID" if self._is_sqlite else ""),
-            f"bare_head (size BIGINT, root {content})",
-        ):
-            self._driver.execute(f"CREATE TABLE {table}")
-        self._driver.execute("INSERT INTO bare_head VALUES (0, NULL)")
-        self._driver.commit()
-        self._numbers, self._size = itertools.count(), 0
-
-    def insert(self, rows: int) -> None:
-        """Rows of 230 bytes."""
-        values = [(next(self._numbers), secrets.token_bytes(ROW_BYTES)) for _ in range(rows)]
-        self._commit([("bare", "int8[], bytea[]", values)], ())
-
-    def insert_the_same_rows(self, rows: int) -> None:
-        """What the log writes for so many leaves."""
-        places = range(self._size, self._size + rows)
-        leaves_of = [(place, secrets.token_bytes(ROW_BYTES)) for place in places]
-        nodes = [
-            (level, place >> level, secrets.token_bytes(merkle.HASH_BYTES))
-            for place in places
-            for level in range((place + 1 & -(place + 1)).bit_length())
-        ]
-        self._size += rows
-        tables: list[tuple[str, str, Sequence[Any]]] = [
-            ("bare_leaves", "int8[], bytea[]", leaves_of),
-            ("bare_nodes", "int2[], int8[], bytea[]", nodes),
-        ]
-        self._commit(tables, (self._size, secrets.token_bytes(merkle.HASH_BYTES)))
-
-    def close(self) -> None:
-        """Give the tables up."""
-        self._driver.close()
-
-    def _commit(self, tables: Sequence[tuple[str, str, Sequence[Any]]], head: tuple[object, ...]) -> None:
-        if self._is_sqlite:
-            self._driver.execute("BEGIN IMMEDIATE")
-        if head:
-            place = "?" if self._is_sqlite else "%b"
-            self._driver.execute(f"UPDATE bare_head SET size = {place}, root = {place}", head)
-        for table, types, rows in tables:
-            if self._is_sqlite:
-                self._driver.executemany(
-                    f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows
-                )
-            else:
-                columns = ", ".join(f"%b::{each}" for each in types.split(", "))
-                values = [list(column) for column in zip(*rows, strict=True)]
-                self._driver.execute(f"INSERT INTO {table} SELECT * FROM unnest({columns})", values)
-        self._driver.commit()
 
 
 @dataclass
@@ -140,7 +69,7 @@ class Log:
     kept: translog.KeptEdge = field(default_factory=translog.KeptEdge)
 
     def append_leaves(self, rows: int) -> None:
-        """Leaves, nodes and head, with one call."""
+        """Leaves, hashes and head, with one call."""
         added = [secrets.token_bytes(ROW_BYTES) for _ in range(rows)]
         with self.leaves.write() as connection:
             translog.append(SqlLogStorage(connection, lock=True), added, self.kept)
@@ -198,9 +127,13 @@ def _one_writer(log: Log, many: int, rounds: int) -> None:
     commits: tuple[tuple[str, Commit], ...] = (
         ("bare insert", log.bare.insert),
         ("the same rows, bare", log.bare.insert_the_same_rows),
-        ("leaf, nodes and head", log.append_leaves),
+        ("the first prototype's rows, bare", log.bare.insert_as_first_written),
+        ("leaf, hashes and head", log.append_leaves),
         ("whole entry with receipt", log.append_entries),
     )
+    for _ in range(COMMITS_BEFORE):
+        for _, commit in commits:
+            commit(1)
     for rows in (1, many):
         spent = dict.fromkeys((name for name, _ in commits), 0.0)
         for _ in range(rounds):
@@ -248,7 +181,7 @@ def _at_once(log: Log, callers: int) -> None:
 
 
 def _print(name: str, rate: float, ratio: float) -> None:
-    print(f"  {name:<40} {rate:10,.0f} a second {ratio:7.2f}")
+    print(f"  {name:<50} {rate:10,.0f} a second {ratio:7.2f}")
 
 
 @contextmanager
@@ -283,7 +216,7 @@ def _parts() -> None:
                     lambda: leaves.compose("X", NOW, leaf.record, secrets.token_bytes(32)),
                 ),
                 (
-                    "hashes; rows of leaf, nodes, head, record",
+                    "hashes; rows of leaf, head and record",
                     lambda: translog.append(storage, [leaf.leaf], kept),
                 ),
                 ("proof off the edge", lambda: edge.path_of_next),

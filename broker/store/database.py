@@ -1,7 +1,7 @@
 """Open the broker's database, and hand out transactions.
 
 Rule: SQLite runs in WAL with synchronous=FULL and secure_delete, and one process owns the file: a second refuses.
-Before each transaction and each commit the open files are compared with the files of that name (device and inode),
+Before each commit, and before each read, the open files are compared with the files of that name (device and inode),
 since writes to a deleted file still "succeed" (AUDIT 4). After a fault nothing more is written or read. Steps that come
 at once share a commit (`broker.store.group_commit`).
 
@@ -16,18 +16,21 @@ because every step is idempotent.
 It holds no query.
 """
 
+import errno
 import fcntl
 import os
+import select
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError, SQLAlchemyError
 
 from broker.protocol.errors import BadInput, Conflict, Unavailable
 from broker.store import partitions
@@ -72,6 +75,7 @@ class Database:
         parsed = _parse(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.path: Path | None = None
+        self._wal = ""
         self._lock_file: int | None = None
         self._identity: tuple[tuple[int, int], ...] | None = None
         self._keeper: Connection | None = None
@@ -83,13 +87,16 @@ class Database:
         if not parsed.database or parsed.database == ":memory:":
             raise Conflict("The broker's database needs a file: sqlite:///PATH.")
         self.path = Path(parsed.database)
+        self._wal = f"{self.path.name}-wal"
         self._lock_file = own_file(self.path)
         self.engine = create_engine(
             url, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=8, max_overflow=40
         )
         event.listen(self.engine, "connect", _prepare_sqlite)
         event.listen(self.engine, "begin", _begin_immediate)
-        self._steps = GroupCommit(self.engine, self._check_same_files, _is_fault, self._stop)
+        self._steps = GroupCommit(
+            self.engine, self._check_not_failed, self._check_same_files, _is_fault, self._stop
+        )
         try:
             self._keep_files_open()
         except (*_ERRORS, OSError) as error:
@@ -193,18 +200,28 @@ class Database:
                 return
 
     def _found(self) -> tuple[tuple[int, int], ...]:
+        """Device and inode of the database file, and of its write-ahead log. Raises OSError if one is not there."""
         if self.path is None:
             return ()
-        found = (os.stat(self.path), os.stat(f"{self.path}-wal"))
-        return tuple((each.st_dev, each.st_ino) for each in found)
+        database = os.stat(self.path)
+        # Its inode is read off its folder: Linux from 6.13 on has to write a file's times anew once somebody read them,
+        # which makes every commit slower (docs/figures.md).
+        with os.scandir(self.path.parent) as entries:
+            wal = next((each.inode() for each in entries if each.name == self._wal), None)
+        if wal is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return ((database.st_dev, database.st_ino), (database.st_dev, wal))
 
     def _stop(self) -> None:
         # One process owns a SQLite file, so a failed statement is a full or failing disk.
         self._failed = True
 
-    def _check_same_files(self) -> None:
+    def _check_not_failed(self) -> None:
         if self._failed:
             raise Unavailable(_FAILED)
+
+    def _check_same_files(self) -> None:
+        self._check_not_failed()
         if self.path is None:
             return
         try:
@@ -221,6 +238,8 @@ class Database:
         if self._keeper is not None:
             self._keeper.close()
             self._keeper = None
+        if self._steps is not None:
+            self._steps.close()
         self.engine.dispose()
         if self._lock_file is not None:
             os.close(self._lock_file)
@@ -271,8 +290,9 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    reading = connection.get_execution_options().get(READING)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    # To the driver itself: composing a statement costs more than running this one, and it opens every step.
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN" if connection.get_execution_options().get(READING) else "BEGIN IMMEDIATE")
 
 
 def _parse(url: str) -> URL:
@@ -293,13 +313,27 @@ def _postgresql(url: URL) -> Engine:
         url,
         connect_args={**given, "prepare_threshold": _NEVER},
         isolation_level="READ COMMITTED",
-        pool_pre_ping=True,
         pool_size=8,
         max_overflow=40,
         hide_parameters=True,
     )
     event.listen(engine, "connect", _prepare_postgresql)
+    event.listen(engine, "checkout", partial(_check_still_open, engine.dialect))
     return engine
+
+
+def _check_still_open(dialect: Dialect, connection: Any, _record: Any, _fairy: Any) -> None:
+    """Raise InvalidatePoolError, upon which another is opened, for a connection that the server has given up.
+
+    A server sends nothing unasked but notices and its farewell, so only where there is something to read is it asked
+    whether it is there: a question before each step would cost an eighth of it."""
+    try:
+        waiting = select.poll()
+        waiting.register(connection.fileno(), select.POLLIN)
+        if waiting.poll(0):
+            dialect.do_ping(connection)
+    except psycopg.Error as error:
+        raise InvalidatePoolError from error
 
 
 def _prepare_postgresql(connection: Any, _record: Any) -> None:

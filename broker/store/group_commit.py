@@ -65,18 +65,20 @@ class GroupCommit:
     def __init__(
         self,
         engine: Engine,
-        check: Callable[[], None],
+        check_step: Callable[[], None],
+        check_commit: Callable[[], None],
         is_fault: Callable[[BaseException], bool],
         stop: Callable[[], None],
     ) -> None:
         """
         Args:
-            check: raises before a step or a commit that must not be.
+            check_step, check_commit: raise before a step, and before a commit, that must not be.
             is_fault: whether an error is the database's, which no savepoint undoes, and not the step's own refusal.
             stop: called after a fault, before anybody else has a turn.
         """
         self._engine = engine
-        self._check = check
+        self._check_step = check_step
+        self._check_commit = check_commit
         self._is_fault = is_fault
         self._stop = stop
         self._monitor = threading.Lock()
@@ -84,6 +86,7 @@ class GroupCommit:
         self._taken = False
         self._writer: int | None = None
         self._group: _Group | None = None
+        self._connection: Connection | None = None
 
     @contextmanager
     def step(self) -> Iterator[Connection]:
@@ -111,10 +114,16 @@ class GroupCommit:
         finally:
             self._pass_turn()
 
+    def close(self) -> None:
+        """Give the connection up. Nobody writes."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
     def _enter(self) -> _Group:
         self._take_turn(joins=True)
         try:
-            self._check()
+            self._check_step()
             if self._group is None:
                 self._group = self._begin()
             else:
@@ -126,11 +135,13 @@ class GroupCommit:
             raise
 
     def _begin(self) -> _Group:
-        connection = self._engine.connect()
+        # One connection for all groups: to take one from the pool each time takes as long as an entry of the log.
+        if self._connection is None:
+            self._connection = self._engine.connect()
         try:
-            return _Group(connection, connection.begin(), time.monotonic())
+            return _Group(self._connection, self._connection.begin(), time.monotonic())
         except BaseException:
-            connection.close()
+            self.close()
             raise
 
     def _take_back(self, group: _Group, error: BaseException) -> None:
@@ -184,7 +195,7 @@ class GroupCommit:
         if self._group is None:
             return
         try:
-            self._check()
+            self._check_commit()
             self._group.transaction.commit()
         except BaseException as error:
             # Whatever it is: what a commit that did not return left behind is not known before the files are read anew.
@@ -203,7 +214,8 @@ class GroupCommit:
         try:
             if group.transaction.is_active:
                 group.transaction.rollback()
-            group.connection.close()
+            if failure is not None:
+                self.close()
         except BaseException as error:
             self._stop()
             failure = failure or error

@@ -6,7 +6,7 @@ a statement costs more than running it. It computes no hash and signs nothing.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -18,9 +18,9 @@ from broker.protocol.errors import Conflict
 from broker.protocol.merkle import EMPTY_ROOT
 from broker.store import locks, partitions
 from broker.store.tables import log_leaves, log_records
-from broker.translog.storage import EMPTY_HEAD, Head
+from broker.translog.storage import EMPTY_HEAD, Head, HeadMoved, LogRow
 
-_RUNS_PER_QUERY = 80
+_LEAVES_PER_QUERY = 256
 _HEAD = 'SELECT size, root FROM log_head WHERE "only" = 1'
 _FIRST_HEAD = (
     'INSERT INTO log_head ("only", size, root) SELECT 1, 0, ? WHERE NOT EXISTS (SELECT 1 FROM log_head)'
@@ -31,16 +31,13 @@ _MOVE_HEAD = (
     'UPDATE log_head SET size = ?, root = ? WHERE "only" = 1 AND size = ? AND root = ?'
     " AND COALESCE((SELECT MAX(leaf_index) FROM log_leaves), -1) + 1 = ?"
 )
-_ADD_LEAF = "INSERT INTO log_leaves (leaf_index, leaf) VALUES (?, ?)"
-_ADD_NODE = "INSERT INTO log_nodes (level, node_index, hash) VALUES (?, ?, ?)"
+_ADD_LEAF = "INSERT INTO log_leaves (leaf_index, leaf, hashes) VALUES (?, ?, ?)"
 _ADD_RECORD = "INSERT INTO log_records (leaf_index, record, salt) VALUES (?, ?, ?)"
 # One statement, one round trip, from the moment at which the head is locked.
 _GROW = (
     f"WITH moved AS ({_MOVE_HEAD} RETURNING 1),"  # noqa: S608 - places for values only
-    " added_leaves AS (INSERT INTO log_leaves (leaf_index, leaf)"
-    " SELECT * FROM unnest(CAST(? AS int8[]), CAST(? AS bytea[])) WHERE EXISTS (SELECT 1 FROM moved)),"
-    " added_nodes AS (INSERT INTO log_nodes (level, node_index, hash)"
-    " SELECT * FROM unnest(CAST(? AS int2[]), CAST(? AS int8[]), CAST(? AS bytea[]))"
+    " added_leaves AS (INSERT INTO log_leaves (leaf_index, leaf, hashes)"
+    " SELECT * FROM unnest(CAST(? AS int8[]), CAST(? AS bytea[]), CAST(? AS bytea[]))"
     " WHERE EXISTS (SELECT 1 FROM moved)),"
     " added_records AS (INSERT INTO log_records (leaf_index, record, salt)"
     " SELECT * FROM unnest(CAST(? AS int8[]), CAST(? AS bytea[]), CAST(? AS bytea[]))"
@@ -50,9 +47,7 @@ _GROW = (
 _KEPT = frozenset({_HEAD, f"{_HEAD} FOR UPDATE", _GROW})
 """Whose plans PostgreSQL keeps: to plan the second takes longer than to run it."""
 _LEAVES = "SELECT leaf FROM log_leaves WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"
-_HASHES = (
-    "SELECT hash FROM log_nodes WHERE level = ? AND node_index >= ? AND node_index < ? ORDER BY node_index"
-)
+_ROWS = "SELECT leaf_index, leaf, hashes FROM log_leaves WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"
 
 
 @dataclass(frozen=True)
@@ -87,24 +82,19 @@ class SqlLogStorage:
             row = _run(self._connection, query).fetchone()
         return EMPTY_HEAD if row is None else Head(*row)
 
-    def grow(
-        self, old: Head, new: Head, leaves: Sequence[bytes], nodes: Sequence[tuple[int, int, bytes]]
-    ) -> None:
-        """See `LogStorage.grow`."""
+    def grow(self, old: Head, new: Head, rows: Sequence[LogRow]) -> None:
+        """See `LogStorage.grow`. Raises Conflict, and the caller rolls back, if a row is stored already."""
         if old == EMPTY_HEAD:
             _run(self._connection, _FIRST_HEAD, (EMPTY_ROOT,))
         moved = (new.size, new.root, old.size, old.root, old.size)
-        indexes = range(old.size, new.size)
-        records = [(index, *each) for index, each in zip(indexes, self._beside, strict=False)]
+        records = [(row.leaf_index, *each) for row, each in zip(rows, self._beside, strict=False)]
         try:
             if self._connection.dialect.name == "sqlite":
                 _check_moved(_run(self._connection, _MOVE_HEAD, moved).rowcount)
-                self._add(_ADD_LEAF, zip(indexes, leaves, strict=True))
-                self._add(_ADD_NODE, nodes)
+                self._add(_ADD_LEAF, rows)
                 self._add(_ADD_RECORD, records)
             else:
-                columns = (indexes, leaves, *_columns(nodes), *_columns(records))
-                values = (*moved, *map(list, columns))
+                values = (*moved, *map(list, (*_columns(rows), *_columns(records))))
                 _check_moved(len(_run(self._connection, _GROW, values).fetchall()))
         except (sqlite3.IntegrityError, psycopg.IntegrityError) as error:
             raise Conflict("What the log holds is stored once and never changed.") from error
@@ -117,20 +107,16 @@ class SqlLogStorage:
         """See `LogStorage.leaves`."""
         return [leaf for (leaf,) in _run(self._connection, _LEAVES, (start, end)).fetchall()]
 
-    def hashes(self, level: int, start: int, end: int) -> Iterable[bytes]:
-        """See `LogStorage.hashes`."""
-        return [each for (each,) in _run(self._connection, _HASHES, (level, start, end)).fetchall()]
+    def rows(self, start: int, end: int) -> Iterable[LogRow]:
+        """See `LogStorage.rows`."""
+        return [LogRow(*row) for row in _run(self._connection, _ROWS, (start, end)).fetchall()]
 
-    def get_nodes(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
-        """See `LogStorage.get_nodes`."""
-        # Rows are clustered by (level, node_index), so neighbours are read as one range.
-        found: dict[tuple[int, int], bytes] = {}
-        runs = _runs(keys)
-        for at in range(0, len(runs), _RUNS_PER_QUERY):
-            part = runs[at : at + _RUNS_PER_QUERY]
-            values = [value for run in part for value in run]
-            for level, index, node in _run(self._connection, _nodes_query(len(part)), values).fetchall():
-                found[(level, index)] = node
+    def hashes_at(self, indexes: Sequence[int]) -> Mapping[int, bytes]:
+        """See `LogStorage.hashes_at`."""
+        found: dict[int, bytes] = {}
+        for at in range(0, len(indexes), _LEAVES_PER_QUERY):
+            part = indexes[at : at + _LEAVES_PER_QUERY]
+            found.update(_run(self._connection, _hashes_query(len(part)), part).fetchall())
         return found
 
 
@@ -153,25 +139,13 @@ def _columns(rows: Sequence[tuple[object, object, object]]) -> tuple[Sequence[ob
 
 def _check_moved(rows: int) -> None:
     if rows != 1:
-        raise Conflict("The log grew meanwhile, or its leaves are not those of its head: repeat the step.")
+        raise HeadMoved("The log grew meanwhile, or its leaves are not those of its head: repeat the step.")
 
 
 @cache
-def _nodes_query(runs: int) -> str:
-    """The nodes of so many runs, each bound as level, first and last."""
-    wanted = " OR ".join(["(level = ? AND node_index BETWEEN ? AND ?)"] * runs)
-    return f"SELECT level, node_index, hash FROM log_nodes WHERE {wanted}"  # noqa: S608 - places for values only
-
-
-def _runs(keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """(level, first, last) of neighbouring keys."""
-    runs: list[tuple[int, int, int]] = []
-    for level, index in sorted(set(keys)):
-        if runs and runs[-1][0] == level and runs[-1][2] == index - 1:
-            runs[-1] = (level, runs[-1][1], index)
-        else:
-            runs.append((level, index, index))
-    return runs
+def _hashes_query(leaves: int) -> str:
+    wanted = ", ".join("?" * leaves)
+    return f"SELECT leaf_index, hashes FROM log_leaves WHERE leaf_index IN ({wanted})"  # noqa: S608 - places for values
 
 
 def of_kind(connection: Connection, kind: str) -> tuple[int, ...]:

@@ -1,26 +1,21 @@
 """The tables of the log and of what its witnesses saw.
 
-Rule: leaves, nodes and head tell nobody's secrets; records are for auditors. docs/data-model.md lists the columns.
+Rule: leaves, hashes and head tell nobody's secrets; records are for auditors. docs/data-model.md lists the columns.
 """
 
-from sqlalchemy import BigInteger, Column, LargeBinary, SmallInteger, String, Table
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, SmallInteger, String, Table
 
 from broker.store.metadata import METADATA
+
+# In SQLite a primary key of the type INTEGER is the row's own number, and needs no index beside the table.
+_INDEX = BigInteger().with_variant(Integer(), "sqlite")
 
 log_leaves = Table(
     "log_leaves",
     METADATA,
-    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("leaf_index", _INDEX, primary_key=True, autoincrement=False),
     Column("leaf", LargeBinary, nullable=False),
-)
-
-log_nodes = Table(
-    "log_nodes",
-    METADATA,
-    Column("level", SmallInteger, primary_key=True, autoincrement=False),
-    Column("node_index", BigInteger, primary_key=True, autoincrement=False),
-    Column("hash", LargeBinary(32), nullable=False),
-    sqlite_with_rowid=False,
+    Column("hashes", LargeBinary, nullable=False),
 )
 
 log_head = Table(
@@ -35,7 +30,7 @@ log_head = Table(
 log_records = Table(
     "log_records",
     METADATA,
-    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("leaf_index", _INDEX, primary_key=True, autoincrement=False),
     Column("record", LargeBinary),
     Column("salt", LargeBinary(32)),
 )

@@ -21,7 +21,6 @@ from sqlalchemy import (
 
 from broker.store.log_tables import log_head as log_head
 from broker.store.log_tables import log_leaves as log_leaves
-from broker.store.log_tables import log_nodes as log_nodes
 from broker.store.log_tables import log_records as log_records
 from broker.store.log_tables import witness_sizes as witness_sizes
 from broker.store.metadata import METADATA as METADATA

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from broker.protocol.errors import BadInput, VerificationFailed
 from broker.protocol.merkle import EMPTY_ROOT, Frontier, leaf_hash
-from broker.translog.storage import Head, LogStorage
+from broker.translog.storage import Head, LogRow, LogStorage
 from broker.translog.subtrees import Range, fetch, hashes_of, split_point, subtrees_of
 
 
@@ -72,14 +72,13 @@ def append(storage: LogStorage, leaves: Sequence[bytes], kept: KeptEdge | None =
     known = None if kept is None else kept.edge
     before = known if known is not None and known.head == head else _read_edge(storage, head)
     frontier = Frontier(head.size, before.hashes)
-    nodes: list[tuple[int, int, bytes]] = []
-    for leaf in leaves:
-        index = frontier.size
-        for level, each in enumerate(frontier.append(leaf_hash(leaf))):
-            nodes.append((level, index >> level, each))
+    rows = [
+        LogRow(index, leaf, b"".join(frontier.append(leaf_hash(leaf))))
+        for index, leaf in enumerate(leaves, head.size)
+    ]
     after = Edge(Head(frontier.size, frontier.root()), frontier.hashes) if leaves else before
     if leaves:
-        storage.grow(head, after.head, leaves, nodes)
+        storage.grow(head, after.head, rows)
     if kept is not None:
         kept.edge = after
     return Appended(head.size, before, after)

@@ -5,48 +5,39 @@ It keeps the rules of `LogStorage` exactly. It has no transactions: `broker.tran
 refusal it can, a moved head, before it writes anything.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from broker.protocol.errors import Conflict
-from broker.translog.storage import EMPTY_HEAD, Head
+from broker.translog.storage import EMPTY_HEAD, Head, HeadMoved, LogRow
 
 
 class MemoryStorage:
-    """Implements `LogStorage` with a list of leaves and a dictionary of nodes."""
+    """Implements `LogStorage` with a list of rows."""
 
     def __init__(self) -> None:
         self._head = EMPTY_HEAD
-        self._leaves: list[bytes] = []
-        self._nodes: dict[tuple[int, int], bytes] = {}
+        self._rows: list[LogRow] = []
 
     def head(self) -> Head:
         """See `LogStorage.head`."""
         return self._head
 
-    def grow(
-        self, old: Head, new: Head, leaves: Sequence[bytes], nodes: Sequence[tuple[int, int, bytes]]
-    ) -> None:
-        """See `LogStorage.grow`. A refused call changes nothing."""
+    def grow(self, old: Head, new: Head, rows: Sequence[LogRow]) -> None:
+        """See `LogStorage.grow`."""
         if self._head != old:
-            raise Conflict("The log grew meanwhile: read its head again and repeat the step.")
-        if len(self._leaves) != old.size:
-            raise Conflict("Leaves are stored one after the other, without a gap.")
-        added = {(level, index): node for level, index, node in nodes}
-        if any(key in self._nodes for key in added):
-            raise Conflict("A subtree's hash is stored once and never changed.")
+            raise HeadMoved("The log grew meanwhile: read its head again and repeat the step.")
+        if len(self._rows) != old.size:
+            raise HeadMoved("Leaves are stored one after the other, without a gap.")
         self._head = new
-        self._leaves.extend(leaves)
-        self._nodes.update(added)
+        self._rows.extend(rows)
 
     def leaves(self, start: int, end: int) -> Iterable[bytes]:
         """See `LogStorage.leaves`."""
-        return iter(self._leaves[start:end])
+        return (row.leaf for row in self._rows[start:end])
 
-    def hashes(self, level: int, start: int, end: int) -> Iterable[bytes]:
-        """See `LogStorage.hashes`."""
-        keys = ((level, index) for index in range(start, end))
-        return (self._nodes[key] for key in keys if key in self._nodes)
+    def rows(self, start: int, end: int) -> Iterable[LogRow]:
+        """See `LogStorage.rows`."""
+        return iter(self._rows[start:end])
 
-    def get_nodes(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
-        """See `LogStorage.get_nodes`."""
-        return {key: self._nodes[key] for key in keys if key in self._nodes}
+    def hashes_at(self, indexes: Sequence[int]) -> Mapping[int, bytes]:
+        """See `LogStorage.hashes_at`."""
+        return {index: self._rows[index].hashes for index in indexes if index < len(self._rows)}

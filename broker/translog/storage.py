@@ -4,16 +4,17 @@ The broker, a key holder and a witness each keep logs in a store of their own; `
 any of them through this interface and knows no SQL. All calls of one append run inside one transaction that
 the caller opens and commits, so that a log entry and what it records are durable together or not at all.
 
-An implementation keeps three things: the leaves by index, the hashes of complete subtrees by (level, index),
-and one head. A complete subtree (level, index) covers the leaves from index * 2**level up to, not including,
-(index + 1) * 2**level; level 0 is the leaf hashes. `log.append` puts nodes of every level, 0 included, so
-that `get_nodes` may be answered from the nodes alone.
+An implementation keeps two things: a row for each leaf by its index, and one head. A row holds the leaf and the hashes
+of the complete subtrees that end with it, its own first: (level, index) covers the leaves from index * 2**level up to,
+not including, (index + 1) * 2**level, and each such subtree ends with exactly one leaf. So a log grows by whole rows
+that never change, and what a proof needs is found by the number of a leaf.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from broker.protocol.errors import Conflict
 from broker.protocol.merkle import EMPTY_ROOT
 
 
@@ -29,6 +30,19 @@ EMPTY_HEAD = Head(0, EMPTY_ROOT)
 """The head of a log before its first leaf; a new store answers this."""
 
 
+class LogRow(NamedTuple):
+    """One leaf as it is stored. A tuple, since one is made for each entry and goes to a driver as it is."""
+
+    leaf_index: int
+    leaf: bytes
+    hashes: bytes
+    """Of the complete subtrees that end with the leaf, one after the other, level 0 first; 32 bytes each."""
+
+
+class HeadMoved(Conflict):
+    """The stored head is another than the one to grow from, or not that of its leaves. Nothing was changed."""
+
+
 class LogStorage(Protocol):
     """One log in a store, within the caller's transaction."""
 
@@ -39,15 +53,11 @@ class LogStorage(Protocol):
         """
         ...
 
-    def grow(
-        self, old: Head, new: Head, leaves: Sequence[bytes], nodes: Sequence[tuple[int, int, bytes]]
-    ) -> None:
-        """Moves the head from `old` to `new`, stores the leaves between the two and the (level, index, hash)
-        of each subtree that they complete. There is at least one leaf.
+    def grow(self, old: Head, new: Head, rows: Sequence[LogRow]) -> None:
+        """Moves the head from `old` to `new` and stores the rows between the two. There is at least one.
 
-        Raises Conflict, having changed nothing, unless the stored head is `old` and as many leaves are stored as
-        it says. Raises Conflict, and the caller rolls back, if one of the nodes is stored already: what is stored
-        never changes.
+        Raises HeadMoved, having changed nothing, unless the stored head is `old` and as many leaves are stored as
+        it says.
         """
         ...
 
@@ -57,12 +67,12 @@ class LogStorage(Protocol):
         """
         ...
 
-    def hashes(self, level: int, start: int, end: int) -> Iterable[bytes]:
-        """Yields the stored hashes of one level from index `start` up to, not including, `end`, in order;
-        fewer if fewer are stored.
+    def rows(self, start: int, end: int) -> Iterable[LogRow]:
+        """Yields the rows of leaves `start` up to, not including, `end`, in order; fewer if fewer are
+        stored.
         """
         ...
 
-    def get_nodes(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
-        """Returns the stored hashes by (level, index). A key that is not stored is left out of the answer."""
+    def hashes_at(self, indexes: Sequence[int]) -> Mapping[int, bytes]:
+        """Returns the `hashes` of these leaves' rows. A leaf that is not stored is left out of the answer."""
         ...

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from broker.protocol.errors import VerificationFailed
-from broker.protocol.merkle import node_hash
+from broker.protocol.merkle import HASH_BYTES, node_hash
 from broker.translog.storage import LogStorage
 
 Range = tuple[int, int]
@@ -39,11 +39,21 @@ def subtrees_of(start: int, end: int) -> list[Key]:
 
 def fetch(storage: LogStorage, keys: Sequence[Key]) -> Mapping[Key, bytes]:
     """Returns the stored hashes of all keys. Raises VerificationFailed, naming the first that is not stored."""
-    nodes = storage.get_nodes(keys)
-    for level, index in keys:
-        if (level, index) not in nodes:
+    stored = storage.hashes_at(sorted({_last_leaf(key) for key in keys}))
+    found: dict[Key, bytes] = {}
+    for key in keys:
+        level, index = key
+        node = stored.get(_last_leaf(key), b"")[HASH_BYTES * level : HASH_BYTES * (level + 1)]
+        if len(node) != HASH_BYTES:
             raise VerificationFailed(f"The stored log is damaged: node {index} at level {level} is missing.")
-    return nodes
+        found[key] = node
+    return found
+
+
+def _last_leaf(key: Key) -> int:
+    """The leaf in whose row the subtree's hash is stored: it ends with it."""
+    level, index = key
+    return (index + 1 << level) - 1
 
 
 def hashes_of(storage: LogStorage, ranges: Iterable[Range]) -> tuple[bytes, ...]:

@@ -153,7 +153,7 @@ def test_a_damaged_write_ahead_log_is_refused_or_has_lost_nothing_that_a_witness
     ("what", "table", "column"),
     [
         ("a leaf", "log_leaves", "leaf"),
-        ("a stored hash", "log_nodes", "hash"),
+        ("the stored hashes", "log_leaves", "hashes"),
         ("a record", "log_records", "record"),
         ("the head", "log_head", "root"),
     ],

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, SQLAlchemyError
 from broker.protocol.errors import Conflict, Unavailable
 from broker.translog.storage import Head
 from clients.keyholder.store.log import SqlLogStorage
-from clients.keyholder.store.tables import METADATA
+from clients.keyholder.store.upgrade import upgrade
 
 __all__ = ["Connection", "Database"]
 
@@ -55,7 +55,7 @@ class Database:
         # inode could not be told from that of a file put in its place.
         try:
             self._keeper = self._engine.connect()
-            METADATA.create_all(self._keeper)
+            upgrade(self._keeper)
             self._keeper.commit()
         except DatabaseError as error:
             self._engine.dispose()

@@ -4,16 +4,15 @@ Rule: everything runs in the caller's transaction, so that an entry and what it 
 computes no hash and signs nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, func, insert, select, tuple_, update
+from sqlalchemy import Connection, func, insert, select, update
 
-from broker.protocol.errors import Conflict
 from broker.protocol.messages.log import LoggedRecord
-from broker.translog.storage import EMPTY_HEAD, Head
-from clients.keyholder.store.tables import log_head, log_leaves, log_nodes, log_records
+from broker.translog.storage import EMPTY_HEAD, Head, HeadMoved, LogRow
+from clients.keyholder.store.tables import log_head, log_leaves, log_records
 
-_KEYS_PER_QUERY = 500
+_LEAVES_PER_QUERY = 500
 
 
 class SqlLogStorage:
@@ -27,25 +26,19 @@ class SqlLogStorage:
         row = self._connection.execute(select(log_head).where(log_head.c.only == 1)).one_or_none()
         return EMPTY_HEAD if row is None else Head(row.size, row.root)
 
-    def grow(
-        self, old: Head, new: Head, leaves: Sequence[bytes], nodes: Sequence[tuple[int, int, bytes]]
-    ) -> None:
+    def grow(self, old: Head, new: Head, rows: Sequence[LogRow]) -> None:
         """See `LogStorage.grow`."""
         if self.head() != old:
-            raise Conflict("The log grew meanwhile: read its head again and repeat the step.")
+            raise HeadMoved("The log grew meanwhile: read its head again and repeat the step.")
         last = self._connection.execute(select(func.max(log_leaves.c.leaf_index))).scalar_one()
         if old.size != (0 if last is None else last + 1):
-            raise Conflict("Leaves are stored one after the other, without a gap.")
-        if self.get_nodes([(level, index) for level, index, _ in nodes]):
-            raise Conflict("A subtree's hash is stored once and never changed.")
+            raise HeadMoved("Leaves are stored one after the other, without a gap.")
         values = {"size": new.size, "root": new.root}
         changed = self._connection.execute(update(log_head).where(log_head.c.only == 1).values(values))
         if changed.rowcount == 0:
             self._connection.execute(insert(log_head).values(only=1, **values))
-        rows = [{"leaf_index": at, "leaf": leaf} for at, leaf in enumerate(leaves, old.size)]
-        self._connection.execute(insert(log_leaves), rows)
-        added = [{"level": level, "node_index": index, "hash": each} for level, index, each in nodes]
-        self._connection.execute(insert(log_nodes), added)
+        added = [{"leaf_index": row.leaf_index, "leaf": row.leaf, "hashes": row.hashes} for row in rows]
+        self._connection.execute(insert(log_leaves), added)
 
     def leaves(self, start: int, end: int) -> Iterable[bytes]:
         """See `LogStorage.leaves`."""
@@ -56,22 +49,22 @@ class SqlLogStorage:
         )
         return self._connection.execute(query).scalars().all()
 
-    def hashes(self, level: int, start: int, end: int) -> Iterable[bytes]:
-        """See `LogStorage.hashes`."""
+    def rows(self, start: int, end: int) -> Iterable[LogRow]:
+        """See `LogStorage.rows`."""
         query = (
-            select(log_nodes.c.hash)
-            .where(log_nodes.c.level == level, log_nodes.c.node_index >= start, log_nodes.c.node_index < end)
-            .order_by(log_nodes.c.node_index)
+            select(log_leaves)
+            .where(log_leaves.c.leaf_index >= start, log_leaves.c.leaf_index < end)
+            .order_by(log_leaves.c.leaf_index)
         )
-        return self._connection.execute(query).scalars().all()
+        return [LogRow(row.leaf_index, row.leaf, row.hashes) for row in self._connection.execute(query)]
 
-    def get_nodes(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
-        """See `LogStorage.get_nodes`."""
-        found: dict[tuple[int, int], bytes] = {}
-        for at in range(0, len(keys), _KEYS_PER_QUERY):
-            wanted = tuple_(log_nodes.c.level, log_nodes.c.node_index).in_(keys[at : at + _KEYS_PER_QUERY])
-            for row in self._connection.execute(select(log_nodes).where(wanted)):
-                found[(row.level, row.node_index)] = row.hash
+    def hashes_at(self, indexes: Sequence[int]) -> Mapping[int, bytes]:
+        """See `LogStorage.hashes_at`."""
+        found: dict[int, bytes] = {}
+        for at in range(0, len(indexes), _LEAVES_PER_QUERY):
+            wanted = log_leaves.c.leaf_index.in_(indexes[at : at + _LEAVES_PER_QUERY])
+            query = select(log_leaves.c.leaf_index, log_leaves.c.hashes).where(wanted)
+            found.update((row.leaf_index, row.hashes) for row in self._connection.execute(query))
         return found
 
 

@@ -179,17 +179,9 @@ idempotency_keys = Table(
 log_leaves = Table(
     "log_leaves",
     METADATA,
-    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("leaf_index", Integer, primary_key=True, autoincrement=False),
     Column("leaf", LargeBinary, nullable=False),
-)
-
-log_nodes = Table(
-    "log_nodes",
-    METADATA,
-    Column("level", SmallInteger, primary_key=True, autoincrement=False),
-    Column("node_index", BigInteger, primary_key=True, autoincrement=False),
-    Column("hash", LargeBinary(32), nullable=False),
-    sqlite_with_rowid=False,
+    Column("hashes", LargeBinary, nullable=False),
 )
 
 log_head = Table(

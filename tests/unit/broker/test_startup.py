@@ -30,7 +30,7 @@ def test_a_second_broker_on_the_same_file_is_refused(case: Case) -> None:
     [
         "UPDATE log_head SET root = :zeros",
         "UPDATE log_leaves SET leaf = :zeros WHERE leaf_index = 0",
-        "UPDATE log_nodes SET hash = :zeros WHERE level = 0",
+        "UPDATE log_leaves SET hashes = :zeros",
         "DELETE FROM log_leaves",
     ],
 )

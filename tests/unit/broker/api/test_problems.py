@@ -123,7 +123,7 @@ def test_a_deleted_database_is_503_and_nothing_more_is_disclosed(ready: Case) ->
 
 def test_a_damaged_log_is_503_for_every_step_that_must_be_recorded(ready: Case) -> None:
     with ready.broker.database.write() as connection:
-        connection.execute(text("UPDATE log_nodes SET hash = :zeros"), {"zeros": bytes(32)})
+        connection.execute(text("UPDATE log_leaves SET hashes = :zeros"), {"zeros": bytes(32)})
     assert ready.open_series(ready.deal()).slug == "unavailable"
     with ready.broker.database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM series")).scalar_one() == 0

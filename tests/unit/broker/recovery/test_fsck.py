@@ -49,7 +49,7 @@ def test_of_a_sound_broker_it_finds_nothing(stored: Stored) -> None:
 
 def test_it_tells_all_that_is_wrong_and_not_the_first_thing_only(copy: Stored) -> None:
     copy.run(
-        "UPDATE log_nodes SET hash = :zeros WHERE level = 2 AND node_index = 1",
+        "UPDATE log_leaves SET hashes = :zeros WHERE leaf_index = 6",
         "UPDATE log_records SET salt = :zeros WHERE leaf_index = 3",
         "UPDATE deposits SET records_stored = 7 WHERE deposit_number = 1",
         "UPDATE ledger SET identifiers = 0 WHERE entry = 1",
@@ -58,7 +58,7 @@ def test_it_tells_all_that_is_wrong_and_not_the_first_thing_only(copy: Stored) -
     )
     findings = told(copy)
     for expected in (
-        r"the log: node 1 at level 2 does not fit the leaves",
+        r"the log: node 6 at level 0 does not fit the leaves",
         r"log entry 3: The record and its salt do not give the digest",
         r"table deposits, deposit_id \w+.*: has 11 records, and says that it has 7",
         r"table ledger, request_id \w+.*: identifiers differ from what log entry \d+ \(ADMITTED\) charges",
@@ -75,10 +75,16 @@ DAMAGES = {
         r"node 5 at level 0 does not fit the leaves",
     ),
     "a missing leaf": ("DELETE FROM log_leaves WHERE leaf_index = 5", r"leaf 5 is missing"),
-    "a missing node": ("DELETE FROM log_nodes WHERE level = 1 AND node_index = 1", r"node 1 at level 1 is m"),
-    "a node too many": ("INSERT INTO log_nodes VALUES (9, 9, :zeros)", r"table log_nodes: has .* rows"),
+    "a missing node": (
+        "UPDATE log_leaves SET hashes = substr(hashes, 1, 32) WHERE leaf_index = 3",
+        r"node 1 at level 1 is missing",
+    ),
+    "a node too many": (
+        "UPDATE log_leaves SET hashes = (SELECT hashes FROM log_leaves WHERE leaf_index = 7) WHERE leaf_index = 5",
+        r"leaf 5 has hashes of more subtrees",
+    ),
     "a leaf too many": (
-        "INSERT INTO log_leaves VALUES (5000, :zeros)",
+        "INSERT INTO log_leaves VALUES (5000, :zeros, :zeros)",
         r"table log_leaves: has .* rows",
     ),
     "another head": ("UPDATE log_head SET root = :zeros", r"leaves do not give the stored root"),

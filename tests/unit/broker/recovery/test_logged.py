@@ -13,7 +13,6 @@ LOOKED_AT_ELSEWHERE = {
     # by `logged`
     "log_head",
     "log_leaves",
-    "log_nodes",
     "log_records",
     # by `asked`
     "ledger",

@@ -104,6 +104,28 @@ def test_a_deleted_write_ahead_log_refuses(database: Database, path: Path) -> No
         _write(database, "two")
 
 
+def test_a_write_ahead_log_with_another_in_its_place_refuses(database: Database, path: Path) -> None:
+    _write(database)
+    wal = Path(f"{path}-wal")
+    copy = wal.with_suffix(".copy")
+    copy.write_bytes(wal.read_bytes())
+    os.replace(copy, wal)
+    with pytest.raises(Unavailable):
+        _write(database, "two")
+
+
+def test_a_step_behind_one_whose_commit_failed_is_refused_though_the_file_is_back(
+    database: Database, path: Path
+) -> None:
+    aside = path.with_suffix(".aside")
+    path.rename(aside)
+    with pytest.raises(Unavailable):
+        _write(database)
+    aside.rename(path)
+    with pytest.raises(Unavailable, match="failed earlier"):
+        _write(database, "two")
+
+
 def test_a_second_process_is_refused(database: Database, path: Path) -> None:
     program = f"from broker.store.database import Database; Database('sqlite:///{path}')"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -90,16 +90,20 @@ def _statements(database: Database) -> Iterator[list[str]]:
     def on_statement(_c: object, _u: object, statement: str, *_: object) -> None:
         seen.append(statement)
 
+    def on_begin(_: object) -> None:
+        seen.append("BEGIN")
+
     def on_commit(_: object) -> None:
         seen.append("COMMIT")
 
-    event.listen(database.engine, "before_cursor_execute", on_statement)
-    event.listen(database.engine, "commit", on_commit)
+    listeners = (("before_cursor_execute", on_statement), ("begin", on_begin), ("commit", on_commit))
+    for name, listener in listeners:
+        event.listen(database.engine, name, listener)
     try:
         yield seen
     finally:
-        event.remove(database.engine, "before_cursor_execute", on_statement)
-        event.remove(database.engine, "commit", on_commit)
+        for name, listener in listeners:
+            event.remove(database.engine, name, listener)
 
 
 def _at_once(database: Database, steps: Sequence[Step]) -> list[Future[None]]:
@@ -134,7 +138,7 @@ def test_steps_that_come_at_once_are_one_commit_in_the_order_in_which_they_came(
         taken = _at_once(database, [_note(str(number)) for number in range(8)])
     assert [each.exception() for each in taken] == [None] * 8
     assert _notes(path) == [str(number) for number in range(8)]
-    assert (seen.count("BEGIN IMMEDIATE"), seen.count("COMMIT")) == (1, 1)
+    assert (seen.count("BEGIN"), seen.count("COMMIT")) == (1, 1)
 
 
 def test_a_caller_alone_has_a_transaction_without_a_savepoint(database: Database) -> None:
@@ -144,7 +148,7 @@ def test_a_caller_alone_has_a_transaction_without_a_savepoint(database: Database
         with database.write() as connection:
             _note("two")(connection)
     own = [each for each in seen if not each.startswith("INSERT")]
-    assert own == ["BEGIN IMMEDIATE", "COMMIT"] * 2
+    assert own == ["BEGIN", "COMMIT"] * 2
 
 
 def test_nobody_is_answered_or_refused_before_the_commit(database: Database, path: Path) -> None:

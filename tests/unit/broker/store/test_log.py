@@ -11,7 +11,7 @@ from broker.store.database import Database
 from broker.store.log import SqlLogStorage
 from broker.translog import log as translog
 from broker.translog.memory import MemoryStorage
-from broker.translog.storage import EMPTY_HEAD, Head
+from broker.translog.storage import EMPTY_HEAD, Head, HeadMoved, LogRow
 from broker.translog.verify import rederive
 
 
@@ -23,9 +23,9 @@ def database(database_url: str) -> Iterator[Database]:
     opened.close()
 
 
-def _grow(database: Database, leaves: list[bytes]) -> Head:
+def _grow(database: Database, leaves: list[bytes], kept: translog.KeptEdge | None = None) -> Head:
     with database.write() as connection:
-        return translog.append(SqlLogStorage(connection, lock=True), leaves).head
+        return translog.append(SqlLogStorage(connection, lock=True), leaves, kept).head
 
 
 def test_it_grows_as_the_log_in_memory_does(database: Database) -> None:
@@ -43,20 +43,22 @@ def test_it_grows_as_the_log_in_memory_does(database: Database) -> None:
         assert translog.consistency_proof(stored, 8, 315) == translog.consistency_proof(memory, 8, 315)
 
 
-def test_a_moved_head_a_gap_and_a_known_node_are_conflicts(database: Database) -> None:
+def test_a_moved_head_a_gap_and_a_leaf_that_is_stored_are_conflicts(database: Database) -> None:
     head = _grow(database, [b"one"])
-    new, node = Head(2, bytes(32)), (0, 1, bytes(32))
+    new, row = Head(2, bytes(32)), LogRow(1, b"two", bytes(32))
+    with pytest.raises(HeadMoved), database.write() as connection:
+        SqlLogStorage(connection).grow(EMPTY_HEAD, new, [row])
+    with pytest.raises(HeadMoved), database.write() as connection:
+        SqlLogStorage(connection).grow(Head(1, bytes(32)), new, [row])
     with pytest.raises(Conflict), database.write() as connection:
-        SqlLogStorage(connection).grow(EMPTY_HEAD, new, [b"two", b"three"], [node])
-    with pytest.raises(Conflict), database.write() as connection:
-        SqlLogStorage(connection).grow(Head(1, bytes(32)), new, [b"two"], [node])
-    with pytest.raises(Conflict), database.write() as connection:
-        SqlLogStorage(connection).grow(head, new, [b"two"], [node, (0, 0, bytes(32))])
-    grown = _grow(database, [b"two"])
-    assert grown.size == 2
+        SqlLogStorage(connection).grow(head, new, [LogRow(0, b"another", bytes(32))])
+    kept = translog.KeptEdge()
+    assert _grow(database, [b"two"], kept).size == 2
     with database.write() as connection:
         connection.execute(text("DELETE FROM log_leaves WHERE leaf_index = 1"))
-    with pytest.raises(Conflict):
+    with pytest.raises(HeadMoved):
+        _grow(database, [b"three"], kept)
+    with pytest.raises(VerificationFailed, match="node 0 at level 1 is missing"):
         _grow(database, [b"three"])
 
 
@@ -65,8 +67,8 @@ def test_a_moved_head_a_gap_and_a_known_node_are_conflicts(database: Database) -
     [
         "UPDATE log_leaves SET leaf = :zeros WHERE leaf_index = 2",
         "DELETE FROM log_leaves WHERE leaf_index = 4",
-        "UPDATE log_nodes SET hash = :zeros WHERE level = 1 AND node_index = 0",
-        "DELETE FROM log_nodes WHERE level = 2",
+        "UPDATE log_leaves SET hashes = :zeros WHERE leaf_index = 2",
+        "UPDATE log_leaves SET hashes = substr(hashes, 1, 64) WHERE leaf_index = 3",
         "UPDATE log_head SET size = 3",
         "UPDATE log_head SET root = :zeros",
     ],

@@ -6,10 +6,15 @@ import pytest
 from alembic import command
 from sqlalchemy import text
 
+from broker.protocol import merkle
 from broker.protocol.errors import Conflict
 from broker.store import migrate, requests
 from broker.store.database import Database
+from broker.store.log import SqlLogStorage, StoredRecord, read_records
 from broker.store.tables import METADATA
+from broker.translog import log as translog
+from broker.translog.memory import MemoryStorage
+from broker.translog.verify import rederive
 
 
 def test_upgrading_an_empty_database_gives_the_tables_of_the_metadata(database_url: str) -> None:
@@ -59,6 +64,59 @@ def test_the_copy_of_a_decision_beside_its_permit_goes_from_the_file_with_the_up
         )
     assert b"CASE-7" not in path.read_bytes() + path.with_name(f"{path.name}-wal").read_bytes()
     database.close()
+
+
+def test_a_log_with_a_row_for_each_node_is_the_same_log_after_the_upgrade(database_url: str) -> None:
+    """Earlier releases kept the hashes of subtrees so; the records beside the leaves move too, in SQLite."""
+    leaves = [b"leaf %d" % number for number in range(5000)]
+    memory = MemoryStorage()
+    head = translog.append(memory, leaves).head
+    database = Database(database_url)
+    config = migrate._config()
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0006")
+        values = {"root": head.root, "salt": bytes(32)}
+        connection.execute(text("INSERT INTO log_head VALUES (1, 5000, :root)"), values)
+        rows = [{"leaf_index": index, "leaf": leaf} for index, leaf in enumerate(leaves)]
+        connection.execute(text("INSERT INTO log_leaves VALUES (:leaf_index, :leaf)"), rows)
+        connection.execute(text("INSERT INTO log_nodes VALUES (3, 1, :root)"), values)
+        connection.execute(text("INSERT INTO log_records VALUES (7, :salt, :root), (8, NULL, NULL)"), values)
+    migrate.upgrade(database)
+    assert differences(database) == []
+    with database.write() as connection:
+        stored = SqlLogStorage(connection, lock=True)
+        assert rederive(stored) == head
+        assert read_records(connection, 0, 5000) == (
+            StoredRecord(7, bytes(32), head.root),
+            StoredRecord(8, None, None),
+        )
+        assert translog.append(stored, [b"one more"]).head == translog.append(memory, [b"one more"]).head
+    database.close()
+
+
+def test_the_upgrade_of_the_log_can_be_undone(database_url: str) -> None:
+    database = Database(database_url)
+    migrate.upgrade(database)
+    with database.write() as connection:
+        head = translog.append(
+            SqlLogStorage(connection, lock=True), [b"%d" % number for number in range(9)]
+        ).head
+    config = migrate._config()
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0006")
+        nodes = connection.execute(text("SELECT count(*) FROM log_nodes")).scalar_one()
+        top = connection.execute(text("SELECT hash FROM log_nodes WHERE level = 3")).scalar_one()
+    assert (nodes, top) == (9 + 4 + 2 + 1, _root(8))
+    migrate.upgrade(database)
+    with database.read() as connection:
+        assert rederive(SqlLogStorage(connection)) == head
+    database.close()
+
+
+def _root(size: int) -> bytes:
+    return merkle.root_of(merkle.leaf_hash(b"%d" % number) for number in range(size))
 
 
 def test_a_database_of_another_release_is_refused(database_url: str) -> None:

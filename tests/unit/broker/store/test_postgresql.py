@@ -271,6 +271,41 @@ def test_a_connection_lost_in_a_transaction_takes_no_step_and_a_repeat_works(
     assert _noted(database) == ["one"]
 
 
+def test_connections_given_up_by_the_server_while_idle_are_opened_anew_unseen(
+    postgresql: Server, database: Database
+) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        together = threading.Barrier(3)
+
+        def backend() -> int:
+            with database.read() as connection:
+                together.wait(10)
+                return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+        before = {each.result() for each in [pool.submit(backend) for _ in range(3)]}
+    assert len(before) == 3
+    for each in before:
+        postgresql.run(f"SELECT pg_terminate_backend({each}, 10000)")
+    for number in range(5):
+        _note(database, str(number))
+    assert _noted(database) == [str(number) for number in range(5)]
+    with database.read() as connection:
+        assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() not in before
+
+
+def test_a_connection_that_was_told_something_while_idle_is_asked_and_kept(
+    postgresql: Server, database: Database, url: str
+) -> None:
+    with database.write() as connection:
+        connection.execute(text("LISTEN news"))
+        own = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    postgresql.run("NOTIFY news", url.partition("@/")[2].partition("?")[0])
+    _note(database, "one")
+    with database.read() as connection:
+        assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() == own
+    assert _noted(database) == ["one"]
+
+
 def test_a_fault_of_ours_over_a_lost_connection_takes_no_step_either(
     postgresql: Server, database: Database
 ) -> None:

@@ -1,6 +1,6 @@
 """A stored log against a plain list of leaves: append, roots and proofs at all sizes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +10,7 @@ from broker.protocol import merkle
 from broker.protocol.errors import BadInput, Conflict, VerificationFailed
 from broker.translog import log
 from broker.translog.memory import MemoryStorage
-from broker.translog.storage import EMPTY_HEAD, Head
+from broker.translog.storage import EMPTY_HEAD, Head, HeadMoved, LogRow
 
 SIZE = 67
 
@@ -165,10 +165,11 @@ def test_the_second_of_two_writers_is_refused_and_has_written_nothing() -> None:
 
 def test_a_log_with_a_damaged_edge_does_not_grow() -> None:
     storage = grown(6)
-    storage._nodes[(1, 2)] = bytes(32)
+    row = storage._rows[5]
+    storage._rows[5] = row._replace(hashes=row.hashes[:32] + bytes(32))
     with pytest.raises(VerificationFailed, match="damaged"):
         log.append(storage, [b"one more"])
-    del storage._nodes[(1, 2)]
+    storage._rows[5] = row._replace(hashes=row.hashes[:32])
     with pytest.raises(VerificationFailed, match="node 2 at level 1 is missing"):
         log.append(storage, [b"one more"])
     assert storage.head().size == 6
@@ -177,18 +178,17 @@ def test_a_log_with_a_damaged_edge_does_not_grow() -> None:
 def test_memory_keeps_the_rules_of_a_store() -> None:
     storage = grown(2)
     old, new = storage.head(), Head(3, bytes(32))
-    with pytest.raises(Conflict):
-        storage.grow(EMPTY_HEAD, new, [b"again"], [(0, 2, bytes(32))])
-    with pytest.raises(Conflict):
-        storage.grow(old, new, [b"again"], [(0, 2, bytes(32)), (1, 0, bytes(32))])
-    storage._leaves.append(b"surplus")
-    with pytest.raises(Conflict):
-        storage.grow(old, new, [b"again"], [(0, 2, bytes(32))])
+    row = LogRow(2, b"again", bytes(32))
+    with pytest.raises(HeadMoved):
+        storage.grow(EMPTY_HEAD, new, [row])
+    storage._rows.append(LogRow(2, b"surplus", bytes(32)))
+    with pytest.raises(HeadMoved):
+        storage.grow(old, new, [row])
     assert storage.head() == old
-    assert list(storage.hashes(0, 0, 9)) == [merkle.leaf_hash(leaf(number)) for number in range(2)]
-    assert list(storage.hashes(1, 0, 9)) == [old.root]
-    assert storage.get_nodes([(5, 0)]) == {}
+    first, second = (merkle.leaf_hash(leaf(number)) for number in range(2))
+    assert storage.hashes_at([0, 1, 9]) == {0: first, 1: second + old.root}
     assert list(storage.leaves(1, 9)) == [leaf(1), b"surplus"]
+    assert list(storage.rows(0, 1)) == [LogRow(0, leaf(0), first)]
 
 
 class CountingStorage(MemoryStorage):
@@ -196,9 +196,9 @@ class CountingStorage(MemoryStorage):
 
     fetches = 0
 
-    def get_nodes(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+    def hashes_at(self, indexes: Sequence[int]) -> Mapping[int, bytes]:
         self.fetches += 1
-        return super().get_nodes(keys)
+        return super().hashes_at(indexes)
 
 
 def test_a_proof_costs_one_fetch_of_nodes() -> None:

@@ -82,7 +82,7 @@ def test_a_tile_that_the_log_has_not_grown_to_is_not_found() -> None:
 
 def test_a_store_that_lost_a_leaf_gives_no_bundle() -> None:
     storage = grown(10)
-    storage._leaves.pop()
+    storage._rows.pop()
     with pytest.raises(VerificationFailed, match="damaged"):
         read_tile(storage, Tile(None, 0, 10))
 

@@ -10,7 +10,7 @@ from broker.protocol import merkle
 from broker.protocol.errors import VerificationFailed
 from broker.translog import log, verify
 from broker.translog.memory import MemoryStorage
-from broker.translog.storage import EMPTY_HEAD, Head
+from broker.translog.storage import EMPTY_HEAD, Head, LogRow
 
 
 def grown(size: int) -> MemoryStorage:
@@ -29,29 +29,41 @@ def test_an_empty_log_is_sound() -> None:
     assert verify.rederive(MemoryStorage()) == EMPTY_HEAD
 
 
+def put_node(storage: MemoryStorage, level: int, index: int, node: bytes) -> None:
+    """Put other bytes in the place of a node, which lies beside the last leaf below it."""
+    last = (index + 1 << level) - 1
+    hashes, at = storage._rows[last].hashes, 32 * level
+    assert len(hashes) >= at + 32
+    storage._rows[last] = storage._rows[last]._replace(hashes=hashes[:at] + node + hashes[at + 32 :])
+
+
 def change_leaf(storage: MemoryStorage) -> None:
-    storage._leaves[300] = b"rewritten"
+    storage._rows[300] = storage._rows[300]._replace(leaf=b"rewritten")
 
 
 def change_leaf_and_its_hash(storage: MemoryStorage) -> None:
     change_leaf(storage)
-    storage._nodes[(0, 300)] = merkle.leaf_hash(b"rewritten")
+    put_node(storage, 0, 300, merkle.leaf_hash(b"rewritten"))
 
 
 def drop_leaf(storage: MemoryStorage) -> None:
-    del storage._leaves[300]
+    del storage._rows[300]
 
 
 def drop_last_leaves(storage: MemoryStorage) -> None:
-    del storage._leaves[500:]
+    del storage._rows[500:]
 
 
 def add_leaf(storage: MemoryStorage) -> None:
-    storage._leaves.append(b"surplus")
+    storage._rows.append(LogRow(len(storage._rows), b"surplus", bytes(32)))
 
 
 def drop_node(storage: MemoryStorage) -> None:
-    del storage._nodes[(3, 4)]
+    put_node(storage, 3, 4, b"")
+
+
+def add_node(storage: MemoryStorage) -> None:
+    storage._rows[40] = storage._rows[40]._replace(hashes=storage._rows[40].hashes + bytes(32))
 
 
 def change_root(storage: MemoryStorage) -> None:
@@ -63,10 +75,11 @@ def change_root(storage: MemoryStorage) -> None:
     [
         (change_leaf, "node 300 at level 0 does not fit"),
         (change_leaf_and_its_hash, "node 150 at level 1 does not fit"),
-        (drop_leaf, "node 300 at level 0 does not fit"),
+        (drop_leaf, "leaf 300 is missing"),
         (drop_last_leaves, "leaf 500 is missing"),
         (add_leaf, "leaf 600 is stored beyond the head"),
         (drop_node, "node 4 at level 3 is missing"),
+        (add_node, "leaf 40 has hashes of more subtrees beside it than end there"),
         (change_root, "600 leaves do not give the stored root"),
     ],
 )
@@ -81,28 +94,28 @@ def test_damage_is_found_and_named(damage: Callable[[MemoryStorage], None], name
 @given(size=st.integers(1, 120), data=st.data())
 def test_one_flipped_bit_in_any_stored_node_is_found(size: int, data: st.DataObject) -> None:
     storage = grown(size)
-    level, index = data.draw(st.sampled_from(sorted(storage._nodes)))
-    flipped = bytearray(storage._nodes[(level, index)])
-    flipped[data.draw(st.integers(0, 31))] ^= 1 << data.draw(st.integers(0, 7))
-    storage._nodes[(level, index)] = bytes(flipped)
+    row = storage._rows[data.draw(st.integers(0, size - 1))]
+    flipped, at = bytearray(row.hashes), data.draw(st.integers(0, len(row.hashes) - 1))
+    flipped[at] ^= 1 << data.draw(st.integers(0, 7))
+    storage._rows[row.leaf_index] = row._replace(hashes=bytes(flipped))
+    level, index = at // 32, row.leaf_index >> at // 32
     with pytest.raises(VerificationFailed, match=f"node {index} at level {level} "):
         verify.rederive(storage)
 
 
 def test_all_damage_is_told_each_node_once_where_it_begins() -> None:
     storage = grown(9000)
-    sound = dict(storage._nodes)
-    for key in [(0, 5), (2, 1), (12, 1), (13, 0)]:
-        storage._nodes[key] = bytes(32)
-    del storage._nodes[(3, 7)]
-    storage._leaves.append(b"surplus")
+    sound = list(storage._rows)
+    for level, index in [(0, 5), (2, 1), (12, 1), (13, 0)]:
+        put_node(storage, level, index, bytes(32))
+    put_node(storage, 3, 8, b"")
+    add_leaf(storage)
     assert list(verify.mismatches(storage, storage.head())) == [
         "node 5 at level 0 does not fit the leaves",
         "node 1 at level 2 does not fit the leaves",
-        "node 7 at level 3 is missing",
+        "node 8 at level 3 is missing",
         "node 1 at level 12 does not fit the leaves",
         "leaf 9000 is stored beyond the head",
     ]
-    storage._nodes = sound
-    storage._leaves = storage._leaves[:5000]
+    storage._rows = sound[:5000]
     assert list(verify.mismatches(storage, storage.head())) == ["leaf 5000 is missing"]

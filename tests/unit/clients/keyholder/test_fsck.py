@@ -85,18 +85,21 @@ DAMAGES = {
     ),
     "a missing leaf": ("DELETE FROM log_leaves WHERE leaf_index = 5", r"the log: leaf 5 is missing"),
     "a changed node": (
-        "UPDATE log_nodes SET hash = zeroblob(32) WHERE level = 1 AND node_index = 1",
-        r"the log: node 1 at level 1 does not fit",
+        "UPDATE log_leaves SET hashes = zeroblob(32) WHERE leaf_index = 2",
+        r"the log: node 2 at level 0 does not fit",
     ),
     "a missing node": (
-        "DELETE FROM log_nodes WHERE level = 2 AND node_index = 0",
+        "UPDATE log_leaves SET hashes = substr(hashes, 1, 64) WHERE leaf_index = 3",
         r"the log: node 0 at level 2 is missing",
     ),
     "a node too many": (
-        "INSERT INTO log_nodes VALUES (9, 9, zeroblob(32))",
-        r"table log_nodes: has \d+ rows",
+        "UPDATE log_leaves SET hashes = zeroblob(96) WHERE leaf_index = 0",
+        r"the log: leaf 0 has hashes of more subtrees",
     ),
-    "a leaf too many": ("INSERT INTO log_leaves VALUES (50, zeroblob(9))", r"table log_leaves: has 10 rows"),
+    "a leaf too many": (
+        "INSERT INTO log_leaves VALUES (50, zeroblob(9), zeroblob(32))",
+        r"table log_leaves: has 10 rows",
+    ),
     "another head": ("UPDATE log_head SET root = zeroblob(32)", r"leaves do not give the stored root"),
     "a tail that is cut off": ("UPDATE log_head SET size = size - 1", r"leaf 8 is stored beyond the head"),
     "another record": (
@@ -194,7 +197,7 @@ def test_it_tells_each_damage(damage: str, copy: Stored) -> None:
 
 def test_it_tells_all_that_is_wrong_and_not_the_first_thing_only(copy: Stored) -> None:
     copy.run(
-        "UPDATE log_nodes SET hash = zeroblob(32) WHERE level = 2 AND node_index = 1",
+        "UPDATE log_leaves SET hashes = zeroblob(32) WHERE leaf_index = 4",
         "UPDATE log_records SET record = zeroblob(32) WHERE leaf_index = 1",
         "DELETE FROM evaluations WHERE log_index = 6",
         "DELETE FROM first_commitments WHERE commitment = (SELECT min(commitment) FROM first_commitments)",

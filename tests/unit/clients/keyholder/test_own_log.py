@@ -52,7 +52,7 @@ def test_a_holder_whose_log_was_changed_does_not_start(world: World) -> None:
     world.holder.close()
     folder = world.directory / HOLDER_IDS[0]
     with sqlite3.connect(folder / "keyholder.sqlite") as connection:
-        connection.execute("UPDATE log_nodes SET hash = zeroblob(32) WHERE level = 1")
+        connection.execute("UPDATE log_leaves SET hashes = zeroblob(32) WHERE leaf_index = 1")
     connection.close()
     with pytest.raises(Unavailable, match="damaged"):
         open_key_holder(folder, world.clock, world.random_bytes)

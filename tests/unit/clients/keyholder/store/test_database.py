@@ -1,14 +1,21 @@
 """The database file: one owner, found out when it is replaced, settings that make writes durable and erasures real."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import inspect
 
 from broker.protocol.errors import Conflict, Unavailable
 from broker.protocol.messages.vocabulary import Tier
+from broker.translog import log as translog
+from broker.translog.memory import MemoryStorage
+from broker.translog.verify import rederive
 from clients.keyholder.store import permits
 from clients.keyholder.store.database import Connection, Database
+from clients.keyholder.store.log import SqlLogStorage
 from clients.keyholder.store.permits import SeenCheckpoint, UsedPermit
 
 USED = UsedPermit(bytes(16), bytes(32), bytes(16), "unit-1", Tier.HITS, 5, 7)
@@ -105,4 +112,30 @@ def test_the_checkpoint_seen_is_one_for_each_log(tmp_path: Path) -> None:
         assert permits.seen(connection, [b"a" * 32]) == SeenCheckpoint(2, b"r" * 32, "newer")
         assert permits.seen(connection, [b"b" * 32]) == SeenCheckpoint(5, bytes(32), "other")
         assert permits.seen(connection, [b"c" * 32]) is None
+    database.close()
+
+
+def test_a_log_with_a_row_for_each_node_is_the_same_log_when_it_is_opened(tmp_path: Path) -> None:
+    """As earlier releases kept it."""
+    leaves = [b"leaf %d" % number for number in range(2500)]
+    memory = MemoryStorage()
+    head = translog.append(memory, leaves).head
+    with closing(sqlite3.connect(tmp_path / "a.sqlite")) as old:
+        old.execute("CREATE TABLE log_leaves (leaf_index BIGINT PRIMARY KEY, leaf BLOB NOT NULL)")
+        old.execute("CREATE TABLE log_head (only SMALLINT PRIMARY KEY, size BIGINT, root BLOB)")
+        old.execute("CREATE TABLE log_nodes (level SMALLINT, node_index BIGINT, hash BLOB)")
+        old.executemany("INSERT INTO log_leaves VALUES (?, ?)", enumerate(leaves))
+        old.execute("INSERT INTO log_head VALUES (1, ?, ?)", (head.size, head.root))
+        old.commit()
+    for _ in range(2):
+        database = Database(tmp_path / "a.sqlite")
+        with database.read() as connection:
+            assert rederive(SqlLogStorage(connection)) == head
+            assert not inspect(connection).has_table("log_nodes")
+            assert not inspect(connection).has_table("old_log_leaves")
+        database.close()
+    database = Database(tmp_path / "a.sqlite")
+    with database.write() as connection:
+        grown = translog.append(SqlLogStorage(connection), [b"one more"]).head
+    assert grown == translog.append(memory, [b"one more"]).head
     database.close()
