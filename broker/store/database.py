@@ -1,8 +1,8 @@
 """Open the broker's database, and hand out transactions.
 
 Rule: SQLite runs in WAL with synchronous=FULL and secure_delete, and one process owns the file: a second refuses.
-Before each commit, and before each read, the open files are compared with the files of that name (device and inode),
-since writes to a deleted file still "succeed" (AUDIT 4). After a fault nothing more is written or read. Steps that come
+Before each commit, and before each read, the open files are compared with the files of that name
+(`broker.store.open_files`). After a fault nothing more is written or read. Steps that come
 at once share a commit (`broker.store.group_commit`).
 
 PostgreSQL may be shared by several brokers. Each connection refuses a server with fsync, full_page_writes or
@@ -16,7 +16,6 @@ because every step is idempotent.
 It holds no query.
 """
 
-import errno
 import fcntl
 import os
 import select
@@ -36,6 +35,7 @@ from broker.protocol.errors import BadInput, Conflict, Unavailable
 from broker.store import partitions
 from broker.store.group_commit import GroupCommit
 from broker.store.locks import READING
+from broker.store.open_files import OpenFiles
 
 __all__ = ["Connection", "Database"]
 
@@ -75,9 +75,8 @@ class Database:
         parsed = _parse(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.path: Path | None = None
-        self._wal = ""
         self._lock_file: int | None = None
-        self._identity: tuple[tuple[int, int], ...] | None = None
+        self._files: OpenFiles | None = None
         self._keeper: Connection | None = None
         self._steps: GroupCommit | None = None
         self._failed = False
@@ -87,7 +86,6 @@ class Database:
         if not parsed.database or parsed.database == ":memory:":
             raise Conflict("The broker's database needs a file: sqlite:///PATH.")
         self.path = Path(parsed.database)
-        self._wal = f"{self.path.name}-wal"
         self._lock_file = own_file(self.path)
         self.engine = create_engine(
             url, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=8, max_overflow=40
@@ -98,17 +96,17 @@ class Database:
             self.engine, self._check_not_failed, self._check_same_files, _is_fault, self._stop
         )
         try:
-            self._keep_files_open()
+            self._keep_files_open(self.path)
         except (*_ERRORS, OSError) as error:
             self.close()
             raise Unavailable(_NOT_OPENED) from error
 
-    def _keep_files_open(self) -> None:
+    def _keep_files_open(self, path: Path) -> None:
         # One connection stays open for good: the last one to close would delete the write-ahead log, and then its
         # inode could not be told from that of a file put in its place.
         self._keeper = self.engine.connect()
         self._keeper.begin().rollback()
-        self._identity = self._found()
+        self._files = OpenFiles(path)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -199,19 +197,6 @@ class Database:
                 # Somebody reads. Its rows went before; the next purge drops what is left of it.
                 return
 
-    def _found(self) -> tuple[tuple[int, int], ...]:
-        """Device and inode of the database file, and of its write-ahead log. Raises OSError if one is not there."""
-        if self.path is None:
-            return ()
-        database = os.stat(self.path)
-        # Its inode is read off its folder: Linux from 6.13 on has to write a file's times anew once somebody read them,
-        # which makes every commit slower (docs/figures.md).
-        with os.scandir(self.path.parent) as entries:
-            wal = next((each.inode() for each in entries if each.name == self._wal), None)
-        if wal is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        return ((database.st_dev, database.st_ino), (database.st_dev, wal))
-
     def _stop(self) -> None:
         # One process owns a SQLite file, so a failed statement is a full or failing disk.
         self._failed = True
@@ -222,14 +207,14 @@ class Database:
 
     def _check_same_files(self) -> None:
         self._check_not_failed()
-        if self.path is None:
+        if self._files is None:
             return
         try:
-            found = self._found()
+            is_replaced = self._files.is_replaced()
         except OSError as error:
             self._failed = True
             raise Unavailable("The database file is gone. Nothing more is recorded or disclosed.") from error
-        if found != self._identity:
+        if is_replaced:
             self._failed = True
             raise Unavailable("The database file was replaced. Nothing more is recorded or disclosed.")
 
