@@ -54,6 +54,21 @@ def audit(story: Story) -> None:
     if verified["trial"]:
         raise DemoFailed("The log is a trial's: no witness cosigned it.")
     narrator.says("Both witnesses", "cosigned that root: everybody is shown the same log, and it only grows.")
+    _hold_the_holders_logs_against_it(story)
+
+
+def _hold_the_holders_logs_against_it(story: Story) -> None:
+    """What the holders say they evaluated is what the broker's log says was admitted."""
+    home = story.home(AUDITOR)
+    logs = story.run(AUDITOR, "audit", "verify-holders", home, "--json").json()["holders"]
+    if any(len(each["cosigned_by"]) != len(parties.WITNESSES) for each in logs):
+        raise DemoFailed("A key holder's log is not cosigned by both witnesses.")
+    found = story.run(AUDITOR, "audit", "reconcile", home, "--json").json()
+    story.log["evaluations_reconciled"] = found["evaluations"]
+    story.narrator.says(
+        "The key holders' own logs",
+        f"are cosigned too. Their {found['evaluations']} evaluations are those that the broker's log admitted.",
+    )
 
 
 def dishonest_broker(story: Story) -> None:

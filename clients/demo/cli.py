@@ -117,7 +117,7 @@ def _come_together(processes: Processes, places: parties.Places, narrator: Narra
     narrator.says("Any two", "of the three holders must agree before anything is evaluated.")
     narrator.says(
         "An ombudsman and a university",
-        "must both have cosigned the broker's log before any permit or answer leaves it.",
+        "must both have cosigned the broker's log before any permit or answer leaves it, and so for the key holders.",
     )
     narrator.says(
         "A supervisor, a prosecutor, a judge and a reviewer",

@@ -59,7 +59,7 @@ PEOPLE = (SUPERVISOR, PROSECUTOR, JUDGE, REVIEWER, TRUST_LEAD, COMPLIANCE)
 HOLDERS = ("court-office", "privacy-regulator", "rights-ngo")
 HOLDER_COUNT = len(HOLDERS)
 WITNESSES = ("ombudsman", "university")
-"""Who cosigns the broker's log; both must."""
+"""Who cosigns the broker's log and the key holders'; both must."""
 ItemT = TypeVar("ItemT")
 THRESHOLD = 2
 
@@ -126,11 +126,11 @@ def make_parties(processes: Processes, places: Places) -> None:
     init = ("broker", "init", places.home("broker"), "--public-origin", places.broker_origin)
     processes.run("broker", init)
     rules.make_signed(processes, places.policies, places.rules, _officers(places))
+    side_by_side(_make_holder(processes, places), range(HOLDER_COUNT))
     _start_witnesses(processes, places)
     home, officers = places.home("broker"), _officers(places)
     rules.activate(processes, "broker", "broker", home, places.rules, officers, places.trial)
     start_broker(processes, places)
-    side_by_side(_make_holder(processes, places), range(HOLDER_COUNT))
     side_by_side(_make_party(processes, places), (*AGENCIES, AUDITOR, DESK, *PEOPLE))
 
 
@@ -187,21 +187,44 @@ def _describe_broker(processes: Processes, places: Places) -> dict[str, Any]:
 
 
 def _start_witnesses(processes: Processes, places: Places) -> None:
-    """Witnesses and operator exchange keys, each as a file; then the witnesses serve."""
-    log_key = places.space.parent / "log.key"
-    log_key.write_text(_describe_broker(processes, places)["log_verifier_key"] + "\n")
-    settings = []
-    for name, origin, key in zip(WITNESSES, places.witness_origins, places.witness_keys, strict=False):
+    """Witnesses and operators exchange keys, each as a file; then the witnesses serve, and the operators name them."""
+    if not places.witness_origins:
+        return
+    log_keys = _hand_over_log_keys(processes, places)
+
+    def start(number: int) -> None:
+        name, origin = WITNESSES[number], places.witness_origins[number]
         init = ("witness", "init", places.home(name), "--name", f"{name}.example/log", "--json")
-        made = processes.run(name, init).json()["verifier_key"]
-        key.write_text(made + "\n")
-        processes.run(name, ("witness", "add-log", places.home(name), log_key))
+        places.witness_keys[number].write_text(processes.run(name, init).json()["verifier_key"] + "\n")
+        for log_key in log_keys:
+            processes.run(name, ("witness", "add-log", places.home(name), log_key))
         serve = ("witness", "serve", places.home(name), "--port", origin.rpartition(":")[2])
         processes.serve(name, serve, origin)
-        settings.append(f'{{ key = "{made}", url = "{origin}" }}')
-    if settings:
-        with (places.home("broker") / "settings.toml").open("a", encoding="utf-8") as file:
-            file.write(f"witnesses = [{', '.join(settings)}]\nwitness_quorum = {len(settings)}\n")
+
+    side_by_side(start, range(len(places.witness_origins)))
+    at = list(zip(places.witness_keys, places.witness_origins, strict=True))
+    named = ", ".join(f'{{ key = "{key.read_text().strip()}", url = "{url}" }}' for key, url in at)
+    with (places.home("broker") / "settings.toml").open("a", encoding="utf-8") as file:
+        file.write(f"witnesses = [{named}]\nwitness_quorum = {len(at)}\n")
+    chosen = [item for key, url in at for item in ("--add", key, "--url", url)]
+
+    def name_them(number: int) -> None:
+        choice = ("keyholder", "witnesses", places.home(HOLDERS[number]), *chosen, "--quorum", str(len(at)))
+        processes.run(f"holder-{number + 1}", choice)
+
+    side_by_side(name_them, range(HOLDER_COUNT))
+
+
+def _hand_over_log_keys(processes: Processes, places: Places) -> list[Path]:
+    """The keys of the logs that the witnesses are to cosign: the broker's, and each key holder's own."""
+    keys = [_describe_broker(processes, places)["log_verifier_key"]]
+    for number, holder in enumerate(HOLDERS, start=1):
+        status = processes.run(f"holder-{number}", ("keyholder", "status", places.home(holder), "--json"))
+        keys.append(status.json()["log_verifier_key"])
+    files = [places.space.parent / f"{name}-log.key" for name in ("broker", *HOLDERS)]
+    for file, key in zip(files, keys, strict=True):
+        file.write_text(key + "\n")
+    return files
 
 
 def side_by_side(step: Callable[[ItemT], None], items: Iterable[ItemT]) -> None:

@@ -156,6 +156,7 @@ def test_the_log_verifies_and_every_decision_replays(demo: DemoRun) -> None:
     log = demo.report["log"]
     assert log["verified"]
     assert log["replayed"] == log["decisions"] > 0
+    assert log["evaluations_reconciled"] > 0
     assert re.fullmatch(r"[0-9a-f]{64}|[A-Za-z0-9+/]{43}=", log["root"])
 
 
