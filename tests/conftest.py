@@ -6,11 +6,17 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.databases import Databases, Server, SqliteFiles
 
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.all_only)]
 """Parameters of a fixture or test that runs on SQLite in `make test`, and on PostgreSQL too in `make test-all`."""
+
+
+# How long an example takes is the machine's affair, and no property.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -39,7 +39,7 @@ def day_book() -> set[str]:
     return set()
 
 
-@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     phones=st.sets(st.integers(20, 90), max_size=6),
     emails=st.sets(st.integers(30, 90), max_size=6),

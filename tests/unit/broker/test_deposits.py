@@ -188,7 +188,7 @@ def test_a_deposit_with_records_missing_altered_or_another_root_is_not_completed
 _CUTS = st.lists(st.integers(min_value=1, max_value=11), max_size=6)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=_CUTS)
 def test_however_the_records_are_cut_into_batches_the_root_is_the_declared_one(
     ready: Case, keys: Keys, cuts: list[int]

@@ -69,7 +69,7 @@ def otherwise(requests: list[Asked], place: int, name: str, wanted: int) -> list
     return changed + [(*template[:place], name, *template[place + 1 :])] * missing
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(requests=asked, noise=drawn)
 def test_every_number_that_is_not_told_could_be_any_small_number(
     requests: list[Asked], noise: dict[tuple[str, str], int]
@@ -87,7 +87,7 @@ def test_every_number_that_is_not_told_could_be_any_small_number(
                 assert told(alternative, noise_that_tells(page, alternative)) == page
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(requests=asked, noise=drawn)
 def test_no_number_below_the_least_is_told_and_all_others_are_multiples_of_it(
     requests: list[Asked], noise: dict[tuple[str, str], int]

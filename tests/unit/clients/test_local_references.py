@@ -137,7 +137,7 @@ def _find(vault: Vault, token: bytes) -> str | None:
 
 
 @given(st.dictionaries(st.binary(min_size=16, max_size=16), st.text(max_size=120), max_size=30), st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_kept_is_found_and_changed_row_by_row(
     vault: Vault, kept: dict[bytes, str], data: st.DataObject
 ) -> None:

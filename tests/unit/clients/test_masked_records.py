@@ -37,7 +37,7 @@ def _decoded(vault: Vault, masked: MaskedRecords, first: int = 0) -> list[Record
     return [record for data in batches for record in decode_batch(data, SIZE_CLASS)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     tokens=st.lists(st.binary(min_size=16, max_size=16), min_size=1, max_size=150, unique=True),
     cuts=st.lists(st.integers(0, 150), max_size=4),

@@ -22,7 +22,7 @@ def test_the_first_spelling_is_the_one_in_the_file_and_one_is_it_alone() -> None
     assert spellings(text, 5)[0].change == "as written"
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10, derandomize=True)
 @given(st.integers(0, 10_000), st.integers(2, 60))
 def test_spellings_are_bounded_distinct_ordered_and_canonical(seed: int, limit: int) -> None:
     text = form(persons(1, seed)[0].asked)

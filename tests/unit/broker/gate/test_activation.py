@@ -151,7 +151,7 @@ KINDS = st.sampled_from(["officer-1", "officer-2", "officer-3"])
 SIGNATURES = st.lists(st.tuples(KINDS, st.booleans(), st.booleans(), st.booleans()), max_size=6)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(SIGNATURES)
 def test_whatever_is_signed_two_distinct_pinned_officers_have_to_agree(
     bundle: Bundle, officers: Mapping[str, RuleOfficer], given: list[tuple[str, bool, bool, bool]]

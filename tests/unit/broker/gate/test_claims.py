@@ -56,13 +56,13 @@ REFUSED: dict[str, Callable[[Claims], AdmitFacts]] = {
 
 
 @pytest.mark.parametrize("why", sorted(REFUSED))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(said=written)
 def test_no_claim_opens_what_was_refused(why: str, said: Claims) -> None:
     assert decide_admission(BUNDLE, REFUSED[why](said)).outcome is Outcome.DENY
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(said=written)
 def test_what_is_admitted_was_claimed_as_it_was_found(said: Claims) -> None:
     decision = decide_admission(BUNDLE, admit_facts(claims=said))

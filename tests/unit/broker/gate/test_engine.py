@@ -122,7 +122,7 @@ def test_identical_questions_have_identical_digests(bundle: Bundle) -> None:
     assert decide_admission(bundle, admit_facts()).digest == decide_admission(bundle, admit_facts()).digest
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     identifiers=st.integers(1, 1_000_000_000), asked=st.integers(0, 1_000_000_000), now=st.integers(0, 2**37)
 )

@@ -297,7 +297,7 @@ ADMITTING = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(facts=asked)
 def test_a_rule_has_a_ground_exactly_when_the_engine_says_that_it_refuses(facts: AdmitFacts) -> None:
     about = question.about_series(FOLDER, "admit", facts, facts.series[0], facts.tier, None)

@@ -318,7 +318,7 @@ def test_the_gate_decides_again_on_the_result(
     life=st.booleans(),
     tier=st.sampled_from([Tier.COUNT, Tier.HITS]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_was_asked_before_refuses_at_its_limits_and_nowhere_else(
     bundle: Bundle, asks: int, nearest: int | None, approvers: int, life: bool, tier: Tier
 ) -> None:

@@ -55,7 +55,7 @@ def test_either_refuses_and_is_named(project: Bundle, without_hits: Bundle) -> N
 BUNDLES = st.sampled_from(["project", "without_ngos", "without_hits"])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(BUNDLES, BUNDLES, st.integers(0, 40), st.sampled_from([Tier.COUNT, Tier.HITS]), st.booleans())
 def test_nothing_leaves_that_either_would_keep(
     request: pytest.FixtureRequest, in_force: str, earlier: str, hits: int, tier: Tier, reviewed: bool

@@ -30,7 +30,7 @@ def kept(numbers: set[int] | range, salt: bytes = SALT) -> Sketch:
 
 
 @given(NUMBERS, NUMBERS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_distance_is_never_overstated_and_smaller_by_two_for_each_chance_hit(
     earlier: set[int], later: set[int]
 ) -> None:

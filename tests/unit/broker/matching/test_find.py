@@ -43,7 +43,7 @@ def _ask(shelf: Shelf, submission: TokenSubmission, deposits: Iterable[bytes]) -
 
 
 @given(held=st.lists(TOKENS, min_size=1, max_size=3), asked=st.lists(TOKENS, min_size=3, max_size=3))
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_find_is_plain_set_intersection(
     shelf: Shelf, submit: Submit, held: list[set[bytes]], asked: list[set[bytes]]
 ) -> None:

@@ -53,7 +53,7 @@ def opened(
     return carried.open_bundle(signed, packed.sealed, keys.private, CarriedCalls)[1]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(body=st.binary(max_size=300))
 def test_what_goes_in_comes_out_for_its_receiver_alone(body: bytes) -> None:
     data = bundle(body)
@@ -70,7 +70,7 @@ def test_everybody_reads_who_to_whom_and_which_steps() -> None:
     assert [(each.step, each.calls, each.size) for each in claimed.steps] == [("records of a deposit", 1, 70)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
 def test_no_altered_bit_is_taken(place: int, bit: int) -> None:
     data = bytearray(bundle())

@@ -19,7 +19,7 @@ MULTIPLES = [
     "e882b131016b52c1d3337080187cf768423efccbb517bb495ab812c4160ff44e",
 ]
 scalars = st.integers(min_value=1, max_value=group.ORDER - 1).map(group.scalar_from_int)
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 
 
 def test_the_multiples_of_the_generator_are_those_of_the_rfc() -> None:

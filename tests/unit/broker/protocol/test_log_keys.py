@@ -286,7 +286,7 @@ def test_an_entry_that_says_the_key_was_lost_needs_the_word_whatever_else_is_sig
             follow(chain(link))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_no_damaged_file_leads_to_a_key_that_is_not_the_logs(data: st.DataObject) -> None:
     log = KeyedLog()

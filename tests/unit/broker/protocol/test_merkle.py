@@ -101,7 +101,7 @@ def test_every_leaf_is_proved_at_every_size() -> None:
             assert merkle.root_from_inclusion(hashes[index], index, size, proof) == root
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(size=st.integers(2, 300), data=st.data())
 def test_a_proof_serves_one_leaf_at_one_place_only(size: int, data: st.DataObject) -> None:
     hashes = hashes_of(size)
@@ -123,7 +123,7 @@ def test_consistency_from_an_empty_tree_is_refused_even_without_a_proof() -> Non
         merkle.verify_consistency(0, 1, [], merkle.EMPTY_ROOT, hashes_of(1)[0])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(sizes=st.lists(st.integers(0, 60), max_size=6))
 def test_a_frontier_stored_between_batches_gives_the_root_of_all(sizes: list[int]) -> None:
     hashes, frontier = hashes_of(sum(sizes)), merkle.Frontier()

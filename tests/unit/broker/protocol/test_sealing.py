@@ -66,7 +66,7 @@ def test_a_record_on_the_wire_is_nonce_and_ciphertext_bound_to_its_place() -> No
     assert seal(b"hello") == b"n" * 12 + ChaCha20Poly1305(KEY).encrypt(b"n" * 12, padded, AAD)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.binary(max_size=508), st.sampled_from(sealing.SIZE_CLASSES))
 def test_a_record_comes_back_whole_and_its_length_tells_nothing(plaintext: bytes, size_class: int) -> None:
     sealed = seal(plaintext, size_class=size_class)
@@ -98,7 +98,7 @@ def test_a_record_moved_to_another_place_does_not_open() -> None:
             move()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 12 + 512 + 16 - 1), st.integers(1, 255))
 def test_a_changed_byte_anywhere_is_noticed(place: int, change: int) -> None:
     sealed = bytearray(seal(b"hello"))

@@ -16,7 +16,7 @@ source = random.Random(1979).randbytes
 SECRET = group.random_scalar(source)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_any_t_shares_give_the_secret_and_each_fits_the_commitments(data: st.DataObject) -> None:
     holders = data.draw(st.integers(2, 7))
@@ -107,7 +107,7 @@ def test_a_share_that_is_zero_by_the_dealers_design_has_no_commitment() -> None:
         shares.share_commitment(commitments, 1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sets(st.integers(1, 64), min_size=2, max_size=6))
 def test_lagrange_coefficients_of_a_constant_polynomial_add_up_to_one(places: set[int]) -> None:
     quorum = sorted(places)

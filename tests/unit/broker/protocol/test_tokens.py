@@ -51,7 +51,7 @@ def test_token_and_key_are_hkdf_of_the_outputs(y_match: bytes, y_open: bytes) ->
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 3), st.binary(min_size=1, max_size=1))
 def test_another_output_series_space_or_deposit_gives_another_token_and_key(place: int, mark: bytes) -> None:
     own = [b"m" * 64, SERIES, SPACE, DEPOSIT]

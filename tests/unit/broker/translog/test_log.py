@@ -104,7 +104,7 @@ def test_from_an_empty_log_there_is_nothing_to_prove() -> None:
         merkle.verify_consistency(0, 3, (), merkle.EMPTY_ROOT, log.root_at(storage, 3))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     batches=st.lists(st.lists(st.binary(max_size=40), max_size=20), max_size=12),
     data=st.data(),

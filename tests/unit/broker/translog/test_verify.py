@@ -90,7 +90,7 @@ def test_damage_is_found_and_named(damage: Callable[[MemoryStorage], None], name
         verify.rederive(storage)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(size=st.integers(1, 120), data=st.data())
 def test_one_flipped_bit_in_any_stored_node_is_found(size: int, data: st.DataObject) -> None:
     storage = grown(size)

@@ -17,7 +17,7 @@ HOSTILE = st.text(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=HOSTILE, contact=HOSTILE)
 def test_a_contributors_words_cannot_pass_for_a_part_of_the_form(told: Told, name: str, contact: str) -> None:
     holding = told.disclosed.holdings[0]

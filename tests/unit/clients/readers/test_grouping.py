@@ -38,7 +38,7 @@ def _grouped(folder: Path, signals: list[Signal]) -> list[Group]:
         return first
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(signals=st.lists(SIGNALS, max_size=40, unique_by=lambda signal: signal.line), seed=st.integers())
 def test_each_identifier_has_one_group_of_all_its_signals_in_whatever_order_they_came(
     tmp_path: Path, signals: list[Signal], seed: int

@@ -210,7 +210,7 @@ def test_a_key_that_is_replaced_while_a_call_waits_counts_no_more(case: WitnessC
     assert answers == [403]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     calls=st.lists(
         st.tuples(st.sampled_from(["one", "other"]), st.integers(0, 6), st.integers(0, 6)), max_size=12
