@@ -1,8 +1,9 @@
 """A how-to page as written: its commands in order, what is typed into them, and what the page says they print.
 
 A block marked `sh` is run line by line where the page's files lie; one marked `cron` likewise, from `narrowgate` on;
-one marked `sh refused` must be refused by the gate. A block marked `typed` right after it is typed into it. A block
-without a mark is printed by it, in that order, among other lines; `...` stands for what is left out.
+one marked `sh refused` must be refused by the gate, `sh damaged` for what is stored. A block marked `typed` right after
+it is typed into it. A block without a mark is printed by it, in that order, among other lines; `...` stands for what is
+left out.
 """
 
 import re
@@ -23,6 +24,11 @@ from tests import world as world_module
 from tests.world import POLICIES, World
 
 DOCS = Path(__file__).parents[1] / "docs"
+_EXIT_CODES = {
+    "sh": run.ExitCode.DONE,
+    "sh refused": run.ExitCode.REFUSED,
+    "sh damaged": run.ExitCode.VERIFICATION_FAILED,
+}
 
 
 @dataclass
@@ -42,9 +48,8 @@ def steps(page: str, of_others: Collection[str] = ()) -> list[Step]:
     for mark, block in re.findall(r"^```([\w ]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         if mark in of_others:
             continue
-        if mark in ("sh", "sh refused"):
-            code = run.ExitCode.REFUSED if mark.endswith("refused") else run.ExitCode.DONE
-            found.append(Step(block.splitlines(), code))
+        if mark in _EXIT_CODES:
+            found.append(Step(block.splitlines(), _EXIT_CODES[mark]))
         elif mark == "cron":
             found.append(Step([line[line.index("narrowgate") :] for line in block.splitlines()]))
         elif mark == "typed":

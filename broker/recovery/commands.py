@@ -78,7 +78,7 @@ def run_fsck(directory: Path, as_json: bool) -> tuple[dict[str, Any], str]:
         "Nothing is wrong that can be told from the folder and its database. Whether they are the newest, the next "
         "start asks the witnesses."
         if not number
-        else f"{number:,} findings. Nothing was changed. Keep folder and database as evidence before you do anything: "
+        else f"Findings: {number:,}. Nothing was changed. Keep folder and database as evidence before you do anything: "
         "docs/how-to-keep-a-broker.md."
     )
     return answer, words

@@ -53,7 +53,7 @@ def fsck(
         "Nothing is wrong that can be told from the folder and its mark. Whether they are the newest, the next start "
         "asks the witnesses."
         if not number
-        else f"{number:,} findings. Nothing was changed. Keep the folder as evidence before you do anything: "
+        else f"Findings: {number:,}. Nothing was changed. Keep the folder as evidence before you do anything: "
         "docs/settings.md#a-key-holders-high-water-mark."
     )
     run.show({"clean": not number, "number": number, "findings": found}, words, as_json=json)

@@ -59,7 +59,7 @@ def test_a_sound_broker_is_clean_and_what_is_wrong_is_told_with_exit_code_4(brok
     result = run("fsck", broker)
     assert result.exit_code == 4
     assert "log entry 0: Of record and salt one is erased and the other is not." in result.stdout
-    assert "2 findings. Nothing was changed." in result.stdout
+    assert "Findings: 2. Nothing was changed." in result.stdout
 
 
 def test_there_is_no_repair_and_the_help_says_why(broker: Path) -> None:

@@ -288,6 +288,6 @@ def test_the_command_tells_a_person_and_a_script_and_exits_with_4(copy: Stored) 
     what = "table evaluations has no row that it explains."
     words = command(code=4).splitlines()
     assert words[0] == f"log entry 5 (EVALUATED): {what}"
-    assert words[-1].startswith("1 findings. Nothing was changed.")
+    assert words[-1].startswith("Findings: 1. Nothing was changed.")
     told = json.loads(command("--json", code=4))
     assert told["findings"] == [{"where": "log entry 5 (EVALUATED)", "what": what}]
