@@ -290,6 +290,26 @@ def test_where_a_law_wants_to_be_told_how_to_reach_the_authority_the_answer_tell
     assert "How to reach it" not in company.text()
 
 
+def test_a_company_in_the_kingdom_withholds_on_a_schedule_to_the_act_and_is_never_silent(
+    company: Desk,
+) -> None:
+    look = ("--reason", "A friend told us.", "--look-again", day(company.now + 30 * DAY))
+    withheld = ("--withhold", "deposited=rights_of_others", *look)
+    assert (
+        "let an agency be silent" in company.answer(*withheld, "--silent", terms="uk-gdpr", code=6)["detail"]
+    )
+    company.answer(*withheld, terms="uk-gdpr")
+    text = company.text()
+    assert "(Schedule 2 paragraph 16 to the Data Protection Act 2018). It will be looked at again" in text
+    assert "Weigh what paragraph 16(3) lists" not in text, "the note is for whoever decides"
+    assert "A friend told us" not in text
+    assert "You have the right to complain to us, and we acknowledge it within 30 days (section 164A" in text
+    assert (
+        "no such ground"
+        in company.answer("--withhold", "all=inquiry", *look, terms="uk-gdpr", code=6)["detail"]
+    )
+
+
 def test_an_answer_says_that_no_lawyer_has_read_the_law_until_one_has(police: Desk, led: AccessTerms) -> None:
     police.answer()
     assert (
