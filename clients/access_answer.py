@@ -78,6 +78,8 @@ class Decided:
     reason: str = ""
     look_again_at: int | None = None
     again: bytes | None = None
+    authority: str = ""
+    """The supervisory authority with its contact details, where the terms have none or have another."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def answer(
         decided.withheld,
         by_reference=bool(person.references),
         now=now,
+        authority=decided.authority.strip(),
     )
     decision = AccessDecision(
         answer_id=random_bytes(16),
@@ -167,6 +170,7 @@ def _check(home: Home, terms: AccessTerms, decided: Decided, now: int) -> None:
     if home.identity.kind not in terms.terms.for_kinds:
         kinds = ", ".join(terms.terms.for_kinds)
         raise BadInput(f"These terms are for {kinds}. Name those that hold for your agency with --terms.")
+    _check_authority(terms, decided.authority.strip())
     _check_grounds(terms, decided.withheld)
     if not decided.withheld:
         if decided.look_again_at is not None or decided.reason:
@@ -177,6 +181,16 @@ def _check(home: Home, terms: AccessTerms, decided: Decided, now: int) -> None:
     most = terms.terms.most_days_until_looked_at_again
     if decided.look_again_at is None or not now < decided.look_again_at <= now + most * DAY_SECONDS:
         raise BadInput(f"Name the day on which this is looked at again, within {most} days from today.")
+
+
+def _check_authority(terms: AccessTerms, authority: str) -> None:
+    if len(authority) > 500:
+        raise BadInput("Name the supervisory authority and how to reach it in at most 500 characters.")
+    if terms.terms.contact_owed and not authority and terms.terms.contact is None:
+        raise BadInput(
+            f"This law ({terms.terms.access}) wants the supervisory authority's contact details in the answer, and "
+            "these terms have none. Give its name and how to reach it with --authority."
+        )
 
 
 def _check_grounds(terms: AccessTerms, withheld: Sequence[Withheld]) -> None:

@@ -60,7 +60,10 @@ class AccessDocument:
     reference: str
     answered_at: int
     law: str
-    from_memory: bool
+    lawyer: str | None
+    """Which lawyer read the articles, and when."""
+    compared_on: datetime.date
+    """When the articles were last compared with a source."""
     sections: tuple[Section, ...]
 
     def members(self) -> dict[str, Any]:
@@ -70,7 +73,8 @@ class AccessDocument:
             "reference": self.reference,
             "answered_on": day(self.answered_at),
             "law": self.law,
-            "from_memory": self.from_memory,
+            "lawyer": self.lawyer,
+            "compared_on": self.compared_on.isoformat(),
             "sections": [{"title": each.title, "lines": list(each.lines)} for each in self.sections],
         }
 
@@ -88,9 +92,12 @@ class AccessDocument:
             ("Law", self.law),
         ):
             yield from wrapped("- ", "  ", f"**{label}:** {safe(value)}")
-        if self.from_memory:
+        if self.lawyer is None:
             yield ""
-            remark = "[M]: the articles are from memory. A lawyer must hold them against the law before this goes out."
+            remark = (
+                f"No lawyer has read these articles. They were compared with public copies on {self.compared_on}; a "
+                "lawyer must hold them against the law before this goes out."
+            )
             yield from wrapped("> ", "> ", remark)
         for number, section in enumerate(self.sections, 1):
             yield ""
@@ -109,11 +116,13 @@ def compose(
     *,
     by_reference: bool,
     now: int,
+    authority: str = "",
 ) -> AccessDocument:
     """The document.
 
     Args:
         withheld: parts that are not told; a part is named once.
+        authority: the supervisory authority with its contact details, in place of those of the terms.
         by_reference: that the agency's own references were looked for too."""
     by_part = {each.part: each for each in withheld}
     silent = len(by_part) == len(Part) and all(each.silent for each in withheld)
@@ -128,8 +137,9 @@ def compose(
         reference=reference,
         answered_at=now,
         law=f"{terms.terms.title}, {terms.terms.access}",
-        from_memory=terms.terms.from_memory,
-        sections=(*sections, Section("Your rights", _rights(terms))),
+        lawyer=terms.terms.lawyer,
+        compared_on=terms.compared_on,
+        sections=(*sections, Section("Your rights", _rights(terms, authority))),
     )
 
 
@@ -143,10 +153,12 @@ def _silence(terms: AccessTerms) -> tuple[str, ...]:
     return (f"{words} ({terms.terms.restriction}; {terms.terms.told_of_restriction})",)
 
 
-def _rights(terms: AccessTerms) -> tuple[str, ...]:
+def _rights(terms: AccessTerms, authority: str) -> tuple[str, ...]:
+    contact = authority or terms.terms.contact
     return (
         *(f"You have the right {each}." for each in terms.terms.rights),
         f"Where to complain: {terms.terms.complaint}",
+        *(() if contact is None else (f"How to reach it: {contact}",)),
     )
 
 

@@ -1,4 +1,4 @@
-"""`narrowgate access-request`: when a person asks what is held about them; find, answer or withhold, look again.
+"""`narrowgate access-request`: when a person asks what is held about them; the law, find, answer, look again.
 
 Rule: everything happens in this home and nothing is sent. That it is the person who asks, the agency makes sure of by
 its own procedure and says how. Identifiers come from a file and are never printed. See `clients.access_answer`.
@@ -6,6 +6,7 @@ its own procedure and says how. Identifiers come from a file and are never print
 
 import datetime
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +24,7 @@ from clients.home import Home
 from clients.readers import read_file
 from clients.readers.signals import RefusedRow
 
-app = run.application("When a person asks what you hold about them: find, answer, look again.")
+app = run.application("When a person asks what you hold about them: the law, find, answer, look again.")
 
 _SHOWN_ROWS = 20
 _DAY_SECONDS = 86_400
@@ -39,6 +40,23 @@ References = Annotated[
     list[str] | None,
     typer.Option("--reference", help="Your own reference of a record about the person; may be repeated."),
 ]
+BundleFolder = Annotated[
+    Path, typer.Option("--bundle", metavar="DIR", help="The folder with the rules: its rights are read.")
+]
+
+
+@app.command("terms")
+def show_terms(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The law on access: eu-led, uk-gdpr, ...")],
+    bundle: BundleFolder = Path("policies"),
+    as_json: run.Json = False,
+) -> None:
+    """Show what a law on access says: by when, on what grounds, what was compared with which source, and what is open.
+
+    Nothing is opened or written.
+    """
+    terms = _terms(bundle, name)
+    run.show(terms.model_dump(mode="json"), "\n".join(_terms_words(terms)), as_json=as_json)
 
 
 @app.command()
@@ -64,7 +82,7 @@ def find(
 def answer_request(
     directory: run.HomeFolder,
     file: File,
-    terms: Annotated[str, typer.Option("--terms", help="The law on access that holds: eu-led, eu-gdpr, ...")],
+    terms: Annotated[str, typer.Option("--terms", help="The law on access that holds: eu-led, uk-gdpr, ...")],
     number: Annotated[
         str, typer.Option("--number", help="Your own number of this request for access; it is handed over.")
     ],
@@ -99,11 +117,17 @@ def answer_request(
     again: Annotated[
         str | None, typer.Option("--again", metavar="HEX", help="The earlier answer that is looked at again.")
     ] = None,
+    authority: Annotated[
+        str,
+        typer.Option(
+            "--authority",
+            metavar="TEXT",
+            help="The supervisory authority and how to reach it, where the terms have none.",
+        ),
+    ] = "",
     reading: Options = Options(),
     reference: References = None,
-    bundle: Annotated[
-        Path, typer.Option("--bundle", metavar="DIR", help="The folder with the rules: its rights are read.")
-    ] = Path("policies"),
+    bundle: BundleFolder = Path("policies"),
     as_json: run.Json = False,
 ) -> None:
     """Write the answer to hand to a person, or the lawful reason why not, and keep the signed decision.
@@ -120,6 +144,7 @@ def answer_request(
         reason=reason,
         look_again_at=None if look_again is None else _day(look_again),
         again=None if again is None else run.identifier(again, 16, "--again"),
+        authority=authority,
     )
     person = _person(home, file, reading, reference)
     done = answer(
@@ -199,6 +224,29 @@ def _terms(bundle: Path, name: str) -> AccessTerms:
     except UnicodeDecodeError:
         raise BadInput(f"{file} cannot be read as UTF-8 text.") from None
     return read_terms(file, read_toml(file, text))
+
+
+def _terms_words(terms: AccessTerms) -> Iterator[str]:
+    head = terms.terms
+    yield f"{head.name}: {head.title}, {head.access}. For {', '.join(head.for_kinds)}."
+    yield f"When: {head.answer}"
+    if head.answer_days is not None:
+        yield f"  Safe is {head.answer_days} days from receipt."
+    yield f"Grounds to withhold a part ({head.restriction}):"
+    for name, ground in terms.ground.items():
+        yield f"  {name}: {ground.words} ({ground.article})" + (f". {ground.note}" if ground.note else "")
+    if head.may_be_silent:
+        yield f"It may be neither confirmed nor denied ({head.told_of_restriction})."
+    else:
+        yield "It is never left open whether something is withheld: --silent is refused."
+    if head.contact_owed and head.contact is None:
+        yield "The answer needs the supervisory authority's contact details: give them with --authority."
+    for each in terms.compared:
+        how = "text" if each.text else "described by others"
+        yield f"Compared on {each.on} ({how}): {each.provisions}. Source: {each.source}."
+    yield f"Read by: {head.lawyer}" if head.lawyer else "Read by no lawyer."
+    for question in head.open:
+        yield f"  Open: {question}"
 
 
 def _withheld(texts: list[str], silent: bool) -> tuple[Withheld, ...]:

@@ -48,6 +48,29 @@ def test_every_rule_and_instrument_stands_under_each_law_that_it_cites(shipped: 
     assert {"L02", "L12", "D1"} <= {rule.id for rule in gdpr.rules}
 
 
+def test_a_law_has_one_name_in_rules_and_packs(shipped: Coverage) -> None:
+    names = {law.name for law in shipped.laws}
+    assert "no authority on either side" not in names
+    assert not {
+        each for each in names if "2016/679" in each or "Cybercrime (ETS" in each or "Additional" in each
+    }
+    for rule, instrument in (
+        ("D1", "consent_of_the_person"),
+        ("L01a", "led_national_order"),
+        ("L08", "budapest_preservation"),
+        ("G2", "budapest_2ap_art7"),
+        ("L11", "budapest_2ap_art10"),
+        ("L03", "palermo_10"),
+    ):
+        together = [
+            law.name
+            for law in shipped.laws
+            if rule in {each.id for each in law.rules}
+            and instrument in {each.name for each in law.instruments}
+        ]
+        assert together, f"{rule} and {instrument} cite one law by two names"
+
+
 @pytest.mark.parametrize(
     ("citation", "names"),
     [

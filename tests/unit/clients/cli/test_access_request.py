@@ -15,7 +15,7 @@ from clients import deposit_index, local_references
 from clients.access_answer import Decided, answer, decisions, due
 from clients.access_document import Withheld, day
 from clients.access_search import Part, Person, search
-from clients.access_terms import AccessTerms, read_terms
+from clients.access_terms import AccessTerms
 from clients.cli import run
 from clients.cli.access_request import _terms
 from clients.cli.main import app
@@ -38,6 +38,7 @@ class Desk:
         self.directory = Path(shutil.copytree(case.world.folder / party, folder / party))
         self.now = case.world.now
         self.list = folder / "person.csv"
+        self.authority: str | None = "Authority of the example State, 1 Example Street"
         self.ask(KNOWN)
 
     @property
@@ -56,7 +57,9 @@ class Desk:
 
     def answer(self, *more: object, code: int = 0, terms: str = "eu-led", out: str = "answer.md") -> Any:
         options = ("--terms", terms, "--number", "SAR-1", "--identity-checked", "Passport shown at the desk")
-        rest = ("--decided-by", "Officer for data protection", "--bundle", BUNDLE)
+        rest: tuple[object, ...] = ("--decided-by", "Officer for data protection", "--bundle", BUNDLE)
+        if self.authority is not None and terms == "eu-led" and "--authority" not in more:
+            rest = (*rest, "--authority", self.authority)
         result = self.call(
             "answer", self.list, *options, *rest, "--out", self.folder / out, "--json", *more, code=code
         )
@@ -150,7 +153,10 @@ def test_one_part_is_withheld_on_its_ground_and_the_others_are_told(police: Desk
         *("--look-again", day(police.now + 30 * DAY)),
     )
     text = police.text()
-    assert "About this part nothing is told: to protect the rights and freedoms of others (15(1)(e))" in text
+    assert (
+        "About this part nothing is told: to protect the rights and freedoms of others (article 15(1)(e))"
+        in text
+    )
     assert "record(s), deposited by" not in text
     assert "Purpose: investigate trafficker" in text
     assert "Another person's report" not in text
@@ -178,7 +184,12 @@ def led() -> AccessTerms:
 
 
 def _decided(**changes: Any) -> Decided:
-    usual = {"decided_by": "Officer", "reference": "SAR-1", "identity_checked": "Passport"}
+    usual = {
+        "decided_by": "Officer",
+        "reference": "SAR-1",
+        "identity_checked": "Passport",
+        "authority": "Authority of the example State",
+    }
     return Decided(**{**usual, **changes})
 
 
@@ -262,12 +273,93 @@ def test_a_closed_series_is_found_by_reference_alone_and_said_to_be_closed(compa
     assert search(home, person, after).closed == ()
 
 
-def test_no_file_of_the_terms_has_a_ground_without_words() -> None:
-    names = sorted(path.stem for path in (BUNDLE / "rights").glob("*.toml"))
-    assert names == ["eu-gdpr", "eu-led", "ke", "uk-law-enforcement"]
-    for name in names:
-        assert _terms(BUNDLE, name).terms.name == name
-    tables = _terms(BUNDLE, "ke").model_dump(mode="json")
-    tables["terms"]["may_be_silent"] = True
-    with pytest.raises(BadInput, match="silent"):
-        read_terms("rights/ke.toml", tables)
+def test_where_a_law_wants_to_be_told_how_to_reach_the_authority_the_answer_tells_it(
+    police: Desk, company: Desk
+) -> None:
+    police.authority = None
+    assert "article 14" in police.answer(code=6)["detail"]
+    assert not (police.folder / "answer.md").exists()
+    assert "500 characters" in police.answer("--authority", "x" * 501, code=6)["detail"]
+    police.answer("--authority", "Authority of the example State, 1 Example Street")
+    assert "How to reach it: Authority of the example State, 1 Example Street" in police.text()
+    police.answer(terms="uk-law-enforcement")
+    assert "Wycliffe House" in police.text()
+    police.answer("--authority", "Its successor, 2 Example Street", terms="uk-law-enforcement")
+    assert "Wycliffe House" not in police.text()
+    company.answer(terms="eu-gdpr")
+    assert "How to reach it" not in company.text()
+
+
+def test_a_company_in_the_kingdom_withholds_on_a_schedule_to_the_act_and_is_never_silent(
+    company: Desk,
+) -> None:
+    look = ("--reason", "A friend told us.", "--look-again", day(company.now + 30 * DAY))
+    withheld = ("--withhold", "deposited=rights_of_others", *look)
+    assert (
+        "let an agency be silent" in company.answer(*withheld, "--silent", terms="uk-gdpr", code=6)["detail"]
+    )
+    company.answer(*withheld, terms="uk-gdpr")
+    text = company.text()
+    assert "(Schedule 2 paragraph 16 to the Data Protection Act 2018). It will be looked at again" in text
+    assert "Weigh what paragraph 16(3) lists" not in text, "the note is for whoever decides"
+    assert "A friend told us" not in text
+    assert "You have the right to complain to us, and we acknowledge it within 30 days (section 164A" in text
+    assert (
+        "no such ground"
+        in company.answer("--withhold", "all=inquiry", *look, terms="uk-gdpr", code=6)["detail"]
+    )
+
+
+def test_an_answer_says_that_no_lawyer_has_read_the_law_until_one_has(police: Desk, led: AccessTerms) -> None:
+    police.answer()
+    assert (
+        "No lawyer has read these articles. They were compared with public copies on 2026-11-26"
+        in police.text()
+    )
+    document = json.loads((police.folder / "answer.json").read_text())
+    assert (document["lawyer"], document["compared_on"]) == (None, "2026-11-26")
+    read = led.model_copy(update={"terms": led.terms.model_copy(update={"lawyer": "A. Lawyer, 2027-01-11"})})
+    done = answer(police.home, Person((phone(7),)), read, _decided(), now=police.now, random_bytes=os.urandom)
+    assert "No lawyer" not in done.document.markdown()
+    assert done.document.members()["lawyer"] == "A. Lawyer, 2027-01-11"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        (
+            "uk-gdpr",
+            ("Safe is 28 days", "rights_of_others", "paragraph 16(3)", "--silent is refused", "Open: "),
+        ),
+        (
+            "eu-led",
+            ("sets no number of days", "article 15(1)(a)", "neither confirmed nor denied", "--authority"),
+        ),
+        (
+            "ke",
+            (
+                "Safe is 7 days",
+                "described by others",
+                "Read by no lawyer",
+                "Regulation 9 itself was not read",
+            ),
+        ),
+    ],
+)
+def test_whoever_decides_is_shown_the_law_with_its_grounds_and_what_is_open(
+    name: str, says: tuple[str, ...]
+) -> None:
+    result = CliRunner().invoke(app, ["access-request", "terms", name, "--bundle", str(BUNDLE)])
+    assert result.exit_code == 0, result.stderr
+    for words in says:
+        assert words in result.stdout
+    shown = CliRunner().invoke(app, ["access-request", "terms", name, "--bundle", str(BUNDLE), "--json"])
+    assert json.loads(shown.stdout)["terms"]["name"] == name
+
+
+def test_a_law_that_a_lawyer_has_read_is_shown_with_the_lawyer(tmp_path: Path) -> None:
+    shutil.copytree(BUNDLE / "rights", tmp_path / "rights")
+    file = tmp_path / "rights" / "eu-led.toml"
+    file.write_text(file.read_text().replace("[terms]", '[terms]\nlawyer = "A. Lawyer, 2027-01-11"'))
+    result = CliRunner().invoke(app, ["access-request", "terms", "eu-led", "--bundle", str(tmp_path)])
+    assert "Read by: A. Lawyer, 2027-01-11" in result.stdout
