@@ -38,7 +38,7 @@ from clients.transport import Awaited, Awaiting, Caller
 
 Progress = Callable[[int, int], None]
 Elements = tuple[bytes, ...]
-_CONSISTENCY_ATTEMPTS = 3
+_CONSISTENCY_ATTEMPTS = 8
 _DECLINES = (RefusedByGate, RemoteConflict, RemoteNotPermitted)
 """What a holder answers that is well and will not: the rules refuse, or are not the rules in force there."""
 
@@ -265,7 +265,7 @@ class Evaluating:
         old, new = sorted((seen_size, size))
         url = f"{self._space.broker_origin}/v1/log/consistency?old={old}&new={new}"
         path = self._caller.get(url, ConsistencyPath).path
-        return evaluation.Consistency(old_size=old, path=path)
+        return evaluation.Consistency(old_size=old, new_size=new, path=path)
 
     def _verify(
         self,

@@ -128,7 +128,9 @@ class BrokerLog:
         return LogProof(index=index, leaf=leaf, path=path, checkpoint=note)
 
     def consistency(self, old: int, new: int) -> Consistency:
-        return Consistency(old_size=old, path=translog.consistency_proof(self.storage, old, new))
+        return Consistency(
+            old_size=old, new_size=new, path=translog.consistency_proof(self.storage, old, new)
+        )
 
 
 def conditions(**changes: object) -> Conditions:

@@ -606,7 +606,7 @@ EXAMPLES: tuple[Message, ...] = (
         handle=ID,
         quorum=(1, 2),
         points=b"".join(ELEMENTS),
-        consistency=evaluation.Consistency(old_size=3, path=(DIGEST,)),
+        consistency=evaluation.Consistency(old_size=3, new_size=5, path=(DIGEST,)),
     ),
     evaluation.EvaluationStatement(
         permit_id=ID,

@@ -291,7 +291,7 @@ def check_log(
             raise LogForked(seen.note, note)
         return shown
     (old_size, old_root), (new_size, new_root) = sorted([(shown.size, shown.root), (seen.size, seen.root)])
-    if consistency is None or consistency.old_size != old_size:
+    if consistency is None or (consistency.old_size, consistency.new_size) != (old_size, new_size):
         raise ConsistencyNeeded(seen.size)
     merkle.verify_consistency(old_size, new_size, consistency.path, old_root, new_root)
     return shown

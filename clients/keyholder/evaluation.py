@@ -3,18 +3,20 @@
 Rule (DESIGN 2.5): one transaction keeps the charge to this holder's own budget, the permit's terms, the log entry and
 the checkpoint seen; it is durable, and enough of this holder's witnesses cosigned its log with that entry, before a
 single point is multiplied. The same permit with the same terms is answered again uncharged (another quorum after a
-failed holder is no second use); other terms under its id are refused.
+failed holder is no second use); other terms under its id are refused. What the decision rested on must still be so
+when it is charged: where another request of the requester came in between, it is taken again.
 
 The budget is the rules' limit for 30 days times t/n, for each requester: a requester that spreads its calls over all
 holders comes to the limit itself, so that choosing quorums buys nothing (CRYPTO 4).
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from broker.protocol import documents, quorum
-from broker.protocol.errors import Conflict, Refused
+from broker.protocol.errors import Conflict, Refused, Unavailable
 from broker.protocol.messages.base import encode
 from broker.protocol.messages.evaluation import (
     Consistency,
@@ -39,6 +41,8 @@ from clients.keyholder.store import permits
 from clients.keyholder.store.database import Connection
 
 BUDGET_SECONDS = 30 * 86_400
+_MOST_TIMES_DECIDED = 20
+"""Of a requester's calls that come at once one is charged each time, so that so many at least come through."""
 
 
 @dataclass(frozen=True)
@@ -78,26 +82,40 @@ class Vouched:
         return cls(charged, witnesses.cosign(charged.log_index))
 
 
+class _LedgerMoved(Exception):
+    """Another request of this requester was charged here since the checks read what was charged before."""
+
+
 def evaluate(holder: KeyHolder, caller: Caller, call: EvaluationCall) -> EvaluationAnswer:
     """This holder's answer for one series. Raises what the checks raise, Conflict or Refused (budget), Unavailable."""
     now = holder.clock()
-    with holder.database.read() as connection:
-        cleared = _clear(holder, connection, caller, call, now)
-    return answer_cleared(holder, cleared, call.consistency, now)
+    return answer_cleared(
+        holder, lambda connection: _clear(holder, connection, caller, call, now), call.consistency, now
+    )
 
 
 def answer_cleared(
-    holder: KeyHolder, cleared: Cleared, consistency: Consistency | None, now: int
+    holder: KeyHolder, clear: Callable[[Connection], Cleared], consistency: Consistency | None, now: int
 ) -> EvaluationAnswer:
-    """Charge a call that passed its checks, durably, and answer it; a fork of the broker's log is kept as evidence."""
-    try:
-        charged = _charge(holder, cleared, consistency, now)
-    except checks.LogForked as error:
-        with holder.database.write() as connection:
-            log_key = cleared.permit.space.log_key
-            permits.add_fork(connection, log_key, error.seen_note, error.other_note, now)
-        raise
-    return _answer(holder, Vouched.by(holder.witnesses, charged))
+    """Clear a call by its checks, charge it durably, and answer it; a fork of the broker's log is kept as evidence.
+
+    Raises what `clear` raises, Conflict or Refused (budget), Unavailable."""
+    for _ in range(_MOST_TIMES_DECIDED):
+        with holder.database.read() as connection:
+            cleared = clear(connection)
+        try:
+            charged = _charge(holder, cleared, consistency, now)
+        except _LedgerMoved:
+            continue
+        except checks.LogForked as error:
+            with holder.database.write() as connection:
+                log_key = cleared.permit.space.log_key
+                permits.add_fork(connection, log_key, error.seen_note, error.other_note, now)
+            raise
+        return _answer(holder, Vouched.by(holder.witnesses, charged))
+    raise Unavailable(
+        "Too many requests of this requester are evaluated here at once. Send the very same call again."
+    )
 
 
 def _clear(
@@ -172,9 +190,7 @@ def _use_permit(connection: Connection, cleared: Cleared, now: int) -> None:
         return
     check_given_since(connection, terms)
     if own_ledger(connection, terms, now) != cleared.ledger:
-        raise Conflict(
-            "Another request of this requester was evaluated here in the same moment. Send the call again."
-        )
+        raise _LedgerMoved
     identifiers = sum(batch.identifiers for batch in terms.batches)
     since = now - BUDGET_SECONDS
     before = permits.charged_since(connection, terms.space_id, terms.requester, since)

@@ -23,9 +23,9 @@ from clients.keyholder.store.database import Connection
 def open_payload(holder: KeyHolder, caller: Caller, call: OpeningCall) -> EvaluationAnswer:
     """This holder's answer for one series. Raises what the checks raise, Conflict or Refused (budget), Unavailable."""
     now = holder.clock()
-    with holder.database.read() as connection:
-        cleared = _clear(holder, connection, caller, call, now)
-    return answer_cleared(holder, cleared, call.consistency, now)
+    return answer_cleared(
+        holder, lambda connection: _clear(holder, connection, caller, call, now), call.consistency, now
+    )
 
 
 def _clear(holder: KeyHolder, connection: Connection, caller: Caller, call: OpeningCall, now: int) -> Cleared:

@@ -324,7 +324,7 @@ def _consistency(world: World, given: Papers, seen: int) -> Consistency:
     old, new = sorted((seen, size))
     url = f"{BROKER}/v1/log/consistency?old={old}&new={new}"
     path = world.caller(POLICE).get(url, ConsistencyPath).path
-    return Consistency(old_size=old, path=path)
+    return Consistency(old_size=old, new_size=new, path=path)
 
 
 def sources_record(world: World, given: Papers) -> ReleaseDecided:

@@ -18,9 +18,12 @@ Quorum = Annotated[tuple[Abscissa, ...], Field(min_length=2, max_length=64)]
 
 
 class Consistency(Message):
-    """Proof that the log the permit stands in continues the log this holder saw at `old_size`."""
+    """Proof that of the log the permit stands in and the one this holder saw the larger continues the smaller.
+
+    Both sizes are named, so that a proof for a log that the holder saw before is not taken for a wrong one."""
 
     old_size: Count
+    new_size: Count
     path: tuple[Bytes32, ...]
 
 

@@ -437,8 +437,9 @@ def test_a_holder_that_saw_another_size_is_given_the_proof_between_the_two(
 
     world.holders[1] = holder
     world.requester().evaluate(request_id)
-    assert given[0].old_size == min(seen, 3)
-    assert given[0].path == world.log.consistency(min(seen, 3), max(seen, 3))
+    old, new = sorted((seen, 3))
+    path = world.log.consistency(old, new)
+    assert given[0] == evaluation.Consistency(old_size=old, new_size=new, path=path)
 
 
 def test_holders_are_asked_at_the_same_time(world: RequesterWorld) -> None:

@@ -67,6 +67,24 @@ def test_an_older_permit_is_answered_when_what_was_seen_continues_it(
     assert seen_size(world) == 7
 
 
+def test_a_proof_to_a_log_that_was_seen_before_is_asked_for_again_and_accuses_nobody(
+    world: World, deals: tuple[Deal, ...]
+) -> None:
+    """Between the holder's answer and the proof it was shown a newer log, in another requester's permit."""
+    grow(world, 2)
+    older = world.admit(deals)
+    grow(world, 3)
+    ask(world, world.admit(deals), deals[0])
+    late = world.log.consistency(3, 7)
+    grow(world, 1)
+    newer = world.admit(deals)
+    ask(world, newer, deals[0], world.log.consistency(7, 9))
+    with pytest.raises(ConsistencyNeeded) as caught:
+        ask(world, older, deals[0], late)
+    assert caught.value.seen_size == 9
+    ask(world, older, deals[0], world.log.consistency(3, 9))
+
+
 def test_the_same_size_needs_no_proof(world: World, deals: tuple[Deal, ...]) -> None:
     filed = world.admit(deals)
     ask(world, filed, deals[0])

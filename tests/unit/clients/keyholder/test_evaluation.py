@@ -1,8 +1,10 @@
 """Evaluation as a story: an honest call is answered once charged; every lie of a broker or requester is refused."""
 
 import hashlib
+import itertools
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -17,15 +19,18 @@ from broker.protocol.errors import (
     NotFound,
     NotPermitted,
     Refused,
+    Unavailable,
     VerificationFailed,
 )
 from broker.protocol.messages.evaluation import EvaluationStatement, answer_digest
 from broker.protocol.messages.vocabulary import Tier
+from clients.keyholder import evaluation
 from clients.keyholder.activation import RulesHere
-from clients.keyholder.context import open_key_holder
+from clients.keyholder.context import ConsistencyNeeded, open_key_holder
 from clients.keyholder.destroy import destroy_shares
 from clients.keyholder.evaluation import BUDGET_SECONDS, evaluate, holder_budget
 from clients.keyholder.held import held_series
+from clients.keyholder.own_ledger import OwnLedger
 from clients.keyholder.pinning import pin_space
 from clients.keyholder.store import permits
 from tests.keyholder_calls import ask, charged, evaluations, refused
@@ -74,6 +79,38 @@ def test_an_answer_is_charged_once_however_often_and_for_however_many_series(
     ask(world, filed, deals[0], (1, 3))
     ask(world, filed, deals[2])
     assert (evaluations(world), charged(world)) == (3, 2)
+
+
+def test_requests_of_one_requester_that_come_at_once_are_all_answered(
+    world: World, deals: tuple[Deal, ...]
+) -> None:
+    """Each is decided on what the others were charged, which moves while they are decided."""
+    filed = {size: world.admit(deals) for size in range(1, 9)}
+
+    def answered(size: int) -> None:
+        call = filed[size].call(world.holder, deals[0])
+        while True:
+            try:
+                evaluate(world.holder, world.caller(POLICE), call)
+                return
+            except ConsistencyNeeded as error:
+                proof = world.log.consistency(*sorted((error.seen_size, size)))
+                call = call.model_copy(update={"consistency": proof})
+
+    with ThreadPoolExecutor(len(filed)) as pool:
+        for each in [pool.submit(answered, size) for size in filed]:
+            each.result()
+    assert (evaluations(world), charged(world)) == (8, 16)
+
+
+def test_a_call_whose_ground_moves_every_time_is_not_answered_and_not_charged(
+    world: World, deals: tuple[Deal, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filed, counted = world.admit(deals), itertools.count()
+    monkeypatch.setattr(evaluation, "own_ledger", lambda *_: OwnLedger(identifiers_30d=next(counted)))
+    with pytest.raises(Unavailable, match="the very same call again"):
+        ask(world, filed, deals[0])
+    assert (evaluations(world), charged(world)) == (0, 0)
 
 
 def test_the_charge_is_durable_before_an_answer_is_computed(world: World, deals: tuple[Deal, ...]) -> None:
