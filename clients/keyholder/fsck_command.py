@@ -16,6 +16,7 @@ from clients.keyholder import fsck as looking
 from clients.keyholder.context import DATABASE_FILE
 from clients.keyholder.high_water import HighWater, beside
 from clients.keyholder.keys import open_keys
+from clients.keyholder.log_keys.chain_file import read_kept
 
 LISTED = 1000
 
@@ -38,13 +39,15 @@ def fsck(
     """Derive everything again from what is stored, and say what is wrong and where; nothing is changed.
 
     Leaves, nodes, head and records of this holder's log; rows against the entries that explain them; series and sealed
-    shares; the high-water mark. Stop the service first. Exits 0 when nothing is wrong, 4 otherwise.
+    shares; changes of the log's key; the high-water mark. Stop the service first. Exits 0 when nothing is wrong, 4
+    otherwise.
     """
     keys = open_keys(directory, run.passphrase())
     mark = HighWater(high_water or beside(directory), keys.log_origin)
+    chain = read_kept(directory)
     found, number = [], 0
     progress = _progress if not json and sys.stderr.isatty() else quiet
-    for number, finding in enumerate(looking.look(directory / DATABASE_FILE, keys, mark, progress), 1):
+    for number, finding in enumerate(looking.look(directory / DATABASE_FILE, keys, mark, progress, chain), 1):
         if number <= LISTED:
             found.append({"where": finding.where, "what": finding.what})
         if not json:
