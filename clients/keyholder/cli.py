@@ -292,7 +292,8 @@ def accept_restore(
         },
         f"Logged as entry {said.restored_size}. Tell the members of each space, and an auditor: shares of series that "
         "were\nwithdrawn since are in this copy, so the withdrawals must be sent again once the service runs; "
-        "and what\napprovers refused or took back since must be told again.",
+        "and what\napprovers refused or took back since must be told again. If the log's key was changed since the "
+        "copy was made, the\nold one signs again: change it again at once, with narrowgate keyholder rotate-log-key.",
         as_json=json,
     )
 
