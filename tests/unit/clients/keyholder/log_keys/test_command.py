@@ -81,3 +81,13 @@ def test_a_file_that_cannot_be_written_is_told_and_the_change_is_done(folder: Pa
     )
     assert LOG_KEYS_FILE in told["detail"]
     assert (folder / LOG_KEYS_FILE).exists()
+
+
+def test_fsck_tells_a_damaged_file_of_log_keys_beside_all_else(folder: Path) -> None:
+    run("rotate-log-key", folder, "--reason", "It is time.")
+    path = folder / LOG_KEYS_FILE
+    path.write_bytes(path.read_bytes()[:-9])
+    told = run("fsck", folder, code=4)
+    assert [each["where"] for each in told["findings"]] == [LOG_KEYS_FILE] * 2
+    assert "is damaged" in told["findings"][0]["what"]
+    assert "has no proof of log entry" in told["findings"][1]["what"]
