@@ -212,6 +212,7 @@ def rotate_log_key(
     goes on.
     """
     from broker import log_key_change
+    from broker.translog import key_change
 
     settings = folder.read_settings(directory, trial=trial or None)
     if finish:
@@ -227,7 +228,7 @@ def rotate_log_key(
     lost = None if last_checkpoint is None else log_key_change.read_lost(lost_key or "", last_checkpoint)
     chain = log_key_change.change(directory, settings, reason, clock, os.urandom, lost)
     file = log_key_change.hand_out(directory, out)
-    value = log_key_change.describe(chain) | {"file": str(file)}
+    value = key_change.describe(chain) | {"file": str(file)}
     show(
         value,
         f"The log's key is changed, from {value['from_size']} entries on. Start the broker now: it signs with "

@@ -25,12 +25,13 @@ from broker.gate.durability import sync
 from broker.keys import BrokerKeys, carry_key_document
 from broker.protocol.checkpoint import verifier_key
 from broker.protocol.documents import key_identifier, public_bytes
-from broker.protocol.errors import BadInput, Conflict, NotPermitted, VerificationFailed
+from broker.protocol.errors import BadInput, Conflict, NotPermitted
 from broker.protocol.log_keys import read_chain
 from broker.protocol.messages.base import Bytes32, Message, Name, RandomBytes, decode, encode, read
 from broker.protocol.messages.log_keys import LogKeyChain, LogKeyLink, LogKeyRecord
 from broker.protocol.messages.parties import Origin, WitnessKey
 from broker.settings import DATABASE_URL, SETTINGS_FILE, Settings, load
+from broker.translog.key_change import with_link
 
 KEYS_FILE = "keys.json"
 LOG_KEYS_FILE = "log-keys.json"
@@ -151,16 +152,7 @@ def keep_log_key_link(directory: Path, log_origin: str, link: LogKeyLink) -> Log
     """The file of log keys with this link as the last; the same change proved anew takes the place of its link.
 
     Raises BadInput or VerificationFailed when the link does not go on from the last change in the file."""
-    known = log_key_chain(directory)
-    links = () if known is None else known.links
-    added = decode(LogKeyRecord, link.record)
-    if links and decode(LogKeyRecord, links[-1].record).new_key == added.new_key:
-        links = links[:-1]
-    if links and decode(LogKeyRecord, links[-1].record).new_key != added.old_key:
-        raise VerificationFailed(
-            "log-keys.json is an older copy: a change is missing in it. Put back the newest one."
-        )
-    chain = LogKeyChain(log_origin=log_origin, links=(*links, link))
+    chain = with_link(log_key_chain(directory), log_origin, link)
     _replace(directory / LOG_KEYS_FILE, encode(chain), 0o644)
     return chain
 

@@ -22,7 +22,7 @@ class BrokerKeys:
     log_key: Ed25519PrivateKey = field(repr=False)
     count_key: bytes = field(repr=False)
     next_log_key: Ed25519PrivateKey | None = field(default=None, repr=False)
-    """The key that the log is being changed to; from the entry that says so, both sign (`broker.log_rotation`)."""
+    """The key that the log is being changed to; from its entry on both sign (`broker.translog.key_change`)."""
 
     @property
     def signing_public(self) -> bytes:

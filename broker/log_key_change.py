@@ -1,22 +1,20 @@
 """The operator's part of a change of the log's key: the folder's files and the log, step after step.
 
 Rule: each step is durable before the next begins, and finds what an earlier, cut short try of it left; so the same
-command goes on from wherever it stopped (`broker.log_rotation` lists the steps). It serves nothing.
+command goes on from wherever it stopped (`broker.translog.key_change` lists the steps). It serves nothing.
 """
 
 from pathlib import Path
-from typing import Any
 
 from broker import folder, startup
 from broker.context import Clock
-from broker.log_rotation import LostKey
-from broker.protocol.checkpoint import ED25519, parse_verifier_key, verifier_key
-from broker.protocol.documents import public_bytes
 from broker.protocol.errors import BadInput, Conflict, Unavailable
-from broker.protocol.messages.base import RandomBytes, decode
-from broker.protocol.messages.log_keys import LogKeyChain, LogKeyRecord
+from broker.protocol.messages.base import RandomBytes
+from broker.protocol.messages.log_keys import LogKeyChain
 from broker.settings import Settings
+from broker.translog import key_change
 from broker.translog.cosigning import Ask
+from broker.translog.key_change import LostKey
 
 
 def change(
@@ -37,12 +35,7 @@ def change(
     except Unavailable as error:
         if lost is None or keys.next_log_key is None:
             raise
-        # Nothing the witnesses pinned signs it, so each has to be told first.
-        following = verifier_key(settings.log_origin, public_bytes(keys.next_log_key))
-        raise Unavailable(
-            f"{error.detail} The new key is\n{following}\nRead it out to each witness's operator, who pins it with: "
-            "narrowgate witness add-log DIR KEY --replace. Then repeat this command."
-        ) from error
+        raise key_change.told_lost(error, settings.log_origin, keys.next_log_key) from error
     chain = folder.keep_log_key_link(directory, settings.log_origin, link)
     if lost is not None:
         # There is no old key that could sign beside the new one.
@@ -63,11 +56,8 @@ def finish(
 
 def read_lost(key: str, last_checkpoint: Path) -> LostKey:
     """The lost key's public line and the file of the last checkpoint that it signed. Raises BadInput."""
-    old = parse_verifier_key(key)
-    if old.algorithm != ED25519:
-        raise BadInput("This is not a log's key: it is of another kind.")
     try:
-        return LostKey(old.public_key, last_checkpoint.read_text(encoding="utf-8"))
+        return key_change.read_lost(key, last_checkpoint.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput("The file of the last checkpoint cannot be read. Check its name.") from error
 
@@ -84,15 +74,3 @@ def hand_out(directory: Path, out: Path | None) -> Path:
             "The file of log keys cannot be written there; it is in the broker's folder, as log-keys.json."
         ) from error
     return out
-
-
-def describe(chain: LogKeyChain) -> dict[str, Any]:
-    """The last change, in plain values."""
-    record = decode(LogKeyRecord, chain.links[-1].record)
-    return {
-        "log_origin": chain.log_origin,
-        "old_verifier_key": verifier_key(chain.log_origin, record.old_key),
-        "new_verifier_key": verifier_key(chain.log_origin, record.new_key),
-        "from_size": record.from_size,
-        "changes": len(chain.links),
-    }

@@ -17,7 +17,6 @@ from broker.audit.witnesses import witnesses_of
 from broker.context import Broker, BrokerKeys, Clock
 from broker.gate.officers import PinnedOfficers
 from broker.gate.shelf import BundleShelf
-from broker.log_rotation import LostKey
 from broker.protocol.errors import Conflict, NotPermitted, Unavailable
 from broker.protocol.messages.base import RandomBytes
 from broker.protocol.messages.log_keys import LogKeyLink
@@ -25,7 +24,9 @@ from broker.protocol.messages.parties import read_witness_key
 from broker.settings import Settings
 from broker.store import migrate
 from broker.store.database import Database
+from broker.translog import key_change
 from broker.translog.cosigning import Answer, Ask, WitnessAt, Witnesses
+from broker.translog.key_change import LostKey
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ def check_log_key_followed(
         alone = AuditLog(settings.log_origin, keys.next_log_key, random_bytes, settings.trial)
         witnesses = _witnesses(Opened(opened.database, alone), settings, clock, ask)
         try:
-            log_rotation.check_followed(witnesses)
+            key_change.check_followed(witnesses)
         finally:
             witnesses.close()
     finally:

@@ -11,7 +11,7 @@ itself an entry of the log; mirroring is not, and asks nobody who reads.
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -23,7 +23,8 @@ from broker.protocol.messages.base import decode
 from broker.protocol.messages.log import LoggedRecord, RecordPage
 from broker.protocol.messages.requests import AdmissionRecord
 from broker.protocol.messages.vocabulary import RecordKind
-from clients.auditing.log_key_entries import ChangedLogKeys
+from clients.auditing import holder_log_keys
+from clients.auditing.log_key_entries import ChangedLogKeys, KeyChanged
 from clients.mirror import PAGE_ENTRIES, Mirror
 from clients.mirroring import AuditFailed, AuditReport, Mirroring, Progress
 from clients.transport import Caller, Clock
@@ -92,6 +93,7 @@ class Auditor:
     def __init__(self, vault: Vault, log: WatchedLog, caller: Caller, clock: Clock) -> None:
         self._log = log
         self._caller = caller
+        self._clock = clock
         self._mirror = Mirror(vault, log.folder)
         self._changed_keys = ChangedLogKeys()
         self._mirroring = Mirroring(log, self._mirror, caller, clock)
@@ -108,8 +110,14 @@ class Auditor:
         Raises AuditFailed with the report, Unreachable, or RemoteProblem (such as not being an auditor here).
         """
         with self._reported():
+            if self._log.has_own_key:
+                # A home of an earlier release has none: the last that it verified is the first it knows of.
+                self._keep_first()
             found = self._mirroring.update(progress)
             erased = self._check_records(found.checkpoint, progress)
+            if self._log.has_own_key:
+                self._keep_first()
+                self._check_own_key(found.checkpoint)
         return self._mirroring.report(found.checkpoint, verified=True, mirrored=found, erased=erased)
 
     def decisions(self) -> Iterator[tuple[int, str]]:
@@ -158,6 +166,37 @@ class Auditor:
         except VerificationFailed as error:
             raise AuditFailed(error.detail, self._mirroring.report(None, verified=False)) from error
 
+    @property
+    def changed_keys(self) -> Sequence[KeyChanged]:
+        """The changes of the log's key that the last `verify` met, in the log's order."""
+        return tuple(self._changed_keys.changes)
+
+    # --- the key of a log that no document names ---
+
+    def _keep_first(self) -> None:
+        verified = self._mirror.checkpoint()
+        if verified is not None and self._mirror.first() is None:
+            self._mirror.keep_first(verified)
+
+    def _check_own_key(self, latest: notes.Checkpoint) -> None:
+        first, newest = self._mirror.first(), self._mirror.checkpoint()
+        if first is None or newest is None:
+            return
+        try:
+            holder_log_keys.check(self._log, first, newest, self.changed_keys)
+        except VerificationFailed as error:
+            parts = (
+                "A log key that nobody handed on.",
+                "",
+                "--- seen first ---",
+                first,
+                "--- newest ---",
+                newest,
+            )
+            evidence = self._mirror.keep_evidence(f"evidence-{self._clock()}.txt", "\n".join(parts))
+            report = self._mirroring.report(latest, verified=False)
+            raise AuditFailed(error.detail, report, evidence) from error
+
     # --- records ---
 
     def _check_records(self, latest: notes.Checkpoint, progress: Progress | None) -> int:
@@ -191,6 +230,8 @@ class Auditor:
     def _check_record(self, latest: notes.Checkpoint, index: int, leaf: bytes, logged: LoggedRecord) -> int:
         """Returns 1 for an erased record, 0 for one that opens its leaf."""
         if logged.record is None and logged.salt is None:
+            if self._log.has_own_key and leaves.parse_leaf(leaf).kind == RecordKind.LOG_KEY_ROTATED:
+                raise self._mirroring.bad_entry(latest, index, holder_log_keys.ERASED)
             return 1
         try:
             leaves.verify_record(leaf, logged.record or b"", logged.salt or b"")

@@ -8,7 +8,7 @@ nothing that reads the mirror reads them. A record is kept once it opened its le
 It fetches nothing and verifies nothing: see `clients.mirroring` and `clients.auditor`. A record erased at the broker
 stays here until the auditor deletes it.
 
-    mirror/SPACE/{checkpoint.txt, fetching.txt, entries/x001/234, records/000000000000}
+    mirror/SPACE/{checkpoint.txt, fetching.txt, first.txt, entries/x001/234, records/000000000000}
 """
 
 from collections.abc import Iterator, Sequence
@@ -49,6 +49,14 @@ class Mirror:
     def keep_checkpoint(self, note: str) -> None:
         """From now on as many leaves as this note says are verified."""
         self._vault.write_text(f"{self._folder}/checkpoint.txt", note)
+
+    def first(self) -> str | None:
+        """The note of the first checkpoint that verified, of a log whose own key is followed from it; else None."""
+        return self._note("first.txt")
+
+    def keep_first(self, note: str) -> None:
+        """From this checkpoint on the log's own key is followed."""
+        self._vault.write_text(f"{self._folder}/first.txt", note)
 
     def keep_fetching(self, note: str) -> None:
         """This signed checkpoint was seen, and what leads to it is fetched from now on."""

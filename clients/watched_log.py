@@ -34,6 +34,8 @@ class WatchedLog:
     """Whose log it is, in words for people."""
     earlier: tuple["WatchedLog", ...] = ()
     """The same log as earlier rosters named it, the newest first: under another key, or with other witnesses."""
+    has_own_key: bool = False
+    """Whether a log key that no document names signs it too, beside `key`: followed from the first one seen."""
 
     def verify_checkpoint(self, note: str) -> notes.Checkpoint:
         """What a note says. Raises VerificationFailed unless this log signed it and enough witnesses cosigned."""
@@ -82,4 +84,5 @@ def holder_log(space: Space, holder: Holder) -> WatchedLog:
         folder=f"{mirror_folder(space.space_id)}-{holder.holder_id}",
         witness_keys=tuple(space.witness_keys),
         served_by="key holder",
+        has_own_key=True,
     )

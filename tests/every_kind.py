@@ -34,7 +34,8 @@ from clients.contesting import Contesting
 from clients.keyholder import erasing as holder_erasing
 from clients.keyholder import retention as holder_retention
 from clients.keyholder.api.app import create_app as holder_app
-from clients.keyholder.context import KeyHolder, open_unmarked
+from clients.keyholder.context import KeyHolder, open_key_holder, open_unmarked
+from clients.keyholder.log_keys import change
 from clients.keyholder.own_log import OwnLog
 from clients.keyholder.restoring import accept_restore
 from clients.outcome_reports import OutcomeReports
@@ -100,7 +101,7 @@ def tell(world: World) -> Told:
     expire(world)
     erase(world)
     change_log_key(world)
-    world.auditor().verify()
+    audit(world)
     return told
 
 
@@ -234,7 +235,7 @@ def restore(world: World) -> None:
     directory, copy = world.folder / "holder-3", world.folder / "copy"
     world.holders[3].close()
     shutil.copytree(directory, copy)
-    _run_holder(world, open_unmarked(directory, world.clock, world.random("holder-3")))
+    _run_holder(world, 3, open_unmarked(directory, world.clock, world.random("holder-3")))
     world.deposit("company-2", [41], inclusion_criterion=FREE_TEXT["inclusion_criterion"])
     world.holders[3].close()
     shutil.rmtree(directory)
@@ -243,12 +244,12 @@ def restore(world: World) -> None:
     with holder.database.read() as connection:
         size = holder.log.size(connection)
     accept_restore(holder, size, REASONS["restored"])
-    _run_holder(world, holder)
+    _run_holder(world, 3, holder)
 
 
-def _run_holder(world: World, holder: KeyHolder) -> None:
-    world.holders[3] = holder
-    world.wire.apps[HOLDERS[3]] = InMemoryClient(holder_app(holder))
+def _run_holder(world: World, x: int, holder: KeyHolder) -> None:
+    world.holders[x] = holder
+    world.wire.apps[HOLDERS[x]] = InMemoryClient(holder_app(holder))
 
 
 def expire(world: World) -> None:
@@ -273,13 +274,17 @@ def erase(world: World) -> None:
 
 
 def change_log_key(world: World) -> None:
-    """The broker's operator changes the key that signs the log; both keys sign from then on."""
+    """The broker's operator changes the key that signs the log, and a holder's its own; both keys sign from then on."""
     startup.stop(world.broker)
     world.broker_keys = replace(world.broker_keys, next_log_key=key_of("log 2"))
     acts = (world.clock, world.random("broker"))
     startup.rotate_log_key(world.settings, world.broker_keys, FREE_TEXT["rotated_reason"], *acts)
     world.broker = rules.start_broker(world.settings, world.broker_keys, *acts)
     world.run_broker(world.broker)
+    world.holders[2].close()
+    stopped = change.StoppedHolder(world.folder / "holder-2", world.clock, world.random("holder-2"))
+    change.change(stopped, FREE_TEXT["rotated_reason"])
+    _run_holder(world, 2, open_key_holder(stopped.directory, stopped.clock, stopped.random_bytes))
 
 
 # --- what was made ---

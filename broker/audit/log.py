@@ -86,7 +86,7 @@ class AuditLog:
         trial: bool,
         earlier_keys: Sequence[Ed25519PrivateKey] = (),
     ) -> None:
-        """`earlier_keys` sign too while the log's key is changed (`broker.log_rotation`)."""
+        """`earlier_keys` sign too while the log's key is changed (`broker.translog.key_change`)."""
         self.origin = origin
         self.trial = trial
         self._keys = (log_key, *earlier_keys)

@@ -246,6 +246,15 @@ def read_unverified(note: bytes) -> tuple[int, tuple[str, ...]]:
     return size, tuple(note.decode("utf-8").rpartition("\n\n")[2].splitlines())
 
 
+def key_ids(name: str, lines: Sequence[str]) -> tuple[bytes, ...]:
+    """Returns the ids of the keys that these signature lines name under `name`, in order; nothing in them is
+    believed yet."""
+    start = f"{_SIGNATURE_PREFIX}{name} "
+    return tuple(
+        _decode_base64(line.removeprefix(start))[:_KEY_ID_BYTES] for line in lines if line.startswith(start)
+    )
+
+
 def line_of(key: VerifierKey, lines: Sequence[str]) -> str | None:
     """Returns the first of these signature lines that names this very key, of which nothing is believed yet."""
     start = f"{_SIGNATURE_PREFIX}{key.name} "

@@ -1,7 +1,8 @@
 """The entries of a key holder's own log in an auditor's mirror, verified again as they are read.
 
 Rule (AUDIT 1): as for the broker's log (`clients.auditing.mirrored`): the checkpoint must verify under the key that the
-pinned space document names, the leaves give its root, and each record open its leaf. Nothing is fetched. Of a record
+pinned space document names, the leaves give its root, each record open its leaf, and the log's own key be the one that
+was handed on. Nothing is fetched. Of a record
 only the members named here are read, whatever else it holds.
 
 It compares nothing with the broker's log: see `clients.auditing.reconcile`.
@@ -17,6 +18,8 @@ from broker.protocol.errors import NotFound, VerificationFailed
 from broker.protocol.messages.log import LoggedRecord
 from broker.protocol.messages.parties import Holder, Space
 from broker.protocol.messages.vocabulary import RecordKind
+from clients.auditing import holder_log_keys
+from clients.auditing.log_key_entries import ChangedLogKeys
 from clients.auditing.logged import Logged, Repeated
 from clients.home import Home
 from clients.mirror import DAMAGED, Mirror
@@ -62,12 +65,12 @@ class MirroredHolderLog:
         log = holder_log(space, holder)
         self.holder = holder
         self._mirror = Mirror(home.vault, log.folder)
-        note = self._mirror.checkpoint()
+        self._log, note = log, self._mirror.checkpoint()
         if note is None:
             raise NotFound(
                 "That key holder's log is not mirrored in this home. Use: narrowgate audit verify-holders"
             )
-        self.checkpoint = log.verify_checkpoint(note)
+        self._note, self.checkpoint = note, log.verify_checkpoint(note)
 
     @property
     def cosigned_by(self) -> tuple[str, ...]:
@@ -78,7 +81,7 @@ class MirroredHolderLog:
         """Every entry up to the checkpoint, in the log's order.
 
         Raises VerificationFailed as `clients.auditing.mirrored.MirroredLog.entries`."""
-        size, frontier = self.checkpoint.size, merkle.Frontier()
+        size, frontier, changed = self.checkpoint.size, merkle.Frontier(), ChangedLogKeys()
         if self._mirror.records_kept() < size:
             raise VerificationFailed(
                 "The last audit of this key holder ended before all records were fetched. Use: narrowgate audit "
@@ -86,9 +89,16 @@ class MirroredHolderLog:
             )
         for leaf, logged in zip(self._mirror.leaves(0, size), self._mirror.records(), strict=False):
             frontier.append(merkle.leaf_hash(leaf))
-            yield _entry(leaf, logged)
+            entry = _entry(leaf, logged)
+            if entry.kind == RecordKind.LOG_KEY_ROTATED:
+                if logged.record is None:
+                    raise VerificationFailed(holder_log_keys.ERASED)
+                changed.check(self._log.origin, entry.index, logged.record)
+            yield entry
         if frontier.root() != self.checkpoint.root:
             raise VerificationFailed(DAMAGED)
+        # A mirror of an earlier release has no first checkpoint yet: the newest is then the first it knows of.
+        holder_log_keys.check(self._log, self._mirror.first() or self._note, self._note, changed.changes)
 
 
 def _entry(leaf: bytes, logged: LoggedRecord) -> HolderEntry:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from broker.protocol import checkpoint
 from broker.protocol.errors import NarrowgateError, NotFound
 from broker.protocol.messages.parties import Holder, Space
 from clients.auditing.holder_logs import MirroredHolderLog
@@ -94,7 +95,8 @@ def _named(space: Space, names: Sequence[str] | None) -> tuple[Holder, ...]:
 def _verified(home: Home, space: Space, holder: Holder) -> dict[str, Any]:
     log = holder_log(space, holder)
     with run.progress(f"Mirroring {holder.holder_id}") as update:
-        report = Auditor(home.vault, log, run.caller(home), run.clock).verify(update)
+        auditor = Auditor(home.vault, log, run.caller(home), run.clock)
+        report = auditor.verify(update)
     return {
         "holder": holder.holder_id,
         "origin": report.origin,
@@ -105,6 +107,15 @@ def _verified(home: Home, space: Space, holder: Holder) -> dict[str, Any]:
         "erased": report.erased,
         "stale": report.stale,
         "cosigned_by": list(report.witnesses),
+        "log_key_changes": [
+            {
+                "entry": each.index,
+                "new_verifier_key": checkpoint.verifier_key(log.origin, each.new_key),
+                "reason": each.reason,
+                "lost": each.lost,
+            }
+            for each in auditor.changed_keys
+        ],
     }
 
 
@@ -126,10 +137,21 @@ def _line(told: dict[str, Any]) -> str:
     kinds = ", ".join(f"{kind}: {number}" for kind, number in told["kinds"].items())
     erased = f" {told['erased']} records were erased there." if told["erased"] else ""
     stale = "" if told["stale"] is None else f"\n  {stale_words(told['stale'], 'key holder')}"
+    changed = "".join(f"\n  {_changed(each)}" for each in told["log_key_changes"])
     return (
         f"{told['holder']}: {told['size']} entries give the signed root. {kinds}.{erased}\n"
-        f"  {_cosigned(told['cosigned_by'])}{stale}"
+        f"  {_cosigned(told['cosigned_by'])}{stale}{changed}"
     )
+
+
+def _changed(told: dict[str, Any]) -> str:
+    said = f"Entry {told['entry']} changed the log's key to {told['new_verifier_key']}"
+    if told["lost"]:
+        return (
+            f"{said}, and the old key did not hand it on: it is said to be lost. Whoever can append to the log can do "
+            "so: ask the holder's operator and its witnesses whether they know of it."
+        )
+    return f"{said}; the old key signed that."
 
 
 def _cosigned(names: Sequence[str]) -> str:

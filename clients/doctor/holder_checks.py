@@ -1,4 +1,4 @@
-"""The doctor's look at a key holder's folder: keys, database, its own log, pinned spaces, rules, witnesses.
+"""The doctor's look at a key holder's folder: keys, database, its own log and its key, pinned spaces, rules, witnesses.
 
 Rule: it reads beside a service that runs, or in a folder at rest, and changes nothing. It names spaces and says how
 many; no series, no requester and no request is in a line.
@@ -23,6 +23,8 @@ from clients.doctor.services import UNEASY_SECONDS
 from clients.keyholder.context import DATABASE_FILE
 from clients.keyholder.high_water import WHAT_TO_DO, HighWater
 from clients.keyholder.keys import ENROLMENT_FILE, KEY_FILE, HolderKeys, open_keys
+from clients.keyholder.log_keys import rotation
+from clients.keyholder.log_keys.chain_file import read_kept
 from clients.keyholder.pinning import own_entry, pinned_spaces
 from clients.keyholder.store import permits, pinned
 from clients.keyholder.store.database import Connection
@@ -59,6 +61,7 @@ def look_at_holder(directory: Path, high_water: Path, passphrase: str | None, no
             check_sound(connection)
             findings.append(ok("database", "Opens, its pages fit, and it writes ahead."))
             findings += _log(connection, HighWater(high_water, keys.log_origin), now)
+            findings += _log_key(connection, directory, keys)
             spaces = [signed.payload for signed in pinned_spaces(connection)]
             findings += _forks(connection)
             findings += _rules(connection, BundleShelf(directory), spaces)
@@ -132,6 +135,26 @@ def _log(connection: Connection, mark: HighWater, now: int) -> Iterator[Finding]
         yield broken("high-water mark", "The folder is an older copy, or its log was rewritten.", WHAT_TO_DO)
     else:
         yield ok("high-water mark", "The log holds what was marked outside the folder.")
+
+
+def _log_key(connection: Connection, directory: Path, keys: HolderKeys) -> Iterator[Finding]:
+    try:
+        signing = rotation.signing_keys(connection, keys, read_kept(directory))
+    except NarrowgateError as error:
+        yield broken("log key", error.detail, _BACKUP)
+        return
+    if len(signing) > 1:
+        yield look(
+            "log key",
+            "It is being changed, and both keys sign.",
+            "Once every witness follows, run: narrowgate keyholder rotate-log-key --finish",
+        )
+    elif keys.next_log_key is not None and signing == (keys.log_key,):
+        yield look(
+            "log key",
+            "A new one was drawn, and the log does not say so yet: the change was cut short.",
+            "Repeat: narrowgate keyholder rotate-log-key",
+        )
 
 
 def _forks(connection: Connection) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""`narrowgate keyholder ...`: make, pin, activate, witness, serve, purge, restore and look at a key holder.
+"""`narrowgate keyholder ...`: make, pin, activate, witness, serve, purge, restore, change the log's key, and look.
 
 Rule: parse, call, print; this is where the clock and the system's randomness are bound. Everything but `serve` needs
 the service stopped, since one process owns the folder. Exit codes are those of `clients.cli.run`.
@@ -28,6 +28,7 @@ from clients.keyholder import activation, erasing_command, fsck_command, pinning
 from clients.keyholder.cli_witnesses import choose_witnesses
 from clients.keyholder.context import KeyHolder, open_key_holder, open_unmarked
 from clients.keyholder.keys import ENROLMENT_FILE, Persona, create_keys
+from clients.keyholder.log_keys.command import rotate_log_key
 from clients.keyholder.store import permits, pinned
 from clients.keyholder.store import series as rows
 
@@ -291,11 +292,13 @@ def accept_restore(
         },
         f"Logged as entry {said.restored_size}. Tell the members of each space, and an auditor: shares of series that "
         "were\nwithdrawn since are in this copy, so the withdrawals must be sent again once the service runs; "
-        "and what\napprovers refused or took back since must be told again.",
+        "and what\napprovers refused or took back since must be told again. If the log's key was changed since the "
+        "copy was made, the\nold one signs again: change it again at once, with narrowgate keyholder rotate-log-key.",
         as_json=json,
     )
 
 
+app.command("rotate-log-key")(rotate_log_key)
 app.command("erase-record")(erasing_command.erase_record)
 app.command("fsck")(fsck_command.fsck)
 
@@ -325,6 +328,7 @@ def _status(holder: KeyHolder) -> dict[str, Any]:
             "holder_id": holder.keys.holder_id,
             "kid": documents.key_identifier(holder.keys.signing_public),
             "log_verifier_key": str(holder.log.verifier_key),
+            "log_key_being_changed": len(holder.log.public_keys) > 1,
             "log_entries": holder.log.size(connection),
             "witnesses": sorted(key.name for key in holder.witnesses.asked[0]),
             "witness_quorum": holder.witnesses.asked[1],
@@ -345,6 +349,8 @@ def _words(value: object) -> str:
         return ", ".join(value) or "none"
     if isinstance(value, list):
         return ", ".join(f"{each['name']} (roster {each['roster_version']})" for each in value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "none" if value is None else str(value)
 
 

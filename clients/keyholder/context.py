@@ -12,8 +12,11 @@ from broker.gate.shelf import BundleShelf
 from broker.protocol.errors import NarrowgateError
 from broker.protocol.messages.base import RandomBytes
 from broker.translog.cosigning import Ask, Witnesses
+from broker.translog.key_change import LostKey
 from clients.keyholder.high_water import HighWater, beside
 from clients.keyholder.keys import HolderKeys, open_keys
+from clients.keyholder.log_keys import rotation
+from clients.keyholder.log_keys.chain_file import read_kept
 from clients.keyholder.own_log import OwnLog
 from clients.keyholder.store.database import Database
 from clients.keyholder.store.log import SqlLogStorage
@@ -82,6 +85,7 @@ def open_key_holder(
     passphrase: str | None = None,
     high_water: Path | None = None,
     ask: Ask | None = None,
+    lost: LostKey | None = None,
 ) -> KeyHolder:
     """Open a key holder's folder, check its own log from the first leaf on, and that it is no older than its mark.
 
@@ -89,10 +93,12 @@ def open_key_holder(
         high_water: the file of the mark; None for the one beside the folder.
         ask: carries calls to witnesses, over HTTP unless it is given. Nobody is asked before `witnesses.start`, which
             is a service's first step: other commands leave what they record to be shown then.
+        lost: a key of the log that is lost and being replaced (`clients.keyholder.log_keys.change`).
 
     Raises NotFound, BadInput or VerificationFailed as `keys.open_keys`, Conflict if it runs already, Unavailable if
-    its log is damaged, VerificationFailed if the folder is an old copy."""
-    holder = open_unmarked(directory, clock, random_bytes, passphrase, high_water, ask)
+    its log is damaged or its key file has another key than the log names, VerificationFailed if the folder is an old
+    copy."""
+    holder = open_unmarked(directory, clock, random_bytes, passphrase, high_water, ask, lost)
     try:
         with holder.database.read() as connection:
             holder.high_water.check(SqlLogStorage(connection))
@@ -109,14 +115,17 @@ def open_unmarked(
     passphrase: str | None = None,
     high_water: Path | None = None,
     ask: Ask | None = None,
+    lost: LostKey | None = None,
 ) -> KeyHolder:
     """As `open_key_holder`, the mark not looked at: only to accept a restore."""
     keys, chosen = open_keys(directory, passphrase), read_choice(directory)
-    log = OwnLog(keys.log_origin, keys.log_key, keys.signing_key, random_bytes)
+    chain = read_kept(directory)
     mark = HighWater(high_water or beside(directory), keys.log_origin)
     database = Database(directory / DATABASE_FILE, mark.rise)
     try:
         with database.read() as connection:
+            newest, *earlier = rotation.signing_keys(connection, keys, chain, lost)
+            log = OwnLog(keys.log_origin, newest, keys.signing_key, random_bytes, earlier)
             log.start(connection)
     except BaseException:
         database.close()

@@ -2,8 +2,8 @@
 
 Rule (AUDIT 3 and 4): as the broker's fsck, and by the same pieces (`broker.translog.stored`): one snapshot, no change
 to anything, no repair, since what does not fit is evidence first. In order: the tables, the log from its leaves up,
-each record against its leaf, rows against the entries that explain them, series and sealed shares, and the mark outside
-the folder.
+each record against its leaf, rows against the entries that explain them, series and sealed shares, changes of the log's
+key against the keys and the proofs in the folder, and the mark outside it.
 
 It cannot see a whole folder that is old, or was rewritten with the log's own key, together with its mark: witnesses
 can, at the next start.
@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from broker.protocol.errors import NarrowgateError, VerificationFailed
 from broker.protocol.messages.base import Message
+from broker.protocol.messages.log_keys import LogKeyChain
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.translog.log import root_at
 from broker.translog.stored import Entry, Finding, Progress, check_hashes, quiet, walk
@@ -22,6 +23,7 @@ from clients.keyholder import own_log
 from clients.keyholder.explained import RowsOfEntries
 from clients.keyholder.high_water import HighWater
 from clients.keyholder.keys import HolderKeys
+from clients.keyholder.log_keys.kept import LogKeysKept
 from clients.keyholder.series_kept import SeriesKept
 from clients.keyholder.store import whole
 from clients.keyholder.store.database import Connection
@@ -40,25 +42,34 @@ RECORD_TYPES: Mapping[RecordKind, type[Message]] = MappingProxyType(
         RecordKind.RECORDS_READ: own_log.RecordsRead,
         RecordKind.CLOCK_WENT_BACK: own_log.ClockWentBack,
         RecordKind.RECORD_ERASED: own_log.RecordErased,
+        RecordKind.LOG_KEY_ROTATED: own_log.LogKeyRotated,
     }
 )
 """What a key holder records beside each kind of entry it writes."""
 
 
-def look(database: Path, keys: HolderKeys, mark: HighWater, progress: Progress = quiet) -> Iterator[Finding]:
-    """All that is wrong in a key holder's database, and with its high-water mark.
+def look(
+    database: Path,
+    keys: HolderKeys,
+    mark: HighWater,
+    progress: Progress = quiet,
+    chain: LogKeyChain | None = None,
+) -> Iterator[Finding]:
+    """All that is wrong in a key holder's database, with the file of log keys beside it, and with its high-water mark.
 
     Takes the lock that a service takes. Raises Conflict (it runs) or NotFound (there is no database)."""
     try:
         with whole.snapshot(database) as connection:
-            yield from check(connection, keys, progress)
+            yield from check(connection, keys, progress, chain)
             yield from _check_mark(connection, mark)
     except VerificationFailed as error:
         yield Finding("the database", error.detail)
 
 
-def check(connection: Connection, keys: HolderKeys, progress: Progress = quiet) -> Iterator[Finding]:
-    """All that is wrong in a database, in the caller's transaction."""
+def check(
+    connection: Connection, keys: HolderKeys, progress: Progress = quiet, chain: LogKeyChain | None = None
+) -> Iterator[Finding]:
+    """All that is wrong in a database and with the file of log keys, in the caller's transaction."""
     missing = whole.differences(connection)
     if missing:
         what = f"has not {', '.join(missing)}, so nothing in it was looked at. Start this release's service once."
@@ -66,7 +77,7 @@ def check(connection: Connection, keys: HolderKeys, progress: Progress = quiet) 
         return
     storage = SqlLogStorage(connection)
     yield from check_hashes(storage, lambda table: whole.number(connection, table))
-    rows, series = RowsOfEntries(connection), SeriesKept(connection, keys)
+    rows, series, log_keys = RowsOfEntries(connection), SeriesKept(connection, keys), LogKeysKept(keys, chain)
     for each in walk(whole.entries(connection), storage.head(), RECORD_TYPES, progress):
         if isinstance(each, Finding):
             yield each
@@ -74,6 +85,8 @@ def check(connection: Connection, keys: HolderKeys, progress: Progress = quiet) 
             yield from rows.see(each)
             yield from _check_permit(connection, each)
             series.see(each)
+            yield from log_keys.see(each)
+    yield from log_keys.finish()
     yield from rows.finish()
     for stray in whole.strays(connection, "permits_used", "permit_id", "evaluations"):
         yield Finding(

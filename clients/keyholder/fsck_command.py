@@ -5,17 +5,20 @@ with --json they are in the one answer at the end, the first thousand of them.
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from broker.translog.stored import quiet
+from broker.protocol.errors import BadInput
+from broker.translog.stored import Finding, Progress, quiet
 from clients.cli import run
 from clients.keyholder import fsck as looking
 from clients.keyholder.context import DATABASE_FILE
 from clients.keyholder.high_water import HighWater, beside
-from clients.keyholder.keys import open_keys
+from clients.keyholder.keys import HolderKeys, open_keys
+from clients.keyholder.log_keys.chain_file import LOG_KEYS_FILE, read_kept
 
 LISTED = 1000
 
@@ -38,13 +41,14 @@ def fsck(
     """Derive everything again from what is stored, and say what is wrong and where; nothing is changed.
 
     Leaves, nodes, head and records of this holder's log; rows against the entries that explain them; series and sealed
-    shares; the high-water mark. Stop the service first. Exits 0 when nothing is wrong, 4 otherwise.
+    shares; changes of the log's key; the high-water mark. Stop the service first. Exits 0 when nothing is wrong, 4
+    otherwise.
     """
     keys = open_keys(directory, run.passphrase())
     mark = HighWater(high_water or beside(directory), keys.log_origin)
     found, number = [], 0
     progress = _progress if not json and sys.stderr.isatty() else quiet
-    for number, finding in enumerate(looking.look(directory / DATABASE_FILE, keys, mark, progress), 1):
+    for number, finding in enumerate(_findings(directory, keys, mark, progress), 1):
         if number <= LISTED:
             found.append({"where": finding.where, "what": finding.what})
         if not json:
@@ -59,6 +63,15 @@ def fsck(
     run.show({"clean": not number, "number": number, "findings": found}, words, as_json=json)
     if number:
         raise typer.Exit(int(run.ExitCode.VERIFICATION_FAILED))
+
+
+def _findings(directory: Path, keys: HolderKeys, mark: HighWater, progress: Progress) -> Iterator[Finding]:
+    chain = None
+    try:
+        chain = read_kept(directory)
+    except BadInput as error:
+        yield Finding(LOG_KEYS_FILE, error.detail)
+    yield from looking.look(directory / DATABASE_FILE, keys, mark, progress, chain)
 
 
 def _progress(what: str, done: int, total: int) -> None:

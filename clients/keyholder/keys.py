@@ -4,9 +4,11 @@ Rule: the file has mode 0600 and is written durably before anything is signed wi
 secrets in it are sealed under scrypt (RFC 7914). The wrapping key opens the broker's sealed records; shares come
 wrapped to one-time prekeys instead (`clients.keyholder.prekeys`). Secrets have no repr.
 
-It draws no key after `create_keys`: a holder whose keys are lost takes part anew under another name.
+It draws no key after `create_keys` but a next log key, when that is changed (`clients.keyholder.log_keys`): a holder
+whose other keys are lost takes part anew under another name.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +67,8 @@ class HolderKeys:
     log_key: Ed25519PrivateKey = field(repr=False)
     wrapping: wrapping.WrappingKeyPair
     storage_key: StorageKey
+    next_log_key: Ed25519PrivateKey | None = field(default=None, repr=False)
+    """The key that the log is being changed to; from the entry that says so, both sign."""
 
     @property
     def signing_public(self) -> bytes:
@@ -88,7 +92,8 @@ class _KeyFile(Message):
     kdf_salt: Blob = b""
     log2_n: Annotated[int, Field(ge=0, le=20)] = 0
     secrets: Annotated[Blob, Field(repr=False)]
-    """Signing seed, log seed, private wrapping key, storage key; with kdf scrypt `nonce || ciphertext || tag`."""
+    """Signing seed, log seed, private wrapping key, storage key, and while the log's key is changed the next log seed.
+    With kdf scrypt: `nonce || ciphertext || tag`."""
 
 
 def create_keys(
@@ -134,6 +139,33 @@ def open_keys(directory: Path, passphrase: str | None = None) -> HolderKeys:
     """The keys that `create_keys` made.
 
     Raises NotFound (no holder there), BadInput (a passphrase is needed), VerificationFailed (wrong or damaged)."""
+    return _keys_of(*_opened(directory, passphrase))
+
+
+def draw_next_log_key(
+    directory: Path, random_bytes: RandomBytes, passphrase: str | None = None
+) -> HolderKeys:
+    """The keys with a next log key, drawn and on the disk; one that was drawn before stays. Raises as `open_keys`."""
+    stored, secrets = _opened(directory, passphrase)
+    if len(secrets) == _SECRET_BYTES:
+        secrets += random_bytes(_SEED_BYTES)
+        _replace(directory, stored, secrets, random_bytes, passphrase)
+    return _keys_of(stored, secrets)
+
+
+def drop_old_log_key(directory: Path, random_bytes: RandomBytes, passphrase: str | None = None) -> HolderKeys:
+    """Let the next log key be the only one. Raises Conflict (none was drawn), or as `open_keys`."""
+    stored, secrets = _opened(directory, passphrase)
+    if len(secrets) == _SECRET_BYTES:
+        raise Conflict("The log's key is not being changed, so there is no old one to drop.")
+    following = secrets[_SECRET_BYTES:]
+    secrets = secrets[:_SEED_BYTES] + following + secrets[2 * _SEED_BYTES : _SECRET_BYTES]
+    _replace(directory, stored, secrets, random_bytes, passphrase)
+    return _keys_of(stored, secrets)
+
+
+def _opened(directory: Path, passphrase: str | None) -> tuple[_KeyFile, bytes]:
+    """The key file and the secrets in it."""
     try:
         stored = read(_KeyFile, (directory / KEY_FILE).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
@@ -141,17 +173,32 @@ def open_keys(directory: Path, passphrase: str | None = None) -> HolderKeys:
             "This folder is not a key holder's. Make one with: narrowgate keyholder init DIR --holder-id ..."
         ) from None
     if stored.kdf == "none":
-        return _keys_of(stored, stored.secrets)
+        return stored, stored.secrets
     if passphrase is None:
         raise BadInput("These keys are locked by a passphrase. Set NARROWGATE_PASSPHRASE and try again.")
     cipher = _stretch(passphrase, stored.kdf_salt, stored.log2_n)
     nonce, sealed = stored.secrets[:_NONCE_BYTES], stored.secrets[_NONCE_BYTES:]
     try:
-        return _keys_of(stored, cipher.decrypt(nonce, sealed, _context(stored.holder_id)))
+        return stored, cipher.decrypt(nonce, sealed, _context(stored.holder_id))
     except (InvalidTag, ValueError) as error:
         raise VerificationFailed(
             "The passphrase in NARROWGATE_PASSPHRASE does not open these keys."
         ) from error
+
+
+def _replace(
+    directory: Path, stored: _KeyFile, secrets: bytes, random_bytes: RandomBytes, passphrase: str | None
+) -> None:
+    """Put the file with other secrets in its place, locked as it was, and overwrite the one that was there."""
+    persona = Persona(stored.holder_id, stored.name, stored.jurisdiction, stored.origin)
+    locked_by = None if stored.kdf == "none" else passphrase
+    changed = _seal(persona, secrets, stored.created_at, random_bytes, locked_by)
+    with (directory / KEY_FILE).open("r+b") as old:
+        write_durably(directory / KEY_FILE, encode(changed))
+        # The name is the new file's by now; what it was before is only reached through this descriptor.
+        old.write(bytes(os.fstat(old.fileno()).st_size))
+        old.flush()
+        os.fsync(old.fileno())
 
 
 def _seal(
@@ -169,9 +216,10 @@ def _seal(
 
 
 def _keys_of(stored: _KeyFile, secrets: bytes) -> HolderKeys:
-    if len(secrets) != _SECRET_BYTES:
+    following = secrets[_SECRET_BYTES:]
+    if len(secrets) < _SECRET_BYTES or len(following) not in (0, _SEED_BYTES):
         raise VerificationFailed("The key holder's key file is damaged. Restore it from a backup.")
-    private = secrets[2 * _SEED_BYTES : -STORAGE_KEY_BYTES]
+    private = secrets[2 * _SEED_BYTES : _SECRET_BYTES - STORAGE_KEY_BYTES]
     make: Callable[[bytes], Ed25519PrivateKey] = Ed25519PrivateKey.from_private_bytes
     return HolderKeys(
         holder_id=stored.holder_id,
@@ -179,7 +227,8 @@ def _keys_of(stored: _KeyFile, secrets: bytes) -> HolderKeys:
         signing_key=make(secrets[:_SEED_BYTES]),
         log_key=make(secrets[_SEED_BYTES : 2 * _SEED_BYTES]),
         wrapping=wrapping.WrappingKeyPair(private, wrapping.public_of(private)),
-        storage_key=StorageKey(secrets[-STORAGE_KEY_BYTES:]),
+        storage_key=StorageKey(secrets[_SECRET_BYTES - STORAGE_KEY_BYTES : _SECRET_BYTES]),
+        next_log_key=make(following) if following else None,
     )
 
 

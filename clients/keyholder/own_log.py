@@ -2,12 +2,13 @@
 
 Rule (AUDIT 1): a leaf is canonical JSON of version, kind, time and a salted digest; the record lies beside it. A
 checkpoint bears two signatures, of the log key and of the signing key: who pinned a space document has the second,
-so a holder's log can be checked against the broker's (`audit reconcile`) without any further key. Witnesses cosign it
-beside these two (`clients.keyholder.witnesses`).
+so a holder's log can be checked against the broker's (`audit reconcile`) without any further key. Witnesses pin the
+first, and cosign beside these two (`clients.keyholder.witnesses`). While the log key is changed, the old one signs too.
 
 It records no point and no identifier, and decides nothing.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,12 +20,13 @@ from broker.protocol.messages.base import Bytes32, Count, Id16, Message, RandomB
 from broker.protocol.messages.bundles import BundleActivation
 from broker.protocol.messages.erasure import RecordErasure
 from broker.protocol.messages.evaluation import Quorum
-from broker.protocol.messages.log import ClockStep, LeafPage, RecordPage, RecordsReading
+from broker.protocol.messages.log import ClockStep, LeafPage, LogProof, RecordPage, RecordsReading
+from broker.protocol.messages.log_keys import LogKeyRecord
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.protocol.tiles import Tile
 from broker.translog import log as translog
 from broker.translog.clock import NewestTime
-from broker.translog.cosigning import SignedHead
+from broker.translog.cosigning import SignedHead, Witnessed
 from broker.translog.log import Appended
 from broker.translog.storage import Head
 from broker.translog.tiles import read_tile
@@ -124,6 +126,10 @@ class RecordErased(RecordErasure):
     """RECORD_ERASED: this holder's operator erased a record with its salt, on somebody's order; the leaf stays."""
 
 
+class LogKeyRotated(LogKeyRecord):
+    """LOG_KEY_ROTATED: this holder's log is signed with another log key from here on; both signed the statement."""
+
+
 class OwnLog:
     """The log of one key holder."""
 
@@ -133,9 +139,12 @@ class OwnLog:
         log_key: Ed25519PrivateKey,
         signing_key: Ed25519PrivateKey,
         random_bytes: RandomBytes,
+        earlier_keys: Sequence[Ed25519PrivateKey] = (),
     ) -> None:
+        """`earlier_keys` sign too while the log's key is changed (`clients.keyholder.log_keys`)."""
         self.origin = origin
-        self._keys = (log_key, signing_key)
+        self._log_keys = (log_key, *earlier_keys)
+        self._signing_key = signing_key
         self._random_bytes = random_bytes
         self._newest = NewestTime()
         self._refused: str | None = None
@@ -143,7 +152,12 @@ class OwnLog:
     @property
     def verifier_key(self) -> checkpoint.VerifierKey:
         """The log's public key, under the log's name: what witnesses pin."""
-        return checkpoint.VerifierKey(self.origin, checkpoint.ED25519, public_bytes(self._keys[0]))
+        return checkpoint.VerifierKey(self.origin, checkpoint.ED25519, self.public_keys[0])
+
+    @property
+    def public_keys(self) -> tuple[bytes, ...]:
+        """The raw public log keys that every checkpoint is signed with, the newest first."""
+        return tuple(map(public_bytes, self._log_keys))
 
     def refuse(self, why: str) -> None:
         """Append nothing from now on, whatever happens: the log is not the one it was. `why` is told to callers."""
@@ -190,13 +204,19 @@ class OwnLog:
         return appended
 
     def checkpoint(self, connection: Connection) -> SignedHead:
-        """The signed note of the present head (C2SP tlog-checkpoint), with both signatures."""
+        """The signed note of the present head (C2SP tlog-checkpoint), with all signatures."""
         head = SqlLogStorage(connection).head()
-        first, second = (
-            checkpoint.sign(self.origin, head.size, head.root, key, self.origin).decode()
-            for key in self._keys
+        keys = (*self._log_keys, self._signing_key)
+        return SignedHead(
+            head.size, checkpoint.sign(self.origin, head.size, head.root, keys, self.origin).decode()
         )
-        return SignedHead(head.size, first + second.splitlines(keepends=True)[-1])
+
+    def under(self, connection: Connection, index: int, witnessed: Witnessed) -> LogProof:
+        """The proof of one leaf under a cosigned checkpoint. Raises BadInput when its tree is too small."""
+        storage = SqlLogStorage(connection)
+        path = translog.inclusion_proof(storage, index, witnessed.size)
+        leaf = next(iter(storage.leaves(index, index + 1)))
+        return LogProof(index=index, leaf=leaf, path=path, checkpoint=witnessed.note)
 
     def consistency(self, connection: Connection, old_size: int, new_size: int) -> tuple[bytes, ...]:
         """The proof that the log of `new_size` continues that of `old_size`. Raises BadInput for other sizes."""

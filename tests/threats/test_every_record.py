@@ -21,6 +21,7 @@ from broker.protocol.messages.erasure import ERASABLE, Erasable, ErasureGround, 
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.keyholder import erasing as holder_erasing
 from clients.keyholder.fsck import RECORD_TYPES, check
+from clients.keyholder.log_keys.chain_file import read_kept
 from tests import every_kind as story
 from tests.every_kind import FREE_TEXT, LOCAL_REFERENCE, PIN, REASONS, Made, Told
 from tests.threats.test_canary import Listening, spellings, what_shows
@@ -40,6 +41,7 @@ OF_HOLDERS = {
 KEPT = (Erasable.NEVER, Erasable.NOT_IN_FORCE)
 OF_BOTH = {
     RecordKind.BUNDLE_ACTIVATED,
+    RecordKind.LOG_KEY_ROTATED,
     RecordKind.RECORDS_READ,
     RecordKind.RECORD_ERASED,
     RecordKind.CLOCK_WENT_BACK,
@@ -109,6 +111,7 @@ def _secrets(everything: _Everything) -> dict[str, list[bytes]]:
     for holder in world.holders.values():
         keys += [holder.keys.signing_key.private_bytes_raw(), holder.keys.log_key.private_bytes_raw()]
         keys += [holder.keys.wrapping.private, holder.keys.storage_key.key]
+        keys += [each.private_bytes_raw() for each in [holder.keys.next_log_key] if each is not None]
     broker = world.broker_keys
     keys += [broker.signing_key.private_bytes_raw(), broker.log_key.private_bytes_raw(), broker.count_key]
     raw = {
@@ -138,7 +141,8 @@ def test_each_key_holders_fsck_finds_all_of_it_sound(world: World) -> None:
     assert {kind.value for kind in RECORD_TYPES} == {*OF_HOLDERS, *OF_BOTH}
     for holder in world.holders.values():
         with holder.database.read() as connection:
-            assert list(check(connection, holder.keys)) == [], holder.keys.holder_id
+            chain = read_kept(world.folder / holder.keys.holder_id)
+            assert list(check(connection, holder.keys, chain=chain)) == [], holder.keys.holder_id
 
 
 def test_no_leaf_and_no_record_holds_what_only_members_or_one_party_may_hold(

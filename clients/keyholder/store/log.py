@@ -90,6 +90,14 @@ def record_at(connection: Connection, index: int) -> tuple[bytes, bytes] | None:
     return None if row is None or row.record is None or row.salt is None else (row.record, row.salt)
 
 
+def of_kind(connection: Connection, kind: str) -> tuple[int, ...]:
+    """Indices of the leaves of a kind, in order; every leaf is looked at, so it is for starts alone."""
+    # A leaf is canonical JSON, and a kind is a word of it between quotes, so nothing else in it can look like that.
+    wanted = func.instr(log_leaves.c.leaf, f'"kind":"{kind}"'.encode()) > 0
+    query = select(log_leaves.c.leaf_index).where(wanted).order_by(log_leaves.c.leaf_index)
+    return tuple(connection.execute(query).scalars())
+
+
 def erase_record_at(connection: Connection, index: int) -> None:
     """Set a record and its salt to NULL; `secure_delete` overwrites them. Empty the write-ahead log after."""
     connection.execute(

@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from broker import folder, log_key_change, log_rotation, startup
 from broker.audit.log import AuditLog
 from broker.audit.records import DepositCompleted
-from broker.log_rotation import LostKey
 from broker.protocol import checkpoint, leaves, log_keys, witnessing
 from broker.protocol.checkpoint import VerifierKey
 from broker.protocol.documents import public_bytes
@@ -27,7 +26,9 @@ from broker.settings import Settings, WitnessAddress
 from broker.store import log as rows
 from broker.store import migrate
 from broker.store.database import Connection, Database
+from broker.translog import key_change
 from broker.translog.cosigning import Answer, Witnesses
+from broker.translog.key_change import LostKey
 from clients.witness.cosigning import follow_log, pin_log, replace_log_key
 from tests.broker_case import ORIGIN, seeded
 from tests.witness_case import NOW, WitnessCase
@@ -159,7 +160,7 @@ def test_the_key_is_changed_followed_and_dropped(case: Case) -> None:
     case.finish()
     assert case.signers() == [new.public_key]
     assert case.kinds() == [*["DEPOSIT_COMPLETED"] * 5, "LOG_KEY_ROTATED", *["DEPOSIT_COMPLETED"] * 6]
-    assert log_key_change.describe(chain)["from_size"] == 6
+    assert key_change.describe(chain)["from_size"] == 6
     record = decode(LogKeyRecord, chain.links[0].record)
     assert (record.reason, record.from_size) == (REASON, 6)
 

@@ -193,3 +193,5 @@ def test_of_an_answer_with_both_lines_each_key_finds_its_own() -> None:
     assert checkpoint.line_of(PQ_KEY, lines) == lines[0]
     assert checkpoint.line_of(CLASSIC_KEY, lines) == lines[1]
     assert checkpoint.line_of(LOG_KEY, lines) is None
+    assert checkpoint.key_ids(NAME, lines) == (PQ_KEY.key_id, CLASSIC_KEY.key_id)
+    assert checkpoint.key_ids("somebody else", lines) == ()

@@ -18,6 +18,8 @@ from broker.gate.shelf import SHELF_FOLDER, BundleShelf
 from clients.cli import run
 from clients.cli.main import app
 from clients.keyholder.high_water import HighWater, beside
+from clients.keyholder.keys import draw_next_log_key
+from clients.keyholder.log_keys import change
 from clients.rule_officer import Officer
 from tests import rules
 from tests.broker_case import seeded
@@ -216,6 +218,22 @@ def test_a_leaf_that_was_changed_is_found_and_the_rest_is_looked_at_all_the_same
     found = _doctor(copied, 1, "--offline")
     assert _broken(found) == {"log"}
     assert found["rules"][0]["state"] == "ok"
+
+
+def test_a_change_of_a_key_holders_log_key_that_is_not_done_is_said(world: World, tmp_path: Path) -> None:
+    copied = _copy(world, "holder-1", tmp_path)
+    older = (copied / "keys.json").read_bytes()
+    draw_next_log_key(copied, seeded("drawn"))
+    assert "cut short" in _words(_doctor(copied, 0, "--offline"), "log key")
+    stopped = change.StoppedHolder(copied, world.clock)
+    change.change(stopped, "It is time.")
+    assert "both keys sign" in _words(_doctor(copied, 0, "--offline"), "log key")
+    change.finish(stopped)
+    assert "log key" not in _doctor(copied, 0, "--offline")
+    (copied / "keys.json").write_bytes(older)
+    found = _doctor(copied, 1, "--offline")
+    assert _broken(found) == {"log key"}
+    assert "older copy" in _words(found, "log key")
 
 
 def test_an_older_copy_of_a_key_holder_is_found_out_by_its_mark(world: World, tmp_path: Path) -> None:

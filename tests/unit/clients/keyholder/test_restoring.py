@@ -12,6 +12,7 @@ from broker.protocol.messages.log import RestoreAccepted
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.keyholder.acceptance import accept_shares
 from clients.keyholder.context import KeyHolder, open_unmarked
+from clients.keyholder.log_keys import change
 from clients.keyholder.own_log import LogRestored
 from clients.keyholder.restoring import CLOCKS_APART_SECONDS, accept_restore
 from clients.keyholder.store.log import records_between
@@ -172,3 +173,24 @@ def test_a_copy_with_a_damaged_log_is_not_accepted(world: World, used: Filed) ->
     connection.close()
     with pytest.raises(Unavailable, match="damaged"):
         accept(world)
+
+
+def test_a_folder_restored_from_before_a_change_of_the_logs_key_has_the_old_key_and_may_change_it_again(
+    world: World,
+) -> None:
+    copy = back_up(world, "backup")
+    stop(world)
+    stopped = change.StoppedHolder(folder_of(world), world.clock, world.random_bytes)
+    gone = change.change(stopped, "The first key is old.").links[-1].proof.index
+    change.finish(stopped)
+    start(world)
+    put_back(world, copy)
+    holder = unmarked(world)
+    size = head(holder).size
+    holder.close()
+    assert size == gone, "the entry that changed the key is lost"
+    accept(world, size)
+    chain = change.change(stopped, "The first key is old.")
+    assert chain.links[-1].proof.index == size + 1
+    change.finish(stopped)
+    start(world)
