@@ -1,8 +1,7 @@
 """The contributor against a real broker and real holders: what it sends, what it keeps, and what a crash leaves."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
@@ -16,14 +15,6 @@ from clients.series_folder import SeriesFolder, SeriesState, quarter_of
 from tests.contributor_case import CONDITIONS, DAY_SECONDS, ContributorCase, Killed
 
 ROWS = [(f"phone/1|+4477009001{number:02d}", b'{"signals":[]}') for number in range(5)]
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> Iterator[ContributorCase]:
-    made = ContributorCase(tmp_path)
-    made.found()
-    yield made
-    made.close()
 
 
 MOMENTS = [pytest.param("before", marks=pytest.mark.all_only), "after"]

@@ -2,8 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 
@@ -29,19 +28,6 @@ WITH_PAYLOAD = CONDITIONS.model_copy(update={"payload_category": PayloadCategory
 ROWS = [(f"phone/1|+4477009001{number:02d}", b'{"old":%d}' % number) for number in range(5)]
 TEXTS = [text for text, _ in ROWS]
 CALLED = {text: f"case {number}" for number, text in enumerate(TEXTS)}
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> Iterator[ContributorCase]:
-    made = ContributorCase(tmp_path)
-    made.found()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def space(case: ContributorCase) -> Space:
-    return case.company.space().payload
 
 
 @pytest.fixture
