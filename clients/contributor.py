@@ -121,7 +121,7 @@ class Contributor:
             raise Conflict(
                 "A deposit of this series is not finished. Finish it first: narrowgate deposit resume"
             )
-        space = self._space_of(series)
+        space = series.space
         statement = SeriesClosing(series_id=series_id, closed_at=self._clock())
         kept = series.keep("closing", documents.sign(statement, self._home.signing_key).document)
         # The statement says that k is gone, so it goes before anybody reads the statement.
@@ -139,7 +139,7 @@ class Contributor:
         It stops new evaluations and unopened payloads, and no more is claimed: what was disclosed stays disclosed.
         """
         series = SeriesFolder(self._home, series_id)
-        space = self._space_of(series)
+        space = series.space
         statement = Withdrawal(series_id=series_id, reason=reason, withdrawn_at=self._clock())
         kept = series.keep("withdrawal", documents.sign(statement, self._home.signing_key).document)
         withdrawal = documents.verify(Withdrawal, kept, self._home.identity.signing_key)
@@ -248,7 +248,7 @@ class Contributor:
                 if series.manifest.payload.conditions.payload_category is PayloadCategory.NONE:
                     reference_changes.take_over(self._home.vault, [known.deposit_id], rows())
                 return self._finish(known, series, progress)
-        now, space = self._clock(), self._space_of(series)
+        now, space = self._clock(), series.space
         if series.manifest.payload.salt_id != space.salt_id:
             raise Conflict(
                 "The space's salt was changed since this series was opened, so nobody would find what is added to it. "
@@ -285,7 +285,7 @@ class Contributor:
     def _finish(
         self, deposit: DepositFolder, series: SeriesFolder, progress: Progress | None
     ) -> DepositResult:
-        entry, space = deposit.entry, self._space_of(series)
+        entry, space = deposit.entry, series.space
         masking_runs.erase_left(self._home, deposit.deposit_id)
         if entry.stage in ("withdrawn", "refused", "expired"):
             raise Conflict(
@@ -315,9 +315,6 @@ class Contributor:
             same = (manifest.identifier_type, manifest.conditions) == (identifier_type, conditions)
             if fits and same and series.state is state and series.quarter == quarter:
                 yield series
-
-    def _space_of(self, series: SeriesFolder) -> Space:
-        return self._home.space(series.manifest.payload.space_id).payload
 
     def _dealer(self, space: Space) -> Dealer:
         return Dealer(space, self._caller, self._clock, self._random_bytes)
