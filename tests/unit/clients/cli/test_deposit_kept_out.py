@@ -10,9 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from broker.protocol.messages.base import encode
-from broker.protocol.messages.consent import ConsentTerms
+from broker.protocol.messages.consent import ConsentTerms, ContestState
 from broker.protocol.messages.vocabulary import AgencyKind, Collection, Consent, Purpose, Subject
 from clients.cli.main import app
+from clients.contesting import Contesting
 from clients.home import Home
 from clients.kept_out import UNUSED_SECONDS, KeptOut
 from clients.taking_back import TakingBack
@@ -33,6 +34,7 @@ ON_CONSENT = CONDITIONS.model_copy(
         "retain_until": CONDITIONS.retain_until - 30 * DAY_SECONDS,
     }
 )
+GB = ("--default-region", "GB")
 TONIGHT = "phone,reference\n07700 900101,H-17\n07700 900102,H-17\n07700 900103,H-18\n"
 
 
@@ -90,6 +92,16 @@ class Desk:
         paper.write_bytes(encode(terms))
         papers = ("--paper", paper, "--conditions", self.conditions)
         self.call("consent", "record", self.home, "--reference", reference, *papers)
+
+    def contest(self, reference: str) -> None:
+        self._contesting().contest(reference, "Not hers")
+
+    def decide(self, reference: str, state: ContestState) -> None:
+        self._contesting().decide(reference, state, "Looked into")
+
+    def _contesting(self) -> Contesting:
+        opened = Home.open(self.home, os.urandom)
+        return Contesting(opened, self.case.caller(opened), self.case.clock, os.urandom)
 
     def records(self) -> int:
         """How many records lie at the broker, without test records."""
@@ -209,3 +221,22 @@ def test_what_is_contested_stays_out_until_it_is_decided_whatever_anybody_agreed
     assert desk.sync(TONIGHT) == ([0, 2, 0, 1], [2, 3])
     KeptOut(home, desk.case.now, os.urandom).lift("contested", references=["H-17"])
     assert desk.sync(TONIGHT) == ([2, 0, 0, 1], [])
+
+
+def test_what_was_upheld_goes_in_again_with_the_very_same_file_by_add_as_by_sync(desk: Desk) -> None:
+    desk.add(TONIGHT)
+    desk.contest("H-17")
+    assert [row["line"] for row in desk.add(TONIGHT, "--dry-run")["left_out"]] == [2, 3]
+    desk.decide("H-17", ContestState.UPHELD)
+    told = desk.add(TONIGHT)
+    (put_back,) = told["deposits"]
+    assert (told["left_out"], put_back["records"], put_back["elsewhere"]) == ([], 2, 1)
+    assert desk.records() == 3
+    assert desk.sync(TONIGHT) == ([0, 0, 0, 3], [])
+    words = desk.call("deposit", "add", desk.home, desk.file, "--conditions", desk.conditions, *GB).stdout
+    assert "1 phone: was deposited before and serves; 2 more of the file serve in other deposits" in words
+
+    desk.contest("H-17")
+    desk.decide("H-17", ContestState.WITHDRAWN)
+    assert [row["line"] for row in desk.add(TONIGHT, "--dry-run")["left_out"]] == [2, 3]
+    assert desk.sync(TONIGHT) == ([0, 0, 0, 1], [2, 3])
