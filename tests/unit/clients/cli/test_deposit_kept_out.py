@@ -256,7 +256,7 @@ def test_what_is_contested_stays_out_until_it_is_decided_whatever_anybody_agreed
     desk.case.now += 60
     desk.consent("H-17", desk.case.now)
     assert desk.sync(TONIGHT) == ([0, 2, 0, 1], [2, 3])
-    KeptOut(home, desk.case.now, os.urandom).lift("contested", references=["H-17"])
+    KeptOut(home, desk.case.now, os.urandom).end("contested", [], ["H-17"], None)
     assert desk.sync(TONIGHT) == ([2, 0, 0, 1], [])
 
 
