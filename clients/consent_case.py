@@ -46,16 +46,18 @@ _LOG2_N = 15
 _MAXIMUM_STEPS = 200
 _WRONG = "Number and PIN do not belong together. Ask for both again; after three wrong PINs there is a wait."
 
-Step = Literal["opened", "followed", "contested", "withdrawing", "withdrawn", "new_pin"]
+Step = Literal["opened", "followed", "contested", "withdrawing", "withdrawn", "let_in", "new_pin"]
 """`withdrawing` is noted before anything is taken back: that there was something."""
 
 
 class CaseStep(Message):
-    """What was done in a case, and when; `remark` for a new PIN: how the agency made sure who asks, and who did."""
+    """What was done in a case, and when. `remark` for a new PIN: how the agency made sure who asks, and who did; for
+    `let_in`: why, and `by` whom."""
 
     step: Step
     at: Seconds
     remark: Annotated[str, Field(max_length=400)] = ""
+    by: Annotated[str, Field(max_length=200)] = ""
 
 
 class ConsentCase(Message):
@@ -192,9 +194,10 @@ class Cases:
             raise NotFound("There is no case for this reference. Open one: consent open")
         return found
 
-    def note(self, opened: OpenedCase, step: Step) -> OpenedCase:
+    def note(self, opened: OpenedCase, step: Step, *, remark: str = "", by: str = "") -> OpenedCase:
         """Note durably what was done, in the case as it is now: in between, wrong PINs may have been counted, or a new
-        PIN given, whose case takes the note then. A case that is gone stays gone."""
+        PIN given, whose case takes the note then. A case that is gone stays gone. Once let in, it is withdrawn no
+        more."""
         with self._alone():
             name, kept = opened.name, self._read(opened.name)
             if kept is None:
@@ -202,7 +205,9 @@ class Cases:
                 if following is None:
                     return opened
                 name, kept = following.name, following.case
-            case = _with_step(kept, step, self._now, "")
+            case = _with_step(kept, step, self._now, remark, by)
+            if step == "let_in":
+                case = case.model_copy(update={"withdrawn_at": None})
             if step == "withdrawn" and case.withdrawn_at is None:
                 case = case.model_copy(update={"withdrawn_at": self._now})
             self._write(name, case)
@@ -244,8 +249,8 @@ class Cases:
         return draw(self._random_bytes, "0123456789", PIN_DIGITS)
 
 
-def _with_step(case: ConsentCase, step: Step, at: int, remark: str) -> ConsentCase:
-    steps = (*case.steps, CaseStep(step=step, at=at, remark=remark))[-_MAXIMUM_STEPS:]
+def _with_step(case: ConsentCase, step: Step, at: int, remark: str, by: str = "") -> ConsentCase:
+    steps = (*case.steps, CaseStep(step=step, at=at, remark=remark, by=by))[-_MAXIMUM_STEPS:]
     return case.model_copy(update={"steps": steps})
 
 

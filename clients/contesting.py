@@ -176,5 +176,4 @@ class Contesting:
             return
 
     def _space(self, deposit: DepositFolder) -> Space:
-        manifest = SeriesFolder(self._home, deposit.declaration.payload.series_id).manifest.payload
-        return self._home.space(manifest.space_id).payload
+        return SeriesFolder(self._home, deposit.declaration.payload.series_id).space

@@ -9,7 +9,7 @@ It reads no file of signals and canonicalises nothing: it is given canonical tex
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from broker.protocol import documents, tokens
 from broker.protocol.documents import Signed
@@ -25,12 +25,13 @@ from broker.protocol.messages.series import (
     Withdrawal,
 )
 from broker.protocol.messages.vocabulary import PayloadCategory, RecordKind
-from clients import masking_runs, reference_changes
+from clients import deposit_index, masking_runs, reference_changes
 from clients.consent_record import covered
 from clients.dealing import Dealer, draw_series
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
-from clients.masked_deposit import Row, checked, mask_deposit
+from clients.index_comparison import compare
+from clients.masked_deposit import DepositInput, Row, checked, mask_deposit
 from clients.recorded import post_recorded
 from clients.series_folder import SeriesFolder, SeriesState, all_series, quarter_of
 from clients.transport import Caller, Clock
@@ -39,7 +40,8 @@ from clients.upload import Progress, Upload
 
 @dataclass(frozen=True)
 class DepositResult:
-    """A deposit that serves. `identifiers` leaves out the test record; `repeated` says it served before this call."""
+    """A deposit that serves. `identifiers` leaves out the test record; `repeated` says it served before this call;
+    `elsewhere` are those of the input that serve in other deposits of the series, where some of it was taken back."""
 
     series_id: bytes
     deposit_id: bytes
@@ -47,6 +49,7 @@ class DepositResult:
     identifiers: int
     repeated: bool
     trial: bool
+    elsewhere: int = 0
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class Contributor:
             raise Conflict(
                 "A deposit of this series is not finished. Finish it first: narrowgate deposit resume"
             )
-        space = self._space_of(series)
+        space = series.space
         statement = SeriesClosing(series_id=series_id, closed_at=self._clock())
         kept = series.keep("closing", documents.sign(statement, self._home.signing_key).document)
         # The statement says that k is gone, so it goes before anybody reads the statement.
@@ -139,7 +142,7 @@ class Contributor:
         It stops new evaluations and unopened payloads, and no more is claimed: what was disclosed stays disclosed.
         """
         series = SeriesFolder(self._home, series_id)
-        space = self._space_of(series)
+        space = series.space
         statement = Withdrawal(series_id=series_id, reason=reason, withdrawn_at=self._clock())
         kept = series.keep("withdrawal", documents.sign(statement, self._home.signing_key).document)
         withdrawal = documents.verify(Withdrawal, kept, self._home.identity.signing_key)
@@ -234,7 +237,9 @@ class Contributor:
             anew: whether the same records may go in though they were deposited, since they were taken back after that.
 
         The same records again change nothing but what they are called here: one that broke off in masking or sending
-        goes on, one that serves is returned. Raises RefusedByGate, BadInput (nothing to deposit, an identifier twice),
+        goes on, one that serves is returned. What was taken back of it since is deposited again (decision 0041): what
+        may not be, the caller has left out (`clients.sieve`). Raises RefusedByGate, BadInput (nothing to deposit, an
+        identifier twice), NotFound (something was taken back, and a deposit of the series has no index),
         RemoteProblem.
         """
         series = SeriesFolder(self._home, series_id)
@@ -247,8 +252,10 @@ class Contributor:
             if known.entry.input_digest == given.digest and known.entry.stage in stages:
                 if series.manifest.payload.conditions.payload_category is PayloadCategory.NONE:
                     reference_changes.take_over(self._home.vault, [known.deposit_id], rows())
+                if known.entry.stage == "serving" and known.entry.identifiers < given.identifiers:
+                    return self._put_back(known, series, given, progress)
                 return self._finish(known, series, progress)
-        now, space = self._clock(), self._space_of(series)
+        now, space = self._clock(), series.space
         if series.manifest.payload.salt_id != space.salt_id:
             raise Conflict(
                 "The space's salt was changed since this series was opened, so nobody would find what is added to it. "
@@ -271,6 +278,32 @@ class Contributor:
         )
         return self._finish(masked, series, progress)
 
+    def _put_back(
+        self, known: DepositFolder, series: SeriesFolder, given: DepositInput, progress: Progress | None
+    ) -> DepositResult:
+        """Deposit what no serving deposit of the series holds any more of an input that was deposited before."""
+        indexes = [
+            (each.deposit_id, deposit_index.rows(self._home.vault, each.deposit_id))
+            for each in all_deposits(self._home, series.series_id)
+            if each.entry.stage == "serving"
+        ]
+        missing = {
+            each.row.salted_hash
+            for each in compare(given.rows(), indexes, with_payload=False)
+            if each.row is not None and each.place is None
+        }
+        if missing:
+            rows = given.rows
+            result = self.deposit_rows(
+                series.series_id,
+                lambda: (row for row in rows() if row.salted_hash in missing),
+                progress,
+                anew=True,
+            )
+        else:
+            result = self._finish(known, series, progress)
+        return replace(result, elsewhere=given.identifiers - result.identifiers)
+
     def resume(self, deposit_id: bytes, progress: Progress | None = None) -> DepositResult:
         """Go on with a deposit that broke off, from what the home kept. Errors as `deposit`."""
         deposit = DepositFolder(self._home, deposit_id)
@@ -285,7 +318,7 @@ class Contributor:
     def _finish(
         self, deposit: DepositFolder, series: SeriesFolder, progress: Progress | None
     ) -> DepositResult:
-        entry, space = deposit.entry, self._space_of(series)
+        entry, space = deposit.entry, series.space
         masking_runs.erase_left(self._home, deposit.deposit_id)
         if entry.stage in ("withdrawn", "refused", "expired"):
             raise Conflict(
@@ -315,9 +348,6 @@ class Contributor:
             same = (manifest.identifier_type, manifest.conditions) == (identifier_type, conditions)
             if fits and same and series.state is state and series.quarter == quarter:
                 yield series
-
-    def _space_of(self, series: SeriesFolder) -> Space:
-        return self._home.space(series.manifest.payload.space_id).payload
 
     def _dealer(self, space: Space) -> Dealer:
         return Dealer(space, self._caller, self._clock, self._random_bytes)

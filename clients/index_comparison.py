@@ -1,7 +1,8 @@
 """What changed between tonight's file and what is deposited: two lists in one order, gone through side by side.
 
 Rule (decision 0036): both are in order of the salted hash, so each is read once from beginning to end, in constant
-memory, and nothing is masked to find out. It changes nothing: see `clients.syncing`.
+memory, and nothing is masked to find out. It changes nothing: see `clients.file_changes` and
+`clients.syncing`.
 """
 
 import heapq

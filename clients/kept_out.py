@@ -4,7 +4,8 @@ Rule (decision 0043): what is taken back on a person's word is not put in again 
 HMAC-SHA-256, under a key of this home alone, of a salted hash's beginning or of a reference, so that not even the
 space's salt and the list together tell whom it is about. It is kept before anything is taken back. It ends two years
 after it last kept a row out, or when its maker said. A consent given after it, and recorded under the row's own
-reference for the conditions it goes in under, lifts `consent_withdrawn`; `contested` is lifted by whoever decides.
+reference for the conditions it goes in under, lifts `consent_withdrawn`, and so does, under conditions that do not rest
+on consent, the person's word that it was a mistake (`let_in`); `contested` is lifted by whoever decides.
 
 It takes nothing back and reads no file: see `clients.taking_back` and `clients.sieve`.
 
@@ -47,9 +48,18 @@ class Mark(Message):
     """For how long it holds after it was last needed; 0 where `until_at` is the end whatever happens."""
 
 
+class LetIn(Message):
+    """That a person said of what was marked before, under whatever reference, that theirs may go in again."""
+
+    mark: Annotated[Bytes32, Field(repr=False)]
+    """Of their own reference."""
+    at: Seconds
+
+
 class _List(Message):
     v: Literal[1] = 1
     marks: tuple[Mark, ...] = ()
+    let_in: tuple[LetIn, ...] = ()
 
 
 class KeptOut:
@@ -63,7 +73,11 @@ class KeptOut:
 
     def marks(self) -> dict[tuple[bytes, Reason], Mark]:
         """Those that hold now. One thing may be kept out for several reasons, each with its own end."""
-        return {(each.mark, each.reason): each for each in self._kept() if each.until_at > self._now}
+        return {(each.mark, each.reason): each for each in self._kept().marks if each.until_at > self._now}
+
+    def let_in_at(self) -> dict[bytes, int]:
+        """When a person last let in what is theirs, in Unix seconds, by the mark of their reference."""
+        return {each.mark: each.at for each in self._kept().let_in}
 
     def keep_out(
         self,
@@ -100,17 +114,14 @@ class KeptOut:
             if marked:
                 self._write(marks.values())
 
-    def lift(self, reason: Reason, *, hashes: Iterable[bytes] = (), references: Iterable[str] = ()) -> int:
-        """Let in again what is kept out for this reason. Returns how many marks that were."""
+    def let_in(self, reference: str) -> None:
+        """Note, durably, that rows of a reference may go in again, whatever person's withdrawal was marked before now.
+
+        The marks stay, since an identifier's does not tell whose withdrawal made it."""
         with self._alone():
-            marks = self.marks()
-            named = {*map(self.mark_of_hash, hashes), *map(self.mark_of_reference, references)}
-            gone = [each for each in named if (each, reason) in marks]
-            for each in gone:
-                del marks[each, reason]
-            if gone:
-                self._write(marks.values())
-        return len(gone)
+            said = LetIn(mark=self.mark_of_reference(reference), at=self._now)
+            let_in = {each.mark: each for each in (*self._kept().let_in, said)}
+            self._write(self.marks().values(), let_in.values())
 
     def end(
         self, reason: Reason, marks: Iterable[bytes], references: Iterable[str], then: Reason | None
@@ -139,7 +150,7 @@ class KeptOut:
 
     def forget_past(self) -> None:
         """Erase the marks whose end has come."""
-        if any(each.until_at <= self._now for each in self._kept()):
+        if any(each.until_at <= self._now for each in self._kept().marks):
             with self._alone():
                 self._write(self.marks().values())
 
@@ -158,15 +169,19 @@ class KeptOut:
             self._key = self._vault.read_secret("kept-out/key")
         return hmac.digest(self._key, _LABEL + message, hashlib.sha256)
 
-    def _kept(self) -> tuple[Mark, ...]:
+    def _kept(self) -> _List:
         if not self._vault.exists("kept-out/list"):
-            return ()
-        return read(_List, self._vault.read_secret("kept-out/list")).marks
+            return _List()
+        return read(_List, self._vault.read_secret("kept-out/list"))
 
-    def _write(self, marks: Iterable[Mark]) -> None:
+    def _write(self, marks: Iterable[Mark], let_in: Iterable[LetIn] | None = None) -> None:
         # In the order of the marks, which tells nothing: not in that of the taking back.
         ordered = tuple(sorted(marks, key=lambda each: (each.mark, each.reason)))
-        self._vault.write_secret("kept-out/list", encode(_List(marks=ordered)))
+        said = sorted(self._kept().let_in if let_in is None else let_in, key=lambda each: each.mark)
+        # What lets in no mark that is left goes with the last of them.
+        first = min((each.since_at for each in ordered), default=self._now)
+        used = tuple(each for each in said if first < each.at)
+        self._vault.write_secret("kept-out/list", encode(_List(marks=ordered, let_in=used)))
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

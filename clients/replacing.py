@@ -4,14 +4,16 @@ Rule (CRYPTO 4, decision 0008): the identifier stays here. Its record is sealed 
 to the next version, and the contributor signs the root over all records with it (`clients.root_changes`). So a released
 record is either the newest or fails under the newest root. k is needed, so this works while the series is open.
 
-It adds no identifier to a deposit and takes none away. A deposit without payload has no content to replace.
+It adds no identifier to a deposit and takes none away. A deposit without payload has no content to replace. What may
+not go in again, whoever calls it leaves out, by the conditions of each deposit (`clients.sieve`).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from broker.protocol import sealing, tokens
-from broker.protocol.errors import BadInput, Conflict
+from broker.protocol.errors import Conflict
 from broker.protocol.messages.base import RandomBytes
 from broker.protocol.messages.deposits import Record, record_bytes
 from broker.protocol.messages.parties import Space
@@ -30,18 +32,21 @@ from clients.transport import Caller, Clock
 _LABEL = b"narrowgate/v1/replacing-input\x00"
 
 
+class NewContent(NamedTuple):
+    """What the record of an identifier, by its canonical text, holds from now on, and what it is called, if anything
+    new."""
+
+    text: str
+    plaintext: bytes
+    reference: str | None = None
+
+
 @dataclass(frozen=True)
 class Replacement:
-    """New content of identifiers of one type.
-
-    Args:
-        records: (canonical text, plaintext) of each as given conditions allow; asked once a deposit.
-        references: what the contributor calls each now, by canonical text.
-    """
+    """New content of identifiers of one type. `records`: of each as given conditions allow; asked once a deposit."""
 
     identifier_type: str
-    records: Callable[[Conditions], Sequence[tuple[str, bytes]]]
-    references: Mapping[str, str] = field(default_factory=dict, repr=False)
+    records: Callable[[Conditions], Sequence[NewContent]]
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class Replacing:
     def replace(self, space: Space, given: Replacement, reason: str) -> Result:
         """Replace the records of these identifiers wherever this home deposited them in a space.
 
-        The same input again changes nothing. Raises BadInput (none given), Conflict (a deposit is not finished),
+        The same input again changes nothing, and so does an empty one. Raises Conflict (a deposit is not finished),
         VerificationFailed, or what the broker refuses with."""
         done: list[Replaced] = []
         closed, without_payload, held = [], [], set[str]()
@@ -94,15 +99,13 @@ class Replacing:
         for place in self._places(space, given.identifier_type):
             conditions = place.series.manifest.payload.conditions
             records = given.records(conditions)
-            if not records:
-                raise BadInput("There is no identifier whose record to replace.")
-            wanted |= {text for text, _ in records}
+            wanted |= {each.text for each in records}
             if place.series.state is SeriesState.CLOSED:
                 closed.append(place.deposit.deposit_id)
             elif conditions.payload_category is PayloadCategory.NONE:
                 without_payload.append(place.deposit.deposit_id)
             else:
-                found = self._replace_in(place, records, given.references, reason)
+                found = self._replace_in(place, records, reason)
                 held |= found.texts
                 done += found.replaced
         return Result(tuple(done), tuple(closed), tuple(without_payload), len(wanted - held))
@@ -119,21 +122,14 @@ class Replacing:
             if deposit.entry.stage == "serving":
                 yield Place(deposit, series, space)
 
-    def _replace_in(
-        self,
-        place: Place,
-        records: Sequence[tuple[str, bytes]],
-        references: Mapping[str, str],
-        reason: str,
-    ) -> "_Found":
+    def _replace_in(self, place: Place, records: Sequence[NewContent], reason: str) -> "_Found":
         manifest = place.series.manifest.payload
         # The salt of the series, which need not be the space's any more.
         salt = self._home.salt_of(manifest.space_id, manifest.salt_id)
-        texts = {tokens.salted_hash(salt, text): text for text, _ in records}
-        contents = dict(records)
-        rows = [Row(h, contents[text], references.get(text)) for h, text in sorted(texts.items())]
+        by_hash = {tokens.salted_hash(salt, each.text): each for each in records}
+        rows = [Row(h, each.plaintext, each.reference) for h, each in sorted(by_hash.items())]
         found = self.replace_rows(place, rows, reason)
-        held = frozenset(texts[h] for h in found.held)
+        held = frozenset(by_hash[h].text for h in found.held)
         deposit_id, series_id = place.deposit.deposit_id, place.series.series_id
         done = [Replaced(deposit_id, series_id, len(held), found.repeated)] if held else []
         return _Found(held, tuple(done))

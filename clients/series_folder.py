@@ -17,6 +17,7 @@ from broker.protocol import documents
 from broker.protocol.documents import Signed
 from broker.protocol.errors import NotFound
 from broker.protocol.messages.base import Message, Seconds
+from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import SeriesManifest, ShareDelivery
 from clients.home import Home
 from clients.masking import MaskingKeys
@@ -45,6 +46,7 @@ class SeriesFolder:
     """The files of one series. Raises NotFound on construction if there is none of that id."""
 
     def __init__(self, home: Home, series_id: bytes) -> None:
+        self._home = home
         self._vault = home.vault
         self._folder = f"series/{series_id.hex()}"
         if not self._vault.exists(f"{self._folder}/series.json"):
@@ -73,6 +75,11 @@ class SeriesFolder:
     def state(self) -> SeriesState:
         """What became of the series, as far as this home knows."""
         return self._status.state
+
+    @property
+    def space(self) -> Space:
+        """The series' space, by the newest roster pinned here. Raises NotFound."""
+        return self._home.space(self.manifest.payload.space_id).payload
 
     @property
     def quarter(self) -> str:
@@ -171,5 +178,5 @@ def under_older_salt(home: Home) -> tuple[SeriesFolder, ...]:
         series
         for series in all_series(home)
         if series.state not in (SeriesState.WITHDRAWN, SeriesState.EXPIRED)
-        and series.manifest.payload.salt_id != home.space(series.manifest.payload.space_id).payload.salt_id
+        and series.manifest.payload.salt_id != series.space.salt_id
     )

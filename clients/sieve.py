@@ -2,8 +2,9 @@
 
 Rule (decision 0043): a row is left out if one of its references is kept out, or its identifier, under whatever salt it
 was marked; but not if a later consent, recorded under the same reference for the conditions it goes in under, allows
-it. The rest of the file goes in. What it left out by the identifier it remembers as salted hashes, since a nightly file
-does not take back what still serves under somebody else's reference.
+it, or, where these do not rest on consent, the person's later word. A reference's mark is lifted by that very reference
+alone: in a row of several persons each must agree. The rest of the file goes in. What it left out by the identifier it
+remembers as salted hashes, since a nightly file does not take back what still serves under somebody else's reference.
 
 It writes nothing but that a mark was needed (`renew`). Memory is in proportion to the marks and to what is left out.
 """
@@ -15,6 +16,7 @@ from broker.protocol.messages.base import RandomBytes
 from broker.protocol.messages.consent import PersonConsent
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import Conditions
+from broker.protocol.messages.vocabulary import Consent
 from clients import consent_record, local_references
 from clients.deposit_index import KEY_BYTES
 from clients.home import Home
@@ -23,7 +25,8 @@ from clients.kept_out import KeptOut, Mark, Reason
 WORDS: dict[Reason, str] = {
     "consent_withdrawn": (
         "Left out: it was taken back because a person withdrew. If they agreed anew, record that under the row's own "
-        "reference (narrowgate consent record) and run this again."
+        "reference (narrowgate consent record) and run this again. If they say that it was a mistake, and it rests on "
+        "no consent: narrowgate consent let-in"
     ),
     "contested": "Left out: it is contested, and nothing is decided yet.",
 }
@@ -43,6 +46,7 @@ class Sieve:
         for (name, _), mark in self._kept_out.marks().items():
             self._marks.setdefault(name, []).append(mark)
         every = [mark for marks in self._marks.values() for mark in marks]
+        self._let_in = self._kept_out.let_in_at()
         self._now = now
         self.untouched: set[bytes] = set()
         self.leaving: set[bytes] = set()
@@ -67,8 +71,8 @@ class Sieve:
             reference: its own, perhaps several divided by semicolons, or nothing.
             conditions: under which it would go in; None where nobody said yet."""
         called = local_references.parts(reference)
-        for mark in self._of_references(called):
-            if not self._lifted(mark, called, conditions):
+        for each, mark in self._of_references(called):
+            if not self._lifted(mark, (each,), conditions):
                 self.leaving.add(self._key(text))
                 return self._needed(mark)
         for mark in self._of_identifier(text):
@@ -89,10 +93,11 @@ class Sieve:
         self._used.add((mark.mark, mark.reason))
         return mark.reason
 
-    def _of_references(self, called: Iterable[str]) -> Iterable[Mark]:
+    def _of_references(self, called: Iterable[str]) -> Iterable[tuple[str, Mark]]:
         if self._references:
             for each in called:
-                yield from self._marks.get(self._kept_out.mark_of_reference(each), ())
+                for mark in self._marks.get(self._kept_out.mark_of_reference(each), ()):
+                    yield each, mark
 
     def _of_identifier(self, text: str) -> Iterable[Mark]:
         for salt in self._salts:
@@ -101,6 +106,10 @@ class Sieve:
     def _lifted(self, mark: Mark, called: Iterable[str], conditions: Conditions | None) -> bool:
         if mark.reason != "consent_withdrawn":
             return False
+        if conditions is not None and conditions.consent is not Consent.GIVEN and self._let_in:
+            said = (self._let_in.get(self._kept_out.mark_of_reference(each), 0) for each in called)
+            if any(mark.since_at < at for at in said):
+                return True
         digest = None if conditions is None else consent_record.conditions_digest(conditions)
         return any(
             mark.since_at < each.given_at and self._now < each.until_at and each.conditions_digest == digest

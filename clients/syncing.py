@@ -1,11 +1,11 @@
 """Make what is deposited what a nightly file says: add what is new, take back what is gone, replace what changed.
 
 Rule (decision 0036): the file is whole, so an identifier that is not in it any more is taken back. Only what differs is
-masked; what differs is found by `clients.index_comparison`. The work is in proportion to the change, but for one
-reading of the file and of the index. A file that would change much at once is refused unless that is said to be meant:
-half an export must not take back the other half. Each step is one that a crash cannot halve, and is found done by the
-next run: taking back, replacing, adding. Where answers come later (`clients.carry`), what does not wait for another
-answer goes with the same files, and what was on its way is finished before anything is compared again.
+masked; what differs, and whether that is too much to be meant, `clients.file_changes` finds before anything is changed.
+The work is in proportion to the change, but for one reading of the file and of the index. Each step is one that a crash
+cannot halve, and is found done by the next run: taking back, replacing, adding. Where answers come later
+(`clients.carry`), what does not wait for another answer goes with the same files, and what was on its way is finished
+before anything is compared again.
 
 It reads no file of signals. What the broker learns of it is in docs/threat-model.md.
 """
@@ -14,17 +14,16 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from broker.protocol.errors import BadInput
 from broker.protocol.messages.base import Count, Message, RandomBytes
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.roots import MAXIMUM_WITHDRAWN
 from broker.protocol.messages.vocabulary import PayloadCategory
-from clients import deposit_index, reference_changes
+from clients import file_changes, reference_changes
 from clients.consent_record import covering
 from clients.contributor import Contributor, DepositResult
 from clients.deposit_folder import DepositFolder, all_deposits
+from clients.file_changes import Found, Limits
 from clients.home import Home
-from clients.index_comparison import compare
 from clients.masked_deposit import Row
 from clients.replacing import Place, Replacing
 from clients.root_changes import RootChanges
@@ -32,11 +31,6 @@ from clients.series_folder import SeriesFolder
 from clients.taking_back import TakingBack
 from clients.transport import Awaiting, Caller, Clock
 from clients.upload import Progress
-
-LARGE_SHARE = 10
-"""One in so many changed is a large change, and not meant unless it is said."""
-_SMALL = 100
-"""So few are no large change, unless more than half of what is deposited would go."""
 
 
 @dataclass(frozen=True)
@@ -56,25 +50,6 @@ class SyncResult:
     series_id: bytes
     changes: Changes
     added: DepositResult | None
-
-
-@dataclass
-class _Found:
-    """What differs: hashes of new rows, tokens gone by deposit, changed rows by deposit."""
-
-    new: set[bytes] = field(default_factory=set)
-    gone: dict[bytes, list[bytes]] = field(default_factory=dict)
-    replaced: dict[bytes, list[Row]] = field(default_factory=dict)
-    renamed: int = 0
-    """Records without payload that only this home calls otherwise now."""
-
-    def changes(self, begun: "_Begun") -> Changes:
-        gone, replaced = (sum(map(len, each.values())) for each in (self.gone, self.replaced))
-        unchanged = begun.deposited - gone - replaced - begun.replaced - begun.new
-        # Below 0 only where another file came before the first was done: its numbers are about both.
-        return Changes(
-            len(self.new) + begun.new, gone + begun.gone, replaced + begun.replaced, max(0, unchanged)
-        )
 
 
 class SyncingNote(Message):
@@ -101,32 +76,6 @@ class _Begun:
         return sum(each.entry.identifiers for each in self.serving)
 
 
-class _Limits:
-    """How much of so many deposited identifiers may change without a word that it is meant."""
-
-    def __init__(self, deposited: int) -> None:
-        self._most_changed = max(_SMALL, deposited // LARGE_SHARE)
-        # One that goes is never half an export.
-        self._most_gone = max(1, deposited // 2)
-        self._changed = self._gone = 0
-
-    def count(self, *, gone: bool) -> None:
-        """Count one that is gone, or has other content. Raises BadInput where it is one too many."""
-        self._changed += 1
-        self._gone += gone
-        if self._changed > self._most_changed:
-            raise BadInput(
-                f"More than {self._most_changed:,} of the identifiers deposited are not in this file, or have other "
-                "content in it, so nothing was changed. If the export is whole and this is meant, add --large-change. "
-                "Content that names the file changes with the file's name: then give --source each night."
-            )
-        if self._gone > self._most_gone:
-            raise BadInput(
-                "More than half of the identifiers deposited are not in this file, so nothing was changed. If the "
-                "export is whole and this is meant, add --large-change."
-            )
-
-
 @dataclass(frozen=True)
 class Compared:
     """What differs between a series' deposits and the rows of a file: evidence of `Syncing.compare`."""
@@ -135,7 +84,7 @@ class Compared:
     series: SeriesFolder
     rows: Callable[[], Iterator[Row]] = field(repr=False)
     begun: _Begun = field(repr=False)
-    found: _Found = field(repr=False)
+    found: Found = field(repr=False)
 
 
 class Syncing:
@@ -195,11 +144,20 @@ class Syncing:
         series = SeriesFolder(self._home, series_id)
         begun = self._deposits(space, series)
         conditions = series.manifest.payload.conditions
-        limits = None if large_change else _Limits(begun.deposited)
+        limits = None if large_change else Limits(begun.deposited)
         # A consent that reaches less far is found here, before anything of the file was taken back.
         check = covering(self._home, conditions, self._clock())
         with_payload = conditions.payload_category is not PayloadCategory.NONE
-        found = self._compared(begun.serving, rows, with_payload, limits, untouched, leaving, check)
+        found = file_changes.find(
+            self._home.vault,
+            [each.deposit_id for each in begun.serving],
+            rows(),
+            with_payload=with_payload,
+            limits=limits,
+            untouched=untouched,
+            leaving=leaving,
+            check=check,
+        )
         return Compared(space, series, rows, begun, found)
 
     def change(self, compared: Compared, reason: str, progress: Progress | None = None) -> SyncResult:
@@ -209,7 +167,7 @@ class Syncing:
         space, series, rows = compared.space, compared.series, compared.rows
         begun, found = compared.begun, compared.found
         series_id, deposits = series.series_id, begun.serving
-        changes, awaiting = found.changes(begun), Awaiting()
+        changes, awaiting = _changes(begun, found), Awaiting()
         if found.renamed:
             ids = [each.deposit_id for each in deposits]
             reference_changes.take_over(self._home.vault, ids, rows())
@@ -267,38 +225,14 @@ class Syncing:
         awaiting.check()
         return begun
 
-    def _compared(
-        self,
-        deposits: list[DepositFolder],
-        rows: Callable[[], Iterator[Row]],
-        with_payload: bool,
-        limits: "_Limits | None",
-        untouched: Collection[bytes],
-        leaving: Collection[bytes],
-        check: Callable[[Row], None],
-    ) -> _Found:
-        found = _Found()
-        vault = self._home.vault
-        indexes = [(each.deposit_id, deposit_index.rows(vault, each.deposit_id)) for each in deposits]
-        for each in compare(rows(), indexes, with_payload=with_payload):
-            if each.row is not None:
-                check(each.row)
-            if each.place is None:
-                if each.row is not None:
-                    found.new.add(each.row.salted_hash)
-                continue
-            if each.row is None and each.place.key in untouched:
-                continue
-            if each.row is None:
-                found.gone.setdefault(each.place.deposit_id, []).append(each.place.token)
-            elif not with_payload:
-                found.renamed += 1
-                continue
-            else:
-                found.replaced.setdefault(each.place.deposit_id, []).append(each.row)
-            if limits is not None and not (each.row is None and each.place.key in leaving):
-                limits.count(gone=each.row is None)
-        return found
-
     def _root_changes(self, space: Space, deposit: DepositFolder) -> RootChanges:
         return RootChanges(self._home, space, deposit, self._caller, self._clock, self._random_bytes)
+
+
+def _changes(begun: _Begun, found: Found) -> Changes:
+    gone, replaced = (sum(map(len, each.values())) for each in (found.gone, found.replaced))
+    unchanged = begun.deposited - gone - replaced - begun.replaced - begun.new
+    # Below 0 only where another file came before the first was done: its numbers are about both.
+    return Changes(
+        len(found.new) + begun.new, gone + begun.gone, replaced + begun.replaced, max(0, unchanged)
+    )

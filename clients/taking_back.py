@@ -77,7 +77,7 @@ class TakingBack:
         deposit = DepositFolder(self._home, deposit_id)
         if deposit.entry.stage == "refused":
             raise Conflict("The broker refused this deposit, so there is nothing to take back.")
-        space, _ = self._of(deposit)
+        space = self._series(deposit).space
         statement = DepositWithdrawal(deposit_id=deposit_id, reason=reason, withdrawn_at=self._clock())
         kept = deposit.keep("withdrawal", documents.sign(statement, self._home.signing_key).document)
         try:
@@ -114,10 +114,10 @@ class TakingBack:
             self._kept_out().keep_out(keep_out, space_id=space.space_id, salt_id=space.salt_id, hashes=hashes)
         taken, closed = [], []
         for deposit in all_deposits(self._home):
-            found, series = self._of(deposit)
+            series = self._series(deposit)
             texts = identifiers.get(series.manifest.payload.identifier_type, ())
             over = series.manifest.payload.conditions.retain_until <= self._clock()
-            if found.space_id != space.space_id or not texts or over:
+            if series.manifest.payload.space_id != space.space_id or not texts or over:
                 continue
             if deposit.entry.stage == "masked":
                 raise Conflict("A deposit is not finished. Finish it first: narrowgate deposit resume")
@@ -126,7 +126,7 @@ class TakingBack:
             if series.state is SeriesState.CLOSED:
                 closed.append(deposit.deposit_id)
                 continue
-            taken += list(self._take(deposit, series, found, texts, reason))
+            taken += list(self._take(deposit, series, texts, reason))
         return Result(tuple(taken), tuple(closed))
 
     def withdraw_reference(
@@ -152,7 +152,7 @@ class TakingBack:
         self._kept_out().keep_out(keep_out, references=[reference])
         taken, closed, shared = [], [], 0
         for deposit in all_deposits(self._home):
-            space, series = self._of(deposit)
+            series = self._series(deposit)
             called = [
                 (token, local_references.parts(text))
                 for token, text in local_references.all_references(deposit)
@@ -177,27 +177,28 @@ class TakingBack:
                 )
             else:
                 contest.going(deposit, own)
-            taken += list(self._take_tokens(deposit, series, space, own, reason, revoked, contest))
+            taken += list(self._take_tokens(deposit, series, own, reason, revoked, contest))
         return Result(tuple(taken), tuple(closed), shared)
 
     def _take(
-        self, deposit: DepositFolder, series: SeriesFolder, space: Space, texts: Iterable[str], reason: str
+        self, deposit: DepositFolder, series: SeriesFolder, texts: Iterable[str], reason: str
     ) -> Iterator[TakenBack]:
-        wanted = list(self._tokens(deposit, series, space, texts))
-        yield from self._take_tokens(deposit, series, space, wanted, reason)
+        wanted = list(self._tokens(deposit, series, texts))
+        yield from self._take_tokens(deposit, series, wanted, reason)
 
     def _take_tokens(
         self,
         deposit: DepositFolder,
         series: SeriesFolder,
-        space: Space,
         wanted: Iterable[bytes],
         reason: str,
         revocation: str | None = None,
         contest: Contest | None = None,
     ) -> Iterator[TakenBack]:
         """The one result of a deposit, if it holds any of them."""
-        changes = RootChanges(self._home, space, deposit, self._caller, self._clock, self._random_bytes)
+        changes = RootChanges(
+            self._home, series.space, deposit, self._caller, self._clock, self._random_bytes
+        )
         # 1. A statement that was kept and perhaps not sent is finished first: the next one follows it.
         before = changes.finish().withdrawn
         # 2. Which of them are in this deposit?
@@ -227,16 +228,14 @@ class TakingBack:
     def _kept_out(self) -> KeptOut:
         return KeptOut(self._home, self._clock(), self._random_bytes)
 
-    def _tokens(
-        self, deposit: DepositFolder, series: SeriesFolder, space: Space, texts: Iterable[str]
-    ) -> Iterator[bytes]:
+    def _tokens(self, deposit: DepositFolder, series: SeriesFolder, texts: Iterable[str]) -> Iterator[bytes]:
+        manifest = series.manifest.payload
         # The salt of the series, which need not be the space's any more.
-        salt = self._home.salt_of(space.space_id, series.manifest.payload.salt_id)
+        salt = self._home.salt_of(manifest.space_id, manifest.salt_id)
         keys = series.keys()
         for text in texts:
             outputs = tokens.mask(keys.k_match, None, tokens.salted_hash(salt, text))
-            yield tokens.derive(outputs.y_match, series.series_id, space.space_id, deposit.deposit_id)
+            yield tokens.derive(outputs.y_match, series.series_id, manifest.space_id, deposit.deposit_id)
 
-    def _of(self, deposit: DepositFolder) -> tuple[Space, SeriesFolder]:
-        series = SeriesFolder(self._home, deposit.declaration.payload.series_id)
-        return self._home.space(series.manifest.payload.space_id).payload, series
+    def _series(self, deposit: DepositFolder) -> SeriesFolder:
+        return SeriesFolder(self._home, deposit.declaration.payload.series_id)

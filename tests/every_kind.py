@@ -40,7 +40,7 @@ from clients.keyholder.own_log import OwnLog
 from clients.keyholder.restoring import accept_restore
 from clients.outcome_reports import OutcomeReports
 from clients.remote import RefusedByGate
-from clients.replacing import Replacement, Replacing
+from clients.replacing import NewContent, Replacement, Replacing
 from clients.request_folder import RequestFolder
 from clients.retractions import Retractions
 from clients.series_folder import SeriesState, all_series
@@ -208,8 +208,8 @@ def stand_by(world: World) -> None:
 def take_back(world: World) -> None:
     """Some records are replaced, some taken back; a deposit is withdrawn, and a whole series."""
     acts = (world.homes["company-1"], world.caller("company-1"), world.clock, world.random("company-1"))
-    newer = [(phone(3), PLAINTEXT.replace(b"payload", b"payload-2"))]
-    given = Replacement("phone", lambda _: newer, {phone(3): LOCAL_REFERENCE})
+    newer = [NewContent(phone(3), PLAINTEXT.replace(b"payload", b"payload-2"), LOCAL_REFERENCE)]
+    given = Replacement("phone", lambda _: newer)
     Replacing(*acts).replace(world.space, given, REASONS["replaced"])
     TakingBack(*acts).withdraw_identifiers(world.space, {"phone": [phone(1), phone(7)]}, REASONS["withdrawn"])
     (second,) = world.deposit("company-1", [40], inclusion_criterion=FREE_TEXT["inclusion_criterion"])

@@ -43,6 +43,7 @@ class Limits(Message):
     ladder_seconds: Annotated[int, Field(ge=3600, le=31_536_000)]
     contributor_answer_days: Annotated[int, Field(ge=1, le=90)]
     emergency_review_days: Annotated[int, Field(ge=1, le=90)]
+    contest_decision_days: Annotated[int, Field(ge=1, le=90)]
     released_hits: Identifiers
     released_percent: Percent
     released_percent_from: Identifiers

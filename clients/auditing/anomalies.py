@@ -15,6 +15,7 @@ from broker.protocol.messages.vocabulary import RecordKind
 from clients.auditing.asking import Asking
 from clients.auditing.asks import Asks
 from clients.auditing.budgets import Budgets
+from clients.auditing.contests import Contests
 from clients.auditing.findings import Anomaly, Check, End, Finding, Known, LeftOut
 from clients.auditing.mirrored import Entry
 from clients.auditing.retractions import RetractionsCheck
@@ -31,6 +32,7 @@ _CHECKS: tuple[Callable[[Known], Check], ...] = (
     Reviews,
     Asking,
     Asks,
+    Contests,
     RetractionsCheck,
     Upkeep,
 )
@@ -75,11 +77,11 @@ _UNSEEN: Mapping[str, tuple[Anomaly, ...]] = MappingProxyType(
         RecordKind.EMERGENCY_REVIEWED: (*_LEDGER, Anomaly.REVIEW_NOT_JUSTIFIED, Anomaly.REVIEW_OVERDUE),
         RecordKind.RELEASE_ASKED: (Anomaly.SILENT_CONTRIBUTOR,),
         RecordKind.RELEASE_ANSWERED: (Anomaly.SILENT_CONTRIBUTOR,),
-        RecordKind.BUNDLE_ACTIVATED: (Anomaly.OTHER_RULES,),
+        RecordKind.BUNDLE_ACTIVATED: (Anomaly.OTHER_RULES, Anomaly.CONTEST_UNDECIDED),
         RecordKind.LOG_KEY_ROTATED: (Anomaly.LOG_KEY_LOST,),
         RecordKind.DEPOSIT_ADMITTED: (Anomaly.OTHER_RULES,),
         RecordKind.DEPOSIT_REFUSED: (Anomaly.OTHER_RULES,),
-        RecordKind.CONTEST_STATED: (Anomaly.RETRACTION_UNNOTICED,),
+        RecordKind.CONTEST_STATED: (Anomaly.CONTEST_UNDECIDED, Anomaly.RETRACTION_UNNOTICED),
         RecordKind.RETRACTION_NOTICED: (Anomaly.RETRACTION_UNNOTICED, Anomaly.RETRACTION_OVERDUE),
         RecordKind.RETRACTION_ACKNOWLEDGED: (Anomaly.RETRACTION_OVERDUE,),
         RecordKind.DEPOSIT_WITHDRAWN: (Anomaly.RETRACTION_UNNOTICED,),

@@ -45,6 +45,7 @@ class Anomaly(StrEnum):
     FULL_BATCHES = "full-batches"
     REFUSED_IN_A_ROW = "refused-in-a-row"
     SILENT_CONTRIBUTOR = "silent-contributor"
+    CONTEST_UNDECIDED = "contest-undecided"
     RETRACTION_UNNOTICED = "retraction-unnoticed"
     RETRACTION_OVERDUE = "retraction-overdue"
     ROOT_NUMBERS = "root-numbers"
@@ -84,6 +85,9 @@ MEANING: Mapping[Anomaly, str] = MappingProxyType(
         Anomaly.REFUSED_IN_A_ROW: "The agency was refused again and again for asking about too many or too often.",
         Anomaly.SILENT_CONTRIBUTOR: "A contributor was asked about its own records and said nothing, which refused. "
         "Does it know that it is asked?",
+        Anomaly.CONTEST_UNDECIDED: "Somebody says that records are wrong or not theirs, and their contributor has "
+        "neither upheld nor withdrawn them in time. Ask it to look into it, to decide (narrowgate consent decide), and "
+        "to tell the person what it found. Until then nobody can find them.",
         Anomaly.RETRACTION_UNNOTICED: "Records were taken back that answers had told of, and not every requester got a "
         "notice: ask the broker for the missing ones.",
         Anomaly.RETRACTION_OVERDUE: "A requester was to say what it did with what is taken back, and has not in time. "
@@ -127,6 +131,7 @@ class Numbers:
     rate_queries: int
     rate_percent: int
     emergency_review_days: int
+    contest_decision_days: int
     count_identifiers: int
     hits_identifiers: int
     sources_identifiers: int
@@ -179,10 +184,15 @@ class End:
 
     def unknown_rules(self, *anomalies: Anomaly) -> tuple[LeftOut, ...]:
         """That checks were left out for decisions about requests under a bundle that is not at hand."""
-        return tuple(
-            LeftOut(anomalies, f"It needs the numbers of the bundle {digest}. Name it with --bundle.")
-            for digest in sorted(self.missing)
-        )
+        return needs_bundles(self.missing, *anomalies)
+
+
+def needs_bundles(digests: Iterable[str], *anomalies: Anomaly) -> tuple[LeftOut, ...]:
+    """That checks were left out since these bundles are not at hand, by hexadecimal digest."""
+    return tuple(
+        LeftOut(anomalies, f"It needs the numbers of the bundle {digest}. Name it with --bundle.")
+        for digest in sorted(digests)
+    )
 
 
 class Check(Protocol):

@@ -218,6 +218,7 @@ class Record(Logged):
     notice_ids: tuple[str, ...] | None = None
     notices: int | None = None
     withdrawal_digest: str | None = None
+    state: str | None = None
     due_at: int | None = None
     number: int | None = None
     until_at: int | None = None

@@ -35,7 +35,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     RecordKind.DISCLOSURE_READ: ("permit_id", "request_id", "requester", "tier"),
     RecordKind.RELEASE_ASKED: ("permit_id", "series_id", "contributor", "until_at"),
     RecordKind.RELEASE_ANSWERED: ("permit_id", "series_id"),
-    RecordKind.CONTEST_STATED: ("contributor", "document_digest"),
+    RecordKind.CONTEST_STATED: ("contributor", "document_digest", "withdrawal_digest", "state"),
     RecordKind.RETRACTION_NOTICED: ("notice_id", "requester", "withdrawal_digest", "due_at"),
     RecordKind.RETRACTION_ACKNOWLEDGED: ("notice_id", "requester"),
     RecordKind.EMERGENCY_REVIEWED: ("request_digest", "justified"),

@@ -2,7 +2,7 @@
 
 Rule: all of it happens in the helpline's own home. The PIN is asked for without an echo, or read from NARROWGATE_PIN,
 and never stands on the command line; number and PIN are shown once. See `clients.consent_case`,
-`clients.consent_status` and, for what is contested, `clients.cli.contest`.
+`clients.consent_status` and, for what is contested or let in again, `clients.cli.contest` and `clients.cli.let_in`.
 """
 
 import datetime
@@ -16,7 +16,7 @@ from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import AgencyKind, Purpose, Tier
 from clients import consent_record
 from clients.case_number import shown, spoken
-from clients.cli import contest, run
+from clients.cli import contest, let_in, run
 from clients.cli.case_entry import Number, cases_of, pin
 from clients.cli.contributor_home import open_contributor_home
 from clients.cli.papers import read_paper, write_paper
@@ -201,6 +201,7 @@ def new_pin(
 app.command("contest")(contest.contest)
 app.command("decide")(contest.decide)
 app.command("contested")(contest.contested)
+app.command("let-in")(let_in.let_in)
 
 
 def _example(now: int) -> ConsentTerms:

@@ -89,8 +89,8 @@ def decide(
 ) -> None:
     """Decide what is contested, once: upheld or withdrawn. Whoever was told of it is told how it ended.
 
-    Upheld: your next `deposit sync`, or a deposit of its row, puts it back. Withdrawn: your deposits go on holding it
-    back. Tell the person before you put it back.
+    Upheld: your next `deposit sync` puts it back, and so does `deposit add`, of the same file too. Withdrawn: your
+    deposits go on holding it back. Tell the person before you put it back.
     """
     if upheld == withdrawn:
         raise BadInput("Say one of two: --upheld, or --withdrawn.")

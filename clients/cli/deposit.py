@@ -88,7 +88,8 @@ def add(
 
     Rows that cannot be used are reported by line and reason; the rest goes in. Where the conditions take answers from
     columns, the file becomes a deposit for each class. The same file again changes nothing, and a deposit that broke
-    off goes on. What a person took back is left out, by line, until they agree anew.
+    off goes on. What was taken back of it since goes in again, as by `deposit sync`: take out of the file what is to
+    stay out. What a person took back is left out, by line, until they agree anew, and so is what is contested.
     """
     home = open_contributor_home(directory)
     space = home.space(run.space_id(space_id)).payload
@@ -205,11 +206,15 @@ def _members(home: Home, result: DepositResult) -> dict[str, object]:
         "identifier_type": result.identifier_type,
         "records": result.identifiers,
         "repeated": result.repeated,
+        "elsewhere": result.elsewhere,
     }
 
 
 def _line(home: Home, result: DepositResult) -> str:
     served = "was deposited before and serves" if result.repeated else "deposited, tested and serving"
+    if result.elsewhere:
+        again = "" if result.repeated else ", since it had been taken back"
+        served += f"{again}; {result.elsewhere:,} more of the file serve in other deposits of the series"
     number = _serving_in(home, result.series_id)
     series = f"Series {result.series_id.hex()} of {SeriesFolder(home, result.series_id).quarter}"
     deposits = "its first deposit" if number == 1 else f"which has {number:,} deposits"

@@ -17,12 +17,20 @@ from clients import replacing
 from clients.cli import run
 from clients.cli.contributor_home import open_contributor_home
 from clients.cli.reading_options import Options, reading_options, settle_reading
-from clients.cli.signals_file import SignalsFile, read_signals, say_refused
+from clients.cli.signals_file import (
+    SignalsFile,
+    left_out_members,
+    read_signals,
+    say_left_out,
+    say_refused,
+)
 from clients.contributor import Contributor
 from clients.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
 from clients.readers.refused_rows import RefusedRows
-from clients.replacing import Replacement, Replacing
+from clients.readers.signals import RefusedRow
+from clients.replacing import NewContent, Replacement, Replacing
+from clients.sieve import Sieve
 from clients.taking_back import Result, TakingBack
 
 SeriesName = Annotated[
@@ -139,12 +147,19 @@ def replace(
 
     Each record is sealed anew and takes the place of the old one at the broker, whose bytes are gone at once. Whoever
     is given it later can tell the newest from an older one. Nothing is replaced if one line of the file cannot be read.
+    What a person took back is left out, by line, until they agree anew, and so is what is contested: what serves of it
+    under another reference stays as it is.
     """
     home = open_contributor_home(directory)
     space = home.space(run.space_id(space_id)).payload
     read = _read_whole(home, space, file, reading, "replaced")
     acts = Replacing(home, run.caller(home), run.clock, run.random_bytes)
-    results = {kind: acts.replace(space, _replacement(read, kind, space), reason) for kind in read.by_type}
+    sifting = _Sifting(read, space, Sieve(home, space, run.clock(), run.random_bytes))
+    results = {kind: acts.replace(space, sifting.replacement(kind), reason) for kind in read.by_type}
+    left_out = sifting.left_out()
+    say_left_out(left_out, "--json names their lines")
+    if left_out.count and not sifting.went_in:
+        raise BadInput("Every line was left out, so nothing was replaced. See the reasons above.")
     done = [item for result in results.values() for item in result.replaced]
     run.show(
         {
@@ -160,6 +175,7 @@ def replace(
             "closed": [each.hex() for result in results.values() for each in result.closed],
             "without_payload": [each.hex() for result in results.values() for each in result.without_payload],
             "not_held": sum(result.not_held for result in results.values()),
+            **left_out_members(left_out),
         },
         _replaced_words(results.values()),
         as_json=as_json,
@@ -182,11 +198,34 @@ def _read_whole(home: Home, space: Space, file: Path, options: Options, done: st
     return read
 
 
-def _replacement(read: SignalsFile, kind: str, space: Space) -> Replacement:
-    def records(conditions: Conditions) -> Sequence[tuple[str, bytes]]:
-        return read.records(kind, conditions, space)
+class _Sifting:
+    """The file held against what may not go in again, by the conditions of each deposit that it is to change."""
 
-    return Replacement(kind, records, read.references(kind))
+    def __init__(self, read: SignalsFile, space: Space, sieve: Sieve) -> None:
+        self._read = read
+        self._space = space
+        self._sieve = sieve
+        self._left_out: set[RefusedRow] = set()
+        self.went_in = False
+
+    def replacement(self, kind: str) -> Replacement:
+        """What of one type may go in."""
+
+        def records(conditions: Conditions) -> Sequence[NewContent]:
+            sifted = self._read.sifted(kind, conditions, self._sieve, self._left_out)
+            found = sifted.records(kind, conditions, self._space)
+            self.went_in = self.went_in or bool(found)
+            return found
+
+        return Replacement(kind, records)
+
+    def left_out(self) -> RefusedRows:
+        """The rows that went into none of the deposits, or not into each; notes which marks were needed."""
+        self._sieve.renew()
+        rows = RefusedRows()
+        for row in sorted(self._left_out, key=lambda each: (each.unit, each.line, each.reason)):
+            rows.add(row)
+        return rows
 
 
 def _contributor(home: Home) -> Contributor:

@@ -15,7 +15,7 @@ def say_older_salt(home: Home) -> tuple[SeriesFolder, ...]:
     found = under_older_salt(home)
     for series in found:
         manifest = series.manifest.payload
-        members = home.space(manifest.space_id).payload.members
+        members = series.space.members
         stays = any(member.signing_key == home.identity.signing_key for member in members)
         run.say(
             f"Series {series.series_id.hex()} ({manifest.identifier_type}) is under a salt the space has no more: "

@@ -19,6 +19,8 @@ from clients.cli import run
 from clients.readers import Reading, encode_record, grouped, read_file
 from clients.readers.refused_rows import RefusedRows
 from clients.readers.signals import REFERENCE, RefusedRow, Signal
+from clients.replacing import NewContent
+from clients.sieve import WORDS, Sieve
 
 SHOWN_REFUSALS = 20
 
@@ -31,18 +33,36 @@ class SignalsFile:
     by_type: dict[str, dict[str, list[Signal]]]
     refused: RefusedRows
 
-    def records(self, kind: str, conditions: Conditions, space: Space) -> list[tuple[str, bytes]]:
-        """(canonical text, plaintext) of each identifier of a type, as these conditions allow.
+    def sifted(
+        self, kind: str, conditions: Conditions, sieve: Sieve, left_out: set[RefusedRow]
+    ) -> "SignalsFile":
+        """The signals of one type that may go in under these conditions; of the others, the lines are added to
+        `left_out`."""
+        groups: dict[str, list[Signal]] = {}
+        for text, found in self.by_type[kind].items():
+            for signal in found:
+                why = sieve.why_left_out(text, dict(signal.attributes).get(REFERENCE, ""), conditions)
+                if why is None:
+                    groups.setdefault(text, []).append(signal)
+                else:
+                    left_out.add(RefusedRow(signal.line, WORDS[why], unit=signal.unit))
+        return SignalsFile(self.name, {kind: groups}, self.refused)
+
+    def records(self, kind: str, conditions: Conditions, space: Space) -> list[NewContent]:
+        """What the record of each identifier of a type holds as these conditions allow, and what it is called.
 
         Raises BadInput for a record that the space's size class cannot hold."""
         room = space.size_class - sealing.LENGTH_BYTES
-        groups, source = self.by_type[kind], self.name
+        groups, source, called = self.by_type[kind], self.name, self.references(kind)
         if conditions.payload_category is PayloadCategory.NONE:
             # Such a record opens without k_open, so it must hold nothing beyond the identifier: no column, no
             # reference.
             groups = {text: [Signal(found[0].line, found[0].canonical)] for text, found in groups.items()}
             source = ""
-        return [(text, encode_record(found, source, maximum_bytes=room)) for text, found in groups.items()]
+        return [
+            NewContent(text, encode_record(found, source, maximum_bytes=room), called[text])
+            for text, found in groups.items()
+        ]
 
     def references(self, kind: str) -> dict[str, str]:
         """What the contributor calls each identifier of a type, by canonical text."""
@@ -76,17 +96,16 @@ def say_refused(refused: RefusedRows) -> None:
         )
 
 
-def say_left_out(left_out: RefusedRows) -> None:
-    """Say on standard error which rows may not go in again, the first of them, and how many there are."""
+def say_left_out(left_out: RefusedRows, all_lines: str = "--refused FILE writes all their lines") -> None:
+    """Say on standard error which rows may not go in again, the first of them, how many there are, and what tells the
+    rest."""
     if left_out.count:
         lines: dict[tuple[str, str], list[str]] = {}
         for row in left_out.first[:SHOWN_REFUSALS]:
             lines.setdefault((row.unit, row.reason), []).append(str(row.line))
         for (unit, reason), numbers in lines.items():
             run.say(f"{unit} {', '.join(numbers)}: {reason}")
-        run.say(
-            f"{left_out.count:,} rows were left out, since they were taken back; --refused FILE writes all their lines."
-        )
+        run.say(f"{left_out.count:,} rows were left out, since they were taken back; {all_lines}.")
 
 
 def left_out_members(left_out: RefusedRows) -> dict[str, object]:

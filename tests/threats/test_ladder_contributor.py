@@ -28,7 +28,7 @@ from clients.answers import AnswerAwaited
 from clients.opened import VerifiedOpening, verify_opening
 from clients.permits import verify_admission
 from clients.remote import RefusedByGate
-from clients.replacing import Replacement, Replacing
+from clients.replacing import NewContent, Replacement, Replacing
 from clients.request_folder import RequestFolder
 from clients.series_folder import SeriesFolder
 from tests import gate_world
@@ -226,11 +226,11 @@ def test_an_older_version_is_refused_under_the_newest_root_and_found_by_number_w
     old = served.of("company-1")
     home = world.homes["company-1"]
 
-    def newer(_: Conditions) -> Sequence[tuple[str, bytes]]:
-        return [(phone(7), b'{"signals":["corrected"],"v":1}')]
+    def newer(_: Conditions) -> Sequence[NewContent]:
+        return [NewContent(phone(7), b'{"signals":["corrected"],"v":1}')]
 
     acts = Replacing(home, world.caller("company-1"), world.clock, world.random("company-1"))
-    result = acts.replace(world.space, Replacement("phone", newer, {}), "The report was corrected")
+    result = acts.replace(world.space, Replacement("phone", newer), "The report was corrected")
     assert [each.records for each in result.replaced] == [1]
     with world.broker.database.read() as connection:
         stored = deposit_rows.find(connection, old.deposit_id)

@@ -29,7 +29,7 @@ from clients.auditing.anomalies import look
 from clients.auditing.findings import Anomaly, Finding, Known
 from clients.auditing.mirrored import MirroredLog
 from clients.remote import RemoteConflict, Unreachable
-from clients.replacing import Replacement, Replacing
+from clients.replacing import NewContent, Replacement, Replacing
 from clients.request_folder import RequestFolder
 from clients.request_values import Answer, FoundPerson, HitToken
 from clients.retractions import Retractions, without
@@ -282,7 +282,7 @@ def test_who_agreed_to_hits_is_not_deposited_for_payload(world: World) -> None:
     assert world.log_kinds().count("DEPOSIT_ADMITTED") == before
     contributor.deposit(series, rows[1:], references={phone(10): "H-10"})
     replacing = Replacing(world.homes[NGO], world.caller(NGO), world.clock, world.random(NGO))
-    given = Replacement("phone", lambda _: rows[1:], {phone(10): "H-9"})
+    given = Replacement("phone", lambda _: [NewContent(*rows[1], "H-9")])
     with pytest.raises(BadInput, match="the highest tier"):
         replacing.replace(world.space, given, "Now hers")
 

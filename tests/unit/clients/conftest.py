@@ -1,10 +1,13 @@
-"""One case for all tests of case folders, which takes seconds to tell and is only read; and commands run in process."""
+"""One story for all tests of case folders, which takes seconds to tell and is only read; a founded space for one test
+alone; and commands run in process."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import structlog
 
+from broker.protocol.messages.parties import Space
 from clients.cli import run
 from tests.case_story import CaseStory
 from tests.contributor_case import ContributorCase
@@ -12,11 +15,26 @@ from tests.world import World
 
 
 @pytest.fixture(scope="session")
-def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CaseStory]:
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CaseStory]:
     """A case from hits to opened records."""
-    story = CaseStory(tmp_path_factory.mktemp("case"))
-    yield story
-    story.close()
+    told = CaseStory(tmp_path_factory.mktemp("story"))
+    yield told
+    told.close()
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Iterator[ContributorCase]:
+    """A broker, key holders and two companies, with a space that was founded."""
+    made = ContributorCase(tmp_path)
+    made.found()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def space(case: ContributorCase) -> Space:
+    """The case's space."""
+    return case.company.space().payload
 
 
 @pytest.fixture

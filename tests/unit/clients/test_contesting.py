@@ -1,8 +1,6 @@
 """A contributor takes out what is contested: what a crash leaves, and what a nightly file finds."""
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -24,19 +22,6 @@ pytestmark = pytest.mark.all_only
 
 CALLERS = {f"phone/1|+4477009001{number:02d}": f"H-{number}" for number in range(4)}
 SAID = "Not hers"
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> Iterator[ContributorCase]:
-    made = ContributorCase(tmp_path)
-    made.found()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def space(case: ContributorCase) -> Space:
-    return case.company.space().payload
 
 
 @pytest.fixture

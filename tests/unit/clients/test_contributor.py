@@ -1,8 +1,8 @@
 """The contributor against a real broker and real holders: what it sends, what it keeps, and what a crash leaves."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
@@ -13,17 +13,10 @@ from broker.store.series import serving_series
 from clients.deposit_folder import all_deposits
 from clients.home_retention import forget_expired
 from clients.series_folder import SeriesFolder, SeriesState, quarter_of
+from clients.taking_back import TakingBack
 from tests.contributor_case import CONDITIONS, DAY_SECONDS, ContributorCase, Killed
 
 ROWS = [(f"phone/1|+4477009001{number:02d}", b'{"signals":[]}') for number in range(5)]
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> Iterator[ContributorCase]:
-    made = ContributorCase(tmp_path)
-    made.found()
-    yield made
-    made.close()
 
 
 MOMENTS = [pytest.param("before", marks=pytest.mark.all_only), "after"]
@@ -66,10 +59,48 @@ def test_the_same_file_again_changes_nothing(case: ContributorCase) -> None:
     calls = len(case.wire.calls)
     again = case.contributor().deposit(series_id, reversed(ROWS))
     assert again.deposit_id == first.deposit_id
-    assert again.repeated
+    assert (again.repeated, again.elsewhere) == (True, 0)
     assert len(case.wire.calls) == calls
     other = case.contributor().deposit(series_id, ROWS[:4])
     assert other.deposit_id != first.deposit_id
+
+
+def test_what_was_taken_back_of_a_file_goes_in_again_with_it_and_nothing_twice(case: ContributorCase) -> None:
+    space = case.company.space().payload
+    series_id = case.contributor().open_series(space, "phone", CONDITIONS)
+    first = case.contributor().deposit(series_id, ROWS)
+    acts = TakingBack(case.company, case.caller(case.company), case.clock, os.urandom)
+    for _ in range(2):
+        acts.withdraw_identifiers(space, {"phone": [ROWS[1][0], ROWS[3][0]]}, "By mistake")
+        assert sum(case.stored().values()) == 3
+        again = case.contributor().deposit(series_id, ROWS)
+        assert (again.identifiers, again.repeated, again.elsewhere) == (2, False, 3)
+        assert again.deposit_id != first.deposit_id
+        assert sum(case.stored().values()) == 5
+        calls = len(case.wire.calls)
+        third = case.contributor().deposit(series_id, ROWS)
+        assert (third.deposit_id, third.identifiers, third.elsewhere) == (first.deposit_id, 3, 2)
+        assert (third.repeated, len(case.wire.calls)) == (True, calls), "the file again sends nothing"
+
+
+def test_putting_back_that_broke_off_goes_on(case: ContributorCase) -> None:
+    space = case.company.space().payload
+    series_id = case.contributor().open_series(space, "phone", CONDITIONS)
+    case.contributor().deposit(series_id, ROWS)
+    acts = TakingBack(case.company, case.caller(case.company), case.clock, os.urandom)
+    acts.withdraw_identifiers(space, {"phone": [ROWS[1][0]]}, "By mistake")
+
+    def kill(number: int, now: str) -> None:
+        if now == "after" and "/batches/" in case.wire.calls[number]:
+            raise Killed
+
+    case.wire.cut = kill
+    with pytest.raises(Killed):
+        case.contributor().deposit(series_id, ROWS)
+    case.wire.cut = None
+    (unfinished,) = case.contributor().unfinished()
+    assert case.contributor().deposit(series_id, ROWS).deposit_id == unfinished
+    assert sorted(case.stored().values()) == [1, 4]
 
 
 def _calls_of(case: ContributorCase, act: Callable[[], object]) -> int:

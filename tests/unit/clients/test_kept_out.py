@@ -87,8 +87,34 @@ def test_a_mark_with_an_end_of_its_own_ends_there_however_often_it_is_needed(hom
 def test_what_is_contested_and_withdrawn_too_stays_out_when_the_contest_is_decided(home: Home) -> None:
     _mark(home)
     _list(home).keep_out("contested", space_id=SPACE, salt_id=SALT, hashes=HASHES, references=["H-17"])
-    assert _list(home).lift("contested", hashes=HASHES, references=["H-17"]) == 4
+    marks = [_list(home).mark_of_hash(each) for each in HASHES]
+    _list(home).end("contested", marks, ["H-17"], None)
     assert _kept_out(home) == HASHES[:2]
-    assert _list(home).lift("contested", hashes=HASHES) == 0
-    assert _list(home).lift("consent_withdrawn", hashes=HASHES) == 2
+    assert len(_list(home).marks()) == 2
+    _list(home).end("consent_withdrawn", marks, [], None)
     assert _kept_out(home) == []
+
+
+def test_what_a_person_let_in_holds_for_what_was_marked_before_and_goes_with_the_last_of_it(
+    home: Home,
+) -> None:
+    _mark(home)
+    mark = _list(home).mark_of_reference("H-17")
+    _list(home, NOW + 60).let_in("H-17")
+    _list(home, NOW + 120).let_in("H-18")
+    assert _list(home).let_in_at() == {mark: NOW + 60, _list(home).mark_of_reference("H-18"): NOW + 120}
+    _list(home, NOW + 180).let_in("H-17")
+    assert _list(home).let_in_at()[mark] == NOW + 180
+    assert _kept_out(home) == HASHES[:2], "the marks stay: the identifiers may be others' too"
+    assert b"H-17" not in b"".join(
+        each.read_bytes() for each in home.vault.directory.rglob("*") if each.is_file()
+    )
+    _mark(home, NOW + 180)
+    assert _list(home).let_in_at() == {}, "withdrawn anew, nothing is let in any more"
+
+
+def test_what_was_let_in_is_erased_with_marks_whose_end_came(home: Home) -> None:
+    _mark(home)
+    _list(home, NOW + 60).let_in("H-17")
+    _list(home, NOW + UNUSED_SECONDS).forget_past()
+    assert _list(home).let_in_at() == {}

@@ -3,7 +3,7 @@
 import itertools
 import os
 import tracemalloc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -23,19 +23,6 @@ from tests.contributor_case import CONDITIONS, ContributorCase
 ROWS = [(f"phone/1|+4477009001{number:02d}", b'{"signals":[]}') for number in range(5)]
 CALLED = {text: f"case {number}" for number, (text, _) in enumerate(ROWS)}
 DEPOSIT = bytes(32)
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> Iterator[ContributorCase]:
-    made = ContributorCase(tmp_path)
-    made.found()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def space(case: ContributorCase) -> Space:
-    return case.company.space().payload
 
 
 @pytest.fixture

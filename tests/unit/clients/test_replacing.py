@@ -2,14 +2,13 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 
 from broker import roots
 from broker.protocol import sealing, tokens
-from broker.protocol.errors import BadInput, Conflict, NotFound
+from broker.protocol.errors import Conflict, NotFound
 from broker.protocol.messages.deposits import Record
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import Conditions
@@ -18,7 +17,7 @@ from broker.store import deposits as broker_rows
 from clients import local_references, replacing
 from clients.deposit_folder import DepositFolder
 from clients.released_roots import verify_released, verify_root
-from clients.replacing import Replaced, Replacement, Replacing, Result
+from clients.replacing import NewContent, Replaced, Replacement, Replacing, Result
 from clients.series_folder import SeriesFolder
 from clients.taking_back import TakingBack
 from tests.contributor_case import CONDITIONS, ContributorCase, Killed
@@ -29,19 +28,6 @@ WITH_PAYLOAD = CONDITIONS.model_copy(update={"payload_category": PayloadCategory
 ROWS = [(f"phone/1|+4477009001{number:02d}", b'{"old":%d}' % number) for number in range(5)]
 TEXTS = [text for text, _ in ROWS]
 CALLED = {text: f"case {number}" for number, text in enumerate(TEXTS)}
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> Iterator[ContributorCase]:
-    made = ContributorCase(tmp_path)
-    made.found()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def space(case: ContributorCase) -> Space:
-    return case.company.space().payload
 
 
 @pytest.fixture
@@ -56,10 +42,10 @@ def deposit_id(case: ContributorCase, series_id: bytes) -> bytes:
 
 
 def _given(rows: Sequence[tuple[str, bytes]], called: dict[str, str] | None = None) -> Replacement:
-    def records(_: Conditions) -> Sequence[tuple[str, bytes]]:
-        return rows
+    def records(_: Conditions) -> Sequence[NewContent]:
+        return [NewContent(text, content, (called or {}).get(text)) for text, content in rows]
 
-    return Replacement("phone", records, called or {})
+    return Replacement("phone", records)
 
 
 def _replace(
@@ -219,11 +205,10 @@ def test_closed_series_and_deposits_without_payload_are_named(
         SeriesFolder(case.company, series_id).keys()
 
 
-def test_nothing_given_and_an_unfinished_deposit_are_said_so(
+def test_nothing_given_changes_nothing_and_an_unfinished_deposit_is_said_so(
     case: ContributorCase, space: Space, series_id: bytes, deposit_id: bytes
 ) -> None:
-    with pytest.raises(BadInput):
-        _replace(case, space, [])
+    assert _replace(case, space, []) == Result((), (), (), 0)
 
     def kill(number: int, now: str) -> None:
         if "/batches/" in case.wire.calls[number]:

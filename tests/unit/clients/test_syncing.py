@@ -2,8 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 
@@ -28,19 +27,6 @@ from tests.contributor_case import CONDITIONS, ContributorCase, Killed
 
 WITH_PAYLOAD = CONDITIONS.model_copy(update={"payload_category": PayloadCategory.OWN_REPORT})
 CONTENT = b'{"signals":[],"v":1}'
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> Iterator[ContributorCase]:
-    made = ContributorCase(tmp_path)
-    made.found()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def space(case: ContributorCase) -> Space:
-    return case.company.space().payload
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -20,19 +18,6 @@ from tests.contributor_case import CONDITIONS, ContributorCase, Killed
 
 ROWS = [(f"phone/1|+4477009001{number:02d}", b'{"signals":[]}') for number in range(5)]
 TEXTS = [text for text, _ in ROWS]
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> Iterator[ContributorCase]:
-    made = ContributorCase(tmp_path)
-    made.found()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def space(case: ContributorCase) -> Space:
-    return case.company.space().payload
 
 
 @pytest.fixture

@@ -4,18 +4,32 @@ from collections.abc import Iterator
 
 import pytest
 
+from broker.protocol.messages.consent import ContestState
 from broker.protocol.messages.vocabulary import PayloadCategory, Purpose, Tier
 from clients.answers import AnswerAwaited
+from clients.contesting import Contesting
 from clients.remote import RefusedByGate
 from clients.request_folder import RequestFolder
 from clients.taking_back import TakingBack
 from tests import gate_world
-from tests.world import CONTRIBUTORS, POLICE, World, phone
+from tests.world import CONTRIBUTORS, PLAINTEXT, POLICE, World, phone
+
+
+def contest(world: World, number: int) -> Contesting:
+    """An NGO's record of a number is contested under the reference H-NUMBER."""
+    name, called = "ngo-1", {phone(number): f"H-{number}"}
+    contributor, conditions = world.contributor(name), world.conditions(name)
+    series = contributor.open_series(world.space, "phone", conditions)
+    contributor.deposit(series, [(phone(number), PLAINTEXT)], references=called)
+    acts = Contesting(world.homes[name], world.caller(name), world.clock, world.random(name))
+    acts.contest(f"H-{number}", "It was never hers.")
+    return acts
 
 
 @pytest.fixture(scope="session")
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """From hits to a payload, a count, a refusal, an emergency that was reviewed, and records taken back twice."""
+    """From hits to a payload, a count, a refusal, an emergency that was reviewed, records taken back twice, and a
+    contest that was decided."""
     world = World(tmp_path_factory.mktemp("honest"))
     for name in CONTRIBUTORS:
         world.deposit(name, range(8), highest_tier=Tier.PAYLOAD, payload_category=PayloadCategory.SUBSCRIBER)
@@ -41,6 +55,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     taking_back = TakingBack(world.homes[name], world.caller(name), world.clock, world.random(name))
     for number in (6, 7):
         taking_back.withdraw_identifiers(world.space, {"phone": [phone(number)]}, "It was not its owner's.")
+    contest(world, 30).decide("H-30", ContestState.UPHELD, "The recording says it.")
     yield world
     world.close()
 

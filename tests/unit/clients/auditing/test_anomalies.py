@@ -41,6 +41,7 @@ ERASABLE = (
     *(RecordKind.ADMITTED, RecordKind.TOKENS, RecordKind.RELEASE, RecordKind.RELEASED, RecordKind.REFUSED),
     *(RecordKind.RELEASE_ASKED, RecordKind.RELEASE_ANSWERED, RecordKind.EMERGENCY_REVIEWED),
     *(RecordKind.BUNDLE_ACTIVATED, RecordKind.DEPOSIT_ADMITTED, RecordKind.RECORDS_WITHDRAWN),
+    RecordKind.CONTEST_STATED,
 )
 
 
@@ -58,7 +59,13 @@ def test_an_honest_log_has_none(honest: World) -> None:
     assert looked.findings == ()
     assert looked.left_out == ()
     kinds = {each.kind for each in case.entries(honest)}
-    assert {"RELEASE_ANSWERED", "EMERGENCY_REVIEWED", "RECORDS_WITHDRAWN", "REFUSED"} <= kinds
+    assert {
+        "RELEASE_ANSWERED",
+        "EMERGENCY_REVIEWED",
+        "RECORDS_WITHDRAWN",
+        "REFUSED",
+        "CONTEST_STATED",
+    } <= kinds
 
 
 def test_rules_that_changed_while_a_request_was_under_way_are_none(

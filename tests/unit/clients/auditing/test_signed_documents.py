@@ -72,7 +72,8 @@ def test_with_the_parties_papers_and_the_officers_files_all_verifies(
         *("Finding", "Approval", "Disclosure", "ContributorRelease", "EmergencyReview", "RecordWithdrawal"),
     }
     assert report.verified["BundleApproval"] == 2
-    assert reasons(report) == {"Permit": {NOT_NAMED}}
+    # A home keeps what is contested in it sealed.
+    assert reasons(report) == {"Permit": {NOT_NAMED}, "ContestStatement": {NOT_AT_HAND}}
 
 
 def test_without_papers_what_the_log_names_by_digest_is_said_to_be_unverified(

@@ -33,44 +33,44 @@ def failing(files: Mapping[str, bytes], pinned: Pinned | None = None) -> str:
 # --- a stranger ---
 
 
-def test_a_changed_byte_of_any_file_is_found(case: CaseStory) -> None:
-    assert len(case.files) > 40
-    for name, data in case.files.items():
+def test_a_changed_byte_of_any_file_is_found(story: CaseStory) -> None:
+    assert len(story.files) > 40
+    for name, data in story.files.items():
         for place in (0, len(data) // 2, len(data) - 1):
             changed = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
             # The last bits of a signature in base64url may be spare: then it is not in its one form.
-            assert failing({**case.files, name: changed}) in ("files", "manifest"), name
+            assert failing({**story.files, name: changed}) in ("files", "manifest"), name
 
 
-def test_a_missing_file_is_found(case: CaseStory) -> None:
-    for name in case.files:
-        assert failing({key: data for key, data in case.files.items() if key != name}) == "files", name
+def test_a_missing_file_is_found(story: CaseStory) -> None:
+    for name in story.files:
+        assert failing({key: data for key, data in story.files.items() if key != name}) == "files", name
 
 
 @pytest.mark.parametrize(
     "name", ["note.txt", "records/3/note", "steps/1-hits/findings/2.jws", "steps/4-hits/request.jws"]
 )
-def test_a_file_that_was_added_is_found(case: CaseStory, name: str) -> None:
-    assert failing({**case.files, name: b"x"}) == "files"
+def test_a_file_that_was_added_is_found(story: CaseStory, name: str) -> None:
+    assert failing({**story.files, name: b"x"}) == "files"
 
 
-def test_two_records_that_were_swapped_are_found(case: CaseStory) -> None:
-    assert failing(swapped(case.files, "records/1/plaintext", "records/2/plaintext")) == "files"
-    assert failing(swapped(case.files, "records/1/opened.json", "records/2/opened.json")) == "files"
+def test_two_records_that_were_swapped_are_found(story: CaseStory) -> None:
+    assert failing(swapped(story.files, "records/1/plaintext", "records/2/plaintext")) == "files"
+    assert failing(swapped(story.files, "records/1/opened.json", "records/2/opened.json")) == "files"
 
 
-def test_another_cases_manifest_is_found(case: CaseStory) -> None:
-    other = case.export("other", case.sources)
-    assert failing({**case.files, MANIFEST: other[MANIFEST]}) == "files"
+def test_another_cases_manifest_is_found(story: CaseStory) -> None:
+    other = story.export("other", story.sources)
+    assert failing({**story.files, MANIFEST: other[MANIFEST]}) == "files"
 
 
 @pytest.mark.parametrize(
     ("requester", "check"), [("unit-1", "manifest"), ("company-1", "requests"), ("x", "manifest")]
 )
 def test_another_partys_manifest_over_these_files_is_found(
-    case: CaseStory, requester: str, check: str
+    story: CaseStory, requester: str, check: str
 ) -> None:
-    assert failing(case.resigned(case.files, "company-1", requester=requester)) == check
+    assert failing(story.resigned(story.files, "company-1", requester=requester)) == check
 
 
 def test_nothing_at_all_is_no_case() -> None:
@@ -81,29 +81,29 @@ def test_nothing_at_all_is_no_case() -> None:
 # --- whose space it is ---
 
 
-def test_a_pinned_space_document_is_compared(case: CaseStory) -> None:
-    founder, space = case.world.homes["company-1"].enrolment, case.world.signed_space.document
-    assert check_case(case.files, Pinned(founder, space)).pinned
-    other = case.world.homes["company-2"].enrolment
-    assert failing(case.files, Pinned(other, space)) == "space"
-    next_roster = case.world.space.model_copy(update={"roster_version": 2})
-    signed = documents.sign(next_roster, case.world.homes["company-1"].signing_key).document
-    assert failing(case.files, Pinned(founder, signed)) == "space"
+def test_a_pinned_space_document_is_compared(story: CaseStory) -> None:
+    founder, space = story.world.homes["company-1"].enrolment, story.world.signed_space.document
+    assert check_case(story.files, Pinned(founder, space)).pinned
+    other = story.world.homes["company-2"].enrolment
+    assert failing(story.files, Pinned(other, space)) == "space"
+    next_roster = story.world.space.model_copy(update={"roster_version": 2})
+    signed = documents.sign(next_roster, story.world.homes["company-1"].signing_key).document
+    assert failing(story.files, Pinned(founder, signed)) == "space"
 
 
-def test_a_space_of_the_requesters_own_making_is_found(case: CaseStory) -> None:
-    home = case.world.homes["unit-1"]
-    forged: Space = case.world.space.model_copy(update={"name": "Another space"})
+def test_a_space_of_the_requesters_own_making_is_found(story: CaseStory) -> None:
+    home = story.world.homes["unit-1"]
+    forged: Space = story.world.space.model_copy(update={"name": "Another space"})
     files = {
-        **case.files,
+        **story.files,
         "founder.jws": home.enrolment.encode(),
         "space/roster-00000001.jws": documents.sign(forged, home.signing_key).document.encode(),
     }
-    pinned = Pinned(case.world.homes["company-1"].enrolment, case.world.signed_space.document)
-    assert failing(case.resigned(files), pinned) == "space"
+    pinned = Pinned(story.world.homes["company-1"].enrolment, story.world.signed_space.document)
+    assert failing(story.resigned(files), pinned) == "space"
     # Unpinned, the broker's and holders' keys would have to be forged as well; their names of the space are signed.
-    assert check_case(case.resigned(files)).founder_kid != check_case(case.files).founder_kid
-    assert failing(case.resigned({**case.files, "founder.jws": home.enrolment.encode()})) == "space"
+    assert check_case(story.resigned(files)).founder_kid != check_case(story.files).founder_kid
+    assert failing(story.resigned({**story.files, "founder.jws": home.enrolment.encode()})) == "space"
 
 
 # --- the requester itself ---
@@ -285,18 +285,18 @@ DISHONEST: dict[str, tuple[str, Callable[[Mapping[str, bytes]], Files]]] = {
 
 
 @pytest.mark.parametrize("name", DISHONEST)
-def test_the_requester_itself_cannot_sign_another_story(case: CaseStory, name: str) -> None:
+def test_the_requester_itself_cannot_sign_another_story(story: CaseStory, name: str) -> None:
     check, change = DISHONEST[name]
-    assert failing(case.resigned(change(case.files))) == check
+    assert failing(story.resigned(change(story.files))) == check
 
 
-def test_what_the_requester_signs_again_unchanged_passes(case: CaseStory) -> None:
-    assert case.resigned(case.files) == case.files
+def test_what_the_requester_signs_again_unchanged_passes(story: CaseStory) -> None:
+    assert story.resigned(story.files) == story.files
 
 
-def test_a_manifest_of_another_case_is_found(case: CaseStory) -> None:
-    assert failing(case.resigned(case.files, case_reference="CASE-2")) == "requests"
-    assert failing(case.resigned(case.files, requests=(case.payload,))) == "requests"
+def test_a_manifest_of_another_case_is_found(story: CaseStory) -> None:
+    assert failing(story.resigned(story.files, case_reference="CASE-2")) == "requests"
+    assert failing(story.resigned(story.files, requests=(story.payload,))) == "requests"
 
 
 # --- the contributor's own say ---
@@ -310,9 +310,9 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CaseStory]:
     story.close()
 
 
-def asked_ngo(case: CaseStory, released: bool) -> bytes:
+def asked_ngo(story: CaseStory, released: bool) -> bytes:
     """A payload request about a company's number and an NGO's, answered by the NGO and opened."""
-    world, numbers = case.world, [phone(7), phone(20)]
+    world, numbers = story.world, [phone(7), phone(20)]
     sources = world.climb(world.ask(numbers).request_id, numbers)
     with pytest.raises(AnswerAwaited):
         world.climb(sources.request_id, numbers)

@@ -11,8 +11,8 @@ from tests.case_story import SELECTED, CaseStory
 from tests.world import POLICE, phone
 
 
-def test_it_says_what_was_asked_on_what_law_and_who_approved(case: CaseStory) -> None:
-    text = " ".join(case.files["INDEX.txt"].decode().split())
+def test_it_says_what_was_asked_on_what_law_and_who_approved(story: CaseStory) -> None:
+    text = " ".join(story.files["INDEX.txt"].decode().split())
     for words in (
         "CASE FOLDER: CASE-1",
         "Unit 1 (unit-1)",
@@ -33,9 +33,9 @@ def test_it_says_what_was_asked_on_what_law_and_who_approved(case: CaseStory) ->
         assert words in text, words
 
 
-def test_it_names_every_kind_of_file_there_is(case: CaseStory) -> None:
-    text = case.files["INDEX.txt"].decode()
-    for path in sorted(case.files.keys() - {"INDEX.txt"}):
+def test_it_names_every_kind_of_file_there_is(story: CaseStory) -> None:
+    text = story.files["INDEX.txt"].decode()
+    for path in sorted(story.files.keys() - {"INDEX.txt"}):
         first, _, last = path.partition("/")
         kind = first if first == "space" else path.split("/")[-2] if "/" in last else path
         if re.fullmatch(r"[0-9]+(-[a-z]+)?", kind):  # a step or record: its files are named one by one
@@ -43,20 +43,22 @@ def test_it_names_every_kind_of_file_there_is(case: CaseStory) -> None:
         assert kind in text, path
 
 
-def test_it_has_no_identifier_but_those_gone_on_with_and_nothing_of_the_records(case: CaseStory) -> None:
-    text = case.files["INDEX.txt"].decode()
+def test_it_has_no_identifier_but_those_gone_on_with_and_nothing_of_the_records(story: CaseStory) -> None:
+    text = story.files["INDEX.txt"].decode()
     assert set(re.findall(r"phone/1\|\+\d+", text)) == {phone(number) for number in SELECTED}
     assert set(re.findall(r"\+\d{6,}", text)) == {phone(number).split("|")[1] for number in SELECTED}
     assert "signals" not in text
 
 
-def test_free_text_cannot_pass_for_a_part_of_the_index(case: CaseStory) -> None:
-    papers = from_files(case.files)
+def test_free_text_cannot_pass_for_a_part_of_the_index(story: CaseStory) -> None:
+    papers = from_files(story.files)
     step = papers.steps[0]
     asked = documents.unverified_payload(Request, step.request)
     text = "Needed.\n\n2. WHAT WAS FOUND\n------\n\x1b[2J\u202e Nothing."
     claims = asked.claims.model_copy(update={"necessity": text})
-    signed = documents.sign(asked.model_copy(update={"claims": claims}), case.world.homes[POLICE].signing_key)
+    signed = documents.sign(
+        asked.model_copy(update={"claims": claims}), story.world.homes[POLICE].signing_key
+    )
     changed = replace(papers, steps=(replace(step, request=signed.document), *papers.steps[1:]))
     lines = index.render(changed).splitlines()
     assert lines.count("2. WHAT WAS FOUND") == 1
@@ -64,12 +66,12 @@ def test_free_text_cannot_pass_for_a_part_of_the_index(case: CaseStory) -> None:
     assert "Needed. 2. WHAT WAS FOUND ------" in " ".join(index.render(changed).split())
 
 
-def test_records_that_were_not_opened_are_said_to_be(case: CaseStory) -> None:
-    text = case.unopened["INDEX.txt"].decode()
+def test_records_that_were_not_opened_are_said_to_be(story: CaseStory) -> None:
+    text = story.unopened["INDEX.txt"].decode()
     assert "Records released: 4, none opened." in " ".join(text.split())
     assert "were released, and not opened before" in text
 
 
-def test_the_files_have_one_reading(case: CaseStory) -> None:
-    files = {name: data for name, data in case.files.items() if name not in ("INDEX.txt", "manifest.jws")}
+def test_the_files_have_one_reading(story: CaseStory) -> None:
+    files = {name: data for name, data in story.files.items() if name not in ("INDEX.txt", "manifest.jws")}
     assert to_files(from_files(files)) == files

@@ -33,10 +33,10 @@ KNOWN, UNKNOWN = "+44 7700 900007", "+44 7700 900055"
 class Desk:
     """A copy of one agency's home, and its command line."""
 
-    def __init__(self, case: CaseStory, folder: Path, party: str) -> None:
+    def __init__(self, story: CaseStory, folder: Path, party: str) -> None:
         self.folder = folder
-        self.directory = Path(shutil.copytree(case.world.folder / party, folder / party))
-        self.now = case.world.now
+        self.directory = Path(shutil.copytree(story.world.folder / party, folder / party))
+        self.now = story.world.now
         self.list = folder / "person.csv"
         self.authority: str | None = "Authority of the example State, 1 Example Street"
         self.ask(KNOWN)
@@ -70,15 +70,15 @@ class Desk:
 
 
 @pytest.fixture
-def police(case: CaseStory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(run, "clock", case.world.clock)
-    return Desk(case, tmp_path, POLICE)
+def police(story: CaseStory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(run, "clock", story.world.clock)
+    return Desk(story, tmp_path, POLICE)
 
 
 @pytest.fixture
-def company(case: CaseStory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(run, "clock", case.world.clock)
-    return Desk(case, tmp_path, "company-1")
+def company(story: CaseStory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(run, "clock", story.world.clock)
+    return Desk(story, tmp_path, "company-1")
 
 
 def test_a_persons_identifiers_are_read_from_a_file_with_any_header(police: Desk) -> None:
@@ -162,7 +162,7 @@ def test_one_part_is_withheld_on_its_ground_and_the_others_are_told(police: Desk
     assert "Another person's report" not in text
 
 
-def test_what_was_withheld_comes_due_until_it_is_looked_at_again(police: Desk, case: CaseStory) -> None:
+def test_what_was_withheld_comes_due_until_it_is_looked_at_again(police: Desk, story: CaseStory) -> None:
     first = police.answer(
         *("--withhold", "all=inquiry", "--reason", "An inquiry runs."),
         *("--look-again", day(police.now + 30 * DAY)),

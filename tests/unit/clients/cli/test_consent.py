@@ -10,13 +10,18 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from broker.protocol import documents
+from broker.protocol.messages.consent import ConsentTerms
 from broker.protocol.messages.ladder import ContributorRelease
+from broker.protocol.messages.series import Conditions
+from broker.protocol.messages.vocabulary import Consent
 from broker.store import deposits as broker_rows
+from clients import consent_record
 from clients.cli.main import app
 from clients.consent_case import Cases, OpenedCase, Step
 from clients.deposit_folder import DepositFolder, KeptAsk, all_deposits
 from clients.home import Home
 from clients.local_references import all_references
+from clients.sieve import Sieve
 from tests.contributor_case import CONDITIONS, ContributorCase, Killed
 
 pytestmark = pytest.mark.all_only
@@ -85,6 +90,19 @@ class Desk:
         name = f"releases/{PERMIT.hex()}/{series_id.hex()}.jws"
         home = self.case.company
         home.vault.write_text(name, documents.sign(said, home.signing_key).document)
+
+    def cases(self) -> Cases:
+        return Cases(Home.open(self.case.company.vault.directory, os.urandom), self.case.now, os.urandom)
+
+    def left_out(self, conditions: Conditions = CONDITIONS) -> list[str]:
+        """The references of which a file's row would be left out."""
+        home = Home.open(self.case.company.vault.directory, os.urandom)
+        sieve = Sieve(home, home.space().payload, self.case.now, os.urandom)
+        return sorted(
+            called
+            for text, called in REFERENCES.items()
+            if sieve.why_left_out(text, called, conditions) is not None
+        )
 
     def at_the_broker(self) -> int:
         with self.case.broker.database.read() as connection:
@@ -344,3 +362,70 @@ def test_a_case_that_is_contested_is_not_forgotten_and_what_was_upheld_is(desk: 
     _decided(desk, "--upheld")
     desk.case.now += 365 * 86_400
     assert desk.json("contested")["contested"] == []
+
+
+def _let_in(
+    desk: Desk, code: int = 0, why: str = "She meant another case", by: str = "Evening desk"
+) -> Result:
+    return desk.call("let-in", desk.number, "--why", why, "--by", by, code=code)
+
+
+def test_what_was_withdrawn_by_mistake_goes_in_again_on_the_persons_word_and_the_case_says_who_and_why(
+    desk: Desk,
+) -> None:
+    """These conditions do not rest on consent, so there is none to record."""
+    desk.open("H-19")
+    assert "Nothing is kept out" in _let_in(desk, code=6).stderr
+    desk.json("withdraw", desk.number)
+    assert desk.left_out() == ["H-19"]
+    desk.case.now += 60
+    calls = len(desk.case.wire.calls)
+    assert "Noted." in _let_in(desk).stdout
+    assert len(desk.case.wire.calls) == calls
+    assert desk.left_out() == []
+    assert desk.json("follow", desk.number)["withdrawn_at"] is None
+    (case,) = (opened.case for opened in desk.cases().every())
+    (step,) = (each for each in case.steps if each.step == "let_in")
+    assert (step.at, step.remark, step.by) == (desk.case.now, "She meant another case", "Evening desk")
+
+    desk.case.now += 60
+    desk.json("withdraw", desk.number)
+    assert desk.left_out() == ["H-19"], "a later withdrawal holds"
+
+
+def test_nobody_lets_in_for_somebody_else_or_without_saying_who_and_why(desk: Desk) -> None:
+    desk.open("H-19")
+    theirs = desk.number
+    desk.json("withdraw", desk.number)
+    desk.case.now += 60
+    desk.open("H-18")
+    for why, by in (("", "Desk"), ("A slip", " "), ("w" * 401, "Desk")):
+        assert "both are kept in the case" in _let_in(desk, code=6, why=why, by=by).stderr
+    _let_in(desk)
+    assert desk.left_out() == ["H-19"], "another person's word lets in what is theirs"
+    assert "do not belong" in desk.call("let-in", theirs, "--why", "Slip", "--by", "Desk", code=6).stderr
+    assert desk.left_out() == ["H-19"]
+
+
+def test_what_rests_on_consent_is_let_in_by_a_consent_alone(desk: Desk) -> None:
+    on_consent = CONDITIONS.model_copy(update={"consent": Consent.GIVEN})
+    desk.open("H-19")
+    desk.json("withdraw", desk.number)
+    desk.case.now += 60
+    _let_in(desk)
+    assert desk.left_out(on_consent) == ["H-19"]
+    terms = ConsentTerms(
+        purposes=CONDITIONS.permitted_purposes,
+        readers=CONDITIONS.permitted_readers,
+        highest_tier=CONDITIONS.highest_tier,
+        words_shown="May we tell others?",
+        how_given="On the telephone",
+        taken_by="Desk",
+        given_at=desk.case.now,
+        until_at=CONDITIONS.retain_until,
+    )
+    consent_record.record(
+        desk.case.company, "H-19", terms, on_consent, now=desk.case.now, random_bytes=os.urandom
+    )
+    assert desk.left_out(on_consent) == []
+    assert "narrowgate consent record" in _let_in(desk, code=6).stderr

@@ -10,9 +10,20 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from broker.protocol.messages.base import encode
-from broker.protocol.messages.consent import ConsentTerms
-from broker.protocol.messages.vocabulary import AgencyKind, Collection, Consent, Purpose, Subject
+from broker.protocol.messages.consent import ConsentTerms, ContestState
+from broker.protocol.messages.vocabulary import (
+    AgencyKind,
+    Collection,
+    Consent,
+    PayloadCategory,
+    Purpose,
+    Subject,
+)
+from broker.store import deposits as broker_rows
+from clients import local_references
 from clients.cli.main import app
+from clients.contesting import Contesting
+from clients.deposit_folder import all_deposits
 from clients.home import Home
 from clients.kept_out import UNUSED_SECONDS, KeptOut
 from clients.taking_back import TakingBack
@@ -33,6 +44,8 @@ ON_CONSENT = CONDITIONS.model_copy(
         "retain_until": CONDITIONS.retain_until - 30 * DAY_SECONDS,
     }
 )
+WITH_PAYLOAD = ON_CONSENT.model_copy(update={"payload_category": PayloadCategory.OWN_REPORT})
+GB = ("--default-region", "GB")
 TONIGHT = "phone,reference\n07700 900101,H-17\n07700 900102,H-17\n07700 900103,H-18\n"
 
 
@@ -70,6 +83,32 @@ class Desk:
         options = ("--conditions", self.conditions, "--default-region", "GB")
         return self.json("deposit", "add", self.home, self.file, *options, *more)
 
+    def replace(self, text: str) -> Any:
+        self.file.write_text(text)
+        return self.json("deposit", "replace", self.home, self.file, "--reason", "Corrected", *GB)
+
+    def called(self) -> list[set[str]]:
+        """What each record that serves is called here, in order."""
+        opened = Home.open(self.home, os.urandom)
+        found = [
+            set(local_references.parts(text))
+            for deposit in all_deposits(opened)
+            for _, text in local_references.all_references(deposit)
+        ]
+        return sorted(found, key=sorted)
+
+    def versions(self) -> list[int]:
+        """The record versions of what lies at the broker, without test records."""
+        found = []
+        with self.case.broker.database.read() as connection:
+            for deposit in all_deposits(Home.open(self.home, os.urandom)):
+                stored = broker_rows.find(connection, deposit.deposit_id)
+                assert stored is not None
+                test = deposit.declaration.payload.self_test_token
+                records = broker_rows.all_records(connection, stored.deposit_number)
+                found += [each.record_version for each in records if each.token != test]
+        return found
+
     def withdraw(self, reference: str) -> None:
         opened = Home.open(self.home, os.urandom)
         acts = TakingBack(opened, self.case.caller(opened), self.case.clock, os.urandom)
@@ -90,6 +129,16 @@ class Desk:
         paper.write_bytes(encode(terms))
         papers = ("--paper", paper, "--conditions", self.conditions)
         self.call("consent", "record", self.home, "--reference", reference, *papers)
+
+    def contest(self, reference: str) -> None:
+        self._contesting().contest(reference, "Not hers")
+
+    def decide(self, reference: str, state: ContestState) -> None:
+        self._contesting().decide(reference, state, "Looked into")
+
+    def _contesting(self) -> Contesting:
+        opened = Home.open(self.home, os.urandom)
+        return Contesting(opened, self.case.caller(opened), self.case.clock, os.urandom)
 
     def records(self) -> int:
         """How many records lie at the broker, without test records."""
@@ -207,5 +256,84 @@ def test_what_is_contested_stays_out_until_it_is_decided_whatever_anybody_agreed
     desk.case.now += 60
     desk.consent("H-17", desk.case.now)
     assert desk.sync(TONIGHT) == ([0, 2, 0, 1], [2, 3])
-    KeptOut(home, desk.case.now, os.urandom).lift("contested", references=["H-17"])
+    KeptOut(home, desk.case.now, os.urandom).end("contested", [], ["H-17"], None)
     assert desk.sync(TONIGHT) == ([2, 0, 0, 1], [])
+
+
+def test_what_was_upheld_goes_in_again_with_the_very_same_file_by_add_as_by_sync(desk: Desk) -> None:
+    desk.add(TONIGHT)
+    desk.contest("H-17")
+    assert [row["line"] for row in desk.add(TONIGHT, "--dry-run")["left_out"]] == [2, 3]
+    desk.decide("H-17", ContestState.UPHELD)
+    told = desk.add(TONIGHT)
+    (put_back,) = told["deposits"]
+    assert (told["left_out"], put_back["records"], put_back["elsewhere"]) == ([], 2, 1)
+    assert desk.records() == 3
+    assert desk.sync(TONIGHT) == ([0, 0, 0, 3], [])
+    words = desk.call("deposit", "add", desk.home, desk.file, "--conditions", desk.conditions, *GB).stdout
+    assert "1 phone: was deposited before and serves; 2 more of the file serve in other deposits" in words
+
+    desk.contest("H-17")
+    desk.decide("H-17", ContestState.WITHDRAWN)
+    assert [row["line"] for row in desk.add(TONIGHT, "--dry-run")["left_out"]] == [2, 3]
+    assert desk.sync(TONIGHT) == ([0, 0, 0, 1], [2, 3])
+
+
+SHARED = "phone,reference,note\n07700 900101,H-17,{0}\n07700 900101,H-18,{0}\n07700 900102,H-18,{0}\n"
+
+
+def test_replacing_leaves_out_whose_person_withdrew_and_takes_their_part_out_of_what_is_shared(
+    desk: Desk,
+) -> None:
+    desk.conditions.write_bytes(encode(WITH_PAYLOAD))
+    desk.add(SHARED.format("first"))
+    desk.withdraw("H-17")
+    assert desk.records() == 2, "one holds what another person gave too"
+    told = desk.replace(SHARED.format("second"))
+    assert [row["line"] for row in told["left_out"]] == [2]
+    assert told["left_out"][0]["reason"].startswith("Left out: it was taken back because a person withdrew.")
+    assert [each["records"] for each in told["deposits"]] == [2]
+    assert desk.called() == [{"H-18"}, {"H-18"}]
+
+    desk.case.now += 60
+    desk.consent("H-17", desk.case.now)
+    desk.consent("H-18", desk.case.now)
+    told = desk.replace(SHARED.format("third"))
+    assert (told["left_out_rows"], [each["records"] for each in told["deposits"]]) == (0, [2])
+    assert desk.called() == [{"H-17", "H-18"}, {"H-18"}]
+
+
+def test_what_serves_under_another_reference_is_not_replaced_while_the_identifier_is_kept_out(
+    desk: Desk,
+) -> None:
+    desk.conditions.write_bytes(encode(WITH_PAYLOAD))
+    desk.add("phone,reference,note\n07700 900101,H-17,first\n")
+    desk.add("phone,reference,note\n07700 900101,H-18,first\n")
+    desk.withdraw("H-17")
+    before = desk.versions()
+    for renamed in ("H-18", "H-99", "H-17"):
+        desk.file.write_text(f"phone,reference,note\n07700 900101,{renamed},second\n")
+        words = ("deposit", "replace", desk.home, desk.file, "--reason", "Corrected", *GB)
+        refused = desk.call(*words, code=6).stderr
+        assert "line 2: Left out: it was taken back because a person withdrew." in refused
+        assert "1 rows were left out, since they were taken back; --json names their lines." in refused
+        assert "Every line was left out, so nothing was replaced." in refused
+    assert desk.versions() == before == [1]
+    desk.case.now += 60
+    desk.consent("H-18", desk.case.now)
+    assert desk.replace("phone,reference,note\n07700 900101,H-18,second\n")["left_out"] == []
+    assert desk.versions() == [2]
+
+
+def test_what_is_contested_is_not_replaced_until_it_is_upheld(desk: Desk) -> None:
+    desk.conditions.write_bytes(encode(WITH_PAYLOAD))
+    desk.add(SHARED.format("first"))
+    desk.contest("H-17")
+    told = desk.replace(SHARED.format("second"))
+    assert [(row["line"], row["reason"][:25]) for row in told["left_out"]] == [
+        (2, "Left out: it is contested")
+    ]
+    assert desk.called() == [{"H-18"}, {"H-18"}]
+    desk.decide("H-17", ContestState.UPHELD)
+    assert desk.replace(SHARED.format("third"))["left_out"] == []
+    assert desk.called() == [{"H-17", "H-18"}, {"H-18"}]
