@@ -83,6 +83,7 @@ def _saved(names: tuple[str, ...], roles: tuple[str, ...], reading: Reading) -> 
         default_region=reading.default_region,
         encoding=reading.encoding,
         sheet=reading.sheet,
+        header_row=reading.header_row,
     )
 
 
@@ -118,8 +119,8 @@ def _words(report: Report, save: str | None, out: Path | None) -> list[str]:
         lines += _column_words(position, column)
     if report.names_at is not None:
         lines.append(
-            f"LOOK: the first line does not name the columns, and line {report.names_at} seems to. Delete what stands "
-            "above it, such as a title, and map the file again."
+            f"LOOK: the first line does not name the columns, and line {report.names_at} seems to. If it does, say so: "
+            f"--header-row {report.names_at}. Or delete what stands above it, such as a title, and map the file again."
         )
     elif not any(column.accepted for column in report.columns):
         lines.append('No identifier would be taken. Say which column holds some: --column "NAME=phone"')

@@ -20,6 +20,7 @@ from clients.cli.papers import read_paper
 from clients.home import Home
 from clients.identifiers.person import TYPE as PERSON
 from clients.readers import Reading, guess_mapping, is_table, open_table
+from clients.readers.header_row import MAXIMUM_HEADER_ROW
 from clients.readers.roles import ATTRIBUTE, IGNORE, corrected, mapping_of, roles_of
 from clients.saved_mappings import SavedMapping, saved_mapping, saved_mappings
 
@@ -49,6 +50,16 @@ _SheetName = Annotated[
         "--sheet", metavar="SHEET", help="Of a workbook: the sheet's name, or its number from the left."
     ),
 ]
+_HeaderRow = Annotated[
+    int | None,
+    typer.Option(
+        "--header-row",
+        metavar="LINE",
+        min=1,
+        max=MAXIMUM_HEADER_ROW,
+        help="The line that names the columns, if it is not the first.",
+    ),
+]
 RefusedFile = Annotated[
     Path | None,
     typer.Option(
@@ -72,12 +83,13 @@ class Options:
     default_region: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    header_row: int | None = None
 
 
 def reading_options(command: Callable[..., None]) -> Callable[..., None]:
     """A command that reads a file, with the options that say how, in place of its parameter `reading: Options`.
 
-    So every such command has the same ones: typer sees five options, and the command is handed one value.
+    So every such command has the same ones: typer sees six options, and the command is handed one value.
     """
     options = {
         "default_region": _DefaultRegion,
@@ -85,6 +97,7 @@ def reading_options(command: Callable[..., None]) -> Callable[..., None]:
         "column": _Corrections,
         "encoding": _EncodingName,
         "sheet": _SheetName,
+        "header_row": _HeaderRow,
     }
 
     @functools.wraps(command)
@@ -119,11 +132,17 @@ def settle_reading(
         aloud: whether to say what the columns were taken for, where nobody said or saved it.
     """
     plain = Reading(
-        default_region=options.default_region, encoding=options.encoding, sheet=options.sheet, say=run.say
+        default_region=options.default_region,
+        encoding=options.encoding,
+        sheet=options.sheet,
+        header_row=options.header_row,
+        say=run.say,
     )
     if not is_table(file):
         if options.mapping is not None or options.columns:
             raise BadInput("--mapping and --column are for tables; this file names what it holds itself.")
+        if options.header_row is not None:
+            raise BadInput("--header-row is for tables; this file has no line of names.")
         return plain
     saved = None if options.mapping is None else _named(home, options.mapping)
     if saved is None:
@@ -154,6 +173,7 @@ def _with(saved: SavedMapping, plain: Reading) -> Reading:
         default_region=plain.default_region or saved.default_region,
         encoding=plain.encoding or saved.encoding,
         sheet=plain.sheet or saved.sheet,
+        header_row=plain.header_row or saved.header_row,
     )
 
 

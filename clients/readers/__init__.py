@@ -17,6 +17,7 @@ from clients.readers.csv_file import csv_table, read_csv
 from clients.readers.excel_file import excel_table, read_excel
 from clients.readers.exchange.sniffing import read_json
 from clients.readers.giving_up import until_hopeless
+from clients.readers.header_row import checked_header_row
 from clients.readers.mapping import ColumnMapping, guess_mapping
 from clients.readers.misp_file import read_misp
 from clients.readers.ndjson_file import read_ndjson
@@ -112,6 +113,7 @@ def read_file(
     later if it proves to be no table, or, at the end, to have been changed meanwhile.
     """
     chosen = reading or Reading(default_region=default_region)
+    checked_header_row(chosen.header_row)
     table_reader, reader = _TABLES.get(path.suffix.lower()), _READERS.get(path.suffix.lower())
     if table_reader is not None:
         return until_hopeless(_from_table(table_reader, path, chosen))
@@ -131,6 +133,7 @@ def _shareable(items: Iterator[Signal | RefusedRow]) -> Iterator[Signal | Refuse
 
 def open_table(path: Path, reading: Reading) -> AbstractContextManager[Table]:
     """The table in a file, to look at its columns. Raises BadInput as `read_file`, and for a file that is no table."""
+    checked_header_row(reading.header_row)
     table_reader = _TABLES.get(path.suffix.lower())
     if table_reader is not None:
         return table_reader(path, reading)

@@ -1,4 +1,4 @@
-"""Excel workbooks (.xlsx, .xlsm): one sheet of them, its first row with something in it naming the columns.
+"""Excel workbooks (.xlsx, .xlsm): one sheet of them, a row of which names the columns.
 
 Rule: nothing is chosen in silence. Of several sheets with something in them a person names one; hidden sheets are not
 read and hidden rows and columns are, and either is said. Macros are never run, links never followed.
@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from broker.protocol.errors import BadInput
-from clients.readers.cells import plain
+from clients.readers.cells import Cell, plain
 from clients.readers.excel_package import check_package
 from clients.readers.excel_sheet import Look, Sheet
-from clients.readers.header import column_names
 from clients.readers.input_file import opened
 from clients.readers.mapping import ColumnMapping
 from clients.readers.reading import Reading
 from clients.readers.signals import RefusedRow, Signal
-from clients.readers.table import Table, TableRow, checked_region, table_signals
+from clients.readers.table import Table, TableRow, checked_region, sheet_table, table_signals
 
 _DAMAGED = (
     "The workbook cannot be read. Open it in Excel, save it anew as Excel Workbook (.xlsx), and try again."
@@ -50,13 +49,10 @@ def excel_table(path: Path, reading: Reading) -> Iterator[Table]:
         with zipfile.ZipFile(file) as archive, _chosen(archive, workbook, look, reading) as source:
             sheet = Sheet(source, look)
             rows = sheet.rows()
-            first = next(((number, cells) for number, cells in rows if any(map(plain, cells))), None)
-            if first is None:
-                raise BadInput("The sheet is empty. Name another with --sheet.")
-            yield Table(column_names([plain(cell) for cell in first[1]]), _rows(sheet, rows, reading))
+            yield sheet_table(rows, _rows(sheet, rows, reading), reading)
 
 
-def _rows(sheet: Sheet, rows: Iterator[tuple[int, list[Any]]], reading: Reading) -> Iterator[TableRow]:
+def _rows(sheet: Sheet, rows: Iterator[tuple[int, list[Cell]]], reading: Reading) -> Iterator[TableRow]:
     for number, cells in rows:
         yield TableRow(number, cells)
     if sheet.hidden_rows:

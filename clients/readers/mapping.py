@@ -205,7 +205,8 @@ def settle(names: Sequence[str], mapping: ColumnMapping | None, *, strict: bool 
     if not identifiers and pair is None and person is None:
         raise BadInput(
             "No column with identifiers was recognised. Name the columns in the first line (such as phone, "
-            "email, or type and value), or give a mapping."
+            "email, or type and value), or give a mapping. If the names stand further down, say in which line: "
+            "--header-row 3"
         )
     reference = find(chosen.reference_column)
     ignored = (position for name in chosen.ignored for position in find_all(name))

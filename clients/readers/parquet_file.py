@@ -40,6 +40,8 @@ def read_parquet(
 @contextmanager
 def parquet_table(path: Path, reading: Reading) -> Iterator[Table]:
     """The table of a Parquet file. Raises BadInput if it cannot be read as a whole."""
+    if reading.header_row is not None:
+        raise BadInput("A Parquet file names its columns itself. Leave --header-row out.")
     try:
         from pyarrow import parquet
     except ImportError:

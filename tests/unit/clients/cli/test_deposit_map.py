@@ -10,6 +10,7 @@ import openpyxl
 import pytest
 from typer.testing import CliRunner, Result
 
+from broker.protocol.errors import BadInput
 from broker.protocol.messages.vocabulary import AgencyKind, Role
 from clients.cli.main import app
 from clients.cli.reading_options import Options, settle_reading
@@ -93,7 +94,7 @@ def test_a_title_above_the_names_is_pointed_out_by_the_line_of_the_names(
     path.write_text("Contacts of unit 7\n\nHandy;Kontakt\n+447700900123;a@example.org\n")
     shown = map_columns(path).stdout
     assert "the first line does not name the columns, and line 3 seems to" in shown
-    assert "Delete what stands above it" in shown
+    assert "--header-row 3" in shown
     assert json.loads(map_columns(path, "--json").stdout)["names_at"] == 3
     path.write_text("Contacts of unit 7\n" + "some;text\n" * 30 + "Handy;Kontakt\n")
     assert json.loads(map_columns(path, "--json").stdout)["names_at"] is None
@@ -171,3 +172,25 @@ def test_a_file_that_names_its_members_has_no_columns_to_show(map_columns: Comma
     path.write_text('{"phone":"+447700900123"}\n')
     assert "no columns to show" in map_columns(path, expect=6).stderr
     assert "are for tables" in map_columns(path, "--column", "a=phone", expect=6).stderr
+
+
+def test_a_header_row_is_saved_with_the_mapping_and_used_for_the_next_file(
+    map_columns: Command, home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "titled.csv"
+    path.write_text("Cases 2026\n\nHandy;Note\n+447700900123;x\n")
+    assert "--header-row 3" in map_columns(path).stdout
+    map_columns(path, "--header-row", "3", "--column", "Note=ignore", "--save", "titled")
+    (signal,) = read(home, path)
+    assert (signal.line, signal.attributes) == (4, ())
+    said = capsys.readouterr().err
+    assert "mapping titled" in said
+    assert said.count("What stands above it was left out") == 1
+    # The next file has a longer title: its third line has no such names, so the mapping is not for it.
+    path.write_text("Cases 2026\nsecond half\n\nHandy;Note\n+447700900123;x\n")
+    with pytest.raises(BadInput, match="--header-row 4 "):
+        read(home, path)
+    lines = tmp_path / "a.ndjson"
+    lines.write_text('{"phone":"+447700900123"}\n')
+    with pytest.raises(BadInput, match="--header-row is for tables"):
+        read(home, lines, header_row=1)
