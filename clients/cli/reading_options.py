@@ -22,6 +22,7 @@ from clients.identifiers.person import TYPE as PERSON
 from clients.readers import Reading, guess_mapping, is_table, open_table
 from clients.readers.header_row import MAXIMUM_HEADER_ROW
 from clients.readers.roles import ATTRIBUTE, IGNORE, corrected, mapping_of, roles_of
+from clients.readers.several_people import check_one_subject
 from clients.saved_mappings import SavedMapping, saved_mapping, saved_mappings
 
 _MappingName = Annotated[
@@ -154,8 +155,10 @@ def settle_reading(
     mapping = guessed if saved is None else saved.mapping(names)
     if options.columns:
         mapping = mapping_of(names, corrected(names, roles_of(names, mapping), options.columns))
-    elif saved is None and aloud and mapping.has_identifiers:
-        run.say(_guess_in_words(roles_of(names, mapping)))
+    if saved is None and aloud and mapping.has_identifiers:
+        check_one_subject(names, mapping)
+        if not options.columns:
+            run.say(_guess_in_words(roles_of(names, mapping)))
     return replace(reading, mapping=mapping)
 
 

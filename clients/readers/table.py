@@ -28,6 +28,7 @@ from clients.readers.header_row import (
 from clients.readers.mapping import ColumnMapping, Columns, guess_mapping, guess_type, settle, typed
 from clients.readers.person_columns import joined
 from clients.readers.reading import Reading
+from clients.readers.several_people import check_one_subject
 from clients.readers.signals import RefusedRow, Signal
 
 MAXIMUM_CELL_CHARACTERS = 4096
@@ -69,6 +70,8 @@ def table_signals(table: Table, reading: Reading) -> Iterator[Signal | RefusedRo
     table, line = looked_below(table, chosen, reading)
     if line is not None:
         raise BadInput(title_words(line))
+    if reading.mapping is None and chosen.has_identifiers:
+        check_one_subject(table.names, chosen)
     columns = settle(table.names, chosen)
     any_row = False
     for row in whole_rows(table):
@@ -117,7 +120,7 @@ def sheet_table(
             return Table(names_in(texts, texts_of(rows), wanted), rows)
         if number > wanted:
             break
-        above += 1
+        above = True
     raise (
         BadInput("The sheet is empty. Name another with --sheet.") if wanted is None else no_such_row(wanted)
     )

@@ -194,3 +194,21 @@ def test_a_header_row_is_saved_with_the_mapping_and_used_for_the_next_file(
     lines.write_text('{"phone":"+447700900123"}\n')
     with pytest.raises(BadInput, match="--header-row is for tables"):
         read(home, lines, header_row=1)
+
+
+def test_a_file_about_several_people_is_shown_and_taken_only_as_somebody_said(
+    map_columns: Command, home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "both.csv"
+    path.write_text("victim_phone,suspect_phone,town\n+447700900123,+447700900124,Leeds\n")
+    shown = map_columns(path)
+    assert "about several people: victim (column 1) and suspect (column 2)" in shown.stdout
+    assert json.loads(map_columns(path, "--json").stdout)["about_several"] == {"victim": [1], "suspect": [2]}
+    with pytest.raises(BadInput, match="several people"):
+        read(home, path)
+    with pytest.raises(BadInput, match="several people"):
+        read(home, path, columns=("town=ignore",))
+    (signal,) = read(home, path, columns=("suspect_phone=ignore",))
+    assert signal.canonical.value == "+447700900123"
+    map_columns(path, "--save", "both")
+    assert len(read(home, path)) == 2
