@@ -21,6 +21,8 @@ from clients.readers.header_row import checked_header_row
 from clients.readers.mapping import ColumnMapping, guess_mapping
 from clients.readers.misp_file import read_misp
 from clients.readers.ndjson_file import read_ndjson
+from clients.readers.ods_file import ods_table
+from clients.readers.old_excel import SAVE_AS
 from clients.readers.parquet_file import parquet_table, read_parquet
 from clients.readers.reading import Reading
 from clients.readers.record import RecordedSignal, decode_record, encode_record
@@ -68,10 +70,12 @@ class TableReader(Protocol):
 _TABLES: Mapping[str, TableReader] = MappingProxyType(
     {
         ".csv": csv_table,
+        ".ods": ods_table,
         ".parquet": parquet_table,
         ".tab": csv_table,
         ".tsv": csv_table,
         ".txt": csv_table,
+        ".xls": excel_table,
         ".xlsm": excel_table,
         ".xlsx": excel_table,
     }
@@ -85,12 +89,10 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         ".stix": read_stix,
     }
 )
-_SPREADSHEET = 'Open it in its program and save it as .xlsx, or as "CSV UTF-8".'
+_SPREADSHEET = f"{SAVE_AS} Or export it as CSV UTF-8."
 _NOT_READ: Mapping[str, str] = MappingProxyType(
     {
-        ".xls": f"This is an Excel file of before 2007. {_SPREADSHEET}",
         ".xlsb": f"This is a binary Excel file. {_SPREADSHEET}",
-        ".ods": f"This is an OpenDocument spreadsheet. {_SPREADSHEET}",
         ".numbers": f"This is a Numbers spreadsheet. {_SPREADSHEET}",
         ".zip": "This is an archive. Unpack it and read the file in it.",
         ".gz": "This is an archive. Unpack it and read the file in it.",
@@ -157,4 +159,4 @@ def _from_table(table_reader: TableReader, path: Path, reading: Reading) -> Iter
 
 def _no_reader(path: Path) -> str:
     known = _NOT_READ.get(path.suffix.lower(), "There is no reader for files with this ending.")
-    return f"{known} Known endings are {', '.join(sorted({*_TABLES, *_READERS}))}."
+    return f"{known} Known endings are {', '.join(sorted({*_TABLES, *_READERS} - {'.xls'}))}."

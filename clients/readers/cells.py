@@ -21,6 +21,8 @@ KEPT_DIGITS = 15
 _DIGIT_TYPES = frozenset({"phone", "imei"})
 """Types that are written in digits, and so are taken for numbers by spreadsheets and data frames."""
 _NEEDED_DIGITS = 7
+_ROUNDED_LENGTH = 10
+"""Shorter numbers are shown in full, and are no telephone numbers with a country in front."""
 _POWER_OF_TEN = re.compile(r"\+?[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}")
 _FORMULA_TEXT = re.compile(r'="([^"]*)"')
 """How programs make a spreadsheet keep digits as they are: a formula that is nothing but a text."""
@@ -28,12 +30,19 @@ _KEPT_AS_TEXT = re.compile(r"\A'(?=[0-9=+@-])")
 _FLOAT = re.compile(rf"(\+?[0-9]{{{_NEEDED_DIGITS},}})\.0")
 
 LOST_DIGITS = (
-    "The number was kept with a power of ten (E+), so digits of it are lost. Format the column as text and fill it "
-    "again from where it came from."
+    "A program kept the number with a power of ten (as 4.5E+11), so its last digits are lost; no program can bring "
+    "them back from this file. Take the values from where they came from: format the column as text first (in Excel: "
+    "Format Cells, Text; when it opens a CSV file: Data, From Text/CSV, and make the column Text), and export again."
 )
+NO_RESULT = (
+    "The cell holds a formula, and the workbook does not keep its result. Open it in its program and save it, or put "
+    "the values in place of the formulas."
+)
+FORMULA_ERROR = "The cell holds an error such as #N/A. Mend it or clear it."
+TRUTH_IN_CELL = "The cell holds TRUE or FALSE, which is not an identifier."
 _TOO_MANY_DIGITS = (
-    f"A workbook keeps {KEPT_DIGITS} digits of a number and this one has more, so some are lost. Format the column as "
-    "text and fill it again from where it came from."
+    f"Spreadsheets and data frames keep {KEPT_DIGITS} digits of a number and this one has more, so some are lost. "
+    "Format the column as text and fill it again from where it came from."
 )
 _FRACTION = "The value is a number with a fraction, which is not an identifier."
 MADE_A_DATE = (
@@ -102,9 +111,14 @@ def refusal_of(text: str, reason: str) -> str:
     return _LOOKS_LIKE_A_DATE if _DATES.fullmatch(text) else reason
 
 
-def number_cell(raw: str) -> Cell:
-    """A number of a workbook, from the text that is stored (ECMA-376 18.3.1.96)."""
-    if re.fullmatch(r"-?[0-9]{1,15}", raw):
+def number_cell(raw: str, shown: str = "") -> Cell:
+    """A number of a workbook, from the text that is stored (ECMA-376 18.3.1.96; ODF 1.3 part 3, 18.3.20).
+
+    Args: `shown` the text on the screen, where the file has it: a number that is shown as 4.477E+11 was read from a
+    file that was saved so, if it has no more digits than that.
+    """
+    in_powers = "e" in raw.lower() or _POWER_OF_TEN.fullmatch(shown.strip()) is not None
+    if re.fullmatch(r"-?[0-9]{1,15}", raw) and not in_powers:
         return raw
     try:
         number = Decimal(raw)
@@ -118,9 +132,14 @@ def number_cell(raw: str) -> Cell:
         return NoIdentifier(raw, _FRACTION)
     digits = str(int(number))
     # Nobody types a power of ten; it comes from a file that was saved as shown on the screen, and read again.
-    if "e" in raw.lower() and len(digits) >= 10 and len(digits.rstrip("0")) <= _NEEDED_DIGITS:
+    if in_powers and has_lost_digits(digits):
         return NoIdentifier(raw, LOST_DIGITS)
     return digits
+
+
+def has_lost_digits(digits: str) -> bool:
+    """Whether a number that went through a power of ten has only the digits that programs show of one."""
+    return len(digits) >= _ROUNDED_LENGTH and len(digits.rstrip("0")) <= _NEEDED_DIGITS
 
 
 def value_cell(value: object) -> Cell:

@@ -19,9 +19,6 @@ from clients.readers.header_row import (
     LINES_LOOKED_AT,
     Texts,
     line_of_names,
-    names_in,
-    no_such_row,
-    remark,
     title_above,
     title_words,
 )
@@ -98,32 +95,6 @@ def looked_below(table: Table, mapping: ColumnMapping, reading: Reading) -> tupl
 def texts_of(rows: Iterable[TableRow | RefusedRow]) -> Iterator[Texts]:
     """The lines and texts of the rows that can be read."""
     return ((row.line, [plain(cell) for cell in row.cells]) for row in rows if isinstance(row, TableRow))
-
-
-def sheet_table(
-    stored: Iterator[tuple[int, list[Cell]]], rows: Iterator[TableRow], reading: Reading
-) -> Table:
-    """The table of a sheet.
-
-    Args: `stored` (row number from 1, cells) of what the sheet has, and `rows` the same as rows of a table, which begin
-    where `stored` stands when the names were taken from it.
-    Raises: BadInput if the sheet is empty, or has nothing in the row that was named.
-    """
-    wanted, above = reading.header_row, False
-    for number, cells in stored:
-        texts = [plain(cell) for cell in cells]
-        if not any(texts):
-            continue
-        if wanted is None or number == wanted:
-            if above:
-                reading.say(remark(number))
-            return Table(names_in(texts, texts_of(rows), wanted), rows)
-        if number > wanted:
-            break
-        above = True
-    raise (
-        BadInput("The sheet is empty. Name another with --sheet.") if wanted is None else no_such_row(wanted)
-    )
 
 
 def whole_rows(table: Table) -> Iterator[TableRow | RefusedRow]:

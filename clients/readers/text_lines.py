@@ -22,7 +22,7 @@ MAXIMUM_LINE_BYTES = 256 * 1024
 MAXIMUM_SKIPPED_BYTES = 256 * 1024 * 1024
 MAXIMUM_EMPTY_LINES = 1_000_000
 _SAMPLE_BYTES = 64 * 1024
-_PACKED = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF", b"PAR1", b"\x1f\x8b", b"SQLite format 3\0")
+_PACKED = (b"PK\x03\x04", b"%PDF", b"PAR1", b"\x1f\x8b", b"SQLite format 3\0")
 
 
 @dataclass(frozen=True)
