@@ -19,7 +19,7 @@ from clients.cli import run
 from clients.cli.papers import read_paper
 from clients.home import Home
 from clients.identifiers.person import TYPE as PERSON
-from clients.readers import Reading, guess_mapping, is_table, open_table
+from clients.readers import Reading, guess_mapping, is_lines, is_table, open_table
 from clients.readers.header_row import MAXIMUM_HEADER_ROW
 from clients.readers.roles import ATTRIBUTE, IGNORE, corrected, mapping_of, roles_of
 from clients.readers.several_people import check_one_subject
@@ -139,26 +139,33 @@ def settle_reading(
         header_row=options.header_row,
         say=run.say,
     )
-    if not is_table(file):
+    lines = is_lines(file)
+    if not is_table(file) and options.header_row is not None:
+        raise BadInput("--header-row is for tables; this file has no line of names.")
+    if not is_table(file) and not lines:
         if options.mapping is not None or options.columns:
             raise BadInput("--mapping and --column are for tables; this file names what it holds itself.")
-        if options.header_row is not None:
-            raise BadInput("--header-row is for tables; this file has no line of names.")
         return plain
     saved = None if options.mapping is None else _named(home, options.mapping)
     if saved is None:
         saved = _found(home, file, plain)
     reading = plain if saved is None else _with(saved, plain)
-    with open_table(file, replace(reading, say=_nothing)) as table:
+    persons = compares_persons(home, space)
+    # Of lines of JSON each may lack some members, also the first ones.
+    known = tuple(column.name for column in saved.columns) if lines and saved is not None else None
+    with open_table(file, replace(reading, columns=known, say=_nothing)) as table:
         names = table.names
-    guessed = guess_mapping(names, persons=compares_persons(home, space))
-    mapping = guessed if saved is None else saved.mapping(names)
+    mapping = guess_mapping(names, persons=persons) if saved is None else saved.mapping(names)
     if options.columns:
         mapping = mapping_of(names, corrected(names, roles_of(names, mapping), options.columns))
     if saved is None and aloud and mapping.has_identifiers:
         check_one_subject(names, mapping)
         if not options.columns:
             run.say(_guess_in_words(roles_of(names, mapping)))
+    if lines:
+        # Nobody spoke of the members: those of later lines are guessed as they come.
+        spoken = mapping if saved is not None or options.columns else None
+        return replace(reading, mapping=spoken, columns=names, persons=persons)
     return replace(reading, mapping=mapping)
 
 

@@ -20,7 +20,7 @@ from clients.readers.giving_up import until_hopeless
 from clients.readers.header_row import checked_header_row
 from clients.readers.mapping import ColumnMapping, guess_mapping
 from clients.readers.misp_file import read_misp
-from clients.readers.ndjson_file import read_ndjson
+from clients.readers.ndjson_file import ndjson_signals, ndjson_table, read_ndjson
 from clients.readers.ods_file import ods_table
 from clients.readers.old_excel import SAVE_AS
 from clients.readers.parquet_file import parquet_table, read_parquet
@@ -40,6 +40,7 @@ __all__ = [
     "encode_record",
     "grouped",
     "guess_mapping",
+    "is_lines",
     "is_table",
     "open_table",
     "read_csv",
@@ -83,12 +84,11 @@ _TABLES: Mapping[str, TableReader] = MappingProxyType(
 _READERS: Mapping[str, Reader] = MappingProxyType(
     {
         ".json": read_json,
-        ".jsonl": read_ndjson,
         ".misp": read_misp,
-        ".ndjson": read_ndjson,
         ".stix": read_stix,
     }
 )
+_LINES = frozenset({".jsonl", ".ndjson"})
 _SPREADSHEET = f"{SAVE_AS} Or export it as CSV UTF-8."
 _NOT_READ: Mapping[str, str] = MappingProxyType(
     {
@@ -119,6 +119,8 @@ def read_file(
     table_reader, reader = _TABLES.get(path.suffix.lower()), _READERS.get(path.suffix.lower())
     if table_reader is not None:
         return until_hopeless(_from_table(table_reader, path, chosen))
+    if is_lines(path):
+        return until_hopeless(ndjson_signals(path, chosen))
     if reader is not None:
         items = reader(path, mapping=chosen.mapping, default_region=chosen.default_region)
         return until_hopeless(items if only_asking else _shareable(items))
@@ -139,6 +141,8 @@ def open_table(path: Path, reading: Reading) -> AbstractContextManager[Table]:
     table_reader = _TABLES.get(path.suffix.lower())
     if table_reader is not None:
         return table_reader(path, reading)
+    if is_lines(path):
+        return ndjson_table(path, reading)
     if path.suffix.lower() in _READERS:
         raise BadInput(
             "This file names by itself what it holds, so it has no columns to show. Try: narrowgate deposit add ... "
@@ -152,6 +156,11 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in _TABLES
 
 
+def is_lines(path: Path) -> bool:
+    """Whether a file's ending says that it is lines of JSON, each with members of its own."""
+    return path.suffix.lower() in _LINES
+
+
 def _from_table(table_reader: TableReader, path: Path, reading: Reading) -> Iterator[Signal | RefusedRow]:
     with table_reader(path, reading) as table:
         yield from table_signals(table, reading)
@@ -159,4 +168,4 @@ def _from_table(table_reader: TableReader, path: Path, reading: Reading) -> Iter
 
 def _no_reader(path: Path) -> str:
     known = _NOT_READ.get(path.suffix.lower(), "There is no reader for files with this ending.")
-    return f"{known} Known endings are {', '.join(sorted({*_TABLES, *_READERS} - {'.xls'}))}."
+    return f"{known} Known endings are {', '.join(sorted({*_TABLES, *_READERS, *_LINES} - {'.xls'}))}."

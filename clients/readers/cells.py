@@ -20,10 +20,16 @@ KEPT_DIGITS = 15
 
 _DIGIT_TYPES = frozenset({"phone", "imei"})
 """Types that are written in digits, and so are taken for numbers by spreadsheets and data frames."""
+_SIGN_TYPES = frozenset({"handle", "licence_plate"})
+"""Types that may be digits alone, or digits around an E."""
 _NEEDED_DIGITS = 7
+POWERS = "1E+10"
+"""As a number is shown that went through a power of ten, or may have: `number_cell`."""
 _ROUNDED_LENGTH = 10
 """Shorter numbers are shown in full, and are no telephone numbers with a country in front."""
 _POWER_OF_TEN = re.compile(r"\+?[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}")
+_ROUNDED = re.compile(r"[0-9]+[.,][0-9]+[eE]\+?[0-9]{1,3}|[0-9]+[eE]\+[0-9]{1,3}")
+"""The same where an E between digits may be one of their own, as in the plate 12E34."""
 _FORMULA_TEXT = re.compile(r'="([^"]*)"')
 """How programs make a spreadsheet keep digits as they are: a formula that is nothing but a text."""
 _KEPT_AS_TEXT = re.compile(r"\A'(?=[0-9=+@-])")
@@ -43,6 +49,10 @@ TRUTH_IN_CELL = "The cell holds TRUE or FALSE, which is not an identifier."
 _TOO_MANY_DIGITS = (
     f"Spreadsheets and data frames keep {KEPT_DIGITS} digits of a number and this one has more, so some are lost. "
     "Format the column as text and fill it again from where it came from."
+)
+_MADE_A_NUMBER = (
+    "The program that wrote the file made a number of the value (.0 at its end). Format the column as text and export "
+    "it again."
 )
 _FRACTION = "The value is a number with a fraction, which is not an identifier."
 MADE_A_DATE = (
@@ -95,12 +105,15 @@ def identifier_text(kind: str, cell: Cell) -> str:
         if constant is None:
             raise Rejected(_FORMULA)
         text = constant[1].strip()
+    # What a data frame makes of a column of numbers in which some are missing.
+    whole = _FLOAT.fullmatch(text)
     if kind in _DIGIT_TYPES:
-        if _POWER_OF_TEN.fullmatch(text):
+        if _POWER_OF_TEN.fullmatch(text) or (whole and has_lost_digits(whole[1].removeprefix("+"))):
             raise Rejected(LOST_DIGITS)
-        # What a data frame makes of a column of numbers in which some are missing.
-        whole = _FLOAT.fullmatch(text)
         return whole[1] if whole else text
+    if kind in _SIGN_TYPES and (whole or _ROUNDED.fullmatch(text)):
+        # Their rules may drop a full stop or a plus sign, and would make another name of it.
+        raise Rejected(_MADE_A_NUMBER if whole else LOST_DIGITS)
     return text
 
 
@@ -153,7 +166,8 @@ def value_cell(value: object) -> Cell:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        return number_cell(repr(value))
+        # A column of fractions has them because a program took its digits for numbers.
+        return number_cell(repr(value), POWERS)
     if isinstance(value, Decimal):
         return number_cell(format(value, "f")) if value.is_finite() else NoIdentifier("", _FRACTION)
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():

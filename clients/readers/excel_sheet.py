@@ -18,6 +18,7 @@ from broker.protocol.errors import BadInput
 from clients.readers.cells import (
     FORMULA_ERROR,
     NO_RESULT,
+    POWERS,
     TRUTH_IN_CELL,
     Cell,
     NoIdentifier,
@@ -29,8 +30,6 @@ MAXIMUM_ROWS = 1_048_576
 MAXIMUM_COLUMNS = 16_384
 _MAXIMUM_ROW_BYTES = 4 * 1024**2
 _CHUNK_BYTES = 64 * 1024
-_POWERS = "1E+10"
-"""As a number is shown whose style is a power of ten."""
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _REFERENCE = re.compile(r"([A-Z]{1,3})[0-9]+")
 _STRANGE = (
@@ -146,7 +145,7 @@ class Sheet:
 
     def _number(self, text: str, style: int) -> Cell:
         if style not in self.look.date_styles:
-            return number_cell(text, _POWERS if style in self.look.power_styles else "")
+            return number_cell(text, POWERS if style in self.look.power_styles else "")
         from openpyxl.utils.datetime import from_excel
 
         try:

@@ -167,9 +167,9 @@ def test_a_first_line_of_identifiers_is_not_shown_as_names(map_columns: Command,
     assert "7700900" not in shown.output
 
 
-def test_a_file_that_names_its_members_has_no_columns_to_show(map_columns: Command, tmp_path: Path) -> None:
-    path = tmp_path / "export.ndjson"
-    path.write_text('{"phone":"+447700900123"}\n')
+def test_a_file_that_says_itself_what_it_holds_has_no_columns_to_show(map_columns: Command, tmp_path: Path) -> None:
+    path = tmp_path / "export.json"
+    path.write_text('{"type":"bundle","objects":[]}\n')
     assert "no columns to show" in map_columns(path, expect=6).stderr
     assert "are for tables" in map_columns(path, "--column", "a=phone", expect=6).stderr
 
@@ -212,3 +212,26 @@ def test_a_file_about_several_people_is_shown_and_taken_only_as_somebody_said(
     assert signal.canonical.value == "+447700900123"
     map_columns(path, "--save", "both")
     assert len(read(home, path)) == 2
+
+
+def test_members_of_json_lines_are_mapped_saved_and_read_as_columns_are(
+    map_columns: Command, home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "export.ndjson"
+    path.write_text(
+        '{"Handy":"+447700900123","Kontakt":"a@example.org"}\n'
+        '{"Given":"Amina","Family":"Karimova","Born":"2050-12-31"}\n'
+    )
+    assert "1. Handy: phone: 1 accepted" in map_columns(path).stdout
+    assert len(read(home, path)) == 1
+    assert "1 as phone; sealed with them: 2, 3, 4, 5" in capsys.readouterr().err
+    held = ("Kontakt=email", "Given=person-name", "Family=person-name", "Born=birth-date")
+    options = [word for each in held for word in ("--column", each)]
+    map_columns(path, *options, "--save", "lines")
+    found = [signal.canonical.text for signal in read(home, path)]
+    assert found == ["phone/1|+447700900123", "email/1|a@example.org", "person/1|AMINA KARIMOVA;2050-12-31"]
+    assert "mapping lines" in capsys.readouterr().err
+    # Tomorrow's lines lack some of the members, and one has a member more.
+    path.write_text('{"Handy":"+447700900124"}\n{"Handy":"+447700900125","Diagnosis":"x"}\n')
+    (signal,) = read(home, path, mapping="lines")
+    assert signal.canonical.value == "+447700900124"
