@@ -6,7 +6,7 @@ them must wait for the end before anything leaves this computer. The endings are
 what was imported.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import MappingProxyType
@@ -24,7 +24,7 @@ from clients.readers.ndjson_file import ndjson_signals, ndjson_table, read_ndjso
 from clients.readers.ods_file import ods_table
 from clients.readers.old_excel import SAVE_AS
 from clients.readers.parquet_file import parquet_table, read_parquet
-from clients.readers.reading import Reading
+from clients.readers.reading import Reading, silent
 from clients.readers.record import RecordedSignal, decode_record, encode_record
 from clients.readers.signals import RefusedRow, Signal, grouped
 from clients.readers.stix_file import read_stix
@@ -58,7 +58,12 @@ class Reader(Protocol):
     """What the reader of each format provides."""
 
     def __call__(
-        self, path: Path, *, mapping: ColumnMapping | None = None, default_region: str | None = None
+        self,
+        path: Path,
+        *,
+        mapping: ColumnMapping | None = None,
+        default_region: str | None = None,
+        say: Callable[[str], None] = silent,
     ) -> Iterator[Signal | RefusedRow]: ...
 
 
@@ -122,7 +127,7 @@ def read_file(
     if is_lines(path):
         return until_hopeless(ndjson_signals(path, chosen))
     if reader is not None:
-        items = reader(path, mapping=chosen.mapping, default_region=chosen.default_region)
+        items = reader(path, mapping=chosen.mapping, default_region=chosen.default_region, say=chosen.say)
         return until_hopeless(items if only_asking else _shareable(items))
     raise BadInput(_no_reader(path))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from clients.readers.mapping import ColumnMapping
 
 
-def _silent(words: str) -> None:
+def silent(words: str) -> None:
     """A reader's remark that nobody listens to."""
 
 
@@ -30,4 +30,4 @@ class Reading:
     header_row: int | None = None
     persons: bool = False
     columns: tuple[str, ...] | None = None
-    say: Callable[[str], None] = _silent
+    say: Callable[[str], None] = silent

@@ -167,7 +167,9 @@ def test_a_first_line_of_identifiers_is_not_shown_as_names(map_columns: Command,
     assert "7700900" not in shown.output
 
 
-def test_a_file_that_says_itself_what_it_holds_has_no_columns_to_show(map_columns: Command, tmp_path: Path) -> None:
+def test_a_file_that_says_itself_what_it_holds_has_no_columns_to_show(
+    map_columns: Command, tmp_path: Path
+) -> None:
     path = tmp_path / "export.json"
     path.write_text('{"type":"bundle","objects":[]}\n')
     assert "no columns to show" in map_columns(path, expect=6).stderr
