@@ -98,6 +98,7 @@ _SPREADSHEET = f"{SAVE_AS} Or export it as CSV UTF-8."
 _NOT_READ: Mapping[str, str] = MappingProxyType(
     {
         ".xlsb": f"This is a binary Excel file. {_SPREADSHEET}",
+        ".fods": f"This is an OpenDocument spreadsheet in one piece of XML. {_SPREADSHEET}",
         ".numbers": f"This is a Numbers spreadsheet. {_SPREADSHEET}",
         ".zip": "This is an archive. Unpack it and read the file in it.",
         ".gz": "This is an archive. Unpack it and read the file in it.",

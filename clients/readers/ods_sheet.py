@@ -47,6 +47,8 @@ def sheets_in(source: BinaryIO) -> list[SheetFacts]:
             shown = element.find(f"{_STYLE}table-properties")
             if shown is not None and shown.get(f"{TABLE}display") == "false":
                 hidden_styles.add(element.get(f"{_STYLE}name", ""))
+                if len(hidden_styles) > MAXIMUM_SHEETS:
+                    raise ODS.strange
         elif element.tag == _SHEET:
             found.append(
                 (element.get(f"{TABLE}name", ""), element.get(f"{TABLE}style-name") not in hidden_styles)

@@ -60,7 +60,7 @@ def _checked(file: BinaryIO, declared: str | None) -> Encoding:
     if sample.startswith(_PACKED):
         raise BadInput(
             "The file's name says that it is text, but it is a workbook, an archive or another packed file. Give it "
-            "its right ending (.xlsx, .parquet), or unpack or export it first."
+            "its right ending (.xlsx, .ods, .parquet), or unpack or export it first."
         )
     settled = settle_encoding(sample, declared)
     if b"\r" in sample and b"\n" not in sample:
