@@ -43,7 +43,10 @@ _MEANING = {
 @reading_options
 def map_columns(
     directory: run.HomeFolder,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: CSV, Excel or Parquet.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A table (CSV, Excel, OpenDocument, Parquet) or lines of JSON."),
+    ],
     reading: Options = Options(),
     save: Annotated[
         str | None,

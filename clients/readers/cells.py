@@ -146,7 +146,8 @@ def number_cell(raw: str, shown: str = "") -> Cell:
     digits = str(int(number))
     # Nobody types a power of ten; it comes from a file that was saved as shown on the screen, and read again.
     if in_powers and has_lost_digits(digits):
-        return NoIdentifier(raw, LOST_DIGITS)
+        # As an attribute, such as a sum of money, it stays what it was.
+        return NoIdentifier(raw if "e" in raw.lower() else digits, LOST_DIGITS)
     return digits
 
 

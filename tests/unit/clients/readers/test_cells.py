@@ -171,6 +171,7 @@ def test_a_float_that_has_no_more_digits_than_are_shown_of_one_is_refused_whatev
             identifier_text("phone", cell)
         assert whole not in refusal.value.detail
     assert number_cell(whole) == whole
+    assert plain(value_cell(rounded)) == whole
 
 
 @pytest.mark.parametrize(
