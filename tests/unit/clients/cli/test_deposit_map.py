@@ -16,6 +16,7 @@ from clients.cli.main import app
 from clients.cli.reading_options import Options, settle_reading
 from clients.home import Home, Persona
 from clients.readers import Signal, read_file
+from tests.unit.clients.readers import test_ods_file as ods
 
 TABLE = """Handy;Kontakt;Notiz
 +447700900123;a@example.org;first
@@ -237,3 +238,21 @@ def test_members_of_json_lines_are_mapped_saved_and_read_as_columns_are(
     path.write_text('{"Handy":"+447700900124"}\n{"Handy":"+447700900125","Diagnosis":"x"}\n')
     (signal,) = read(home, path, mapping="lines")
     assert signal.canonical.value == "+447700900124"
+
+
+def test_an_opendocument_spreadsheet_with_a_title_is_mapped_and_read_as_a_workbook_is(
+    map_columns: Command, home: Home, tmp_path: Path
+) -> None:
+    titled = ods.sheet(
+        ods.row(ods.text("Cases 2026")),
+        ods.row(ods.text("victim_phone"), ods.text("Town")),
+        ods.row(ods.text("+447700900123"), ods.text("Leeds")),
+    )
+    path = ods.written(tmp_path, ods.content(titled))
+    assert "--header-row 2" in map_columns(path).stdout
+    assert (
+        "1. victim_phone: phone: 1 accepted"
+        in map_columns(path, "--header-row", "2", "--save", "cases").stdout
+    )
+    (signal,) = read(home, path)
+    assert (signal.line, signal.attributes) == (3, (("Town", "Leeds"),))

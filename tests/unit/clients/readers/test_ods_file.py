@@ -1,5 +1,6 @@
 """OpenDocument spreadsheets: as LibreOffice and Excel write them, and as nobody should send them."""
 
+import contextlib
 import random
 import tracemalloc
 import zipfile
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from broker.protocol.errors import BadInput
 from clients.readers import Reading, RefusedRow, Signal, read_file
@@ -341,3 +344,17 @@ def test_spaces_that_stand_for_many_are_bounded(tmp_path: Path) -> None:
     )
     _, refused, _ = read(path)
     assert "longer than 4,096 characters" in refused[0].reason
+
+
+SMALL = content(
+    sheet(row(text("phone"), text("n")), row(number("447700900123"), text("x", times=2)))
+).encode()
+
+
+@given(st.integers(0, len(SMALL) - 1), st.integers(0, 40), st.binary(max_size=12))
+def test_whatever_is_changed_in_a_sheet_it_is_read_or_refused_in_words(
+    tmp_path_factory: pytest.TempPathFactory, at: int, gone: int, put: bytes
+) -> None:
+    folder = tmp_path_factory.mktemp("changed")
+    with contextlib.suppress(BadInput):
+        list(read_file(written(folder, SMALL[:at] + put + SMALL[at + gone :]), default_region="GB"))
