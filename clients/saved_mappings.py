@@ -19,6 +19,7 @@ from clients.home import Home
 from clients.readers import ColumnMapping
 from clients.readers.column_names import same_column
 from clients.readers.header import MAXIMUM_COLUMNS, MAXIMUM_NAME_CHARACTERS
+from clients.readers.header_row import MAXIMUM_HEADER_ROW
 from clients.readers.roles import ATTRIBUTE, IGNORE, mapping_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -40,6 +41,7 @@ class SavedMapping(Message):
     default_region: _Word | None = None
     encoding: _Word | None = None
     sheet: _Word | None = None
+    header_row: Annotated[int, Field(ge=1, le=MAXIMUM_HEADER_ROW)] | None = None
 
     def fits(self, names: Sequence[str]) -> bool:
         """Whether a file with these columns is one that the mapping was saved for."""

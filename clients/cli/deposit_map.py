@@ -6,6 +6,7 @@ refused, and why. What was saved here is used for every file with the same colum
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from clients.readers.column_report import Column, Report, report_columns
 from clients.readers.mapping import typed
 from clients.readers.person_columns import BIRTH_DATE, NAME
 from clients.readers.roles import ATTRIBUTE, HINT, IGNORE, PLATFORM, QUALITY, REGION, TYPE, VALUE, roles_of
+from clients.readers.several_people import in_words, several_people
 from clients.readers.signals import REFERENCE
 from clients.saved_mappings import MappedColumn, SavedMapping, save_mapping
 
@@ -41,7 +43,10 @@ _MEANING = {
 @reading_options
 def map_columns(
     directory: run.HomeFolder,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: CSV, Excel or Parquet.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A table (CSV, Excel, OpenDocument, Parquet) or lines of JSON."),
+    ],
     reading: Options = Options(),
     save: Annotated[
         str | None,
@@ -83,10 +88,12 @@ def _saved(names: tuple[str, ...], roles: tuple[str, ...], reading: Reading) -> 
         default_region=reading.default_region,
         encoding=reading.encoding,
         sheet=reading.sheet,
+        header_row=reading.header_row,
     )
 
 
 def _members(report: Report, save: str | None, out: Path | None) -> dict[str, Any]:
+    about = _about(report)
     return {
         "columns": [
             {
@@ -105,6 +112,7 @@ def _members(report: Report, save: str | None, out: Path | None) -> dict[str, An
         "rows": report.rows,
         "damaged_rows": report.damaged_rows,
         "names_at": report.names_at,
+        "about_several": {subject or "not said": at for subject, at in about.items()},
         "saved": save,
         "file": None if out is None else str(out),
     }
@@ -116,10 +124,16 @@ def _words(report: Report, save: str | None, out: Path | None) -> list[str]:
     ]
     for position, column in enumerate(report.columns, start=1):
         lines += _column_words(position, column)
+    about = _about(report)
+    if about:
+        lines.append(
+            f'LOOK: {in_words(about)} Leave columns out with --column "NAME=ignore", and map the file once for each. '
+            "To save it as it is says that they belong together."
+        )
     if report.names_at is not None:
         lines.append(
-            f"LOOK: the first line does not name the columns, and line {report.names_at} seems to. Delete what stands "
-            "above it, such as a title, and map the file again."
+            f"LOOK: the first line does not name the columns, and line {report.names_at} seems to. If it does, say so: "
+            f"--header-row {report.names_at}. Or delete what stands above it, such as a title, and map the file again."
         )
     elif not any(column.accepted for column in report.columns):
         lines.append('No identifier would be taken. Say which column holds some: --column "NAME=phone"')
@@ -134,6 +148,12 @@ def _words(report: Report, save: str | None, out: Path | None) -> list[str]:
             'Nothing was saved. If all is right, add: --save NAME. If not: --column "NAME=what it holds"'
         )
     return lines
+
+
+def _about(report: Report) -> Mapping[str, tuple[int, ...]]:
+    return several_people(
+        [column.name for column in report.columns], [column.holds for column in report.columns]
+    )
 
 
 def _column_words(position: int, column: Column) -> list[str]:

@@ -19,8 +19,10 @@ from clients.cli import run
 from clients.cli.papers import read_paper
 from clients.home import Home
 from clients.identifiers.person import TYPE as PERSON
-from clients.readers import Reading, guess_mapping, is_table, open_table
+from clients.readers import Reading, guess_mapping, is_lines, is_table, open_table
+from clients.readers.header_row import MAXIMUM_HEADER_ROW
 from clients.readers.roles import ATTRIBUTE, IGNORE, corrected, mapping_of, roles_of
+from clients.readers.several_people import check_one_subject
 from clients.saved_mappings import SavedMapping, saved_mapping, saved_mappings
 
 _MappingName = Annotated[
@@ -49,6 +51,16 @@ _SheetName = Annotated[
         "--sheet", metavar="SHEET", help="Of a workbook: the sheet's name, or its number from the left."
     ),
 ]
+_HeaderRow = Annotated[
+    int | None,
+    typer.Option(
+        "--header-row",
+        metavar="LINE",
+        min=1,
+        max=MAXIMUM_HEADER_ROW,
+        help="The line that names the columns, if it is not the first.",
+    ),
+]
 RefusedFile = Annotated[
     Path | None,
     typer.Option(
@@ -72,12 +84,13 @@ class Options:
     default_region: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    header_row: int | None = None
 
 
 def reading_options(command: Callable[..., None]) -> Callable[..., None]:
     """A command that reads a file, with the options that say how, in place of its parameter `reading: Options`.
 
-    So every such command has the same ones: typer sees five options, and the command is handed one value.
+    So every such command has the same ones: typer sees six options, and the command is handed one value.
     """
     options = {
         "default_region": _DefaultRegion,
@@ -85,6 +98,7 @@ def reading_options(command: Callable[..., None]) -> Callable[..., None]:
         "column": _Corrections,
         "encoding": _EncodingName,
         "sheet": _SheetName,
+        "header_row": _HeaderRow,
     }
 
     @functools.wraps(command)
@@ -119,9 +133,16 @@ def settle_reading(
         aloud: whether to say what the columns were taken for, where nobody said or saved it.
     """
     plain = Reading(
-        default_region=options.default_region, encoding=options.encoding, sheet=options.sheet, say=run.say
+        default_region=options.default_region,
+        encoding=options.encoding,
+        sheet=options.sheet,
+        header_row=options.header_row,
+        say=run.say,
     )
-    if not is_table(file):
+    lines = is_lines(file)
+    if not is_table(file) and options.header_row is not None:
+        raise BadInput("--header-row is for tables; this file has no line of names.")
+    if not is_table(file) and not lines:
         if options.mapping is not None or options.columns:
             raise BadInput("--mapping and --column are for tables; this file names what it holds itself.")
         return plain
@@ -129,14 +150,22 @@ def settle_reading(
     if saved is None:
         saved = _found(home, file, plain)
     reading = plain if saved is None else _with(saved, plain)
-    with open_table(file, replace(reading, say=_nothing)) as table:
+    persons = compares_persons(home, space)
+    # Of lines of JSON each may lack some members, also the first ones.
+    known = tuple(column.name for column in saved.columns) if lines and saved is not None else None
+    with open_table(file, replace(reading, columns=known, say=_nothing)) as table:
         names = table.names
-    guessed = guess_mapping(names, persons=compares_persons(home, space))
-    mapping = guessed if saved is None else saved.mapping(names)
+    mapping = guess_mapping(names, persons=persons) if saved is None else saved.mapping(names)
     if options.columns:
         mapping = mapping_of(names, corrected(names, roles_of(names, mapping), options.columns))
-    elif saved is None and aloud and mapping.has_identifiers:
-        run.say(_guess_in_words(roles_of(names, mapping)))
+    if saved is None and aloud and mapping.has_identifiers:
+        check_one_subject(names, mapping)
+        if not options.columns:
+            run.say(_guess_in_words(roles_of(names, mapping)))
+    if lines:
+        # Nobody spoke of the members: those of later lines are guessed as they come.
+        spoken = mapping if saved is not None or options.columns else None
+        return replace(reading, mapping=spoken, columns=names, persons=persons)
     return replace(reading, mapping=mapping)
 
 
@@ -154,6 +183,7 @@ def _with(saved: SavedMapping, plain: Reading) -> Reading:
         default_region=plain.default_region or saved.default_region,
         encoding=plain.encoding or saved.encoding,
         sheet=plain.sheet or saved.sheet,
+        header_row=plain.header_row or saved.header_row,
     )
 
 

@@ -6,7 +6,7 @@ them must wait for the end before anything leaves this computer. The endings are
 what was imported.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import MappingProxyType
@@ -17,11 +17,14 @@ from clients.readers.csv_file import csv_table, read_csv
 from clients.readers.excel_file import excel_table, read_excel
 from clients.readers.exchange.sniffing import read_json
 from clients.readers.giving_up import until_hopeless
+from clients.readers.header_row import checked_header_row
 from clients.readers.mapping import ColumnMapping, guess_mapping
 from clients.readers.misp_file import read_misp
-from clients.readers.ndjson_file import read_ndjson
+from clients.readers.ndjson_file import ndjson_signals, ndjson_table, read_ndjson
+from clients.readers.ods_file import ods_table
+from clients.readers.old_excel import SAVE_AS
 from clients.readers.parquet_file import parquet_table, read_parquet
-from clients.readers.reading import Reading
+from clients.readers.reading import Reading, silent
 from clients.readers.record import RecordedSignal, decode_record, encode_record
 from clients.readers.signals import RefusedRow, Signal, grouped
 from clients.readers.stix_file import read_stix
@@ -37,6 +40,7 @@ __all__ = [
     "encode_record",
     "grouped",
     "guess_mapping",
+    "is_lines",
     "is_table",
     "open_table",
     "read_csv",
@@ -54,7 +58,12 @@ class Reader(Protocol):
     """What the reader of each format provides."""
 
     def __call__(
-        self, path: Path, *, mapping: ColumnMapping | None = None, default_region: str | None = None
+        self,
+        path: Path,
+        *,
+        mapping: ColumnMapping | None = None,
+        default_region: str | None = None,
+        say: Callable[[str], None] = silent,
     ) -> Iterator[Signal | RefusedRow]: ...
 
 
@@ -67,10 +76,12 @@ class TableReader(Protocol):
 _TABLES: Mapping[str, TableReader] = MappingProxyType(
     {
         ".csv": csv_table,
+        ".ods": ods_table,
         ".parquet": parquet_table,
         ".tab": csv_table,
         ".tsv": csv_table,
         ".txt": csv_table,
+        ".xls": excel_table,
         ".xlsm": excel_table,
         ".xlsx": excel_table,
     }
@@ -78,18 +89,16 @@ _TABLES: Mapping[str, TableReader] = MappingProxyType(
 _READERS: Mapping[str, Reader] = MappingProxyType(
     {
         ".json": read_json,
-        ".jsonl": read_ndjson,
         ".misp": read_misp,
-        ".ndjson": read_ndjson,
         ".stix": read_stix,
     }
 )
-_SPREADSHEET = 'Open it in its program and save it as .xlsx, or as "CSV UTF-8".'
+_LINES = frozenset({".jsonl", ".ndjson"})
+_SPREADSHEET = f"{SAVE_AS} Or export it as CSV UTF-8."
 _NOT_READ: Mapping[str, str] = MappingProxyType(
     {
-        ".xls": f"This is an Excel file of before 2007. {_SPREADSHEET}",
         ".xlsb": f"This is a binary Excel file. {_SPREADSHEET}",
-        ".ods": f"This is an OpenDocument spreadsheet. {_SPREADSHEET}",
+        ".fods": f"This is an OpenDocument spreadsheet in one piece of XML. {_SPREADSHEET}",
         ".numbers": f"This is a Numbers spreadsheet. {_SPREADSHEET}",
         ".zip": "This is an archive. Unpack it and read the file in it.",
         ".gz": "This is an archive. Unpack it and read the file in it.",
@@ -112,11 +121,14 @@ def read_file(
     later if it proves to be no table, or, at the end, to have been changed meanwhile.
     """
     chosen = reading or Reading(default_region=default_region)
+    checked_header_row(chosen.header_row)
     table_reader, reader = _TABLES.get(path.suffix.lower()), _READERS.get(path.suffix.lower())
     if table_reader is not None:
         return until_hopeless(_from_table(table_reader, path, chosen))
+    if is_lines(path):
+        return until_hopeless(ndjson_signals(path, chosen))
     if reader is not None:
-        items = reader(path, mapping=chosen.mapping, default_region=chosen.default_region)
+        items = reader(path, mapping=chosen.mapping, default_region=chosen.default_region, say=chosen.say)
         return until_hopeless(items if only_asking else _shareable(items))
     raise BadInput(_no_reader(path))
 
@@ -131,9 +143,12 @@ def _shareable(items: Iterator[Signal | RefusedRow]) -> Iterator[Signal | Refuse
 
 def open_table(path: Path, reading: Reading) -> AbstractContextManager[Table]:
     """The table in a file, to look at its columns. Raises BadInput as `read_file`, and for a file that is no table."""
+    checked_header_row(reading.header_row)
     table_reader = _TABLES.get(path.suffix.lower())
     if table_reader is not None:
         return table_reader(path, reading)
+    if is_lines(path):
+        return ndjson_table(path, reading)
     if path.suffix.lower() in _READERS:
         raise BadInput(
             "This file names by itself what it holds, so it has no columns to show. Try: narrowgate deposit add ... "
@@ -147,6 +162,11 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in _TABLES
 
 
+def is_lines(path: Path) -> bool:
+    """Whether a file's ending says that it is lines of JSON, each with members of its own."""
+    return path.suffix.lower() in _LINES
+
+
 def _from_table(table_reader: TableReader, path: Path, reading: Reading) -> Iterator[Signal | RefusedRow]:
     with table_reader(path, reading) as table:
         yield from table_signals(table, reading)
@@ -154,4 +174,4 @@ def _from_table(table_reader: TableReader, path: Path, reading: Reading) -> Iter
 
 def _no_reader(path: Path) -> str:
     known = _NOT_READ.get(path.suffix.lower(), "There is no reader for files with this ending.")
-    return f"{known} Known endings are {', '.join(sorted({*_TABLES, *_READERS}))}."
+    return f"{known} Known endings are {', '.join(sorted({*_TABLES, *_READERS, *_LINES} - {'.xls'}))}."

@@ -20,20 +20,39 @@ KEPT_DIGITS = 15
 
 _DIGIT_TYPES = frozenset({"phone", "imei"})
 """Types that are written in digits, and so are taken for numbers by spreadsheets and data frames."""
+_SIGN_TYPES = frozenset({"handle", "licence_plate"})
+"""Types that may be digits alone, or digits around an E."""
 _NEEDED_DIGITS = 7
+POWERS = "1E+10"
+"""As a number is shown that went through a power of ten, or may have: `number_cell`."""
+_ROUNDED_LENGTH = 10
+"""Shorter numbers are shown in full, and are no telephone numbers with a country in front."""
 _POWER_OF_TEN = re.compile(r"\+?[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}")
+_ROUNDED = re.compile(r"[0-9]+[.,][0-9]+[eE]\+?[0-9]{1,3}|[0-9]+[eE]\+[0-9]{1,3}")
+"""The same where an E between digits may be one of their own, as in the plate 12E34."""
 _FORMULA_TEXT = re.compile(r'="([^"]*)"')
 """How programs make a spreadsheet keep digits as they are: a formula that is nothing but a text."""
 _KEPT_AS_TEXT = re.compile(r"\A'(?=[0-9=+@-])")
 _FLOAT = re.compile(rf"(\+?[0-9]{{{_NEEDED_DIGITS},}})\.0")
 
 LOST_DIGITS = (
-    "The number was kept with a power of ten (E+), so digits of it are lost. Format the column as text and fill it "
-    "again from where it came from."
+    "A program kept the number with a power of ten (as 4.5E+11), so its last digits are lost; no program can bring "
+    "them back from this file. Take the values from where they came from: format the column as text first (in Excel: "
+    "Format Cells, Text; when it opens a CSV file: Data, From Text/CSV, and make the column Text), and export again."
 )
+NO_RESULT = (
+    "The cell holds a formula, and the workbook does not keep its result. Open it in its program and save it, or put "
+    "the values in place of the formulas."
+)
+FORMULA_ERROR = "The cell holds an error such as #N/A. Mend it or clear it."
+TRUTH_IN_CELL = "The cell holds TRUE or FALSE, which is not an identifier."
 _TOO_MANY_DIGITS = (
-    f"A workbook keeps {KEPT_DIGITS} digits of a number and this one has more, so some are lost. Format the column as "
-    "text and fill it again from where it came from."
+    f"Spreadsheets and data frames keep {KEPT_DIGITS} digits of a number and this one has more, so some are lost. "
+    "Format the column as text and fill it again from where it came from."
+)
+_MADE_A_NUMBER = (
+    "The program that wrote the file made a number of the value (.0 at its end). Format the column as text and export "
+    "it again."
 )
 _FRACTION = "The value is a number with a fraction, which is not an identifier."
 MADE_A_DATE = (
@@ -86,12 +105,15 @@ def identifier_text(kind: str, cell: Cell) -> str:
         if constant is None:
             raise Rejected(_FORMULA)
         text = constant[1].strip()
+    # What a data frame makes of a column of numbers in which some are missing.
+    whole = _FLOAT.fullmatch(text)
     if kind in _DIGIT_TYPES:
-        if _POWER_OF_TEN.fullmatch(text):
+        if _POWER_OF_TEN.fullmatch(text) or (whole and has_lost_digits(whole[1].removeprefix("+"))):
             raise Rejected(LOST_DIGITS)
-        # What a data frame makes of a column of numbers in which some are missing.
-        whole = _FLOAT.fullmatch(text)
         return whole[1] if whole else text
+    if kind in _SIGN_TYPES and (whole or _ROUNDED.fullmatch(text)):
+        # Their rules may drop a full stop or a plus sign, and would make another name of it.
+        raise Rejected(_MADE_A_NUMBER if whole else LOST_DIGITS)
     return text
 
 
@@ -102,9 +124,14 @@ def refusal_of(text: str, reason: str) -> str:
     return _LOOKS_LIKE_A_DATE if _DATES.fullmatch(text) else reason
 
 
-def number_cell(raw: str) -> Cell:
-    """A number of a workbook, from the text that is stored (ECMA-376 18.3.1.96)."""
-    if re.fullmatch(r"-?[0-9]{1,15}", raw):
+def number_cell(raw: str, shown: str = "") -> Cell:
+    """A number of a workbook, from the text that is stored (ECMA-376 18.3.1.96; ODF 1.3 part 3, 18.3.20).
+
+    Args: `shown` the text on the screen, where the file has it: a number that is shown as 4.477E+11 was read from a
+    file that was saved so, if it has no more digits than that.
+    """
+    in_powers = "e" in raw.lower() or _POWER_OF_TEN.fullmatch(shown.strip()) is not None
+    if re.fullmatch(r"-?[0-9]{1,15}", raw) and not in_powers:
         return raw
     try:
         number = Decimal(raw)
@@ -118,9 +145,15 @@ def number_cell(raw: str) -> Cell:
         return NoIdentifier(raw, _FRACTION)
     digits = str(int(number))
     # Nobody types a power of ten; it comes from a file that was saved as shown on the screen, and read again.
-    if "e" in raw.lower() and len(digits) >= 10 and len(digits.rstrip("0")) <= _NEEDED_DIGITS:
-        return NoIdentifier(raw, LOST_DIGITS)
+    if in_powers and has_lost_digits(digits):
+        # As an attribute, such as a sum of money, it stays what it was.
+        return NoIdentifier(raw if "e" in raw.lower() else digits, LOST_DIGITS)
     return digits
+
+
+def has_lost_digits(digits: str) -> bool:
+    """Whether a number that went through a power of ten has only the digits that programs show of one."""
+    return len(digits) >= _ROUNDED_LENGTH and len(digits.rstrip("0")) <= _NEEDED_DIGITS
 
 
 def value_cell(value: object) -> Cell:
@@ -134,7 +167,8 @@ def value_cell(value: object) -> Cell:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        return number_cell(repr(value))
+        # A column of fractions has them because a program took its digits for numbers.
+        return number_cell(repr(value), POWERS)
     if isinstance(value, Decimal):
         return number_cell(format(value, "f")) if value.is_finite() else NoIdentifier("", _FRACTION)
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():

@@ -9,8 +9,8 @@ It deposits nothing.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from dataclasses import dataclass, field
+from itertools import islice
 
 from clients.identifiers import Rejected, registered_types
 from clients.readers.cells import Cell, plain
@@ -19,11 +19,10 @@ from clients.readers.reading import Reading
 from clients.readers.roles import ATTRIBUTE
 from clients.readers.signals import RefusedRow
 from clients.readers.table import (
-    LINES_ABOVE_NAMES,
     Table,
     TableRow,
     checked_region,
-    line_of_names,
+    looked_below,
     read_identifier,
     row_hint,
     row_identifiers,
@@ -79,8 +78,8 @@ def report_columns(
     region = checked_region(reading.default_region)
     columns = settle(table.names, mapping) if mapping.has_identifiers else None
     seen = damaged = 0
-    above = [] if columns is not None else list(islice(table.rows, LINES_ABOVE_NAMES))
-    for row in islice(whole_rows(replace(table, rows=chain(above, table.rows))), rows):
+    table, names_at = looked_below(table, mapping, reading)
+    for row in islice(whole_rows(table), rows):
         seen += 1
         if isinstance(row, RefusedRow):
             damaged += 1
@@ -90,7 +89,7 @@ def report_columns(
             _count(report[position], kind, cell, hint)
         for column, cell in _attributes(report, row):
             _look_at(column, cell)
-    return Report(tuple(report), seen, damaged, line_of_names(above))
+    return Report(tuple(report), seen, damaged, names_at)
 
 
 def _count(column: Column, kind: str, cell: Cell, hint: str | None) -> None:

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from broker.protocol.errors import BadInput
-from clients.readers.header import column_names
+from clients.readers.header_row import names_in, no_such_row, remark
 from clients.readers.mapping import ColumnMapping
 from clients.readers.reading import Reading
 from clients.readers.signals import RefusedRow, Signal
-from clients.readers.table import Table, TableRow, checked_region, table_signals
+from clients.readers.table import Table, TableRow, checked_region, table_signals, texts_of
 from clients.readers.text_lines import MAXIMUM_LINE_BYTES, TextLine, text_lines
 
 _DELIMITERS = ",;\t|"
@@ -54,15 +54,13 @@ def csv_table(path: Path, reading: Reading) -> Iterator[Table]:
     """The table of a CSV file. Raises BadInput if the file as a whole cannot be read."""
     with closing(text_lines(path, reading.encoding)) as lines:
         source = _Pushback(lines)
-        header = _header_line(source)
-        declared = _DECLARED.fullmatch(header.text.strip())
-        if declared is not None:
-            header = _header_line(source)
-        delimiter = declared[1] if declared else _sniff(header, source.peek(_SAMPLE_ROWS))
+        header, declared = _header_line(source, reading)
+        delimiter = declared or _sniff(header, source.peek(_SAMPLE_ROWS))
         cells = _cells(header.text, delimiter)
         if cells is None:
-            raise BadInput("The first line with the columns' names has a quotation mark that is not closed.")
-        yield Table(column_names(cells), _rows(source, delimiter))
+            raise BadInput("The line with the columns' names has a quotation mark that is not closed.")
+        rows = _rows(source, delimiter)
+        yield Table(names_in(cells, texts_of(rows), reading.header_row), rows)
 
 
 class _Unclosed(Exception):
@@ -85,13 +83,29 @@ class _Pushback:
         return [line.text for line in self.ahead if isinstance(line, TextLine)]
 
 
-def _header_line(source: _Pushback) -> TextLine:
+def _header_line(source: _Pushback, reading: Reading) -> tuple[TextLine, str | None]:
+    """The line of names, and the delimiter if a line above all others declares it."""
+    wanted, above, declared = reading.header_row, False, None
     while (line := source.take()) is not None:
+        number = line.line if isinstance(line, RefusedRow) else line.number
+        if wanted is not None and number < wanted and isinstance(line, RefusedRow):
+            above = True
+            continue
         if isinstance(line, RefusedRow):
             raise BadInput(f"The columns' names cannot be read. {line.reason}")
-        if line.text.strip():
-            return line
-    raise BadInput("The file is empty. Export it again.")
+        if not line.text.strip():
+            if number == wanted:
+                break
+            continue
+        if not above and declared is None and (found := _DECLARED.fullmatch(line.text.strip())):
+            declared = found[1]
+            continue
+        if wanted is None or number >= wanted:
+            if above:
+                reading.say(remark(number))
+            return line, declared
+        above = True
+    raise BadInput("The file is empty. Export it again.") if wanted is None else no_such_row(wanted)
 
 
 def _sniff(header: TextLine, rows: list[str]) -> str:

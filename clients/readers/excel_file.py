@@ -1,29 +1,32 @@
-"""Excel workbooks (.xlsx, .xlsm): one sheet of them, its first row with something in it naming the columns.
+"""Excel workbooks (.xlsx, .xlsm): one sheet of them, a row of which names the columns.
 
-Rule: nothing is chosen in silence. Of several sheets with something in them a person names one; hidden sheets are not
-read and hidden rows and columns are, and either is said. Macros are never run, links never followed.
+Rule: macros are never run, links never followed. Which sheet and which row of names: see `clients.readers.sheet_table`.
 
-It reads no formula (see `clients.readers.excel_sheet`) and neither .xls nor .ods.
+It reads no formula (see `clients.readers.excel_sheet`) and no .xls (see `clients.readers.old_excel`).
 """
 
 import datetime
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from broker.protocol.errors import BadInput
 from clients.readers.cells import plain
-from clients.readers.excel_package import check_package
+from clients.readers.excel_package import EXCEL
 from clients.readers.excel_sheet import Look, Sheet
-from clients.readers.header import column_names
 from clients.readers.input_file import opened
 from clients.readers.mapping import ColumnMapping
+from clients.readers.old_excel import not_read_as_old
 from clients.readers.reading import Reading
+from clients.readers.sheet_table import SheetFacts, chosen_sheet, sheet_table
 from clients.readers.signals import RefusedRow, Signal
-from clients.readers.table import Table, TableRow, checked_region, table_signals
+from clients.readers.spreadsheet_package import check_package
+from clients.readers.table import Table, checked_region, table_signals
 
 _DAMAGED = (
     "The workbook cannot be read. Open it in Excel, save it anew as Excel Workbook (.xlsx), and try again."
@@ -43,35 +46,20 @@ def read_excel(
 def excel_table(path: Path, reading: Reading) -> Iterator[Table]:
     """The table of one sheet. Raises BadInput if the workbook cannot be read, or which sheet is meant is open."""
     with opened(path) as file:
-        check_package(file)
+        if path.suffix.lower() == ".xls":
+            raise not_read_as_old(file)
+        check_package(file, EXCEL)
         workbook = _workbook(file)
         look = _look(workbook)
         # openpyxl has it open too; its own is read whenever it likes.
-        with zipfile.ZipFile(file) as archive, _chosen(archive, workbook, look, reading) as source:
-            sheet = Sheet(source, look)
-            rows = sheet.rows()
-            first = next(((number, cells) for number, cells in rows if any(map(plain, cells))), None)
-            if first is None:
-                raise BadInput("The sheet is empty. Name another with --sheet.")
-            yield Table(column_names([plain(cell) for cell in first[1]]), _rows(sheet, rows, reading))
-
-
-def _rows(sheet: Sheet, rows: Iterator[tuple[int, list[Any]]], reading: Reading) -> Iterator[TableRow]:
-    for number, cells in rows:
-        yield TableRow(number, cells)
-    if sheet.hidden_rows:
-        reading.say(
-            f"The sheet has hidden rows ({sheet.hidden_rows:,}), as by a filter. They were read too: delete them if "
-            "they should stay out."
-        )
-    if sheet.hidden_columns:
-        places = ", ".join(map(str, sorted(sheet.hidden_columns)[:10]))
-        reading.say(
-            f"The sheet has hidden columns ({places}, counted from the left). They were read too: leave one out "
-            'with --column "ITS NAME=ignore".'
-        )
-    if sheet.formulas:
-        reading.say(f"The sheet has formulas ({sheet.formulas:,}). Their last results were read.")
+        with zipfile.ZipFile(file) as archive:
+            sheets = [
+                SheetFacts(each.title, each.sheet_state == "visible", partial(_filled, archive, each, look))
+                for each in workbook.worksheets
+            ]
+            chosen = workbook.worksheets[chosen_sheet(sheets, reading)]
+            with archive.open(chosen._worksheet_path) as source:
+                yield sheet_table(Sheet(cast(BinaryIO, source), look), reading)
 
 
 def _workbook(file: BinaryIO) -> Any:
@@ -101,45 +89,19 @@ def _look(workbook: Any) -> Look:
         frozenset(workbook._date_formats),
         frozenset(workbook._timedelta_formats),
         cast(datetime.datetime, workbook.epoch),
+        frozenset(
+            at for at, style in enumerate(workbook._cell_styles) if _in_powers(workbook, style.numFmtId)
+        ),
     )
 
 
-@contextmanager
-def _chosen(archive: zipfile.ZipFile, workbook: Any, look: Look, reading: Reading) -> Iterator[BinaryIO]:
-    sheets = list(workbook.worksheets)
-    visible = [sheet for sheet in sheets if sheet.sheet_state == "visible"]
-    if reading.sheet is not None:
-        chosen = _named(sheets, visible, reading.sheet)
-    elif not visible:
-        raise BadInput(
-            "The workbook has no sheet that can be read, or all are hidden. Save it anew as .xlsx."
-        )
-    else:
-        filled = visible if len(visible) == 1 else [each for each in visible if _filled(archive, each, look)]
-        if len(filled) != 1:
-            raise BadInput(
-                f"The workbook has {len(visible)} sheets. Say which one to read: --sheet 1 for the leftmost, --sheet 2 "
-                "for the next, or its name."
-            )
-        chosen = filled[0]
-    hidden = len(sheets) - len(visible)
-    if chosen.sheet_state != "visible":
-        reading.say("The sheet is hidden in the workbook, and was read since it was named.")
-    elif hidden:
-        reading.say(f"The workbook has hidden sheets ({hidden}), which were not read.")
-    with archive.open(chosen._worksheet_path) as source:
-        yield cast(BinaryIO, source)
+def _in_powers(workbook: Any, number_format: int) -> bool:
+    from openpyxl.styles.numbers import BUILTIN_FORMATS, BUILTIN_FORMATS_MAX_SIZE
 
-
-def _named(sheets: list[Any], visible: list[Any], wanted: str) -> Any:
-    by_name = [sheet for sheet in sheets if sheet.title.casefold() == wanted.strip().casefold()]
-    if by_name:
-        return by_name[0]
-    if wanted.strip().isdecimal() and 1 <= int(wanted) <= len(visible):
-        return visible[int(wanted) - 1]
-    raise BadInput(
-        f"The workbook has no sheet of that name or number. It has {len(visible)}, counted from the left from 1."
-    )
+    own = number_format - BUILTIN_FORMATS_MAX_SIZE
+    formats = workbook._number_formats
+    code = formats[own] if 0 <= own < len(formats) else BUILTIN_FORMATS.get(number_format, "")
+    return re.search("[Ee][+-]", code) is not None
 
 
 def _filled(archive: zipfile.ZipFile, sheet: Any, look: Look) -> bool:

@@ -15,7 +15,16 @@ from typing import BinaryIO, cast
 from xml.etree import ElementTree
 
 from broker.protocol.errors import BadInput
-from clients.readers.cells import Cell, NoIdentifier, number_cell, value_cell
+from clients.readers.cells import (
+    FORMULA_ERROR,
+    NO_RESULT,
+    POWERS,
+    TRUTH_IN_CELL,
+    Cell,
+    NoIdentifier,
+    number_cell,
+    value_cell,
+)
 
 MAXIMUM_ROWS = 1_048_576
 MAXIMUM_COLUMNS = 16_384
@@ -26,23 +35,18 @@ _REFERENCE = re.compile(r"([A-Z]{1,3})[0-9]+")
 _STRANGE = (
     "The sheet is not written as Excel writes them. Open it in Excel, save it anew as .xlsx, and try again."
 )
-_NO_RESULT = (
-    "The cell holds a formula, and the workbook does not keep its result. Open it in Excel and save it, or put the "
-    "values in place of the formulas."
-)
-_ERROR = "The cell holds an error such as #N/A. Mend it or clear it."
-_TRUTH = "The cell holds TRUE or FALSE, which is not an identifier."
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a cell's number stands for: the workbook's shared texts, the styles that are dates or spans of time, and the
-    day its dates count from."""
+    """What a cell's number stands for: the workbook's shared texts, the styles that are dates, spans of time or powers
+    of ten, and the day its dates count from."""
 
     texts: Sequence[str] = field(repr=False)
     date_styles: frozenset[int]
     span_styles: frozenset[int]
     epoch: datetime.datetime
+    power_styles: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -115,7 +119,7 @@ class Sheet:
         if element.find(f"{_MAIN}f") is not None:
             # An empty result is kept as a text; a program that does not calculate leaves an empty number.
             if (value is None or not value.text) and kind != "str":
-                return NoIdentifier("", _NO_RESULT)
+                return NoIdentifier("", NO_RESULT)
             self.formulas += 1
         if kind == "inlineStr":
             inline = element.find(f"{_MAIN}is")
@@ -126,7 +130,11 @@ class Sheet:
         if kind == "s":
             return self._shared(text)
         if kind in ("b", "e"):
-            return NoIdentifier("", _ERROR) if kind == "e" else NoIdentifier(str(text == "1").lower(), _TRUTH)
+            return (
+                NoIdentifier("", FORMULA_ERROR)
+                if kind == "e"
+                else NoIdentifier(str(text == "1").lower(), TRUTH_IN_CELL)
+            )
         return self._number(text, _number(element.get("s", "0"))) if kind == "n" else value_cell(_day(text))
 
     def _shared(self, text: str) -> str:
@@ -137,13 +145,13 @@ class Sheet:
 
     def _number(self, text: str, style: int) -> Cell:
         if style not in self.look.date_styles:
-            return number_cell(text)
+            return number_cell(text, POWERS if style in self.look.power_styles else "")
         from openpyxl.utils.datetime import from_excel
 
         try:
             return value_cell(from_excel(float(text), self.look.epoch, style in self.look.span_styles))
         except (OverflowError, ValueError):
-            return NoIdentifier("", _ERROR)
+            return NoIdentifier("", FORMULA_ERROR)
 
 
 def _row_number(row: ElementTree.Element, before: int) -> int:

@@ -1,4 +1,4 @@
-"""The names of a table's columns, as they stand in its first line.
+"""The names of a table's columns, as they stand in its first line, or in the one that a person named.
 
 Rule: names are looked at before anything is read below them. A first line that holds an identifier is no line of names:
 its cells would become the names of columns, and be sealed and shown as such. Marks of direction and other characters
@@ -19,8 +19,13 @@ MAXIMUM_NAME_CHARACTERS = 256
 _JOINERS = "\u200c\u200d"
 
 
-def column_names(cells: Sequence[str]) -> tuple[str, ...]:
-    """The columns' names, clean. Raises BadInput if there are too many, a damaged one, or an identifier."""
+def column_names(cells: Sequence[str], line: int | None = None) -> tuple[str, ...]:
+    """The columns' names, clean.
+
+    Args: `line` where they stand, if a person said so; None for the first.
+    Raises: BadInput if there are too many, a damaged one, or an identifier.
+    """
+    where = "the first line" if line is None else f"line {line}"
     names = [clean_name(cell) for cell in cells]
     while names and not names[-1]:
         names.pop()
@@ -33,12 +38,12 @@ def column_names(cells: Sequence[str]) -> tuple[str, ...]:
         if len(name) > MAXIMUM_NAME_CHARACTERS or any("\ud800" <= each <= "\udfff" for each in name):
             raise BadInput(
                 f"The name of column {position} is damaged or longer than {MAXIMUM_NAME_CHARACTERS} characters. Give "
-                "each column a short name in the first line."
+                f"each column a short name in {where}."
             )
         if _is_identifier(name):
             raise BadInput(
-                f"The first line holds an identifier in column {position} and not the columns' names. Put a line of "
-                "names above it, such as phone or email."
+                f"{where.capitalize()} holds an identifier in column {position} and not the columns' names. Put a line "
+                "of names above it, such as phone or email."
             )
     return tuple(names)
 

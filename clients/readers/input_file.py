@@ -16,16 +16,19 @@ from pathlib import Path
 from typing import BinaryIO
 
 from broker.protocol.errors import BadInput
+from clients.readers.old_excel import check_not_old
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """A file to read from. Raises BadInput if it cannot be read, or, at the end, if it was changed meanwhile."""
+    """A file to read from. Raises BadInput if it cannot be read, is of the old Excel or has a password, or, at the end,
+    if it was changed meanwhile."""
     try:
         # Not blocking: to open a pipe that nobody writes to would wait for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb", buffering=1 << 16) as file:
             before = _identity(os.fstat(file.fileno()))
+            check_not_old(file)
             yield file
             if _identity(os.fstat(file.fileno())) != before or _identity(path.stat()) != before:
                 raise BadInput(

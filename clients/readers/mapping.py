@@ -16,11 +16,13 @@ from clients.identifiers import registered_types
 from clients.identifiers.person import TYPE as PERSON
 from clients.identifiers.platforms import platform_called
 from clients.readers.column_names import first_called, plain_name
+from clients.readers.column_subjects import readings
 from clients.readers.person_columns import PersonColumns, PersonPlaces, guess_person, other_names
 from clients.readers.signals import REFERENCE
 
 _PHONE = """
-    phone phonenumber phoneno tel telno telnr telephone telephonenumber telefon telefonnummer telefonnr
+    phone phones phonenumber phoneno phonenum contactnumber contactno
+    tel telno telnr telephone telephonenumber telefon telefonnummer telefonnr
     telefono telefone mobile mobilenumber mobileno mobilephone mobil mobiltelefon handy handynummer handynr
     cell cellphone cellulare movil celular msisdn whatsapp viber gsm rufnummer numerodetelephone numerodetelefono
     telefoon telefoonnummer mobiel gsmnummer telefonnumarasi telefonnumarası ceptelefonu simu nambariyasimu
@@ -123,6 +125,9 @@ _MEANS_MORE = frozenset(
 )
 
 
+_EVERYDAY = frozenset({"line", "wire", "snap"})
+
+
 @dataclass(frozen=True)
 class ColumnMapping:
     """The columns of a table, by name; letter case, spaces and punctuation in names do not count.
@@ -205,7 +210,8 @@ def settle(names: Sequence[str], mapping: ColumnMapping | None, *, strict: bool 
     if not identifiers and pair is None and person is None:
         raise BadInput(
             "No column with identifiers was recognised. Name the columns in the first line (such as phone, "
-            "email, or type and value), or give a mapping."
+            "email, or type and value), or give a mapping. If the names stand further down, say in which line: "
+            "--header-row 3"
         )
     reference = find(chosen.reference_column)
     ignored = (position for name in chosen.ignored for position in find_all(name))
@@ -224,7 +230,7 @@ def guess_mapping(names: Sequence[str], *, persons: bool = False) -> ColumnMappi
     Args: `persons` whether columns that name a person together are looked for: only where persons are compared.
     """
     person = guess_person(names) if persons else None
-    identifiers = tuple((name, kind) for name in names if (kind := guess_type(name)) is not None)
+    identifiers = tuple((name, kind) for name in names if (kind := guess_column(name)) is not None)
     type_column, value_column = first_called(names, _TYPE), first_called(names, _VALUE)
     if type_column is None or value_column is None:
         type_column = value_column = None  # one without the other is an ordinary column
@@ -244,19 +250,31 @@ def guess_mapping(names: Sequence[str], *, persons: bool = False) -> ColumnMappi
     )
 
 
+def guess_column(name: str) -> str | None:
+    """The identifier type that a column's name says it holds, seen through words of whose it is: "victim_phone_1"."""
+    _, *others = readings(name)
+    found = (kind for each in others if (kind := _of_word(each.word, bare=False)) is not None)
+    return guess_type(name) or next(found, None)
+
+
 def guess_type(name: str) -> str | None:
     """The identifier type that a word names: "E-Mail", "phone 2", "Telefon", "Instagram"; None if it names none."""
     if name in registered_types():
         return name
-    whole = plain_name(name)
-    word = re.sub(r"[0-9]+\Z", "", whole)  # "phone 2" is a phone, but "sha256" one word
-    return _TYPE_OF.get(whole) or _TYPE_OF.get(word) or _platform_type(word)
+    return _of_word(plain_name(name))
 
 
 def typed(kind: str) -> tuple[str, str | None]:
     """A column's type and the hint it carries: "handle:instagram" is handle and instagram, "email" has none."""
     type_name, _, hint = kind.partition(":")
     return type_name, hint or None
+
+
+def _of_word(whole: str, *, bare: bool = True) -> str | None:
+    """The type of a plain word; not `bare`, it had another before or behind it, and "line" is no platform."""
+    word = re.sub(r"[0-9]+\Z", "", whole)  # "phone 2" is a phone, but "sha256" one word
+    known = _TYPE_OF.get(whole) or _TYPE_OF.get(word)
+    return known or (_platform_type(word) if bare or word not in _EVERYDAY else None)
 
 
 def _platform_type(word: str) -> str | None:

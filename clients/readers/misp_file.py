@@ -8,7 +8,7 @@ It reads one event, a list of events, a MISP answer to a search for events or at
 files that are attached, no names of persons, and asks no MISP server.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +20,10 @@ from clients.readers.exchange import elements
 from clients.readers.exchange.json_stream import JsonStream, Unreadable
 from clients.readers.exchange.misp_tags import Tagged, tagged
 from clients.readers.exchange.misp_types import TARGETS, TYPES, named_by
+from clients.readers.exchange.passed_over import PassedOver
 from clients.readers.input_file import opened
 from clients.readers.mapping import ColumnMapping
+from clients.readers.reading import silent
 from clients.readers.signals import REFERENCE, RefusedRow, Signal
 from clients.readers.table import checked_region
 
@@ -34,11 +36,16 @@ _FACTS = ("Tag", "distribution", "date", "uuid", "name", "deleted")
 
 
 def read_misp(
-    path: Path, *, mapping: ColumnMapping | None = None, default_region: str | None = None
+    path: Path,
+    *,
+    mapping: ColumnMapping | None = None,
+    default_region: str | None = None,
+    say: Callable[[str], None] = silent,
 ) -> Iterator[Signal | RefusedRow]:
     """Stream the signals of a MISP export. `line` is the number of the attribute in the file, from 1.
 
-    Args: `mapping` must be None, since MISP has no columns; `default_region` for phone numbers in national format.
+    Args: `mapping` must be None, since MISP has no columns; `default_region` for phone numbers in national format;
+    `say` is told, at the end, what was passed over.
     Raises: BadInput, at the first step, if the file is no export of MISP.
     """
     if mapping is not None:
@@ -54,14 +61,18 @@ def read_misp(
                 'The file is no event or object of MISP: it has no list "Attribute" or "Object". Export it as JSON.'
             )
         export = _Export(JsonStream(file), events=survey.events)
-        found = False
+        found, passed = False, PassedOver()
         for attribute in export.attributes(surveying=False):
-            for item in _signals(attribute, region):
+            for item in _signals(attribute, region, passed):
                 found = True
                 yield item
         export.stream.detach()
         if not found:
-            raise BadInput("The export holds no identifier of a kind that is compared here.")
+            raise BadInput(
+                f"The export holds no identifier of a kind that is compared here. {passed.words()}".strip()
+            )
+        if passed.counts:
+            say(passed.words())
 
 
 @dataclass(frozen=True)
@@ -174,13 +185,14 @@ def _by_relation(attributes: Iterable[object]) -> dict[str, str]:
     return {str(each.get("object_relation")): str(each.get("value")) for each in found}
 
 
-def _signals(attribute: _Attribute, region: str | None) -> Iterator[Signal | RefusedRow]:
+def _signals(attribute: _Attribute, region: str | None, passed: PassedOver) -> Iterator[Signal | RefusedRow]:
     members, event = attribute.members, attribute.event
     if isinstance(members, Unreadable):
         yield RefusedRow(attribute.number, members.detail, unit=UNIT)
         return
     kind, raw, relation = members.get("type"), members.get("value"), members.get("object_relation")
     if not isinstance(kind, str) or not isinstance(raw, str):
+        passed.add("attribute without type or value")
         return
     word = kind if kind in TYPES or kind in TARGETS else "attribute"
     try:
@@ -188,6 +200,7 @@ def _signals(attribute: _Attribute, region: str | None) -> Iterator[Signal | Ref
             attribute.thing, attribute.siblings, relation if isinstance(relation, str) else "", kind, raw
         )
         if named is None:
+            passed.add(attribute.thing, relation if attribute.thing else kind)
             return
         # An answer to a search for attributes tells the event's distribution inside of each.
         around = members.get("Event")

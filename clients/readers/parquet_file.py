@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.protocol.errors import BadInput
-from clients.readers.cells import Cell, value_cell
+from clients.readers.cells import LOST_DIGITS, Cell, NoIdentifier, plain, value_cell
 from clients.readers.column_names import same_column
 from clients.readers.header import column_names
 from clients.readers.input_file import opened
@@ -24,6 +24,7 @@ from clients.readers.table import Table, TableRow, checked_region, table_signals
 BATCH_ROWS = 2048
 MAXIMUM_GROUP_BYTES = 1024**3
 """Of one row group, unpacked. pyarrow's own default is about a tenth of it."""
+_NARROW_DIGITS = 6
 _FOOTER_BYTES = 32 * 1024 * 1024
 _DAMAGED = "The file is not Parquet, or its end is missing. Export it again."
 
@@ -40,6 +41,8 @@ def read_parquet(
 @contextmanager
 def parquet_table(path: Path, reading: Reading) -> Iterator[Table]:
     """The table of a Parquet file. Raises BadInput if it cannot be read as a whole."""
+    if reading.header_row is not None:
+        raise BadInput("A Parquet file names its columns itself. Leave --header-row out.")
     try:
         from pyarrow import parquet
     except ImportError:
@@ -63,14 +66,28 @@ def parquet_table(path: Path, reading: Reading) -> Iterator[Table]:
 
 def _rows(source: Any, width: int, positions: list[int]) -> Iterator[TableRow]:
     columns, number = [source.schema_arrow.names[at] for at in positions], 0
+    narrow = [_is_narrow(source.schema_arrow.field(at).type) for at in positions]
     with _in_words():
         for batch in source.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
             for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 number += 1
                 cells: list[Cell] = [""] * width
-                for position, value in zip(positions, values, strict=True):
-                    cells[position] = value_cell(value)
+                for position, value, few_digits in zip(positions, values, narrow, strict=True):
+                    cells[position] = _narrow_cell(value) if few_digits else value_cell(value)
                 yield TableRow(number, cells)
+
+
+def _is_narrow(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_float32(kind) or types.is_float16(kind))
+
+
+def _narrow_cell(value: float | None) -> Cell:
+    """A number of 32 bits or fewer keeps 6 or 7 digits, and shows others in place of those it lost."""
+    cell = value_cell(value)
+    lost = value is not None and isinstance(cell, str) and len(cell.removeprefix("-")) > _NARROW_DIGITS
+    return NoIdentifier(plain(cell), LOST_DIGITS) if lost else cell
 
 
 @contextmanager

@@ -8,7 +8,7 @@ dates are attributes as before. A date that a program made of the text is a birt
 It reads no name and no date itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from broker.protocol.errors import BadInput
@@ -16,6 +16,7 @@ from clients.identifiers.person import TYPE
 from clients.identifiers.person_dates import DAY_FIRST, MONTH_FIRST
 from clients.readers.cells import MADE_A_DATE, Cell, NoIdentifier, plain
 from clients.readers.column_names import plain_name
+from clients.readers.column_subjects import known_as
 
 NAME, BIRTH_DATE = "person-name", "birth-date"
 """What a column holds, in the words of `clients.readers.roles`."""
@@ -51,7 +52,7 @@ def _words(written: str) -> frozenset[str]:
 
 _GIVEN_WORDS, _FAMILY_WORDS, _WHOLE_WORDS = _words(_GIVEN), _words(_FAMILY), _words(_WHOLE)
 _PART_WORDS = _GIVEN_WORDS | _FAMILY_WORDS | _words(_MIDDLE)
-_BIRTH_WORDS = _words(_BIRTH)
+_BIRTH_WORDS, _NAME_WORDS = _words(_BIRTH), _PART_WORDS | _WHOLE_WORDS
 
 
 @dataclass(frozen=True)
@@ -89,22 +90,54 @@ class PersonPlaces:
 
 def guess_person(names: Sequence[str]) -> PersonColumns | None:
     """The columns whose names say that they hold a person's names and birth date; None if not all are there."""
-    called = {name: plain_name(name) for name in names}
-    births = [name for name, word in called.items() if word in _BIRTH_WORDS]
-    if len({called[name] for name in births}) != 1:
+    births = {plain_name(name): name for name in names if known_as(name, _BIRTH_WORDS, bare=True) is not None}
+    if len(births) != 1:
         return None
+    (birth,) = births.values()
+    called: dict[tuple[str, str], dict[str, str]] = {}
+    for name in names:
+        word = known_as(name, _NAME_WORDS, bare=True)
+        if word is not None:
+            called.setdefault((word.subject, word.number), {})[name] = word.word
+    found = _names_of(called.get(_whose(birth), {})) or _only_others(called, birth)
+    return PersonColumns(found, birth) if found else None
+
+
+def _whose(name: str) -> tuple[str, str]:
+    word = known_as(name, _BIRTH_WORDS, bare=True)
+    return ("", "") if word is None else (word.subject, word.number)
+
+
+def _names_of(called: Mapping[str, str]) -> tuple[str, ...]:
+    """Of one person's columns, those of names, if they suffice: given and family names, else whole ones."""
     words = set(called.values())
     in_parts = words & _GIVEN_WORDS and words & _FAMILY_WORDS
     wanted = _PART_WORDS if in_parts else _WHOLE_WORDS
-    found = tuple(name for name, word in called.items() if word in wanted)
-    return PersonColumns(found, births[0]) if found else None
+    return tuple(name for name, word in called.items() if word in wanted)
+
+
+def _only_others(called: Mapping[tuple[str, str], Mapping[str, str]], birth: str) -> tuple[str, ...]:
+    """The names, where they are about one only, and either they or the birth date do not say about whom."""
+    if len(called) != 1:
+        return ()
+    ((whose, names),) = called.items()
+    return _names_of(names) if ("", "") in (whose, _whose(birth)) else ()
 
 
 def other_names(names: Sequence[str], person: PersonColumns) -> tuple[str, ...]:
     """Columns that say once more what a guess has joined, such as "full name" beside given and family name: handed on
     as attributes they would name the person."""
-    known = _PART_WORDS | _WHOLE_WORDS
-    return tuple(name for name in names if plain_name(name) in known and name not in person.names)
+    return tuple(name for name in names if is_name(name) and name not in person.names)
+
+
+def is_name(name: str) -> bool:
+    """Whether a column's name says that it holds names of a person, whoever it is."""
+    return known_as(name, _NAME_WORDS, bare=True) is not None
+
+
+def is_birth_date(name: str) -> bool:
+    """Whether a column's name says that it holds birth dates, of whomever."""
+    return known_as(name, _BIRTH_WORDS, bare=True) is not None
 
 
 def joined(names: Sequence[Cell], birth_date: Cell) -> Cell:

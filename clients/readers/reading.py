@@ -10,18 +10,24 @@ from dataclasses import dataclass
 from clients.readers.mapping import ColumnMapping
 
 
-def _silent(words: str) -> None:
+def silent(words: str) -> None:
     """A reader's remark that nobody listens to."""
 
 
 @dataclass(frozen=True)
 class Reading:
     """The choices: `mapping` of columns (None: by their names), `default_region` of national phone numbers, `encoding`
-    of a text file, `sheet` of a workbook (its name, or its number from the left), and `say`, which is told in words
-    what a person should know of the file beyond its rows, such as hidden ones."""
+    of a text file, `sheet` of a workbook (its name, or its number from the left), `header_row` of a table (the line or
+    row, from 1, that names its columns; None for the first with anything in it), `persons` whether columns that name
+    a person together are looked for where there is no mapping, `columns` the members of lines of JSON that are known
+    beforehand, and `say`, which is told in words what a person should know of the file beyond its rows, such as hidden
+    ones."""
 
     mapping: ColumnMapping | None = None
     default_region: str | None = None
     encoding: str | None = None
     sheet: str | None = None
-    say: Callable[[str], None] = _silent
+    header_row: int | None = None
+    persons: bool = False
+    columns: tuple[str, ...] | None = None
+    say: Callable[[str], None] = silent

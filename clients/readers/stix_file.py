@@ -9,7 +9,7 @@ It reads single objects or lists of objects not at all: those are no bundles. Wh
 conditions of the deposit to say; here there is no clock.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,10 +18,12 @@ from broker.protocol.errors import BadInput
 from clients.identifiers import Rejected
 from clients.readers.exchange import elements
 from clients.readers.exchange.json_stream import JsonStream, Unreadable
+from clients.readers.exchange.passed_over import PassedOver
 from clients.readers.exchange.stix_markings import Definitions
 from clients.readers.exchange.stix_observables import facts_of, is_observable, named_by, word_for
 from clients.readers.input_file import opened
 from clients.readers.mapping import ColumnMapping
+from clients.readers.reading import silent
 from clients.readers.signals import REFERENCE, RefusedRow, Signal
 from clients.readers.table import checked_region
 
@@ -30,11 +32,16 @@ UNIT = "object"
 
 
 def read_stix(
-    path: Path, *, mapping: ColumnMapping | None = None, default_region: str | None = None
+    path: Path,
+    *,
+    mapping: ColumnMapping | None = None,
+    default_region: str | None = None,
+    say: Callable[[str], None] = silent,
 ) -> Iterator[Signal | RefusedRow]:
     """Stream the signals of a STIX bundle. `line` is the number of the object in the bundle, from 1.
 
-    Args: `mapping` must be None, since a bundle has no columns; `default_region` for phone numbers in national format.
+    Args: `mapping` must be None, since a bundle has no columns; `default_region` for phone numbers in national format;
+    `say` is told, at the end, what was passed over.
     Raises: BadInput, at the first step, if the file is no bundle.
     """
     if mapping is not None:
@@ -52,7 +59,10 @@ def read_stix(
                 found = True
                 yield item
         if not found:
-            raise BadInput("The bundle holds no identifier of a kind that is compared here.")
+            words = bundle.passed.words()
+            raise BadInput(f"The bundle holds no identifier of a kind that is compared here. {words}".strip())
+        if bundle.passed.counts:
+            say(bundle.passed.words())
 
 
 def _objects(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any] | Unreadable]]:
@@ -121,6 +131,7 @@ class _Bundle:
     done: set[int] = field(default_factory=set)
     seen: dict[int, _Seen] = field(default_factory=dict)
     related: bool = False
+    passed: PassedOver = field(default_factory=PassedOver)
 
     def survey(self, number: int, thing: dict[str, Any] | Unreadable) -> None:
         """First reading: definitions, and which ids occur twice."""
@@ -173,6 +184,8 @@ class _Bundle:
             elif isinstance(kind, str) and (kind == "indicator" or is_observable(kind)):
                 self._check_version(thing)
                 yield from self._named(number, word, thing, thing, region)
+            elif kind != "marking-definition":
+                self.passed.add(kind)
         except Rejected as error:
             yield RefusedRow(number, f"{word}: {error.detail}", unit=UNIT)
 
@@ -196,7 +209,10 @@ class _Bundle:
             "last_seen": seen.last,
         }
         forbidden = marked.forbidden or seen.forbidden
-        yield from elements.signals(number, UNIT, word, named_by(thing), facts, forbidden, region)
+        named = named_by(thing)
+        if not named:
+            self.passed.add(word_for(thing.get("type")), "without an identifier that is compared")
+        yield from elements.signals(number, UNIT, word, named, facts, forbidden, region)
 
     def _embedded(
         self, number: int, thing: Mapping[str, Any], region: str | None
@@ -211,6 +227,8 @@ class _Bundle:
                 facts = {name: thing.get(name) for name in ("created_by_ref", "created", "modified")}
                 held_thing = {**facts, **each, "id": thing.get("id")}
                 yield from self._named(number, "observed-data", held_thing, thing, region)
+            else:
+                self.passed.add(each.get("type") if isinstance(each, dict) else None)
 
     def _check_sighting(self, thing: Mapping[str, Any]) -> None:
         if _key(thing.get("sighting_of_ref")) not in self.ids:

@@ -7,23 +7,28 @@ row's others go in.
 It opens no file.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 
 from broker.protocol.errors import BadInput
 from clients.identifiers import Canonical, Rejected, canonicalise
 from clients.readers.cells import Cell, identifier_text, plain, refusal_of
 from clients.readers.header import clean_name
-from clients.readers.mapping import Columns, guess_mapping, guess_type, settle, typed
+from clients.readers.header_row import (
+    LINES_LOOKED_AT,
+    Texts,
+    line_of_names,
+    title_above,
+    title_words,
+)
+from clients.readers.mapping import ColumnMapping, Columns, guess_mapping, guess_type, settle, typed
 from clients.readers.person_columns import joined
 from clients.readers.reading import Reading
+from clients.readers.several_people import check_one_subject
 from clients.readers.signals import RefusedRow, Signal
 
 MAXIMUM_CELL_CHARACTERS = 4096
-LINES_ABOVE_NAMES = 20
-"""How far the names of columns are looked for where the first line has none."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,11 @@ def table_signals(table: Table, reading: Reading) -> Iterator[Signal | RefusedRo
     """The signals and refusals of a table. Raises BadInput if the mapping does not fit it, or it has no rows."""
     region = checked_region(reading.default_region)
     chosen = guess_mapping(table.names) if reading.mapping is None else reading.mapping
-    if not chosen.has_identifiers and (line := line_of_names(table.rows)) is not None:
-        raise BadInput(
-            f"The first line does not name the columns, and line {line} seems to. Delete what stands above it, such as "
-            "a title, and read the file again."
-        )
+    table, line = looked_below(table, chosen, reading)
+    if line is not None:
+        raise BadInput(title_words(line))
+    if reading.mapping is None and chosen.has_identifiers:
+        check_one_subject(table.names, chosen)
     columns = settle(table.names, chosen)
     any_row = False
     for row in whole_rows(table):
@@ -76,24 +81,20 @@ def table_signals(table: Table, reading: Reading) -> Iterator[Signal | RefusedRo
         raise BadInput("The file has the columns' names and no row below them.")
 
 
-def line_of_names(rows: Iterable[TableRow | RefusedRow]) -> int | None:
-    """The line, of the first few rows, whose cells are names of columns; None if there is none such.
+def looked_below(table: Table, mapping: ColumnMapping, reading: Reading) -> tuple[Table, int | None]:
+    """The same table, and the line that seems to name the columns where its first line does not: it says nothing, or
+    it is a title. None where a person said which line does, or none seems to."""
+    if reading.header_row is not None:
+        return table, None
+    ahead = list(islice(table.rows, LINES_LOOKED_AT))
+    texts = list(texts_of(ahead))
+    line = title_above(table.names, texts) if mapping.has_identifiers else line_of_names(texts)
+    return replace(table, rows=chain(ahead, table.rows)), line
 
-    For a table whose first line says nothing: many exports begin with a title.
-    """
-    for row in islice(rows, LINES_ABOVE_NAMES):
-        if isinstance(row, TableRow) and _name_columns([plain(cell) for cell in row.cells]):
-            return row.line
-    return None
 
-
-def _name_columns(texts: Sequence[str]) -> bool:
-    """Whether these texts of a row are names of columns, one of which holds identifiers."""
-    filled = [text for text in texts if text]
-    if len(filled) == 1:
-        # Below a title of one cell the delimiter was not recognised, and the line is still in one piece.
-        filled = [part.strip(' "') for part in re.split("[,;\t|]", filled[0])]
-    return guess_mapping(filled).has_identifiers
+def texts_of(rows: Iterable[TableRow | RefusedRow]) -> Iterator[Texts]:
+    """The lines and texts of the rows that can be read."""
+    return ((row.line, [plain(cell) for cell in row.cells]) for row in rows if isinstance(row, TableRow))
 
 
 def whole_rows(table: Table) -> Iterator[TableRow | RefusedRow]:
@@ -107,7 +108,7 @@ def whole_rows(table: Table) -> Iterator[TableRow | RefusedRow]:
         if any(texts[len(names) :]):
             yield RefusedRow(
                 row.line,
-                f"The row has more columns than the first line, which names {len(names)}.",
+                f"The row has more columns than the line of names, which has {len(names)}.",
                 damaged=True,
             )
         elif (damage := row_damage(texts)) is not None:

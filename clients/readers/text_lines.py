@@ -22,7 +22,7 @@ MAXIMUM_LINE_BYTES = 256 * 1024
 MAXIMUM_SKIPPED_BYTES = 256 * 1024 * 1024
 MAXIMUM_EMPTY_LINES = 1_000_000
 _SAMPLE_BYTES = 64 * 1024
-_PACKED = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF", b"PAR1", b"\x1f\x8b", b"SQLite format 3\0")
+_PACKED = (b"PK\x03\x04", b"%PDF", b"PAR1", b"\x1f\x8b", b"SQLite format 3\0")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _checked(file: BinaryIO, declared: str | None) -> Encoding:
     if sample.startswith(_PACKED):
         raise BadInput(
             "The file's name says that it is text, but it is a workbook, an archive or another packed file. Give it "
-            "its right ending (.xlsx, .parquet), or unpack or export it first."
+            "its right ending (.xlsx, .ods, .parquet), or unpack or export it first."
         )
     settled = settle_encoding(sample, declared)
     if b"\r" in sample and b"\n" not in sample:

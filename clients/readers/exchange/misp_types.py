@@ -1,8 +1,8 @@
 """Which attributes of MISP are identifiers that are compared here (MISP's types of attributes, and its objects).
 
 Rule: one line of the table an attribute type, or an attribute of an object by its relation; what is not in it is passed
-over. What MISP files as a target's is a victim's: it must be deposited under conditions for victims, so it is refused
-with that advice and never slips in among suspects' identifiers.
+over, and counted. What MISP files as a target's is a victim's: it must be deposited under conditions for victims, so it
+is refused with that advice and never slips in among suspects' identifiers.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from clients.identifiers import Rejected
 from clients.readers.exchange.stix_patterns import Named, named_at
 
 _TYPES = {
-    "phone": "phone-number whois-registrant-phone",
+    "phone": "phone-number whois-registrant-phone prtn",
     "email": "email email-src email-dst email-reply-to whois-registrant-email",
     "url": "url uri",
     "ip": "ip-src ip-dst ip-src|port ip-dst|port domain|ip",
@@ -30,14 +30,17 @@ HANDLES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("telegram-bot", "username"): "telegram",
         ("instagram-account", "account-name"): "instagram",
         ("facebook-account", "account-name"): "facebook",
+        ("facebook-account", "account-id"): "facebook",
         ("reddit-account", "account-name"): "reddit",
         ("twitter-account", "name"): "x",
+        ("github-user", "twitter_username"): "x",
     }
 )
 """Platform by object and relation."""
 RELATIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("telegram-account", "phone"): "phone",
+        ("keybase-account", "emails"): "email",
         ("phone", "msisdn"): "phone",
         ("phone", "imei"): "imei",
         ("remote-controller", "imei"): "imei",
@@ -46,6 +49,12 @@ RELATIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     }
 )
 """Identifier type by object and relation, where the attribute's own type is plain text."""
+PLATFORM_BESIDE: Mapping[tuple[str, str], str] = MappingProxyType(
+    {("user-account", "username"): "account-type", ("microblog", "username"): "type"}
+)
+"""Account names, and the relation that names their platform in the same object."""
+NOBODYS = frozenset({("short-message-service", "smsc")})
+"""Attributes of a type that is compared, but not anybody's own: an operator's centre for messages."""
 TARGETS = frozenset({"target-email", "target-user"})
 COINS = frozenset({"", "BTC", "ETH", "TRX", "TRON", "USDT", "USDC", "DAI"})
 _VICTIM = (
@@ -73,15 +82,15 @@ def _named(place: tuple[str, str], siblings: Mapping[str, str], kind: str, raw: 
         return Named("handle", raw, HANDLES[place])
     if place in RELATIONS:
         return Named(RELATIONS[place], raw)
-    if place == ("user-account", "username"):
-        return Named("handle", raw, siblings.get("account-type"))
+    if place in PLATFORM_BESIDE:
+        return Named("handle", raw, siblings.get(PLATFORM_BESIDE[place]))
     if place == ("coin-address", "address-crypto"):
         if siblings.get("symbol", "").strip().upper() not in COINS:
             raise Rejected("addresses of this currency are not compared here.")
         return named_at("cryptocurrency-wallet:value", raw)
     if kind == "twitter-id":
         return Named("handle", raw, "x")
-    if kind not in TYPES:
+    if kind not in TYPES or place in NOBODYS:
         return None
     return Named(TYPES[kind], _part(kind, raw))
 

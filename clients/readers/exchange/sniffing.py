@@ -4,7 +4,7 @@ Rule: a STIX bundle is told by its "objects", a MISP export by its events and at
 neither, and never guessed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from broker.protocol.errors import BadInput
@@ -12,6 +12,7 @@ from clients.readers.exchange.json_stream import JsonStream
 from clients.readers.input_file import opened
 from clients.readers.mapping import ColumnMapping
 from clients.readers.misp_file import read_misp
+from clients.readers.reading import silent
 from clients.readers.signals import RefusedRow, Signal
 from clients.readers.stix_file import read_stix
 
@@ -20,11 +21,15 @@ _MISP = frozenset({"Event", "response", "Attribute", "Object"})
 
 
 def read_json(
-    path: Path, *, mapping: ColumnMapping | None = None, default_region: str | None = None
+    path: Path,
+    *,
+    mapping: ColumnMapping | None = None,
+    default_region: str | None = None,
+    say: Callable[[str], None] = silent,
 ) -> Iterator[Signal | RefusedRow]:
     """Stream the signals of a STIX bundle or a MISP export. Raises BadInput, at the first step, if it is neither."""
     reader = read_stix if _is_bundle(path) else read_misp
-    yield from reader(path, mapping=mapping, default_region=default_region)
+    yield from reader(path, mapping=mapping, default_region=default_region, say=say)
 
 
 def _is_bundle(path: Path) -> bool:

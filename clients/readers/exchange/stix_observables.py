@@ -1,14 +1,14 @@
 """The identifiers that a STIX observable or indicator holds, and the facts that go on with them (STIX 2.0 and 2.1).
 
 Rule: an observable is read for what identifies it and for nothing else. What names no identifier that is compared here
-is passed over in silence; what should name one and does not is refused in words.
+is passed over, and counted by whoever asks; what should name one and does not is refused in words.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from clients.identifiers import Rejected
-from clients.readers.exchange.stix_patterns import OWN_OBJECT, Named, named_at, named_by_pattern
+from clients.readers.exchange.stix_patterns import OPENCTI, OWN_OBJECT, Named, named_at, named_by_pattern
 
 _MEMBERS = {
     "email-addr": "value",
@@ -18,7 +18,13 @@ _MEMBERS = {
     "phone-number": "value",
     "x-phone-number": "value",
     "bank-account": "iban",
+    "imei": "value",
+    "media-content": "url",
 }
+_CUSTOM = ("phone-number", "bank-account", "imei", "media-content", "cryptocurrency-wallet")
+"""Observables of OpenCTI's own, which it once wrote with a prefix."""
+_OPTIONAL = frozenset({"media-content"})
+"""Observables that are often noted without what would identify them."""
 _FACTS = (
     "created_by_ref",
     "created",
@@ -39,6 +45,7 @@ def is_observable(kind: str) -> bool:
         "file",
         "artifact",
         "user-account",
+        *(OPENCTI + custom for custom in _CUSTOM),
     ) or kind.startswith(OWN_OBJECT)
 
 
@@ -74,7 +81,7 @@ def _by_indicator(thing: Mapping[str, Any]) -> tuple[Named, ...]:
 
 
 def _by_observable(thing: Mapping[str, Any]) -> Iterator[Named]:
-    kind = thing["type"]
+    kind = thing["type"].removeprefix(OPENCTI)
     if kind in ("file", "artifact"):
         # Many files are noted by name or size alone.
         hashes = thing.get("hashes", {})
@@ -94,6 +101,8 @@ def _by_observable(thing: Mapping[str, Any]) -> Iterator[Named]:
         member = "value" if "value" in thing else "address"
     else:
         member = _MEMBERS.get(kind, "value")
+    if kind in _OPTIONAL and not thing.get(member):
+        return
     named = named_at(f"{kind}:{member}", _text(thing.get(member)))
     if named is not None:
         yield named

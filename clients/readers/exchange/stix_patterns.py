@@ -38,9 +38,12 @@ _PATHS = {
     "phone-number:value": "phone",
     "x-phone-number:value": "phone",
     "bank-account:iban": "iban",
+    "imei:value": "imei",
+    "media-content:url": "url",
     "cryptocurrency-wallet:value": "wallet",
     "cryptocurrency-wallet:address": "wallet",
 }
+OPENCTI = "x-opencti-"
 OWN_OBJECT = "x-narrowgate-"
 """How objects are named for identifiers for which STIX has none: x-narrowgate-licence-plate."""
 
@@ -59,6 +62,7 @@ def named_at(path: str, raw: str, hint: str | None = None) -> Named | None:
 
     Hashes are at "file:hashes.MD5". `hint` is the platform of an account.
     """
+    path = path.removeprefix(OPENCTI)  # its objects of before version 5
     thing, _, place = path.partition(":")
     if thing in ("file", "artifact") and place.startswith("hashes."):
         kind = _HASHES.get(place.removeprefix("hashes.").strip("'").lower())

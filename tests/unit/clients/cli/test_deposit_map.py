@@ -10,11 +10,13 @@ import openpyxl
 import pytest
 from typer.testing import CliRunner, Result
 
+from broker.protocol.errors import BadInput
 from broker.protocol.messages.vocabulary import AgencyKind, Role
 from clients.cli.main import app
 from clients.cli.reading_options import Options, settle_reading
 from clients.home import Home, Persona
 from clients.readers import Signal, read_file
+from tests.unit.clients.readers import test_ods_file as ods
 
 TABLE = """Handy;Kontakt;Notiz
 +447700900123;a@example.org;first
@@ -93,7 +95,7 @@ def test_a_title_above_the_names_is_pointed_out_by_the_line_of_the_names(
     path.write_text("Contacts of unit 7\n\nHandy;Kontakt\n+447700900123;a@example.org\n")
     shown = map_columns(path).stdout
     assert "the first line does not name the columns, and line 3 seems to" in shown
-    assert "Delete what stands above it" in shown
+    assert "--header-row 3" in shown
     assert json.loads(map_columns(path, "--json").stdout)["names_at"] == 3
     path.write_text("Contacts of unit 7\n" + "some;text\n" * 30 + "Handy;Kontakt\n")
     assert json.loads(map_columns(path, "--json").stdout)["names_at"] is None
@@ -166,8 +168,91 @@ def test_a_first_line_of_identifiers_is_not_shown_as_names(map_columns: Command,
     assert "7700900" not in shown.output
 
 
-def test_a_file_that_names_its_members_has_no_columns_to_show(map_columns: Command, tmp_path: Path) -> None:
-    path = tmp_path / "export.ndjson"
-    path.write_text('{"phone":"+447700900123"}\n')
+def test_a_file_that_says_itself_what_it_holds_has_no_columns_to_show(
+    map_columns: Command, tmp_path: Path
+) -> None:
+    path = tmp_path / "export.json"
+    path.write_text('{"type":"bundle","objects":[]}\n')
     assert "no columns to show" in map_columns(path, expect=6).stderr
     assert "are for tables" in map_columns(path, "--column", "a=phone", expect=6).stderr
+
+
+def test_a_header_row_is_saved_with_the_mapping_and_used_for_the_next_file(
+    map_columns: Command, home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "titled.csv"
+    path.write_text("Cases 2026\n\nHandy;Note\n+447700900123;x\n")
+    assert "--header-row 3" in map_columns(path).stdout
+    map_columns(path, "--header-row", "3", "--column", "Note=ignore", "--save", "titled")
+    (signal,) = read(home, path)
+    assert (signal.line, signal.attributes) == (4, ())
+    said = capsys.readouterr().err
+    assert "mapping titled" in said
+    assert said.count("What stands above it was left out") == 1
+    # The next file has a longer title: its third line has no such names, so the mapping is not for it.
+    path.write_text("Cases 2026\nsecond half\n\nHandy;Note\n+447700900123;x\n")
+    with pytest.raises(BadInput, match="--header-row 4 "):
+        read(home, path)
+    lines = tmp_path / "a.ndjson"
+    lines.write_text('{"phone":"+447700900123"}\n')
+    with pytest.raises(BadInput, match="--header-row is for tables"):
+        read(home, lines, header_row=1)
+
+
+def test_a_file_about_several_people_is_shown_and_taken_only_as_somebody_said(
+    map_columns: Command, home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "both.csv"
+    path.write_text("victim_phone,suspect_phone,town\n+447700900123,+447700900124,Leeds\n")
+    shown = map_columns(path)
+    assert "about several people: victim (column 1) and suspect (column 2)" in shown.stdout
+    assert json.loads(map_columns(path, "--json").stdout)["about_several"] == {"victim": [1], "suspect": [2]}
+    with pytest.raises(BadInput, match="several people"):
+        read(home, path)
+    with pytest.raises(BadInput, match="several people"):
+        read(home, path, columns=("town=ignore",))
+    (signal,) = read(home, path, columns=("suspect_phone=ignore",))
+    assert signal.canonical.value == "+447700900123"
+    map_columns(path, "--save", "both")
+    assert len(read(home, path)) == 2
+
+
+def test_members_of_json_lines_are_mapped_saved_and_read_as_columns_are(
+    map_columns: Command, home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "export.ndjson"
+    path.write_text(
+        '{"Handy":"+447700900123","Kontakt":"a@example.org"}\n'
+        '{"Given":"Amina","Family":"Karimova","Born":"2050-12-31"}\n'
+    )
+    assert "1. Handy: phone: 1 accepted" in map_columns(path).stdout
+    assert len(read(home, path)) == 1
+    assert "1 as phone; sealed with them: 2, 3, 4, 5" in capsys.readouterr().err
+    held = ("Kontakt=email", "Given=person-name", "Family=person-name", "Born=birth-date")
+    options = [word for each in held for word in ("--column", each)]
+    map_columns(path, *options, "--save", "lines")
+    found = [signal.canonical.text for signal in read(home, path)]
+    assert found == ["phone/1|+447700900123", "email/1|a@example.org", "person/1|AMINA KARIMOVA;2050-12-31"]
+    assert "mapping lines" in capsys.readouterr().err
+    # Tomorrow's lines lack some of the members, and one has a member more.
+    path.write_text('{"Handy":"+447700900124"}\n{"Handy":"+447700900125","Diagnosis":"x"}\n')
+    (signal,) = read(home, path, mapping="lines")
+    assert signal.canonical.value == "+447700900124"
+
+
+def test_an_opendocument_spreadsheet_with_a_title_is_mapped_and_read_as_a_workbook_is(
+    map_columns: Command, home: Home, tmp_path: Path
+) -> None:
+    titled = ods.sheet(
+        ods.row(ods.text("Cases 2026")),
+        ods.row(ods.text("victim_phone"), ods.text("Town")),
+        ods.row(ods.text("+447700900123"), ods.text("Leeds")),
+    )
+    path = ods.written(tmp_path, ods.content(titled))
+    assert "--header-row 2" in map_columns(path).stdout
+    assert (
+        "1. victim_phone: phone: 1 accepted"
+        in map_columns(path, "--header-row", "2", "--save", "cases").stdout
+    )
+    (signal,) = read(home, path)
+    assert (signal.line, signal.attributes) == (3, (("Town", "Leeds"),))

@@ -18,6 +18,7 @@ import pytest
 
 from clients.readers.text_lines import MAXIMUM_SKIPPED_BYTES
 from tests.bounded_memory import Outcome, read_apart
+from tests.unit.clients.readers import test_ods_file as ods
 from tests.unit.clients.readers.test_excel_file import SHEET, repacked, rows_of, sheet_xml, written
 
 pytestmark = pytest.mark.all_only
@@ -145,3 +146,19 @@ def test_an_archive_of_too_many_parts_is_not_read(tmp_path: Path) -> None:
         for number in range(60_000):
             archive.writestr(f"xl/{number}.xml", b"")
     check(read_apart(path), "save it anew")
+
+
+def test_an_opendocument_sheet_of_many_rows_is_read_in_little_memory(tmp_path: Path) -> None:
+    cells = (ods.text(f"+4477009{GENERATOR.randrange(10**5):05}") for _ in range(60_000))
+    rows = (ods.row(cell, ods.text(GENERATOR.randbytes(20).hex())) for cell in cells)
+    sheet = ods.sheet(ods.row(ods.text("phone"), ods.text("note")), *rows)
+    outcome = read_apart(ods.written(tmp_path, ods.content(sheet)))
+    assert (outcome.signals + outcome.refused, outcome.error) == (60_000, "")
+    assert outcome.grown < BOUND
+
+
+def test_a_few_bytes_that_stand_for_fifty_thousand_rows_take_no_memory(tmp_path: Path) -> None:
+    repeated = ods.row(ods.text("+447700900123"), more=' table:number-rows-repeated="50000"')
+    outcome = read_apart(ods.written(tmp_path, ods.content(ods.sheet(ods.row(ods.text("phone")), repeated))))
+    assert outcome.signals == 50_000
+    assert outcome.grown < BOUND

@@ -211,7 +211,7 @@ def test_a_title_above_the_names_is_said_with_the_line_where_they_stand(
 ) -> None:
     path = tmp_path / "titled.csv"
     path.write_text(title + "Telefon,Notiz,Ort\n+447700900123,a,b\n".replace(",", delimiter))
-    with pytest.raises(BadInput, match=f"line {line} seems to. Delete what stands above it") as refusal:
+    with pytest.raises(BadInput, match=f"--header-row {line} ") as refusal:
         list(read_csv(path))
     assert "Telefon" not in refusal.value.detail
     assert "Export" not in refusal.value.detail

@@ -10,9 +10,17 @@ from hypothesis import strategies as st
 from pymisp import MISPEvent, MISPObject
 
 from broker.protocol.errors import BadInput
-from clients.readers import RefusedRow, Signal, read_file
+from clients.readers import Reading, RefusedRow, Signal, read_file
 from clients.readers.exchange.misp_tags import tagged
-from clients.readers.exchange.misp_types import HANDLES, RELATIONS, TARGETS, TYPES, named_by
+from clients.readers.exchange.misp_types import (
+    HANDLES,
+    NOBODYS,
+    PLATFORM_BESIDE,
+    RELATIONS,
+    TARGETS,
+    TYPES,
+    named_by,
+)
 from clients.readers.exchange.stix_patterns import Named
 
 VECTORS = Path(__file__).parents[3] / "vectors" / "misp"
@@ -65,7 +73,7 @@ def test_every_type_of_the_tables_is_one_of_misps() -> None:
     assert described is not None
     known = set(described["types"])
     assert known >= {*TYPES, *TARGETS, "twitter-id"}
-    for thing, relation in {**HANDLES, **RELATIONS}:
+    for thing, relation in {*HANDLES, *RELATIONS, *PLATFORM_BESIDE, *NOBODYS}:
         definition = MISPObject(thing, strict=True)._definition
         assert definition is not None
         assert relation in definition["attributes"], (thing, relation)
@@ -165,6 +173,7 @@ def test_what_is_filed_as_a_victims_never_slips_in(tmp_path: Path, templates: Pa
             Named("file_hash", "9e107d9d372bb6826bd81d3542a419d6"),
         ),
         ("twitter-id", "alice", Named("handle", "alice", "x")),
+        ("prtn", "+44 909 8790000", Named("phone", "+44 909 8790000")),
         ("filename", "a.jpg", None),
     ],
 )
@@ -286,3 +295,51 @@ def test_every_number_of_an_event_comes_out_once_and_in_order(
     items = read(tmp_path_factory.mktemp("misp"), wrapped(made))
     assert texts(items) == [f"phone/1|+447700900{number:03}" for number in numbers]
     assert [item.line for item in items] == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize(
+    ("place", "siblings", "kind", "named"),
+    [
+        (("microblog", "username"), {"type": "Twitter"}, "text", Named("handle", "alice", "Twitter")),
+        (("microblog", "username"), {}, "text", Named("handle", "alice")),
+        (("facebook-account", "account-id"), {}, "text", Named("handle", "alice", "facebook")),
+        (("github-user", "twitter_username"), {}, "text", Named("handle", "alice", "x")),
+        (("keybase-account", "emails"), {}, "text", Named("email", "alice")),
+        # An operator's, and of people who are only spoken of.
+        (("short-message-service", "smsc"), {}, "phone-number", None),
+        (("microblog", "username-quoted"), {}, "text", None),
+        (("person", "handle"), {}, "text", None),
+    ],
+)
+def test_attributes_of_objects_whose_meaning_is_sure(
+    place: tuple[str, str], siblings: dict[str, str], kind: str, named: Named | None
+) -> None:
+    assert named_by(place[0], siblings, place[1], kind, "alice") == named
+
+
+def test_what_is_not_compared_is_counted_by_kind_and_never_by_value(tmp_path: Path) -> None:
+    made = wrapped(
+        event(("phone-number", "+44 7700 900123"), ("text", "a"), ("text", "b"), ("domain", "example.org"))
+    )
+    attributes = made["Event"]["Attribute"]
+    attributes += [
+        {"type": "+447700900199", "value": "x"},
+        {"type": "x447700900199", "value": "x"},
+        {"type": 5},
+    ]
+    made["Event"]["Object"] = [
+        {"name": "person", "Attribute": [{"type": "text", "object_relation": "handle", "value": "alice"}]}
+    ]
+    path, remarks = tmp_path / "event.json", list[str]()
+    path.write_text(json.dumps(made))
+    signals = list(read_file(path, Reading(say=remarks.append)))
+    assert texts(signals) == [PHONE]
+    (said,) = remarks
+    for words in ("text (2)", "domain (1)", "person handle (1)", "of other kinds (2)", "type or value (1)"):
+        assert words in said
+    assert "900199" not in said
+    assert "alice" not in said
+    made["Event"]["Attribute"] = attributes[1:]
+    path.write_text(json.dumps(made))
+    with pytest.raises(BadInput, match=r"no identifier of a kind.*left out: .*domain \(1\)"):
+        list(read_file(path))

@@ -91,3 +91,22 @@ def test_a_damaged_file_gives_rows_refusals_or_a_plain_refusal(
     path.write_bytes(data)
     with contextlib.suppress(BadInput):
         list(read_file(path))
+
+
+def test_numbers_that_lost_digits_in_a_column_of_fractions_are_refused(tmp_path: Path) -> None:
+    columns = {
+        "phone": pyarrow.array([447700900123.0, 4.47701e11, None, 4.477009001234567e18], pyarrow.float64()),
+        "mobile": pyarrow.array([447700900124.0, None, 12345.0, None], pyarrow.float32()),
+        "seen": pyarrow.array([2.5, None, 3.0, None], pyarrow.float32()),
+    }
+    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+    rows = list(read_parquet(tmp_path / "a.parquet", default_region="GB"))
+    signals = [row for row in rows if isinstance(row, Signal)]
+    assert [(row.line, row.canonical.value, row.attributes) for row in signals] == [
+        (1, "+447700900123", (("seen", "2.5"),))
+    ]
+    refused = {(row.line, row.column): row.reason for row in rows if isinstance(row, RefusedRow)}
+    assert refused.keys() == {(1, 2), (2, 1), (3, 2), (4, 1)}
+    # 32 bits keep seven digits: what stands there is another's number.
+    assert all("power of ten" in refused[place] for place in ((1, 2), (2, 1)))
+    assert "15 digits" in refused[4, 1]

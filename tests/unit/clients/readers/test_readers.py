@@ -19,6 +19,8 @@ def test_a_file_is_read_by_its_ending(tmp_path: Path, name: str) -> None:
 
 
 def test_an_ending_without_a_reader_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(BadInput, match=r"\.csv, \.json, \.jsonl, \.misp, \.ndjson, \.parquet") as refusal:
+    with pytest.raises(
+        BadInput, match=r"\.csv, \.json, \.jsonl, \.misp, \.ndjson, \.ods, \.parquet"
+    ) as refusal:
         read_file(Path("447700900123.pdf"))
     assert "7700900123" not in refusal.value.detail

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from broker.protocol.errors import BadInput
-from clients.readers import ColumnMapping, RefusedRow, Signal, read_file, read_stix
+from clients.readers import ColumnMapping, Reading, RefusedRow, Signal, read_file, read_stix
 
 VECTORS = Path(__file__).parents[3] / "vectors" / "stix"
 AUTHOR = "identity--611d9d41-dba5-4e13-9b29-e22488058ffc"
@@ -141,6 +141,16 @@ def test_an_indicator_goes_in_with_its_facts_and_without_its_words(tmp_path: Pat
         (
             {"type": "user-account", "account_type": "telegram", "account_login": "Alice_99"},
             "handle/1|telegram:alice_99",
+        ),
+        ({"type": "imei", "value": "49-015420-323751-8"}, "imei/1|490154203237518"),
+        (
+            {"type": "media-content", "url": "https://example.org/a", "title": "t"},
+            "url/1|https://example.org/a",
+        ),
+        ({"type": "x-opencti-phone-number", "value": "+44 7700 900123"}, "phone/1|+447700900123"),
+        (
+            {"type": "x-opencti-cryptocurrency-wallet", "value": "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"},
+            "btc_address/1|1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
         ),
         ({"type": "bank-account", "iban": "GB29 NWBK 6016 1331 9268 19"}, "iban/1|GB29NWBK60161331926819"),
     ],
@@ -390,3 +400,47 @@ def test_a_bundle_takes_no_mapping(tmp_path: Path) -> None:
     path.write_text('{"type": "bundle"}')
     with pytest.raises(BadInput, match="no mapping"):
         next(read_stix(path, mapping=ColumnMapping(identifiers=(("a", "phone"),))))
+
+
+def test_patterns_over_observables_of_opencti_are_read(tmp_path: Path) -> None:
+    pattern = "[imei:value = '490154203237518' OR media-content:url = 'https://example.org/a']"
+    found = [row.canonical.type for row in read(tmp_path, indicator(1, pattern)) if isinstance(row, Signal)]
+    assert found == ["imei", "url"]
+
+
+def test_what_is_not_compared_is_counted_by_kind_and_never_by_value(tmp_path: Path) -> None:
+    embedded = {
+        "0": {"type": "domain-name", "value": "example.org"},
+        "1": {"type": "url", "value": "https://example.org/"},
+    }
+    things = [
+        {"type": "persona", "id": name("persona", 1), "persona_name": "alice"},
+        {"type": "payment-card", "id": name("payment-card", 1), "card_number": "4111111111111111"},
+        {"type": "payment-card", "id": name("payment-card", 2)},
+        {"type": "media-content", "id": name("media-content", 1), "title": "no address"},
+        {"type": "file", "id": name("file", 1), "name": "a.jpg"},
+        {"type": "x4477009001999", "id": name("x", 1)},
+        {"type": "observed-data", "id": name("observed-data", 1), "objects": embedded},
+        mail(2),
+    ]
+    path, remarks = tmp_path / "bundle.json", list[str]()
+    path.write_text(json.dumps({"type": "bundle", "id": name("bundle", 1), "objects": things}))
+    rows = list(read_file(path, Reading(say=remarks.append)))
+    assert [type(row) for row in rows] == [Signal, Signal]
+    (said,) = remarks
+    for words in ("persona (1)", "payment-card (2)", "domain-name (1)", "of other kinds (1)"):
+        assert words in said
+    for kind in ("media-content", "file"):
+        assert f"{kind} without an identifier that is compared (1)" in said
+    assert "4111" not in said
+    assert "alice" not in said
+
+
+def test_however_many_kinds_there_are_the_words_are_bounded(tmp_path: Path) -> None:
+    things = [{"type": f"x-kind-{number}", "id": name("x", number)} for number in range(1000)]
+    path, remarks = tmp_path / "bundle.json", list[str]()
+    path.write_text(json.dumps({"type": "bundle", "id": name("bundle", 1), "objects": [*things, mail(2)]}))
+    list(read_file(path, Reading(say=remarks.append)))
+    assert len(remarks[0]) < 1000
+    assert "of other kinds (800)" in remarks[0]
+    assert "and 181 more" in remarks[0]
