@@ -214,8 +214,7 @@ matches = Table(
     Index("ix_matches_target", "deposit_number", "token"),
 )
 
-# Which records an answer told of, by digests of their tokens, until record or deposit are gone: a withdrawal finds its
-# recipients here. In the order of the permits, and by record.
+# Which records an answer told of, until the record is gone: a withdrawal finds its recipients by them.
 told_records = Table(
     "told_records",
     METADATA,

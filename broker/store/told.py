@@ -54,20 +54,21 @@ def answers(connection: Connection, deposit_number: int, digests: Collection[byt
 
     Args:
         digests: of the records' tokens; None for all of the deposit."""
-    permit_ids = _permits(connection, deposit_number, digests)
+    told = _told(connection, deposit_number, digests)
+    permit_ids = sorted(told)
     for at in range(0, len(permit_ids), _AT_ONCE):
-        chunk = permit_ids[at : at + _AT_ONCE]
-        told = _digests(connection, deposit_number, chunk)
         query = (
             select(permits.c.permit_id, requests.c.request_id, requests.c.requester, permits.c.disclosure)
             .join(requests, requests.c.request_id == permits.c.request_id)
-            .where(permits.c.permit_id.in_(chunk))
+            .where(permits.c.permit_id.in_(permit_ids[at : at + _AT_ONCE]))
             .order_by(permits.c.permit_id)
         )
         for row in connection.execute(query):
-            of_answer = told[bytes(row.permit_id)]
-            wanted = of_answer if digests is None else of_answer.intersection(digests)
-            yield Told(bytes(row.request_id), row.requester, bytes(row.disclosure or b""), frozenset(wanted))
+            permit_id = bytes(row.permit_id)
+            of_answer = told[permit_id] or _digests(connection, deposit_number, permit_id)
+            yield Told(
+                bytes(row.request_id), row.requester, bytes(row.disclosure or b""), frozenset(of_answer)
+            )
 
 
 def forget_deposit(connection: Connection, deposit_number: int) -> None:
@@ -85,29 +86,27 @@ def forget_records(connection: Connection, deposit_number: int, tokens: Sequence
     )
 
 
-def _permits(
+def _told(
     connection: Connection, deposit_number: int, digests: Collection[bytes] | None
-) -> Sequence[bytes]:
-    query = select(told_records.c.permit_id).where(told_records.c.deposit_number == deposit_number).distinct()
-    if digests is None:
-        return sorted(map(bytes, connection.execute(query).scalars()))
-    found: set[bytes] = set()
-    each = sorted(digests)
-    for at in range(0, len(each), _DIGESTS_PER_QUERY):
-        chunk = each[at : at + _DIGESTS_PER_QUERY]
-        found.update(
-            map(bytes, connection.execute(query.where(told_records.c.token_digest.in_(chunk))).scalars())
-        )
-    return sorted(found)
-
-
-def _digests(
-    connection: Connection, deposit_number: int, permit_ids: Sequence[bytes]
 ) -> dict[bytes, set[bytes]]:
-    query = select(told_records.c.permit_id, told_records.c.token_digest).where(
-        told_records.c.permit_id.in_(permit_ids), told_records.c.deposit_number == deposit_number
-    )
-    found: dict[bytes, set[bytes]] = {permit_id: set() for permit_id in permit_ids}
-    for row in connection.execute(query):
-        found[bytes(row.permit_id)].add(bytes(row.token_digest))
+    """By permit, which of these digests its answer told of; nothing behind a permit where all of the deposit are meant,
+    whose rows may be many."""
+    of_deposit = told_records.c.deposit_number == deposit_number
+    if digests is None:
+        query = select(told_records.c.permit_id).where(of_deposit).distinct()
+        return {bytes(permit_id): set() for permit_id in connection.execute(query).scalars()}
+    found: dict[bytes, set[bytes]] = {}
+    wanted = sorted(digests)
+    for at in range(0, len(wanted), _DIGESTS_PER_QUERY):
+        chunk = told_records.c.token_digest.in_(wanted[at : at + _DIGESTS_PER_QUERY])
+        rows = select(told_records.c.permit_id, told_records.c.token_digest).where(of_deposit, chunk)
+        for row in connection.execute(rows):
+            found.setdefault(bytes(row.permit_id), set()).add(bytes(row.token_digest))
     return found
+
+
+def _digests(connection: Connection, deposit_number: int, permit_id: bytes) -> set[bytes]:
+    query = select(told_records.c.token_digest).where(
+        told_records.c.permit_id == permit_id, told_records.c.deposit_number == deposit_number
+    )
+    return set(map(bytes, connection.execute(query).scalars()))

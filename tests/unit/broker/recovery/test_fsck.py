@@ -208,10 +208,6 @@ DAMAGES = {
         "INSERT INTO told_records SELECT permit_id, (SELECT max(deposit_number) FROM deposits), :name FROM permits",
         r"table deposits.*: is withdrawn, and table told_records still has \d+ rows of it",
     ),
-    "what an answer of no permit told of": (
-        "INSERT INTO told_records SELECT :name, deposit_number, token_digest FROM told_records",
-        r"table told_records, permit_id 0{16}: there is no such permit",
-    ),
     "a witness that saw more": (
         "INSERT INTO witness_sizes VALUES ('w', 5000, 0)",
         r"witness .*: saw 5,000 entries, and the log has",
