@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 
 from broker.audit.log import Receipt
 from broker.audit.records import RetractionAcknowledged, RetractionNoticed, RetractionShown
@@ -34,9 +35,9 @@ from broker.protocol.messages.requests import Disclosure, TokensAnswered
 from broker.protocol.messages.series import SeriesManifest
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.registry import Caller
+from broker.store import matches, told
 from broker.store import retractions as rows
 from broker.store import series as series_rows
-from broker.store import told
 from broker.store.database import Connection
 from broker.store.deposits import StoredDeposit
 from broker.store.requests import StoredRequest
@@ -44,6 +45,8 @@ from broker.store.requests import StoredRequest
 NOTICE_DAYS = 14
 DAY_SECONDS = 86_400
 MAXIMUM_SHOWN = 1000
+_AT_ONCE = 100
+"""Answers looked through side by side."""
 
 
 @dataclass(frozen=True)
@@ -77,20 +80,21 @@ def recipients(
 
     Args:
         tokens: of the records; None for all of the deposit."""
-    wanted = None if tokens is None else frozenset(map(told.token_digest, tokens))
-    found = []
-    for each in told.answers(connection, deposit.deposit_number, wanted):
-        document = read(TokensAnswered, each.answer).document or ""
-        disclosure = verify(Disclosure, document, broker.keys.signing_public)
-        places = tuple(
-            place
-            for place, token in enumerate(disclosure.payload.matched)
-            if told.token_digest(token) in each.digests
-        )
-        if places:
-            found.append(
-                Recipient(each.request_id, each.requester, disclosure.digest, places[:MAXIMUM_PLACES])
-            )
+    wanted, found = None if tokens is None else frozenset(tokens), []
+    every = told.answers(connection, deposit.deposit_number, wanted)
+    while answers := tuple(islice(every, _AT_ONCE)):
+        disclosures = [
+            verify(Disclosure, read(TokensAnswered, each.answer).document or "", broker.keys.signing_public)
+            for each in answers
+        ]
+        named = frozenset(token for each in disclosures for token in each.payload.matched)
+        gone = _held(connection, deposit, named) if wanted is None else wanted
+        for each, disclosure in zip(answers, disclosures, strict=True):
+            places = tuple(place for place, token in enumerate(disclosure.payload.matched) if token in gone)
+            if places:
+                found.append(
+                    Recipient(each.request_id, each.requester, disclosure.digest, places[:MAXIMUM_PLACES])
+                )
     return tuple(found)
 
 
@@ -234,3 +238,9 @@ def acknowledge(broker: Broker, caller: Caller, notice_id: bytes, document: str)
         receipt = broker.audit.append(connection, RecordKind.RETRACTION_ACKNOWLEDGED, record, now)
         rows.acknowledge(connection, notice_id, document, receipt.proof.index)
         return receipt
+
+
+def _held(connection: Connection, deposit: StoredDeposit, tokens: Collection[bytes]) -> frozenset[bytes]:
+    """Which of the tokens the deposit holds."""
+    held = matches.held(connection, {deposit.deposit_number: sorted(tokens)}) if tokens else ()
+    return frozenset(match.token for match in held)

@@ -22,12 +22,11 @@ _DIGESTS_PER_QUERY = 500
 
 @dataclass(frozen=True)
 class Told:
-    """One answered request, the exact answer, and the digests of the tokens of one deposit that it told of."""
+    """One answered request, and the exact answer."""
 
     request_id: bytes
     requester: str
     answer: bytes = field(repr=False)
-    digests: frozenset[bytes] = field(repr=False)
 
 
 def token_digest(token: bytes) -> bytes:
@@ -49,26 +48,21 @@ def keep(connection: Connection, permit_id: bytes, told: Iterable[Match]) -> Non
         connection.execute(insert(told_records), rows)
 
 
-def answers(connection: Connection, deposit_number: int, digests: Collection[bytes] | None) -> Iterator[Told]:
+def answers(connection: Connection, deposit_number: int, tokens: Collection[bytes] | None) -> Iterator[Told]:
     """The answers that told of these records of a deposit, in order of their permits, a hundred in memory at a time.
 
     Args:
-        digests: of the records' tokens; None for all of the deposit."""
-    told = _told(connection, deposit_number, digests)
-    permit_ids = sorted(told)
+        tokens: of the records; None for all of the deposit."""
+    permit_ids = _permits(connection, deposit_number, tokens)
     for at in range(0, len(permit_ids), _AT_ONCE):
         query = (
-            select(permits.c.permit_id, requests.c.request_id, requests.c.requester, permits.c.disclosure)
-            .join(requests, requests.c.request_id == permits.c.request_id)
+            select(requests.c.request_id, requests.c.requester, permits.c.disclosure)
+            .join(permits, permits.c.request_id == requests.c.request_id)
             .where(permits.c.permit_id.in_(permit_ids[at : at + _AT_ONCE]))
             .order_by(permits.c.permit_id)
         )
         for row in connection.execute(query):
-            permit_id = bytes(row.permit_id)
-            of_answer = told[permit_id] or _digests(connection, deposit_number, permit_id)
-            yield Told(
-                bytes(row.request_id), row.requester, bytes(row.disclosure or b""), frozenset(of_answer)
-            )
+            yield Told(bytes(row.request_id), row.requester, bytes(row.disclosure or b""))
 
 
 def forget_deposit(connection: Connection, deposit_number: int) -> None:
@@ -86,27 +80,16 @@ def forget_records(connection: Connection, deposit_number: int, tokens: Sequence
     )
 
 
-def _told(
-    connection: Connection, deposit_number: int, digests: Collection[bytes] | None
-) -> dict[bytes, set[bytes]]:
-    """By permit, which of these digests its answer told of; nothing behind a permit where all of the deposit are meant,
-    whose rows may be many."""
+def _permits(
+    connection: Connection, deposit_number: int, tokens: Collection[bytes] | None
+) -> Sequence[bytes]:
     of_deposit = told_records.c.deposit_number == deposit_number
-    if digests is None:
-        query = select(told_records.c.permit_id).where(of_deposit).distinct()
-        return {bytes(permit_id): set() for permit_id in connection.execute(query).scalars()}
-    found: dict[bytes, set[bytes]] = {}
-    wanted = sorted(digests)
-    for at in range(0, len(wanted), _DIGESTS_PER_QUERY):
-        chunk = told_records.c.token_digest.in_(wanted[at : at + _DIGESTS_PER_QUERY])
-        rows = select(told_records.c.permit_id, told_records.c.token_digest).where(of_deposit, chunk)
-        for row in connection.execute(rows):
-            found.setdefault(bytes(row.permit_id), set()).add(bytes(row.token_digest))
-    return found
-
-
-def _digests(connection: Connection, deposit_number: int, permit_id: bytes) -> set[bytes]:
-    query = select(told_records.c.token_digest).where(
-        told_records.c.permit_id == permit_id, told_records.c.deposit_number == deposit_number
-    )
-    return set(map(bytes, connection.execute(query).scalars()))
+    query = select(told_records.c.permit_id).where(of_deposit).distinct()
+    if tokens is None:
+        return sorted(map(bytes, connection.execute(query).scalars()))
+    found: set[bytes] = set()
+    digests = [token_digest(token) for token in tokens]
+    for at in range(0, len(digests), _DIGESTS_PER_QUERY):
+        chunk = told_records.c.token_digest.in_(digests[at : at + _DIGESTS_PER_QUERY])
+        found.update(map(bytes, connection.execute(query.where(chunk)).scalars()))
+    return sorted(found)
