@@ -55,6 +55,7 @@ bench: $(READY) ## the figures, as ratios measured in one run each
 	$(BIN)/python -m benchmarks.postgresql
 	$(BIN)/python -m benchmarks.log
 	$(BIN)/python -m benchmarks.carry
+	$(BIN)/python -m benchmarks.withdrawal
 
 lock: $(READY) ## resolve the dependencies anew into the lock
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url --no-header \

@@ -65,6 +65,7 @@ from broker.releases import Answers
 from broker.store import ledger
 from broker.store import matches as match_rows
 from broker.store import requests as rows
+from broker.store import told as told_rows
 from broker.store.database import Connection
 from broker.translog.cosigning import Witnessed
 
@@ -136,9 +137,15 @@ def answer_tokens(
     if isinstance(answer, GateRefusal):
         raise witnessed_answers.refused_with_entry(broker, answer)
     answered = witnessed_answers.with_entry(broker, request_id, answer)
+    # What was taken back while they did has a notice, and does not leave; what is from here on finds whom it was told.
     if again:
         with broker.database.write() as connection:
             reading.read_again(broker, connection, caller, held, answered)
+            # After its entry, which waits for those of a withdrawal: no reading is logged after a notice.
+            permits.check_stands(broker, connection, request_id)
+    else:
+        with broker.database.read() as connection:
+            permits.check_stands(broker, connection, request_id)
     return answered
 
 
@@ -343,6 +350,8 @@ def _disclose(
     entry = broker.audit.append(connection, RecordKind.RELEASED, record, now)
     rows.advance(connection, request_id, rows.RELEASING, rows.RELEASED, entry.proof.index)
     permits.keep_answer(connection, terms.permit_id, answer, release.matches)
+    if assembled.matched:  # a count tells of no record
+        told_rows.keep(connection, terms.permit_id, release.pairs)
     if decided.ruling.rests_on(EMERGENCY):
         review_days = broker.bundle.limits.emergency_review_days
         ledger.owe_review(connection, request_id, now + review_days * DAY_SECONDS)

@@ -221,6 +221,14 @@ def release_of(
     return _answer_of(broker, connection, stored, permit), receipt
 
 
+def check_stands(broker: Broker, connection: Connection, request_id: bytes) -> None:
+    """That nothing of a request's answer was taken back since it was made. Raises Conflict, or NotFound."""
+    stored = rows.find(connection, request_id)
+    if stored is None:
+        raise NotFound("No such request of yours is known here.")
+    retractions.check_stands(broker, connection, stored)
+
+
 def _answer_of(
     broker: Broker, connection: Connection, request: rows.StoredRequest, permit: rows.StoredPermit
 ) -> TokensAnswered | GateRefusal | None:

@@ -23,6 +23,7 @@ from broker.protocol.messages.requests import RequestSubmission, TokenSubmission
 from broker.refusals import GateRefusal
 from broker.registry import Caller
 from tests.exchange_story import open_broker
+from tests.taken_back import TakeBack
 
 POLICIES = Path(__file__).parent.parent / "policies"
 ATTEMPTS = 5
@@ -60,7 +61,7 @@ class SendTokens:
         return encode(answer.model_copy(update={"recorded": recorded}))
 
 
-Call = FileRequest | SendTokens
+Call = FileRequest | SendTokens | TakeBack
 
 
 def by_threads(brokers: Sequence[Broker], calls: Sequence[Call]) -> list[str]:

@@ -95,7 +95,7 @@ def entries_of(connection: Connection) -> Iterator[Finding]:
             yield Finding(
                 named(table, {"request_id": request_id}), "there is no such request: no entry explains it."
             )
-    for table in ("matches", "release_asks", "released_records"):
+    for table in ("matches", "release_asks", "released_records", "told_records"):
         for permit_id in whole.strays(connection, table, "permit_id", "permits"):
             yield Finding(
                 named(table, {"permit_id": permit_id}), "there is no such permit: no entry explains it."

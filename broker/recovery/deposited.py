@@ -19,7 +19,7 @@ from broker.store import deposits as rows
 from broker.store import whole
 from broker.store.database import Connection
 
-_GONE_WITH_IT = ("records", "batches", "matches", "counted_sets", "released_records")
+_GONE_WITH_IT = ("records", "batches", "matches", "counted_sets", "released_records", "told_records")
 
 
 def check(connection: Connection, progress: Callable[[str, int, int], None]) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from broker import folder
 from broker.keys import BrokerKeys
 from broker.protocol.errors import NarrowgateError
-from broker.recovery import asked, deposited, explained, kept, logged, signed
+from broker.recovery import asked, deposited, explained, kept, logged, signed, told
 from broker.recovery.findings import Finding
 from broker.settings import Settings
 from broker.store import migrate, whole
@@ -64,6 +64,7 @@ def check(connection: Connection, keys: BrokerKeys, progress: Progress = quiet) 
     yield from asked.entries_of(connection)
     yield from signed.check(connection, keys.signing_public, progress)
     yield from deposited.check(connection, progress)
+    yield from told.check(connection, progress)
     yield from _witnesses(connection, head)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from broker.protocol.messages.deposits import Record
-from broker.store import locks, partitions, releases
+from broker.store import locks, partitions, releases, told
 from broker.store.tables import batches, counted_sets, deposit_refusals, deposits, matches, records
 
 LIVE_STATES = ("admitted", "complete", "serving")
@@ -74,13 +74,15 @@ def of_series(connection: Connection, series_id: bytes) -> int:
 
 
 def all_of_series(connection: Connection, series_id: bytes) -> tuple[StoredDeposit, ...]:
-    """The deposits of a series whose records are still here, in order of their declaration."""
+    """The deposits of a series whose records are still here, in order of deposit_id; locked until the end of a write,
+    in the order in which an answer keeps them (`broker.store.matches.open_deposits`)."""
     query = (
         select(deposits)
         .where(deposits.c.series_id == series_id, deposits.c.state.in_(LIVE_STATES))
-        .order_by(deposits.c.deposit_number)
+        .order_by(deposits.c.deposit_id)
     )
-    return tuple(StoredDeposit(**row._mapping) for row in connection.execute(query))
+    rows = connection.execute(locks.to_change(connection, query))
+    return tuple(StoredDeposit(**row._mapping) for row in rows)
 
 
 def add(connection: Connection, stored: StoredDeposit) -> StoredDeposit:
@@ -196,7 +198,7 @@ def erase_series(connection: Connection, series_id: bytes) -> Erased:
 
 
 def erase(connection: Connection, deposit_number: int, state: str) -> int | None:
-    """Delete the records, batches, matches and counted sets of a deposit, and move it to `state`, one of GONE_STATES.
+    """Delete the records of a deposit and all that is kept of its tokens, and move it to `state`, one of GONE_STATES.
 
     Returns how many records were deleted, or None when it was gone before. The row moves first: of two brokers on one
     database the second waits here, and then finds it gone."""
@@ -210,6 +212,7 @@ def erase(connection: Connection, deposit_number: int, state: str) -> int | None
     for table in (matches, batches, counted_sets):
         connection.execute(delete(table).where(table.c.deposit_number == deposit_number))
     releases.forget_deposit(connection, deposit_number)
+    told.forget_deposit(connection, deposit_number)
     if partitions.in_use(connection):
         return partitions.empty(connection, deposit_number)
     return connection.execute(delete(records).where(records.c.deposit_number == deposit_number)).rowcount
@@ -226,7 +229,7 @@ def note_expiry(connection: Connection, deposit_number: int, log_index: int) -> 
 
 
 def erase_records(connection: Connection, deposit_number: int, tokens: Sequence[bytes]) -> int:
-    """Delete the records of these tokens, and what matched them. Returns how many records there were.
+    """Delete the records of these tokens, and what matched or told of them. Returns how many records there were.
 
     Call `note_remaining` after it."""
     erased = 0
@@ -237,6 +240,7 @@ def erase_records(connection: Connection, deposit_number: int, tokens: Sequence[
                 delete(table).where(table.c.deposit_number == deposit_number, table.c.token.in_(chunk))
             )
         erased += deleted.rowcount
+        told.forget_records(connection, deposit_number, chunk)
         releases.forget_records(connection, deposit_number, chunk)
     return erased
 

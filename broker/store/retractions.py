@@ -1,25 +1,16 @@
-"""Queries about notices of what was taken back: whom it was disclosed to, what was sent, what was acknowledged.
+"""Queries about notices of what was taken back: what was sent, what was shown, what was acknowledged.
 
-Rule: a notice is kept in the transaction that takes the records back. It verifies nothing.
+Rule: a notice is kept in the transaction that takes the records back. Whom they were disclosed to, `broker.store.told`
+says. It verifies nothing.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
 from broker.store import locks
-from broker.store.requests import RELEASED
-from broker.store.tables import permits, requests, retraction_notices
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One request that was answered, and the exact answer."""
-
-    request_id: bytes
-    requester: str
-    answer: bytes = field(repr=False)
+from broker.store.tables import retraction_notices
 
 
 @dataclass(frozen=True)
@@ -35,22 +26,6 @@ class StoredNotice:
     acknowledgement: str | None = None
     acknowledged_index: int | None = None
     contest_digest: bytes | None = None
-
-
-def answered(connection: Connection, space_id: bytes) -> Iterator[Answered]:
-    """Every answered request of a space, in order of its id, a hundred in memory at a time."""
-    query = (
-        select(requests.c.request_id, requests.c.requester, permits.c.disclosure)
-        .join(permits, permits.c.request_id == requests.c.request_id)
-        .where(
-            requests.c.space_id == space_id,
-            requests.c.state == RELEASED,
-            permits.c.disclosure.is_not(None),
-        )
-        .order_by(requests.c.request_id)
-    )
-    for row in connection.execute(query.execution_options(yield_per=100)):
-        yield Answered(bytes(row.request_id), row.requester, bytes(row.disclosure))
 
 
 def add(connection: Connection, stored: StoredNotice) -> None:
@@ -75,12 +50,14 @@ def of_contest(connection: Connection, withdrawal_digest: bytes) -> tuple[str, .
     return tuple(connection.execute(query).scalars())
 
 
-def noticed_since(connection: Connection, requester: str, log_index: int) -> Iterator[str]:
+def noticed_since(connection: Connection, requester: str, log_index: int) -> Generator[str, None, None]:
     """The notices to a requester that were logged after an entry, acknowledged or not, a hundred at a time."""
     query = select(retraction_notices.c.document).where(
         retraction_notices.c.requester == requester, retraction_notices.c.noticed_index > log_index
     )
-    yield from connection.execute(query.execution_options(yield_per=100)).scalars()
+    # Closed also where the caller stops half-way.
+    with connection.execute(query.execution_options(yield_per=100)) as rows:
+        yield from rows.scalars()
 
 
 def unacknowledged(connection: Connection, requester: str, limit: int) -> tuple[StoredNotice, ...]:

@@ -214,6 +214,17 @@ matches = Table(
     Index("ix_matches_target", "deposit_number", "token"),
 )
 
+# Which records an answer told of, until the record is gone: a withdrawal finds its recipients by them.
+told_records = Table(
+    "told_records",
+    METADATA,
+    Column("permit_id", LargeBinary(16), ForeignKey("permits.permit_id"), primary_key=True),
+    Column("deposit_number", _NUMBER, primary_key=True, autoincrement=False),
+    Column("token_digest", LargeBinary(16), primary_key=True),
+    Index("ix_told_records_record", "deposit_number", "token_digest"),
+    sqlite_with_rowid=False,
+)
+
 # Of the lists that counts were told of: keyed sketches that stand for no single token, never the tokens.
 counted_sets = Table(
     "counted_sets",

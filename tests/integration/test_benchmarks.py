@@ -23,6 +23,7 @@ pytestmark = pytest.mark.all_only
         ("log", "1", "1000"),
         ("person", "50", "1"),
         ("postgresql", "1000"),
+        ("withdrawal", "200"),
     ],
     ids=" ".join,
 )

@@ -192,6 +192,22 @@ DAMAGES = {
         r"table release_asks.*: contributor differ|signed by a key that may not",
     ),
     "an ask that is gone": ("DELETE FROM release_asks", r"table release_asks has no row"),
+    "what an answer told of, forgotten": (
+        "DELETE FROM told_records WHERE token_digest = (SELECT min(token_digest) FROM told_records)",
+        r"table permits.*: table told_records lacks 1 records that the answer tells of",
+    ),
+    "what no answer told of": (
+        "INSERT INTO told_records SELECT permit_id, 1, :name FROM permits",
+        r"table told_records, request_id .*: 1 rows are of records that the answer does not tell of",
+    ),
+    "what points to records that are gone": (
+        "UPDATE told_records SET deposit_number = 2 WHERE deposit_number = 1",
+        r"table told_records, permit_id .*: deposit_number 2 has no such record any more",
+    ),
+    "what points to a deposit that is gone": (
+        "INSERT INTO told_records SELECT permit_id, (SELECT max(deposit_number) FROM deposits), :name FROM permits",
+        r"table deposits.*: is withdrawn, and table told_records still has \d+ rows of it",
+    ),
     "a witness that saw more": (
         "INSERT INTO witness_sizes VALUES ('w', 5000, 0)",
         r"witness .*: saw 5,000 entries, and the log has",
@@ -323,5 +339,6 @@ def test_it_says_how_far_it_is(stored: Stored) -> None:
         "tables of what is logged",
         "tables with documents",
         "deposits",
+        "answers and what they told of",
     }
     assert max(done for what, done, _ in heard if what == "entries") + 1 == heard[0][2]

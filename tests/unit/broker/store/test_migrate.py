@@ -1,13 +1,16 @@
 """The versions of the schema lead to exactly the tables the queries use."""
 
+import json
 from pathlib import Path
 
 import pytest
 from alembic import command
 from sqlalchemy import text
 
+from broker.gate.bundle import load
 from broker.protocol import merkle
 from broker.protocol.errors import Conflict
+from broker.protocol.messages.vocabulary import Tier
 from broker.store import migrate, requests
 from broker.store.database import Database
 from broker.store.log import SqlLogStorage, StoredRecord, read_records
@@ -15,6 +18,9 @@ from broker.store.tables import METADATA
 from broker.translog import log as translog
 from broker.translog.memory import MemoryStorage
 from broker.translog.verify import rederive
+from tests.exchange_story import COMPANIES, Story, token
+from tests.races import POLICIES
+from tests.taken_back import taking_back
 
 
 def test_upgrading_an_empty_database_gives_the_tables_of_the_metadata(database_url: str) -> None:
@@ -112,6 +118,79 @@ def test_the_upgrade_of_the_log_can_be_undone(database_url: str) -> None:
     migrate.upgrade(database)
     with database.read() as connection:
         assert rederive(SqlLogStorage(connection)) == head
+    database.close()
+
+
+def test_answers_of_before_are_found_by_a_withdrawal_after_the_upgrade(
+    tmp_path: Path, database_url: str
+) -> None:
+    """Their rows are those that the answers would have left by now; a row of a record that is gone is not made."""
+    story = Story(tmp_path, load(POLICIES), database_url=database_url)
+    gone, stays = (
+        story.deposit(company, [token(first + each) for each in range(700)])
+        for company, first in zip(COMPANIES[:2], (0, 1000), strict=True)
+    )
+    story.deposit(COMPANIES[2], [token(2000)])
+    asked = [[token(1), token(2), token(1003)], [token(1003)], [token(9999)], [token(1004), token(5)]]
+    answers = []
+    for each in asked:
+        request = story.request()
+        answers.append(story.answer(request, story.tokens(story.file(request), each)))
+    counted = story.request(50, Tier.COUNT)
+    story.answer(counted, story.tokens(story.file(counted), [token(each) for each in range(40)]))
+    story.file(story.request())
+    taking_back(story, "deposit", gone, []).take(story.broker)
+    before = _told(story.broker.database)
+    assert len(before) == 3
+    story.stop()
+    _through_downgrade(database_url, "0007")
+    story.start()
+    assert differences(story.broker.database) == []
+    assert _told(story.broker.database) == before
+    withdrawal = taking_back(story, "records", stays, [token(1003)])
+    assert json.loads(withdrawal.take(story.broker))["notices"] == 2
+    story.stop()
+
+
+def test_an_answer_of_before_that_cannot_be_read_does_not_keep_a_broker_from_the_upgrade(
+    tmp_path: Path, database_url: str
+) -> None:
+    story = Story(tmp_path, load(POLICIES), database_url=database_url)
+    for company in COMPANIES[:3]:
+        story.deposit(company, [token(1)])
+    for _ in range(3):
+        request = story.request()
+        story.answer(request, story.tokens(story.file(request), [token(1)]))
+    before = _told(story.broker.database)
+    story.stop()
+    for column in ("disclosure", "document"):
+        damage = f"UPDATE permits SET {column} = :damage WHERE permit_id = :permit_id"
+        permit_id = min(each[0] for each in before)
+        before = {each for each in before if each[0] != permit_id}
+        value = "damaged" if column == "document" else b"damaged"
+        _through_downgrade(database_url, "0007", damage, damage=value, permit_id=permit_id)
+    story.start()
+    assert len(before) == 3
+    assert _told(story.broker.database) == before
+    story.stop()
+
+
+def _told(database: Database) -> set[tuple[bytes, int, bytes]]:
+    with database.read() as connection:
+        rows = connection.execute(text("SELECT permit_id, deposit_number, token_digest FROM told_records"))
+        return {(bytes(row[0]), row[1], bytes(row[2])) for row in rows}
+
+
+def _through_downgrade(url: str, version: str, *statements: str, **values: object) -> None:
+    """Bring a database to an earlier version, and change it there."""
+    database = Database(url)
+    config = migrate._config()
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        if migrate.version_of(connection) != version:
+            command.downgrade(config, version)
+        for statement in statements:
+            connection.execute(text(statement), values)
     database.close()
 
 
