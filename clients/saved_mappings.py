@@ -17,17 +17,17 @@ from broker.protocol.errors import BadInput, NotFound
 from broker.protocol.messages.base import Message
 from clients.home import Home
 from clients.readers import ColumnMapping
-from clients.readers.column_names import same_column
-from clients.readers.header import MAXIMUM_COLUMNS, MAXIMUM_NAME_CHARACTERS
-from clients.readers.header_row import MAXIMUM_HEADER_ROW
-from clients.readers.roles import ATTRIBUTE, IGNORE, mapping_of
+from clients.readers.columns.column_names import same_column
+from clients.readers.columns.header import MAXIMUM_COLUMNS, MAXIMUM_NAME_CHARACTERS
+from clients.readers.columns.header_row import MAXIMUM_HEADER_ROW
+from clients.readers.columns.roles import ATTRIBUTE, IGNORE, mapping_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _Word = Annotated[str, Field(max_length=MAXIMUM_NAME_CHARACTERS)]
 
 
 class MappedColumn(Message):
-    """One column: its name, and what it holds in a word of `clients.readers.roles`."""
+    """One column: its name, and what it holds in a word of `clients.readers.columns.roles`."""
 
     name: _Word
     holds: _Word

@@ -15,11 +15,21 @@ import typer
 from clients.cli import run
 from clients.cli.reading_options import Options, compares_persons, reading_options, settle_reading
 from clients.readers import Reading, guess_mapping, open_table
-from clients.readers.column_report import Column, Report, report_columns
-from clients.readers.mapping import typed
-from clients.readers.person_columns import BIRTH_DATE, NAME
-from clients.readers.roles import ATTRIBUTE, HINT, IGNORE, PLATFORM, QUALITY, REGION, TYPE, VALUE, roles_of
-from clients.readers.several_people import in_words, several_people
+from clients.readers.columns.column_report import Column, Report, report_columns
+from clients.readers.columns.mapping import typed
+from clients.readers.columns.person_columns import BIRTH_DATE, NAME
+from clients.readers.columns.roles import (
+    ATTRIBUTE,
+    HINT,
+    IGNORE,
+    PLATFORM,
+    QUALITY,
+    REGION,
+    TYPE,
+    VALUE,
+    roles_of,
+)
+from clients.readers.columns.several_people import in_words, several_people
 from clients.readers.signals import REFERENCE
 from clients.saved_mappings import MappedColumn, SavedMapping, save_mapping
 

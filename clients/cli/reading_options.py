@@ -20,9 +20,9 @@ from clients.cli.papers import read_paper
 from clients.home import Home
 from clients.identifiers.person import TYPE as PERSON
 from clients.readers import Reading, guess_mapping, is_lines, is_table, open_table
-from clients.readers.header_row import MAXIMUM_HEADER_ROW
-from clients.readers.roles import ATTRIBUTE, IGNORE, corrected, mapping_of, roles_of
-from clients.readers.several_people import check_one_subject
+from clients.readers.columns.header_row import MAXIMUM_HEADER_ROW
+from clients.readers.columns.roles import ATTRIBUTE, IGNORE, corrected, mapping_of, roles_of
+from clients.readers.columns.several_people import check_one_subject
 from clients.saved_mappings import SavedMapping, saved_mapping, saved_mappings
 
 _MappingName = Annotated[

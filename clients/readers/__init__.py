@@ -13,22 +13,22 @@ from types import MappingProxyType
 from typing import Protocol
 
 from broker.protocol.errors import BadInput
+from clients.readers.columns.header_row import checked_header_row
+from clients.readers.columns.mapping import ColumnMapping, guess_mapping
+from clients.readers.columns.table import Table, table_signals
 from clients.readers.csv_file import csv_table, read_csv
-from clients.readers.excel_file import excel_table, read_excel
 from clients.readers.exchange.sniffing import read_json
 from clients.readers.giving_up import until_hopeless
-from clients.readers.header_row import checked_header_row
-from clients.readers.mapping import ColumnMapping, guess_mapping
 from clients.readers.misp_file import read_misp
 from clients.readers.ndjson_file import ndjson_signals, ndjson_table, read_ndjson
-from clients.readers.ods_file import ods_table
-from clients.readers.old_excel import SAVE_AS
 from clients.readers.parquet_file import parquet_table, read_parquet
 from clients.readers.reading import Reading, silent
 from clients.readers.record import RecordedSignal, decode_record, encode_record
 from clients.readers.signals import RefusedRow, Signal, grouped
+from clients.readers.spreadsheets.excel_file import excel_table, read_excel
+from clients.readers.spreadsheets.ods_file import ods_table
+from clients.readers.spreadsheets.old_excel import SAVE_AS
 from clients.readers.stix_file import read_stix
-from clients.readers.table import Table, table_signals
 
 __all__ = [
     "ColumnMapping",

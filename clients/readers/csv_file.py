@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from broker.protocol.errors import BadInput
-from clients.readers.header_row import names_in, no_such_row, remark
-from clients.readers.mapping import ColumnMapping
+from clients.readers.columns.header_row import names_in, no_such_row, remark
+from clients.readers.columns.mapping import ColumnMapping
+from clients.readers.columns.table import Table, TableRow, checked_region, table_signals, texts_of
 from clients.readers.reading import Reading
 from clients.readers.signals import RefusedRow, Signal
-from clients.readers.table import Table, TableRow, checked_region, table_signals, texts_of
 from clients.readers.text_lines import MAXIMUM_LINE_BYTES, TextLine, text_lines
 
 _DELIMITERS = ",;\t|"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from broker.protocol.errors import BadInput
-from clients.readers.old_excel import check_not_old
+from clients.readers.spreadsheets.old_excel import check_not_old
 
 
 @contextmanager

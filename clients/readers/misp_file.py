@@ -16,16 +16,16 @@ from typing import Any
 
 from broker.protocol.errors import BadInput
 from clients.identifiers import Rejected
+from clients.readers.columns.mapping import ColumnMapping
+from clients.readers.columns.table import checked_region
 from clients.readers.exchange import elements
 from clients.readers.exchange.json_stream import JsonStream, Unreadable
 from clients.readers.exchange.misp_tags import Tagged, tagged
 from clients.readers.exchange.misp_types import TARGETS, TYPES, named_by
 from clients.readers.exchange.passed_over import PassedOver
 from clients.readers.input_file import opened
-from clients.readers.mapping import ColumnMapping
 from clients.readers.reading import silent
 from clients.readers.signals import REFERENCE, RefusedRow, Signal
-from clients.readers.table import checked_region
 
 UNIT = "attribute"
 MAXIMUM_EVENTS = 200_000

@@ -20,12 +20,12 @@ import rfc8785
 
 from broker.protocol.errors import BadInput
 from clients.readers.cells import POWERS, Cell, NoIdentifier, number_cell, plain
-from clients.readers.header import MAXIMUM_COLUMNS
-from clients.readers.mapping import ColumnMapping, Columns, guess_mapping, settle
+from clients.readers.columns.header import MAXIMUM_COLUMNS
+from clients.readers.columns.mapping import ColumnMapping, Columns, guess_mapping, settle
+from clients.readers.columns.several_people import check_one_subject
+from clients.readers.columns.table import Table, TableRow, checked_region, row_damage, row_signals
 from clients.readers.reading import Reading
-from clients.readers.several_people import check_one_subject
 from clients.readers.signals import RefusedRow, Signal
-from clients.readers.table import Table, TableRow, checked_region, row_damage, row_signals
 from clients.readers.text_lines import text_lines
 
 LINES_LOOKED_AT = 1_000

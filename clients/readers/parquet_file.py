@@ -13,13 +13,13 @@ from typing import Any
 
 from broker.protocol.errors import BadInput
 from clients.readers.cells import LOST_DIGITS, Cell, NoIdentifier, plain, value_cell
-from clients.readers.column_names import same_column
-from clients.readers.header import column_names
+from clients.readers.columns.column_names import same_column
+from clients.readers.columns.header import column_names
+from clients.readers.columns.mapping import ColumnMapping
+from clients.readers.columns.table import Table, TableRow, checked_region, table_signals
 from clients.readers.input_file import opened
-from clients.readers.mapping import ColumnMapping
 from clients.readers.reading import Reading
 from clients.readers.signals import RefusedRow, Signal
-from clients.readers.table import Table, TableRow, checked_region, table_signals
 
 BATCH_ROWS = 2048
 MAXIMUM_GROUP_BYTES = 1024**3

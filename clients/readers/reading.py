@@ -7,7 +7,7 @@ file has no sheets) need not be asked about it.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from clients.readers.mapping import ColumnMapping
+from clients.readers.columns.mapping import ColumnMapping
 
 
 def silent(words: str) -> None:

@@ -16,16 +16,16 @@ from typing import Any, BinaryIO
 
 from broker.protocol.errors import BadInput
 from clients.identifiers import Rejected
+from clients.readers.columns.mapping import ColumnMapping
+from clients.readers.columns.table import checked_region
 from clients.readers.exchange import elements
 from clients.readers.exchange.json_stream import JsonStream, Unreadable
 from clients.readers.exchange.passed_over import PassedOver
 from clients.readers.exchange.stix_markings import Definitions
 from clients.readers.exchange.stix_observables import facts_of, is_observable, named_by, word_for
 from clients.readers.input_file import opened
-from clients.readers.mapping import ColumnMapping
 from clients.readers.reading import silent
 from clients.readers.signals import REFERENCE, RefusedRow, Signal
-from clients.readers.table import checked_region
 
 MAXIMUM_OBJECTS = 2_000_000
 UNIT = "object"

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from broker.protocol.errors import BadInput
+from clients.readers.columns.mapping import ColumnMapping
 from clients.readers.exchange.json_stream import JsonStream
 from clients.readers.input_file import opened
-from clients.readers.mapping import ColumnMapping
 from clients.readers.misp_file import read_misp
 from clients.readers.reading import silent
 from clients.readers.signals import RefusedRow, Signal

@@ -16,7 +16,7 @@ from clients.cli.main import app
 from clients.cli.reading_options import Options, settle_reading
 from clients.home import Home, Persona
 from clients.readers import Signal, read_file
-from tests.unit.clients.readers import test_ods_file as ods
+from tests.unit.clients.readers.spreadsheets import test_ods_file as ods
 
 TABLE = """Handy;Kontakt;Notiz
 +447700900123;a@example.org;first

@@ -18,8 +18,14 @@ import pytest
 
 from clients.readers.text_lines import MAXIMUM_SKIPPED_BYTES
 from tests.bounded_memory import Outcome, read_apart
-from tests.unit.clients.readers import test_ods_file as ods
-from tests.unit.clients.readers.test_excel_file import SHEET, repacked, rows_of, sheet_xml, written
+from tests.unit.clients.readers.spreadsheets import test_ods_file as ods
+from tests.unit.clients.readers.spreadsheets.test_excel_file import (
+    SHEET,
+    repacked,
+    rows_of,
+    sheet_xml,
+    written,
+)
 
 pytestmark = pytest.mark.all_only
 

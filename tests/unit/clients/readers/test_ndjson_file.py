@@ -15,9 +15,9 @@ from clients.readers import (
     read_file,
     read_ndjson,
 )
-from clients.readers.column_report import report_columns
+from clients.readers.columns.column_report import report_columns
+from clients.readers.columns.roles import roles_of
 from clients.readers.ndjson_file import member_names
-from clients.readers.roles import roles_of
 
 
 def read(folder: Path, content: str, mapping: ColumnMapping | None = None) -> list[Signal | RefusedRow]:

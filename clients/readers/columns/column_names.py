@@ -2,7 +2,7 @@
 
 Rule: letter case, accents, spaces and punctuation in a name do not count: "E-Mail" is "email", "Prénom" is "prenom".
 
-It does not know what a name means: see `clients.readers.mapping` and `clients.readers.person_columns`.
+It does not know what a name means: see `clients.readers.columns.mapping` and `clients.readers.columns.person_columns`.
 """
 
 import unicodedata

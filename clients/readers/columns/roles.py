@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 from broker.protocol.errors import BadInput
 from clients.identifiers import registered_types
-from clients.readers.column_names import same_column
-from clients.readers.mapping import ColumnMapping, guess_mapping, guess_type, settle, typed
-from clients.readers.person_columns import BIRTH_DATE, NAME, PersonColumns
+from clients.readers.columns.column_names import same_column
+from clients.readers.columns.mapping import ColumnMapping, guess_mapping, guess_type, settle, typed
+from clients.readers.columns.person_columns import BIRTH_DATE, NAME, PersonColumns
 from clients.readers.signals import REFERENCE
 
 TYPE, VALUE, ATTRIBUTE, IGNORE = "type", "value", "attribute", "ignore"

@@ -15,11 +15,11 @@ from broker.protocol.errors import BadInput
 from clients.identifiers.person import TYPE
 from clients.identifiers.person_dates import DAY_FIRST, MONTH_FIRST
 from clients.readers.cells import MADE_A_DATE, Cell, NoIdentifier, plain
-from clients.readers.column_names import plain_name
-from clients.readers.column_subjects import known_as
+from clients.readers.columns.column_names import plain_name
+from clients.readers.columns.column_subjects import known_as
 
 NAME, BIRTH_DATE = "person-name", "birth-date"
-"""What a column holds, in the words of `clients.readers.roles`."""
+"""What a column holds, in the words of `clients.readers.columns.roles`."""
 
 _GIVEN = """
     givenname givennames firstname firstnames forename forenames fname vorname vornamen rufname prenom prenoms nombre

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from broker.protocol.errors import BadInput
 from clients.readers import Reading, RefusedRow, Signal, read_file
-from clients.readers.ods_file import read_ods
-from clients.readers.ods_sheet import MAXIMUM_COLUMNS, MAXIMUM_ROWS
+from clients.readers.spreadsheets.ods_file import read_ods
+from clients.readers.spreadsheets.ods_sheet import MAXIMUM_COLUMNS, MAXIMUM_ROWS
 
 DRAMA = "+447700900123"
 SPREADSHEET = "application/vnd.oasis.opendocument.spreadsheet"

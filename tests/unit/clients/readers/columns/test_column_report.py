@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from clients.readers import Reading, guess_mapping, open_table
-from clients.readers.column_report import Report, report_columns
-from clients.readers.roles import roles_of
+from clients.readers.columns.column_report import Report, report_columns
+from clients.readers.columns.roles import roles_of
 
 
 def report(path: Path, rows: int = 1000) -> Report:

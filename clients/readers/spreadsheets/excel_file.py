@@ -1,8 +1,8 @@
 """Excel workbooks (.xlsx, .xlsm): one sheet of them, a row of which names the columns.
 
-Rule: macros are never run, links never followed. Which sheet and which row of names: see `clients.readers.sheet_table`.
+Rule: macros are never run, links never followed. Which sheet and which row of names: see `sheet_table`.
 
-It reads no formula (see `clients.readers.excel_sheet`) and no .xls (see `clients.readers.old_excel`).
+It reads no formula (see `excel_sheet`) and no .xls (see `old_excel`).
 """
 
 import datetime
@@ -17,16 +17,16 @@ from typing import Any, BinaryIO, cast
 
 from broker.protocol.errors import BadInput
 from clients.readers.cells import plain
-from clients.readers.excel_package import EXCEL
-from clients.readers.excel_sheet import Look, Sheet
+from clients.readers.columns.mapping import ColumnMapping
+from clients.readers.columns.table import Table, checked_region, table_signals
 from clients.readers.input_file import opened
-from clients.readers.mapping import ColumnMapping
-from clients.readers.old_excel import not_read_as_old
 from clients.readers.reading import Reading
-from clients.readers.sheet_table import SheetFacts, chosen_sheet, sheet_table
 from clients.readers.signals import RefusedRow, Signal
-from clients.readers.spreadsheet_package import check_package
-from clients.readers.table import Table, checked_region, table_signals
+from clients.readers.spreadsheets.excel_package import EXCEL
+from clients.readers.spreadsheets.excel_sheet import Look, Sheet
+from clients.readers.spreadsheets.old_excel import not_read_as_old
+from clients.readers.spreadsheets.sheet_table import SheetFacts, chosen_sheet, sheet_table
+from clients.readers.spreadsheets.spreadsheet_package import check_package
 
 _DAMAGED = (
     "The workbook cannot be read. Open it in Excel, save it anew as Excel Workbook (.xlsx), and try again."

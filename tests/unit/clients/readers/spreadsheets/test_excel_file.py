@@ -15,7 +15,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from broker.protocol.errors import BadInput
 from clients.readers import Reading, RefusedRow, Signal, read_excel, read_file
-from clients.readers.excel_package import MAXIMUM_PART_BYTES
+from clients.readers.spreadsheets.excel_package import MAXIMUM_PART_BYTES
 
 DRAMA = "+447700900123"
 SHEET = "xl/worksheets/sheet1.xml"

@@ -4,7 +4,7 @@ Rule: it streams, and reads each cell as it is stored. openpyxl would turn a num
 whether digits were lost, and would take a formula without a result for an empty cell. A formula counts with the result
 that the workbook keeps; without one it is refused in words where an identifier is wanted.
 
-It knows nothing of ZIP archives and styles: `clients.readers.excel_file` hands it both.
+It knows nothing of ZIP archives and styles: `clients.readers.spreadsheets.excel_file` hands it both.
 """
 
 import datetime

@@ -11,10 +11,10 @@ import pytest
 
 from broker.protocol.errors import BadInput
 from clients.readers import Reading, RefusedRow, Signal, open_table, read_file
-from clients.readers.column_report import report_columns
-from clients.readers.mapping import guess_mapping, settle
-from clients.readers.person_columns import _BIRTH_WORDS, _PART_WORDS, _WHOLE_WORDS
-from clients.readers.roles import corrected, mapping_of, roles_of
+from clients.readers.columns.column_report import report_columns
+from clients.readers.columns.mapping import guess_mapping, settle
+from clients.readers.columns.person_columns import _BIRTH_WORDS, _PART_WORDS, _WHOLE_WORDS
+from clients.readers.columns.roles import corrected, mapping_of, roles_of
 
 AMINA = "person/1|AMINA KARIMOVA;2050-12-31"
 

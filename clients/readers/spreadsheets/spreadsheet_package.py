@@ -5,7 +5,7 @@ parts are unpacked once and counted, since what a ZIP says of sizes is only said
 is refused here: document type declarations, encodings that a search for them would miss, parts within parts, and text
 that does not end.
 
-What a format's parts are is the format's to say: see `clients.readers.excel_package` and `clients.readers.ods_package`.
+What a format's parts are is the format's to say: see `excel_package` and `ods_package`.
 """
 
 import re
@@ -17,7 +17,7 @@ from typing import BinaryIO
 from xml.etree import ElementTree
 
 from broker.protocol.errors import BadInput
-from clients.readers.old_excel import LOCKED
+from clients.readers.spreadsheets.old_excel import LOCKED
 
 MAXIMUM_SHEET_BYTES = 1024**3
 """Of one part with a sheet in it, unpacked; 1,048,576 rows of a few cells fit."""

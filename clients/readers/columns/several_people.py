@@ -4,17 +4,17 @@ Rule: a row of it goes in under one set of conditions, and what is no identifier
 row. So nobody's guess takes such a table: somebody leaves columns out until those that are left are about one, or saves
 the mapping, which is a person's word for it.
 
-It knows names of columns only (`clients.readers.column_subjects`), and no rows.
+It knows names of columns only (`clients.readers.columns.column_subjects`), and no rows.
 """
 
 from collections.abc import Mapping, Sequence
 
 from broker.protocol.errors import BadInput
 from clients.identifiers import registered_types
-from clients.readers.column_subjects import OTHERS, subject_of
-from clients.readers.mapping import ColumnMapping, typed
-from clients.readers.person_columns import BIRTH_DATE, NAME, is_birth_date, is_name
-from clients.readers.roles import ATTRIBUTE, roles_of
+from clients.readers.columns.column_subjects import OTHERS, subject_of
+from clients.readers.columns.mapping import ColumnMapping, typed
+from clients.readers.columns.person_columns import BIRTH_DATE, NAME, is_birth_date, is_name
+from clients.readers.columns.roles import ATTRIBUTE, roles_of
 
 _NOT_SAID = ""
 

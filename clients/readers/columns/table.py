@@ -14,18 +14,18 @@ from itertools import chain, islice
 from broker.protocol.errors import BadInput
 from clients.identifiers import Canonical, Rejected, canonicalise
 from clients.readers.cells import Cell, identifier_text, plain, refusal_of
-from clients.readers.header import clean_name
-from clients.readers.header_row import (
+from clients.readers.columns.header import clean_name
+from clients.readers.columns.header_row import (
     LINES_LOOKED_AT,
     Texts,
     line_of_names,
     title_above,
     title_words,
 )
-from clients.readers.mapping import ColumnMapping, Columns, guess_mapping, guess_type, settle, typed
-from clients.readers.person_columns import joined
+from clients.readers.columns.mapping import ColumnMapping, Columns, guess_mapping, guess_type, settle, typed
+from clients.readers.columns.person_columns import joined
+from clients.readers.columns.several_people import check_one_subject
 from clients.readers.reading import Reading
-from clients.readers.several_people import check_one_subject
 from clients.readers.signals import RefusedRow, Signal
 
 MAXIMUM_CELL_CHARACTERS = 4096

@@ -13,9 +13,9 @@ from typing import Protocol
 
 from broker.protocol.errors import BadInput
 from clients.readers.cells import Cell, plain
-from clients.readers.header_row import names_in, no_such_row, remark
+from clients.readers.columns.header_row import names_in, no_such_row, remark
+from clients.readers.columns.table import Table, TableRow, texts_of
 from clients.readers.reading import Reading
-from clients.readers.table import Table, TableRow, texts_of
 
 
 class OpenSheet(Protocol):

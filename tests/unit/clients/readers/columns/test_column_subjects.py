@@ -7,11 +7,11 @@ import pytest
 
 from broker.protocol.errors import BadInput
 from clients.readers import Reading, Signal, guess_mapping, read_file
-from clients.readers.column_subjects import _OF_NOBODY, _SUBJECTS, readings, subject_of
-from clients.readers.mapping import guess_column, settle
-from clients.readers.person_columns import _BIRTH_WORDS, _NAME_WORDS
-from clients.readers.roles import roles_of
-from clients.readers.several_people import check_one_subject, several_people
+from clients.readers.columns.column_subjects import _OF_NOBODY, _SUBJECTS, readings, subject_of
+from clients.readers.columns.mapping import guess_column, settle
+from clients.readers.columns.person_columns import _BIRTH_WORDS, _NAME_WORDS
+from clients.readers.columns.roles import roles_of
+from clients.readers.columns.several_people import check_one_subject, several_people
 
 
 @pytest.mark.parametrize(

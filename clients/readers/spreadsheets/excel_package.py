@@ -1,15 +1,15 @@
 """What an Excel file may consist of, before openpyxl sees it (ECMA-376).
 
 Rule: only a worksheet, which is streamed, may be as large as one; every other part is kept in memory by openpyxl and
-has a smaller bound. How a package is checked is `clients.readers.spreadsheet_package`'s.
+has a smaller bound. How a package is checked is `clients.readers.spreadsheets.spreadsheet_package`'s.
 
-It looks at no cell: see `clients.readers.excel_sheet`.
+It looks at no cell: see `clients.readers.spreadsheets.excel_sheet`.
 """
 
 from xml.etree import ElementTree
 from zipfile import ZipFile
 
-from clients.readers.spreadsheet_package import MAXIMUM_SHEET_BYTES, MEDIA, Form
+from clients.readers.spreadsheets.spreadsheet_package import MAXIMUM_SHEET_BYTES, MEDIA, Form
 
 MAXIMUM_STRINGS_BYTES = 64 * 1024**2
 """Of the shared texts, which openpyxl keeps in memory."""

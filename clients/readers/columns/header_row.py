@@ -3,7 +3,7 @@
 Rule: a person says the line (`Reading.header_row`); it is never chosen here. Where the first line cannot be one of
 names, the refusal says which line below it looks like one, and how to say so.
 
-It does not say what a column holds: see `clients.readers.mapping`.
+It does not say what a column holds: see `clients.readers.columns.mapping`.
 """
 
 import re
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from broker.protocol.errors import BadInput
-from clients.readers.header import column_names
-from clients.readers.mapping import guess_mapping
+from clients.readers.columns.header import column_names
+from clients.readers.columns.mapping import guess_mapping
 
 LINES_LOOKED_AT = 20
 """How far below the first line the names of columns are looked for."""

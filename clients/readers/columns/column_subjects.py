@@ -4,7 +4,7 @@ Rule: such words are seen through to find what a column holds, and never lost: a
 person only if they are about the same one, and a table about several people is not taken under one set of conditions
 unless somebody says so. Words are taken off the ends of a name alone, so that "phone type" is no phone number.
 
-It does not know what the rest of a name means: see `clients.readers.mapping` and `clients.readers.person_columns`.
+It does not know what the rest of a name means: see `mapping` and `person_columns`.
 """
 
 import re
@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from clients.readers.column_names import plain_name
+from clients.readers.columns.column_names import plain_name
 
 _WORDS = {
     "victim": """

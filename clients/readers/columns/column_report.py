@@ -14,11 +14,9 @@ from itertools import islice
 
 from clients.identifiers import Rejected, registered_types
 from clients.readers.cells import Cell, plain
-from clients.readers.mapping import ColumnMapping, settle
-from clients.readers.reading import Reading
-from clients.readers.roles import ATTRIBUTE
-from clients.readers.signals import RefusedRow
-from clients.readers.table import (
+from clients.readers.columns.mapping import ColumnMapping, settle
+from clients.readers.columns.roles import ATTRIBUTE
+from clients.readers.columns.table import (
     Table,
     TableRow,
     checked_region,
@@ -28,6 +26,8 @@ from clients.readers.table import (
     row_identifiers,
     whole_rows,
 )
+from clients.readers.reading import Reading
+from clients.readers.signals import RefusedRow
 
 _TELLING_TYPES = ("email", "iban", "url", "imei", "eth_address", "btc_address", "phone")
 """Types of which a value of something else is hardly ever taken for one."""
@@ -38,7 +38,7 @@ _NEEDED_SHARE = 0.8
 
 @dataclass
 class Column:
-    """One column: its name and what it holds (`clients.readers.roles`), and what its values came to.
+    """One column: its name and what it holds (`clients.readers.columns.roles`), and what its values came to.
 
     `looks_like` is the type that most values of an attribute have, with their number out of `tried`."""
 

@@ -15,9 +15,9 @@ from broker.protocol.errors import BadInput
 from clients.identifiers import registered_types
 from clients.identifiers.person import TYPE as PERSON
 from clients.identifiers.platforms import platform_called
-from clients.readers.column_names import first_called, plain_name
-from clients.readers.column_subjects import readings
-from clients.readers.person_columns import PersonColumns, PersonPlaces, guess_person, other_names
+from clients.readers.columns.column_names import first_called, plain_name
+from clients.readers.columns.column_subjects import readings
+from clients.readers.columns.person_columns import PersonColumns, PersonPlaces, guess_person, other_names
 from clients.readers.signals import REFERENCE
 
 _PHONE = """

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.protocol.errors import BadInput
-from clients.readers.roles import corrected, mapping_of, roles_of
+from clients.readers.columns.roles import corrected, mapping_of, roles_of
 
 NAMES = ("Handy", "E-Mail", "Land", "Aktenzeichen", "Notiz")
 

@@ -4,7 +4,7 @@ Rule: names are looked at before anything is read below them. A first line that 
 its cells would become the names of columns, and be sealed and shown as such. Marks of direction and other characters
 that nobody sees are taken out of a name; ZERO WIDTH (NON-)JOINER belongs to the spelling of Persian and Indic words.
 
-It does not say what a column holds: see `clients.readers.mapping`.
+It does not say what a column holds: see `clients.readers.columns.mapping`.
 """
 
 import re

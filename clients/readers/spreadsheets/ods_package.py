@@ -3,14 +3,14 @@
 Rule: of its parts three are read: what it is (`mimetype`), whether it has a password (`META-INF/manifest.xml`), and its
 sheets (`content.xml`). Pictures, settings, macros and what else there may be are never unpacked.
 
-It looks at no cell: see `clients.readers.ods_sheet`.
+It looks at no cell: see `clients.readers.spreadsheets.ods_sheet`.
 """
 
 from zipfile import ZipFile
 
 from broker.protocol.errors import BadInput
-from clients.readers.old_excel import LOCKED
-from clients.readers.spreadsheet_package import MAXIMUM_SHEET_BYTES, Form
+from clients.readers.spreadsheets.old_excel import LOCKED
+from clients.readers.spreadsheets.spreadsheet_package import MAXIMUM_SHEET_BYTES, Form
 
 CONTENT = "content.xml"
 _TYPE, _MANIFEST = "mimetype", "META-INF/manifest.xml"

@@ -1,10 +1,10 @@
 """OpenDocument spreadsheets (.ods), as LibreOffice and others write them: one sheet of them, a row of which names the
 columns.
 
-Rule: macros are never run, links never followed. Which sheet and which row of names: see `clients.readers.sheet_table`.
+Rule: macros are never run, links never followed. Which sheet and which row of names: see `sheet_table`.
 All sheets are in one part of the file, so it is walked once to learn which there are, and once to read one.
 
-It reads no formula (see `clients.readers.ods_sheet`) and no text documents with tables.
+It reads no formula (see `clients.readers.spreadsheets.ods_sheet`) and no text documents with tables.
 """
 
 import zipfile
@@ -13,15 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from clients.readers.columns.mapping import ColumnMapping
+from clients.readers.columns.table import Table, checked_region, table_signals
 from clients.readers.input_file import opened
-from clients.readers.mapping import ColumnMapping
-from clients.readers.ods_package import CONTENT, ODS
-from clients.readers.ods_sheet import OdsSheet, sheets_in
 from clients.readers.reading import Reading
-from clients.readers.sheet_table import chosen_sheet, sheet_table
 from clients.readers.signals import RefusedRow, Signal
-from clients.readers.spreadsheet_package import check_package
-from clients.readers.table import Table, checked_region, table_signals
+from clients.readers.spreadsheets.ods_package import CONTENT, ODS
+from clients.readers.spreadsheets.ods_sheet import OdsSheet, sheets_in
+from clients.readers.spreadsheets.sheet_table import chosen_sheet, sheet_table
+from clients.readers.spreadsheets.spreadsheet_package import check_package
 
 
 def read_ods(

@@ -4,8 +4,8 @@ import pytest
 
 from broker.protocol.errors import BadInput
 from clients.identifiers import registered_types
-from clients.readers.column_names import plain_name
-from clients.readers.mapping import (
+from clients.readers.columns.column_names import plain_name
+from clients.readers.columns.mapping import (
     _IDENTIFIERS,
     ColumnMapping,
     guess_mapping,

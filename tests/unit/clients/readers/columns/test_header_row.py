@@ -12,7 +12,7 @@ import pytest
 
 from broker.protocol.errors import BadInput
 from clients.readers import Reading, RefusedRow, Signal, read_file
-from clients.readers.header_row import MAXIMUM_HEADER_ROW
+from clients.readers.columns.header_row import MAXIMUM_HEADER_ROW
 
 ROWS: list[list[Any]] = [["Cases 2026"], [], ["Handy", "Note"], ["+447700900123", "a"], ["12", "b"]]
 

@@ -5,7 +5,7 @@ ones are counted and not made, others are bounded, so that a few bytes cannot co
 the result that the file keeps; without one it is refused in words where an identifier is wanted. A number that is shown
 with a power of ten and has no more digits than are shown has lost them.
 
-It knows nothing of ZIP archives (`clients.readers.ods_file`); what a cell says: see `clients.readers.ods_cell`.
+It knows nothing of ZIP archives (`ods_file`); what a cell says: see `ods_cell`.
 """
 
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from typing import BinaryIO, cast
 from xml.etree import ElementTree
 
 from clients.readers.cells import Cell, plain
-from clients.readers.ods_cell import MAXIMUM_DEPTH, OFFICE, TABLE, cell_of
-from clients.readers.ods_package import ODS
-from clients.readers.sheet_table import SheetFacts
+from clients.readers.spreadsheets.ods_cell import MAXIMUM_DEPTH, OFFICE, TABLE, cell_of
+from clients.readers.spreadsheets.ods_package import ODS
+from clients.readers.spreadsheets.sheet_table import SheetFacts
 
 MAXIMUM_ROWS = 1_048_576
 MAXIMUM_COLUMNS = 16_384
