@@ -33,12 +33,15 @@ def announce(
 ) -> int:
     """Append the entry that changes the key to `keys.next_log_key`, unless it is there. Returns its index.
 
-    Raises BadInput (a reason that no statement may bear), Conflict or Unavailable."""
+    Raises BadInput (a reason that no statement may bear), Conflict, VerificationFailed (what is said of a lost key is
+    not so) or Unavailable."""
     with database.write() as connection:
         rotated, changing = _newest(connection), _changing(keys)
         announced = key_change.announced_at(rotated, changing)
         if announced is not None:
             return announced
+        if lost is not None:
+            key_change.check_lost(rows.SqlLogStorage(connection), audit.origin, lost)
         size = audit.size(connection)
         record = key_change.announcement(
             LogKeyRotated, rotated, changing, audit.origin, size, reason, now, lost

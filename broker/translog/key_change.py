@@ -11,7 +11,7 @@ Rule (decisions 18 and 47): which keys sign is read from the log and from no fla
 cut short and the same command goes on: with the entry both keys sign, without it the old one alone. A key file that has
 not the key the log names serves nothing.
 
-It stores nothing: entries and files are `broker.log_rotation`'s and `clients.keyholder.log_rotation`'s.
+It stores nothing: entries and files are `broker.log_rotation`'s and `clients.keyholder.log_keys`'s.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.protocol import checkpoint as notes
 from broker.protocol import documents, log_keys
-from broker.protocol.checkpoint import ED25519, parse_verifier_key
+from broker.protocol.checkpoint import ED25519, VerifierKey, parse_verifier_key
 from broker.protocol.documents import public_bytes
 from broker.protocol.errors import BadInput, Conflict, Unavailable, VerificationFailed
 from broker.protocol.log_keys import WitnessQuorum
@@ -30,6 +30,8 @@ from broker.protocol.messages.base import decode
 from broker.protocol.messages.log import LogProof
 from broker.protocol.messages.log_keys import LogKeyChain, LogKeyLink, LogKeyRecord, LogKeyRotation
 from broker.translog.cosigning import Witnesses
+from broker.translog.log import root_at
+from broker.translog.storage import LogStorage
 
 ERASED = "The record of the last change of the log's key was erased, so its key is not known."
 Form = TypeVar("Form", bound=LogKeyRecord)
@@ -58,6 +60,15 @@ def read_lost(key: str, last_checkpoint: str) -> LostKey:
     if old.algorithm != ED25519:
         raise BadInput("This is not a log's key: it is of another kind.")
     return LostKey(old.public_key, last_checkpoint)
+
+
+def check_lost(storage: LogStorage, origin: str, lost: LostKey) -> None:
+    """That the lost key signed the last checkpoint, and it is of this log: before the entry is appended, since no entry
+    can be taken back. Raises VerificationFailed."""
+    key = VerifierKey(origin, ED25519, lost.old_key)
+    last = notes.parse_and_verify(lost.last_checkpoint.encode(), origin, key)
+    if last.size > storage.head().size or root_at(storage, last.size) != last.root:
+        raise VerificationFailed("The last checkpoint is of a longer or another log than this folder has.")
 
 
 def signing_keys(rotated: LogKeyRecord | None, keys: ChangingKeys) -> tuple[Ed25519PrivateKey, ...]:

@@ -9,10 +9,8 @@ It draws and drops no key: see `clients.keyholder.log_keys.change`.
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from broker.protocol import checkpoint as notes
 from broker.protocol import leaves
-from broker.protocol.checkpoint import ED25519, VerifierKey
-from broker.protocol.errors import NarrowgateError, Unavailable, VerificationFailed
+from broker.protocol.errors import NarrowgateError, Unavailable
 from broker.protocol.log_keys import check_record
 from broker.protocol.messages.base import decode
 from broker.protocol.messages.log_keys import LogKeyChain, LogKeyLink
@@ -20,7 +18,6 @@ from broker.protocol.messages.vocabulary import RecordKind
 from broker.translog import key_change
 from broker.translog.cosigning import Witnesses
 from broker.translog.key_change import ChangingKeys, LostKey
-from broker.translog.log import root_at
 from clients.keyholder.keys import HolderKeys
 from clients.keyholder.own_log import LogKeyRotated, OwnLog
 from clients.keyholder.store.database import Connection, Database
@@ -92,7 +89,7 @@ def announce(
         if announced is not None:
             return announced
         if lost is not None:
-            _check_lost(connection, log.origin, lost)
+            key_change.check_lost(SqlLogStorage(connection), log.origin, lost)
         size = log.size(connection)
         record = key_change.announcement(
             LogKeyRotated, rotated, changing(keys), log.origin, size, reason, now, lost
@@ -122,14 +119,3 @@ def prove(
 def changing(keys: HolderKeys) -> ChangingKeys:
     """The log keys in the folder."""
     return ChangingKeys(keys.log_key, keys.next_log_key)
-
-
-def _check_lost(connection: Connection, origin: str, lost: LostKey) -> None:
-    """That the lost key signed the last checkpoint, and it is of this log: an entry cannot be taken back."""
-    key = VerifierKey(origin, ED25519, lost.old_key)
-    last, storage = (
-        notes.parse_and_verify(lost.last_checkpoint.encode(), origin, key),
-        SqlLogStorage(connection),
-    )
-    if last.size > storage.head().size or root_at(storage, last.size) != last.root:
-        raise VerificationFailed("The last checkpoint is of a longer or another log than this folder has.")

@@ -17,7 +17,7 @@ from broker.audit.records import DepositCompleted
 from broker.protocol import checkpoint, leaves, log_keys, witnessing
 from broker.protocol.checkpoint import VerifierKey
 from broker.protocol.documents import public_bytes
-from broker.protocol.errors import BadInput, Conflict, Unavailable
+from broker.protocol.errors import BadInput, Conflict, Unavailable, VerificationFailed
 from broker.protocol.log_keys import WitnessQuorum
 from broker.protocol.messages.base import decode, encode
 from broker.protocol.messages.log_keys import LogKeyChain, LogKeyRecord
@@ -374,6 +374,25 @@ def test_after_a_loss_the_log_goes_on_once_witnesses_and_people_accept_it(case: 
     assert (followed.newest, followed.lost) == (new, True)
     with pytest.raises(Conflict, match="another key by now"):
         case.change(lost=lost)
+
+
+def test_what_is_said_of_a_lost_key_must_be_so_before_anything_is_logged(case: Case) -> None:
+    """An entry cannot be taken back."""
+    first = folder.read_keys(case.directory).log_key
+    lost = losing(case)
+    damaged = folder.read_keys(case.directory).log_key
+
+    def note(size: int, key: Ed25519PrivateKey) -> str:
+        return checkpoint.sign(LOG, size, bytes(32), key, LOG).decode()
+
+    for wrong, words in (
+        (note(5, damaged), "not signed with"),
+        (note(99, first), "longer or another log"),
+        (note(5, first), "longer or another log"),
+    ):
+        with pytest.raises(VerificationFailed, match=words):
+            case.change(lost=LostKey(lost.old_key, wrong))
+    assert "LOG_KEY_ROTATED" not in case.kinds()
 
 
 # --- which entries there are ---
