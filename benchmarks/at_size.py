@@ -22,17 +22,17 @@ from typing import Any
 
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import PayloadCategory
-from clients import deposit_index, masked_records
 from clients.cli.conditions_by_column import ConditionsByColumn
 from clients.cli.deposit_file import read_deposit_file
-from clients.deposit_index import IndexRow
+from clients.deposit_changes.index_comparison import compare
+from clients.depositing import deposit_index, masked_records
+from clients.depositing.deposit_index import IndexRow
+from clients.depositing.masked_deposit import Row, checked, mask_deposit
+from clients.depositing.series_folder import SeriesFolder, all_series
 from clients.home import Home
-from clients.index_comparison import compare
-from clients.masked_deposit import Row, checked, mask_deposit
 from clients.readers import Reading
 from clients.readers.grouping import Grouping
 from clients.readers.refused_rows import RefusedRows
-from clients.series_folder import SeriesFolder, all_series
 from clients.vault import create_vault
 from clients.working_folder import working_folder
 

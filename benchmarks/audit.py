@@ -21,8 +21,8 @@ from pathlib import Path
 from broker.protocol import leaves, merkle
 from broker.protocol.messages.vocabulary import RecordKind
 from broker.protocol.tiles import TILE_WIDTH, entry_bundle
-from clients.mirror import Mirror
-from clients.rederiving import rederive
+from clients.mirrors.mirror import Mirror
+from clients.mirrors.rederiving import rederive
 from clients.vault import create_vault
 
 SIZES = (10_000, 100_000, 1_000_000)

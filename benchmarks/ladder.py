@@ -19,8 +19,8 @@ from typing import TypeVar
 import structlog
 
 from broker.protocol.messages.vocabulary import PayloadCategory, Tier
-from clients import evaluating
-from clients.request_values import Answer as Answered
+from clients.requesting import evaluating
+from clients.requesting.request_values import Answer as Answered
 from tests.asgi import InMemoryClient, Received
 from tests.world import BROKER, CONTRIBUTORS, HOLDERS, World, phone
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.person_lists import Made, persons
 from clients.identifiers import Rejected, canonicalise
-from clients.person_spellings import spellings
+from clients.spellings.person_spellings import spellings
 
 PERSONS, SEED = 100_000, 6
 QUERIES = 1_000

@@ -1,8 +1,8 @@
 """The auditor: mirror a broker's log, re-derive its root, and open every record.
 
 Rule (AUDIT 1, DESIGN 1): nothing is believed but the keys that were pinned by file. First the log: checkpoint, growth,
-root and leaves, as `clients.mirroring` says. Then every record opens its leaf's digest; an ADMITTED record holds the
-very decision that its permit names.
+root and leaves, as `clients.mirrors.mirroring` says. Then every record opens its leaf's digest; an ADMITTED record
+holds the very decision that its permit names.
 
 It decides nothing again: that is `clients.replay`, which the command line feeds with `decisions`. Reading records is
 itself an entry of the log; mirroring is not, and asks nobody who reads.
@@ -25,11 +25,11 @@ from broker.protocol.messages.requests import AdmissionRecord
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.auditing import holder_log_keys
 from clients.auditing.log_key_entries import ChangedLogKeys, KeyChanged
-from clients.mirror import PAGE_ENTRIES, Mirror
-from clients.mirroring import AuditFailed, AuditReport, Mirroring, Progress
+from clients.mirrors.mirror import PAGE_ENTRIES, Mirror
+from clients.mirrors.mirroring import AuditFailed, AuditReport, Mirroring, Progress
+from clients.mirrors.watched_log import WatchedLog
 from clients.transport import Caller, Clock
 from clients.vault import Vault
-from clients.watched_log import WatchedLog
 
 __all__ = [
     "AuditFailed",
@@ -86,7 +86,7 @@ class Auditor:
 
     Args:
         vault: the files of the auditor's home; the mirror lies in it.
-        log: which log, and whose word on it counts (`clients.watched_log.broker_log` of a pinned space).
+        log: which log, and whose word on it counts (`clients.mirrors.watched_log.broker_log` of a pinned space).
         caller: signs with the auditor's key: records are for auditors only.
     """
 

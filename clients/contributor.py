@@ -25,17 +25,17 @@ from broker.protocol.messages.series import (
     Withdrawal,
 )
 from broker.protocol.messages.vocabulary import PayloadCategory, RecordKind
-from clients import deposit_index, masking_runs, reference_changes
-from clients.consent_record import covered
-from clients.dealing import Dealer, draw_series
-from clients.deposit_folder import DepositFolder, all_deposits
+from clients.deposit_changes.index_comparison import compare
+from clients.depositing import deposit_index, masking_runs, reference_changes
+from clients.depositing.dealing import Dealer, draw_series
+from clients.depositing.deposit_folder import DepositFolder, all_deposits
+from clients.depositing.masked_deposit import DepositInput, Row, checked, mask_deposit
+from clients.depositing.series_folder import SeriesFolder, SeriesState, all_series, quarter_of
+from clients.depositing.upload import Progress, Upload
 from clients.home import Home
-from clients.index_comparison import compare
-from clients.masked_deposit import DepositInput, Row, checked, mask_deposit
+from clients.persons.consent_record import covered
 from clients.recorded import post_recorded
-from clients.series_folder import SeriesFolder, SeriesState, all_series, quarter_of
 from clients.transport import Caller, Clock
-from clients.upload import Progress, Upload
 
 
 @dataclass(frozen=True)
@@ -238,8 +238,8 @@ class Contributor:
 
         The same records again change nothing but what they are called here: one that broke off in masking or sending
         goes on, one that serves is returned. What was taken back of it since is deposited again (decision 0041): what
-        may not be, the caller has left out (`clients.sieve`). Raises RefusedByGate, BadInput (nothing to deposit, an
-        identifier twice), NotFound (something was taken back, and a deposit of the series has no index),
+        may not be, the caller has left out (`clients.deposit_changes.sieve`). Raises RefusedByGate, BadInput (nothing
+        to deposit, an identifier twice), NotFound (something was taken back, and a deposit of the series has no index),
         RemoteProblem.
         """
         series = SeriesFolder(self._home, series_id)

@@ -20,7 +20,7 @@ from broker.protocol.messages.parties import Member, SaltWrap, Space
 from broker.protocol.messages.vocabulary import Purpose, RecordKind, Role
 from clients.agency import read_enrolment
 from clients.home import SALT_BYTES, Home
-from clients.log_key_change import NO_LOG_KEY_CHANGE, LogKeyChange, follow
+from clients.mirrors.log_key_change import NO_LOG_KEY_CHANGE, LogKeyChange, follow
 from clients.recorded import post_recorded
 from clients.space_plan import SpacePlan, checked, member_of, space_of
 from clients.transport import Caller, Clock

@@ -34,7 +34,7 @@ from broker.protocol.messages.base import (
 )
 from broker.protocol.messages.parties import Contact, Enrolment, Member, Origin, Space
 from broker.protocol.messages.vocabulary import AgencyKind, Role
-from clients.log_key_change import NO_LOG_KEY_CHANGE, LogKeyChange, check_same_log
+from clients.mirrors.log_key_change import NO_LOG_KEY_CHANGE, LogKeyChange, check_same_log
 from clients.vault import Vault, create_vault, open_vault
 
 SALT_BYTES = 32

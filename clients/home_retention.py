@@ -4,10 +4,10 @@ Rule: a time limit is kept by the machine (as `broker.retention` does at the bro
 before anything else; nothing is sent. Manifests, declarations and statements stay, which name nobody.
 """
 
-from clients import masking_runs
-from clients.deposit_folder import all_deposits
+from clients.depositing import masking_runs
+from clients.depositing.deposit_folder import all_deposits
+from clients.depositing.series_folder import SeriesState, all_series
 from clients.home import Home
-from clients.series_folder import SeriesState, all_series
 
 
 def forget_expired(home: Home, now: int) -> tuple[bytes, ...]:

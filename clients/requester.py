@@ -4,7 +4,7 @@ Rule (DESIGN 2.4 to 2.7), four steps, each kept in the home before the next, so 
 
     prepare   salted hash, blind, sign the request; no call is made, the document goes to a legal desk
     file      the broker's gate admits or refuses; the permit, its log entry and the series' keys are verified
-    evaluate  key holders answer (`clients.evaluating`); the answers are unblinded to tokens, kept, not yet sent
+    evaluate  key holders answer (`requesting.evaluating`); the answers are unblinded to tokens, kept, not yet sent
     submit    the tokens are sent, once; the disclosure is verified and mapped back to identifiers
 
 Identifiers, hashes, blinds and tokens have no repr and leave the home in no form but blinded points and tokens. It
@@ -35,17 +35,17 @@ from broker.protocol.messages.requests import (
 )
 from broker.protocol.messages.vocabulary import Outcome, Tier
 from broker.protocol.papers import read_approval, read_finding
-from clients.answers import AnswerAwaited, answer_of
-from clients.disclosures import verify_disclosure
-from clients.evaluating import Evaluating, MatchQuestion, Progress
 from clients.home import Home
-from clients.opened import verify_opening
-from clients.permits import VerifiedAdmission, check_time, verify_admission
-from clients.refusals import refusal_told, verify_refusal
 from clients.remote import RefusedByGate
-from clients.request_folder import RequestFolder
-from clients.request_values import Answer, Plan, PlannedBatch, Refusal, SpelledPerson, Tokens
-from clients.retractions import keep_what_stands
+from clients.requester_checks.disclosures import verify_disclosure
+from clients.requester_checks.opened import verify_opening
+from clients.requester_checks.permits import VerifiedAdmission, check_time, verify_admission
+from clients.requester_checks.refusals import refusal_told, verify_refusal
+from clients.requesting.answers import AnswerAwaited, answer_of
+from clients.requesting.evaluating import Evaluating, MatchQuestion, Progress
+from clients.requesting.request_folder import RequestFolder
+from clients.requesting.request_values import Answer, Plan, PlannedBatch, Refusal, SpelledPerson, Tokens
+from clients.requesting.retractions import keep_what_stands
 from clients.transport import Caller, Clock
 
 _ASKED_FIRST = (Tier.COUNT, Tier.HITS)

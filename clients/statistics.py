@@ -7,8 +7,8 @@ only that they are about series of this home.
 from broker.protocol.errors import VerificationFailed
 from broker.protocol.messages.outcomes import Statistics
 from broker.protocol.messages.parties import Space
+from clients.depositing.series_folder import all_series
 from clients.home import Home
-from clients.series_folder import all_series
 from clients.transport import Caller
 
 

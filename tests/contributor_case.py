@@ -36,7 +36,7 @@ from broker.settings import Settings
 from broker.store import deposits as broker_rows
 from clients.agency import enrol
 from clients.contributor import Contributor
-from clients.deposit_folder import all_deposits
+from clients.depositing.deposit_folder import all_deposits
 from clients.founder import Founder, join
 from clients.home import Home, Persona
 from clients.keyholder import keys as holder_keys

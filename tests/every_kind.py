@@ -28,9 +28,10 @@ from broker.protocol.messages.vocabulary import (
     RecordKind,
     Tier,
 )
-from clients.answers import AnswerAwaited
 from clients.auditor import Auditor
-from clients.contesting import Contesting
+from clients.deposit_changes.replacing import NewContent, Replacement, Replacing
+from clients.deposit_changes.taking_back import TakingBack
+from clients.depositing.series_folder import SeriesState, all_series
 from clients.keyholder import erasing as holder_erasing
 from clients.keyholder import retention as holder_retention
 from clients.keyholder.api.app import create_app as holder_app
@@ -38,14 +39,13 @@ from clients.keyholder.context import KeyHolder, open_key_holder, open_unmarked
 from clients.keyholder.log_keys import change
 from clients.keyholder.own_log import OwnLog
 from clients.keyholder.restoring import accept_restore
-from clients.outcome_reports import OutcomeReports
+from clients.mirrors.watched_log import holder_log
+from clients.persons.contesting import Contesting
 from clients.remote import RefusedByGate
-from clients.replacing import NewContent, Replacement, Replacing
-from clients.request_folder import RequestFolder
-from clients.retractions import Retractions
-from clients.series_folder import SeriesState, all_series
-from clients.taking_back import TakingBack
-from clients.watched_log import holder_log
+from clients.requesting.answers import AnswerAwaited
+from clients.requesting.outcome_reports import OutcomeReports
+from clients.requesting.request_folder import RequestFolder
+from clients.requesting.retractions import Retractions
 from tests import gate_world, rules
 from tests.asgi import InMemoryClient
 from tests.broker_case import key_of

@@ -26,9 +26,9 @@ from broker.recovery.restore import Restored, restore
 from broker.settings import SETTINGS_FILE, Settings
 from broker.store import whole
 from broker.store.database import Database
-from clients.answers import AnswerAwaited
+from clients.deposit_changes.taking_back import TakingBack
 from clients.remote import RefusedByGate
-from clients.taking_back import TakingBack
+from clients.requesting.answers import AnswerAwaited
 from tests import rules
 from tests.broker_case import key_of, seeded
 from tests.databases import Databases

@@ -43,22 +43,22 @@ from clients.approver import ApprovingPerson
 from clients.auditing.log_key_entries import earlier_rosters
 from clients.auditor import Auditor
 from clients.contributor import Contributor, DepositResult
+from clients.deposit_changes.releasing import Releasing
 from clients.founder import Founder, join
 from clients.home import Home, Persona
 from clients.keyholder import keys as holder_keys
 from clients.keyholder import pinning
 from clients.keyholder.api.app import create_app as holder_app
 from clients.keyholder.context import KeyHolder, open_key_holder
-from clients.ladder import Ladder
 from clients.legal_desk import LegalDesk
-from clients.payloads import Payloads
-from clients.releasing import Releasing
+from clients.mirrors.watched_log import broker_log
 from clients.replay import ReplayReport, replay_all
-from clients.request_values import Answer as Answered
 from clients.requester import PreparedRequest, Requester
+from clients.requesting.ladder import Ladder
+from clients.requesting.payloads import Payloads
+from clients.requesting.request_values import Answer as Answered
 from clients.space_plan import BrokerDescription, PlannedApprover, SpacePlan
 from clients.transport import Answer, Caller, Unreachable
-from clients.watched_log import broker_log
 from clients.witness.cosigning import pin_log
 from clients.witness.keys import Algorithm
 from tests import gate_world, rules

@@ -20,7 +20,7 @@ from broker.protocol import checkpoint as notes
 from broker.protocol.checkpoint import ED25519, VerifierKey
 from broker.protocol.errors import VerificationFailed
 from clients.auditing.log_key_entries import KeyChanged
-from clients.watched_log import WatchedLog
+from clients.mirrors.watched_log import WatchedLog
 
 _TELL = "Ask the holder's operator and its witnesses which key it has: one of its keys may be stolen. Keep both notes."
 

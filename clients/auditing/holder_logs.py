@@ -22,8 +22,8 @@ from clients.auditing import holder_log_keys
 from clients.auditing.log_key_entries import ChangedLogKeys
 from clients.auditing.logged import Logged, Repeated
 from clients.home import Home
-from clients.mirror import DAMAGED, Mirror
-from clients.watched_log import holder_log
+from clients.mirrors.mirror import DAMAGED, Mirror
+from clients.mirrors.watched_log import holder_log
 
 ANSWERED = (RecordKind.EVALUATED.value, RecordKind.OPENED.value)
 

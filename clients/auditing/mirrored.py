@@ -21,8 +21,8 @@ from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
 from clients.auditing.log_key_entries import earlier_rosters
 from clients.auditing.logged import Agency, Decision, DepositFacts, Record, RequestFacts
 from clients.home import Home
-from clients.mirror import Mirror
-from clients.watched_log import broker_log
+from clients.mirrors.mirror import Mirror
+from clients.mirrors.watched_log import broker_log
 
 _TIERS = tuple(Tier)
 _NEEDED: Mapping[str, tuple[str, ...]] = {

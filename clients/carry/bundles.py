@@ -20,7 +20,7 @@ from broker.protocol.messages.base import RandomBytes
 from broker.protocol.messages.parties import Space
 from clients.carry.outbox import Carrying, Outbox, SeenSize, SentBundle, WaitingCall
 from clients.home import Home
-from clients.watched_log import broker_log
+from clients.mirrors.watched_log import broker_log
 
 MAXIMUM_CONTENT_BYTES = 12 * 1024 * 1024
 """Bodies in one bundle, below what a service takes at once; more goes into several, to be read in one after another."""

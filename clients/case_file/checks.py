@@ -26,7 +26,7 @@ from clients.case_file.layout import CUSTODY, INDEX, MANIFEST, Files, from_files
 from clients.case_file.papers import CaseManifest, CasePapers
 from clients.case_file.shown_checks import check_identifiers, check_records
 from clients.case_file.step_checks import CheckedAnswer
-from clients.opened import VerifiedOpening
+from clients.requester_checks.opened import VerifiedOpening
 
 Result = TypeVar("Result")
 

@@ -19,10 +19,10 @@ from clients.case_file.papers import (
     StepPapers,
 )
 from clients.home import Home
-from clients.record_keys import RecordKey, RecordKeys, kept_quorum, open_record
-from clients.request_folder import RequestFolder
-from clients.request_values import Answer
-from clients.retractions import CONTESTED, contested
+from clients.requesting.record_keys import RecordKey, RecordKeys, kept_quorum, open_record
+from clients.requesting.request_folder import RequestFolder
+from clients.requesting.request_values import Answer
+from clients.requesting.retractions import CONTESTED, contested
 
 
 def gather(home: Home, request_id: bytes) -> CasePapers:

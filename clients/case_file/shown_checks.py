@@ -11,8 +11,8 @@ from broker.protocol.errors import VerificationFailed
 from broker.protocol.messages.requests import PermitTerms
 from clients.case_file.papers import FoundIdentifier, OpenedPaper
 from clients.case_file.step_checks import CheckedAnswer
-from clients.opened import VerifiedOpening
-from clients.record_keys import RecordKey, open_record
+from clients.requester_checks.opened import VerifiedOpening
+from clients.requesting.record_keys import RecordKey, open_record
 
 _Place = tuple[str, int]
 

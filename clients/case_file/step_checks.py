@@ -1,8 +1,8 @@
 """What can be checked of one step of a case, and between one step and the next, from its papers alone.
 
 Rule: the very checks that the requester made before it believed broker, holders and contributors are made again, under
-keys from the space document (`clients.permits`, `clients.opened`, `broker.protocol.papers`). Each returns what it
-verified, or raises.
+keys from the space document (`clients.requester_checks.permits`, `clients.requester_checks.opened`,
+`broker.protocol.papers`). Each returns what it verified, or raises.
 
 One thing the requester could check and nobody after it can: that the disclosure of a first request answers the tokens
 that were sent. They stand for identifiers that hit nothing, too, so they are not in the folder (decision 0012).
@@ -23,9 +23,9 @@ from broker.protocol.messages.series import SeriesSheet
 from broker.protocol.messages.vocabulary import AgencyKind, Outcome
 from broker.protocol.papers import Approved, check_selected, read_approval, read_earlier_step, read_finding
 from clients.case_file.papers import CaseManifest, StepPapers
-from clients.disclosures import VerifiedDisclosure, verify_disclosure, verify_told
-from clients.opened import VerifiedOpening, verify_opening
-from clients.permits import (
+from clients.requester_checks.disclosures import VerifiedDisclosure, verify_disclosure, verify_told
+from clients.requester_checks.opened import VerifiedOpening, verify_opening
+from clients.requester_checks.permits import (
     VerifiedAdmission,
     verify_admission,
 )

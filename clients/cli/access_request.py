@@ -1,7 +1,7 @@
 """`narrowgate access-request`: when a person asks what is held about them; the law, find, answer, look again.
 
 Rule: everything happens in this home and nothing is sent. That it is the person who asks, the agency makes sure of by
-its own procedure and says how. Identifiers come from a file and are never printed. See `clients.access_answer`.
+its own procedure and says how. Identifiers come from a file and are never printed. See `clients.persons.access_answer`.
 """
 
 import datetime
@@ -14,13 +14,13 @@ import typer
 
 from broker.gate.plain_text import read_toml
 from broker.protocol.errors import BadInput
-from clients.access_answer import AccessDecision, Decided, answer, due
-from clients.access_document import Withheld, day
-from clients.access_search import Held, Part, Person, search
-from clients.access_terms import AccessTerms, read_terms
 from clients.cli import run
 from clients.cli.reading_options import Options, reading_options, settle_reading
 from clients.home import Home
+from clients.persons.access_answer import AccessDecision, Decided, answer, due
+from clients.persons.access_document import Withheld, day
+from clients.persons.access_search import Held, Part, Person, search
+from clients.persons.access_terms import AccessTerms, read_terms
 from clients.readers import read_file
 from clients.readers.signals import RefusedRow
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from broker.protocol.messages.vocabulary import Tier
-from clients.permits import VerifiedAdmission
-from clients.request_values import Answer
+from clients.requester_checks.permits import VerifiedAdmission
+from clients.requesting.request_values import Answer
 
 TRIAL = "TRIAL: no witness cosigned the log, so the broker could show another log to somebody else."
 

@@ -21,7 +21,7 @@ from clients.auditor import AuditFailed, Auditor
 from clients.cli import run
 from clients.cli.audit_log import stale_words
 from clients.home import Home
-from clients.watched_log import holder_log
+from clients.mirrors.watched_log import holder_log
 
 _Holders = Annotated[
     list[str] | None,

@@ -18,8 +18,8 @@ from clients.auditing.signed_documents import DocumentsCheck, DocumentsReport, L
 from clients.auditor import AuditFailed, Auditor, AuditReport
 from clients.cli import run
 from clients.home import Home
-from clients.mirroring import Progress
-from clients.watched_log import broker_log
+from clients.mirrors.mirroring import Progress
+from clients.mirrors.watched_log import broker_log
 
 _TRIAL = "TRIAL: no witness cosigned the log, so the broker could show another log to somebody else."
 

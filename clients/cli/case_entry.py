@@ -1,7 +1,7 @@
 """How a command enters a person's case: the number as an argument, the PIN never.
 
 Rule: the PIN is asked for without an echo, or read from NARROWGATE_PIN. What is tried is counted by
-`clients.consent_case`.
+`clients.persons.consent_case`.
 """
 
 import os
@@ -11,8 +11,8 @@ import typer
 
 from broker.protocol.errors import BadInput
 from clients.cli import run
-from clients.consent_case import Cases
 from clients.home import Home
+from clients.persons.consent_case import Cases
 
 PIN_VARIABLE = "NARROWGATE_PIN"
 

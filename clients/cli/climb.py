@@ -17,11 +17,11 @@ from clients.cli import run
 from clients.cli.papers import read_paper
 from clients.cli.reading_options import Options, reading_options, settle_reading
 from clients.home import Home
-from clients.ladder import Ladder
-from clients.payloads import Payloads
 from clients.readers import RefusedRow, read_file
-from clients.request_folder import RequestFolder
-from clients.request_values import OpenedPayloads
+from clients.requesting.ladder import Ladder
+from clients.requesting.payloads import Payloads
+from clients.requesting.request_folder import RequestFolder
+from clients.requesting.request_values import OpenedPayloads
 
 RequestId = Annotated[
     str, typer.Argument(metavar="REQUEST_ID", help="As `narrowgate request prepare` printed it.")

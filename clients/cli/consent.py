@@ -1,8 +1,9 @@
 """`narrowgate consent`: at a helpline's desk or telephone, a person follows, contests and withdraws what they gave.
 
 Rule: all of it happens in the helpline's own home. The PIN is asked for without an echo, or read from NARROWGATE_PIN,
-and never stands on the command line; number and PIN are shown once. See `clients.consent_case`,
-`clients.consent_status` and, for what is contested or let in again, `clients.cli.contest` and `clients.cli.let_in`.
+and never stands on the command line; number and PIN are shown once. See `clients.persons.consent_case`,
+`clients.persons.consent_status` and, for what is contested or let in again, `clients.cli.contest` and
+`clients.cli.let_in`.
 """
 
 import datetime
@@ -14,15 +15,15 @@ import typer
 from broker.protocol.messages.consent import ConsentTerms
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import AgencyKind, Purpose, Tier
-from clients import consent_record
-from clients.case_number import shown, spoken
 from clients.cli import contest, let_in, run
 from clients.cli.case_entry import Number, cases_of, pin
 from clients.cli.contributor_home import open_contributor_home
 from clients.cli.papers import read_paper, write_paper
-from clients.consent_case import NewCase, OpenedCase
-from clients.consent_status import Status, status
-from clients.taking_back import Result, TakingBack
+from clients.deposit_changes.taking_back import Result, TakingBack
+from clients.persons import consent_record
+from clients.persons.case_number import shown, spoken
+from clients.persons.consent_case import NewCase, OpenedCase
+from clients.persons.consent_status import Status, status
 
 app = run.application("Helpline: let a person follow and withdraw what they gave, by number and PIN.")
 

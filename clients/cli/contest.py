@@ -1,7 +1,8 @@
 """`narrowgate consent contest`, `decide` and `contested`: what somebody says is wrong or not theirs, and how that ends.
 
-Rule: a person contests by number and PIN, the agency its own record by its own reference. What the person says, and
-the reference, stay in the home; the reason of a decision goes out and names nobody. The work is `clients.contesting`'s.
+Rule: a person contests by number and PIN, the agency its own record by its own reference. What the person says, and the
+reference, stay in the home; the reason of a decision goes out and names nobody. The work is
+`clients.persons.contesting`'s.
 """
 
 import datetime
@@ -11,15 +12,15 @@ import typer
 
 from broker.protocol.errors import BadInput, NotFound
 from broker.protocol.messages.consent import ContestState
-from clients import contested_records
 from clients.cli import run
 from clients.cli.case_entry import cases_of, pin
 from clients.cli.contributor_home import open_contributor_home
-from clients.consent_status import anything_under
-from clients.contested_records import ContestedSubmission
-from clients.contesting import Contesting
+from clients.deposit_changes.taking_back import Result
 from clients.home import Home
-from clients.taking_back import Result
+from clients.persons import contested_records
+from clients.persons.consent_status import anything_under
+from clients.persons.contested_records import ContestedSubmission
+from clients.persons.contesting import Contesting
 
 _STATES = {
     ContestState.CONTESTED: "It is not decided: until then nobody can find what was taken back.",

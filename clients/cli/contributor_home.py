@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from clients.cli import run
-from clients.consent_case import Cases
-from clients.consent_status import forget_ended
+from clients.deposit_changes.kept_out import KeptOut
 from clients.home import Home
 from clients.home_retention import forget_expired
-from clients.kept_out import KeptOut
+from clients.persons.consent_case import Cases
+from clients.persons.consent_status import forget_ended
 from clients.working_folder import sweep
 
 

@@ -18,9 +18,9 @@ from clients.cli.reading_options import Options, RefusedFile, reading_options, s
 from clients.cli.series_remarks import say_earlier_quarters, say_older_salt
 from clients.cli.signals_file import left_out_members, refused_members, say_left_out, say_refused
 from clients.contributor import Contributor, DepositResult
-from clients.deposit_folder import all_deposits
+from clients.depositing.deposit_folder import all_deposits
+from clients.depositing.series_folder import SeriesFolder, all_series
 from clients.home import Home
-from clients.series_folder import SeriesFolder, all_series
 from clients.transport import Awaiting
 
 app = run.application("Share what you know, masked, under your own conditions; list it; take it back.")

@@ -1,7 +1,8 @@
 """The commands of `narrowgate deposit` that change what was deposited: replace, take back, close.
 
 Rule: identifiers come from a file, never from the command line, and are not printed. The commands are put into
-`clients.cli.deposit`; what they do is `clients.replacing`, `clients.taking_back` and `clients.contributor`.
+`clients.cli.deposit`; what they do is `clients.deposit_changes.replacing`, `clients.deposit_changes.taking_back` and
+`clients.contributor`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,6 @@ import typer
 from broker.protocol.errors import BadInput
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import Conditions
-from clients import replacing
 from clients.cli import run
 from clients.cli.contributor_home import open_contributor_home
 from clients.cli.reading_options import Options, reading_options, settle_reading
@@ -25,13 +25,14 @@ from clients.cli.signals_file import (
     say_refused,
 )
 from clients.contributor import Contributor
-from clients.deposit_folder import DepositFolder, all_deposits
+from clients.deposit_changes import replacing
+from clients.deposit_changes.replacing import NewContent, Replacement, Replacing
+from clients.deposit_changes.sieve import Sieve
+from clients.deposit_changes.taking_back import Result, TakingBack
+from clients.depositing.deposit_folder import DepositFolder, all_deposits
 from clients.home import Home
 from clients.readers.refused_rows import RefusedRows
 from clients.readers.signals import RefusedRow
-from clients.replacing import NewContent, Replacement, Replacing
-from clients.sieve import Sieve
-from clients.taking_back import Result, TakingBack
 
 SeriesName = Annotated[
     str, typer.Argument(metavar="SERIES", help="The series' id, as `deposit list` shows it.")

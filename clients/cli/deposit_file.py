@@ -3,7 +3,7 @@
 Rule: what cannot be read is named by its line and reason, never its value. The local reference of an identifier is the
 file's own, such as a case number, else the source's name and the row's line; it stays in the home. Memory is constant:
 signals go into `clients.readers.grouping`, and of refused rows the first are kept. What a person took back is left out,
-and so named (`clients.sieve`).
+and so named (`clients.deposit_changes.sieve`).
 
 It masks and sends nothing.
 """
@@ -18,17 +18,17 @@ from broker.protocol import sealing
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import PayloadCategory
-from clients import local_references
 from clients.cli import run
 from clients.cli.conditions_by_column import ConditionsByColumn
+from clients.deposit_changes.sieve import WORDS, Sieve
+from clients.depositing import local_references
+from clients.depositing.masked_deposit import Row
 from clients.home import Home
-from clients.masked_deposit import Row
 from clients.readers import Reading, read_file
 from clients.readers.grouping import Group, Grouping
 from clients.readers.record import SignalPart, record_of
 from clients.readers.refused_rows import RefusedRows, refused_rows
 from clients.readers.signals import REFERENCE, RefusedRow
-from clients.sieve import WORDS, Sieve
 from clients.working_folder import working_folder
 
 _SAID_EVERY = 1_000
@@ -55,7 +55,7 @@ class DepositFile:
     """Rows that may not go in again, since they were taken back."""
     untouched: frozenset[bytes]
     leaving: frozenset[bytes]
-    """As of `clients.sieve`."""
+    """As of `clients.deposit_changes.sieve`."""
     grouping: Grouping
     counts: Mapping[int, int]
 

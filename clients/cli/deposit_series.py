@@ -18,8 +18,8 @@ from clients.cli import run
 from clients.cli.conditions_by_column import ConditionsByColumn, read_conditions_by_column
 from clients.cli.deposit_file import Part
 from clients.contributor import Contributor
+from clients.depositing.series_folder import SeriesFolder
 from clients.home import Home
-from clients.series_folder import SeriesFolder
 from clients.transport import Awaiting
 
 ConditionsFile = Annotated[

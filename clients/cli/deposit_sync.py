@@ -1,8 +1,8 @@
-"""`narrowgate deposit sync`: make what is deposited what tonight's file says. The work is `clients.syncing`'s.
+"""`narrowgate deposit sync`: make what is deposited what tonight's file says. The work is `deposit_changes.syncing`'s.
 
 Rule: the file is whole. A type or class that is not in it at all is left alone and named, and so is all that lies in
 series of earlier quarters: a file that was cut short, or a new quarter, takes nothing back unasked. How much of that
-is in the file no more is said (`clients.left_behind`).
+is in the file no more is said (`clients.deposit_changes.left_behind`).
 """
 
 import os
@@ -21,10 +21,10 @@ from clients.cli.reading_options import Options, RefusedFile, reading_options, s
 from clients.cli.series_remarks import say_earlier_quarters, say_older_salt
 from clients.cli.signals_file import left_out_members, say_left_out, say_refused
 from clients.contributor import Contributor
-from clients.left_behind import LeftBehind, left_behind
-from clients.masked_deposit import Row
-from clients.series_folder import SeriesFolder
-from clients.syncing import Syncing, SyncResult
+from clients.deposit_changes.left_behind import LeftBehind, left_behind
+from clients.deposit_changes.syncing import Syncing, SyncResult
+from clients.depositing.masked_deposit import Row
+from clients.depositing.series_folder import SeriesFolder
 from clients.transport import Awaiting
 
 

@@ -16,11 +16,11 @@ from broker.protocol.messages.base import read
 from broker.protocol.messages.draws import OpenedDraw
 from clients.cli import run
 from clients.cli.reading_options import Options, reading_options, settle_reading
-from clients.draw_check import DrawCheck
-from clients.draw_report import DrawnIndex, DrawReport
-from clients.drawing import Drawing
+from clients.draws.draw_check import DrawCheck
+from clients.draws.draw_report import DrawnIndex, DrawReport
+from clients.draws.drawing import Drawing
+from clients.draws.logged_requests import LoggedRequest
 from clients.home import Home
-from clients.logged_requests import LoggedRequest
 from clients.readers import RefusedRow, read_file
 
 OrderFile = Annotated[

@@ -11,8 +11,8 @@ import typer
 
 from broker.protocol.errors import BadInput, Conflict
 from clients.cli import run
-from clients.request_folder import RequestFolder
-from clients.retractions import CONTESTED, contested
+from clients.requesting.request_folder import RequestFolder
+from clients.requesting.retractions import CONTESTED, contested
 from clients.writers.hits import read_hits
 from clients.writers.hits_text import hits_csv, hits_json
 from clients.writers.stix_sightings import TrafficLight, stix_bundle

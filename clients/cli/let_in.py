@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from broker.protocol.errors import BadInput, Conflict, NotFound
-from clients import consent_record
 from clients.cli import run
 from clients.cli.case_entry import Number, cases_of, pin
 from clients.cli.contributor_home import open_contributor_home
-from clients.kept_out import KeptOut
+from clients.deposit_changes.kept_out import KeptOut
+from clients.persons import consent_record
 
 
 def let_in(

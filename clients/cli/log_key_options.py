@@ -7,7 +7,7 @@ import typer
 
 from broker.protocol.log_keys import read_chain
 from clients.cli import run
-from clients.log_key_change import NO_LOG_KEY_CHANGE, LogKeyChange
+from clients.mirrors.log_key_change import NO_LOG_KEY_CHANGE, LogKeyChange
 
 _LOG_KEYS_HELP = "The file of log keys, from the broker's operator: `narrowgate broker rotate-log-key`."
 LogKeys = Annotated[Path, typer.Option("--log-keys", metavar="FILE", help=_LOG_KEYS_HELP)]

@@ -24,7 +24,7 @@ from clients.next_step.document import Document, fill
 from clients.next_step.facts import facts_of
 from clients.next_step.form import FormTemplate, read_form
 from clients.next_step.markdown import render
-from clients.request_folder import RequestFolder
+from clients.requesting.request_folder import RequestFolder
 
 _PAGE_BREAK = "\n\f\n"
 

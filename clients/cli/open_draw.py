@@ -15,8 +15,8 @@ from broker.protocol import documents
 from broker.protocol.messages.base import encode
 from broker.protocol.messages.draws import DrawOpening
 from clients.cli import run
-from clients.draw_opening import open_draw as open_drawn
-from clients.forgetting import forget_due
+from clients.draws.draw_opening import open_draw as open_drawn
+from clients.requesting.forgetting import forget_due
 
 
 def open_draw(

@@ -25,7 +25,7 @@ from clients.cli.answer_words import utc
 from clients.cli.log_key_options import AcceptLost, LogKeysIfChanged, log_key_change
 from clients.cli.receipt_record import SUFFIX as RECORD_SUFFIX
 from clients.cli.receipt_record import open_record
-from clients.request_folder import RequestFolder
+from clients.requesting.request_folder import RequestFolder
 
 SUFFIX = ".tlog-proof"
 _NO_WITNESS = (

@@ -9,11 +9,11 @@ import typer
 from broker.protocol.messages.ladder import ContributorRelease, ReleaseAsk
 from broker.protocol.messages.vocabulary import Authority
 from broker.protocol.tokens import TOKEN_BYTES
-from clients import local_references
 from clients.cli import run
-from clients.deposit_folder import DepositFolder
+from clients.deposit_changes.releasing import Releasing
+from clients.depositing import local_references
+from clients.depositing.deposit_folder import DepositFolder
 from clients.home import Home
-from clients.releasing import Releasing
 from clients.remote import readable
 
 app = run.application("Contributor: release your own records that a permit asks for, or refuse to.")

@@ -12,9 +12,9 @@ from broker.protocol.errors import BadInput
 from broker.protocol.messages.vocabulary import MatchOutcome
 from clients.cli import run
 from clients.cli.reading_options import Options, reading_options, settle_reading
-from clients.outcome_reports import OutcomeReports
 from clients.readers import Reading, RefusedRow, read_file
-from clients.request_folder import RequestFolder
+from clients.requesting.outcome_reports import OutcomeReports
+from clients.requesting.request_folder import RequestFolder
 
 _SHOWN_ROWS = 20
 

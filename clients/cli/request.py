@@ -15,7 +15,6 @@ from broker.protocol.errors import BadInput
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Claims
 from broker.protocol.messages.vocabulary import Tier
-from clients.answers import AnswerAwaited
 from clients.cli import claims as claims_paper
 from clients.cli import climb, export_hits, next_step, open_draw, receipt, report, retractions, run
 from clients.cli.answer_words import (
@@ -34,9 +33,10 @@ from clients.home import Home
 from clients.readers import Reading, RefusedRow, read_file
 from clients.readers.refused_rows import RefusedRows, refused_rows
 from clients.remote import RefusedByGate, readable
-from clients.request_folder import RequestFolder, request_ids
-from clients.request_values import Answer, Refusal
 from clients.requester import Requester
+from clients.requesting.answers import AnswerAwaited
+from clients.requesting.request_folder import RequestFolder, request_ids
+from clients.requesting.request_values import Answer, Refusal
 from clients.writers.hits import hits_of
 from clients.writers.hits_text import hits_csv
 

@@ -1,6 +1,6 @@
 """`narrowgate request retractions` and `acknowledge`: what was told and is taken back since, and what was done on it.
 
-Rule: no identifier is printed, only how many a notice is about. `clients.retractions` acts.
+Rule: no identifier is printed, only how many a notice is about. `clients.requesting.retractions` acts.
 """
 
 import datetime
@@ -12,7 +12,7 @@ from broker.protocol.errors import BadInput
 from broker.protocol.messages.consent import RetractionDone, RetractionGround
 from clients.cli import run
 from clients.home import Home
-from clients.retractions import Received, Retractions
+from clients.requesting.retractions import Received, Retractions
 
 _GROUNDS = {
     RetractionGround.CONSENT_REVOKED: "the person revoked their consent",

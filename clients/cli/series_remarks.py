@@ -6,8 +6,14 @@ They go to standard error, beside what a command answers.
 from collections.abc import Collection
 
 from clients.cli import run
+from clients.depositing.series_folder import (
+    SeriesFolder,
+    SeriesState,
+    all_series,
+    quarter_of,
+    under_older_salt,
+)
 from clients.home import Home
-from clients.series_folder import SeriesFolder, SeriesState, all_series, quarter_of, under_older_salt
 
 
 def say_older_salt(home: Home) -> tuple[SeriesFolder, ...]:

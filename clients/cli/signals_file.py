@@ -14,13 +14,13 @@ from broker.protocol import sealing
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import PayloadCategory
-from clients import local_references
 from clients.cli import run
+from clients.deposit_changes.replacing import NewContent
+from clients.deposit_changes.sieve import WORDS, Sieve
+from clients.depositing import local_references
 from clients.readers import Reading, encode_record, grouped, read_file
 from clients.readers.refused_rows import RefusedRows
 from clients.readers.signals import REFERENCE, RefusedRow, Signal
-from clients.replacing import NewContent
-from clients.sieve import WORDS, Sieve
 
 SHOWN_REFUSALS = 20
 

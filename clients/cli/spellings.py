@@ -3,7 +3,7 @@
 Rule: nothing is asked that the requester could not read first: the spellings go into a file that only the requester can
 read, with what was changed, and their number is said. Each of them is an identifier of the request and counts as one.
 
-It chooses no spelling: see `clients.person_spellings`.
+It chooses no spelling: see `clients.spellings.person_spellings`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ import typer
 from broker.protocol.errors import BadInput
 from clients.cli import run
 from clients.identifiers.person import TYPE
-from clients.person_spellings import Spelling, spellings
-from clients.request_values import SpelledPerson
+from clients.requesting.request_values import SpelledPerson
+from clients.spellings.person_spellings import Spelling, spellings
 from clients.writers.csv_text import csv_text
 
 Spellings = Annotated[

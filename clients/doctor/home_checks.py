@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from broker.protocol.errors import NarrowgateError
 from broker.protocol.messages.vocabulary import Role
-from clients.deposit_folder import all_deposits
+from clients.depositing.deposit_folder import all_deposits
+from clients.depositing.series_folder import SeriesState, all_series
 from clients.doctor.finding import Finding, broken, look, ok
 from clients.home import Home
-from clients.request_folder import RequestFolder, request_ids
-from clients.series_folder import SeriesState, all_series
+from clients.requesting.request_folder import RequestFolder, request_ids
 from clients.vault import KEY_FILE
 
 DAY_SECONDS = 86_400

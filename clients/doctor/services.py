@@ -15,9 +15,9 @@ from broker.protocol.messages.base import read
 from broker.protocol.messages.envelopes import ServerTime
 from broker.protocol.messages.parties import Space
 from clients.doctor.finding import Finding, broken, look, ok
+from clients.mirrors.watched_log import broker_log
 from clients.remote import Answer, Unreachable, readable
 from clients.transport import Clock, Transport
-from clients.watched_log import broker_log
 
 WINDOW_SECONDS = 60
 """A service refuses a call that was signed further than this from its own time."""

@@ -7,7 +7,7 @@ says how many, and never which.
 from collections.abc import Iterator
 
 from broker.protocol.errors import NarrowgateError
-from clients.deposit_folder import KeptAsk, all_deposits
+from clients.depositing.deposit_folder import KeptAsk, all_deposits
 from clients.doctor.finding import Finding, broken, look, ok
 from clients.home import Home
 

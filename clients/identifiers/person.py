@@ -3,7 +3,7 @@
 Rule: names in A to Z by ICAO Doc 9303 (`clients.identifiers.person_letters`), each name a word of its own, words
 sorted: files disagree on which name comes first, and on which is the family's. Particles (al, van, de, bin), titles and
 initials are left out where two names remain. Behind them the birth date: `AMINA KARIMOVA;2050-12-31`. One canonical
-form per person; other spellings are asked for, never deposited (`clients.person_spellings`).
+form per person; other spellings are asked for, never deposited (`clients.spellings.person_spellings`).
 
 It does not prove that two records are of one person: names and birth dates are shared, and spellings differ. What it
 leaks is in docs/threat-model.md.

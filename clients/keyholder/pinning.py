@@ -15,7 +15,7 @@ from broker.protocol.messages.parties import Enrolment, Holder, Member, Space
 from clients.keyholder.keys import HolderKeys
 from clients.keyholder.store import pinned
 from clients.keyholder.store.database import Connection, Database
-from clients.log_key_change import NO_LOG_KEY_CHANGE, LogKeyChange, check_same_log
+from clients.mirrors.log_key_change import NO_LOG_KEY_CHANGE, LogKeyChange, check_same_log
 
 
 def pin_space(

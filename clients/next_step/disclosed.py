@@ -15,8 +15,8 @@ from broker.protocol.messages.parties import Member, Space
 from broker.protocol.messages.requests import Disclosure, Finding, Request
 from broker.protocol.messages.vocabulary import Tier
 from clients.home import Home
-from clients.request_folder import RequestFolder
-from clients.request_values import Answer, FoundSource
+from clients.requesting.request_folder import RequestFolder
+from clients.requesting.request_values import Answer, FoundSource
 
 _INSTEAD = {
     Tier.COUNT: "A count names nobody, so there is nobody to ask.",

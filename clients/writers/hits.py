@@ -14,8 +14,8 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Disclosure
 from broker.protocol.messages.vocabulary import Purpose, Tier
 from clients.home import Home
-from clients.request_folder import RequestFolder
-from clients.request_values import Answer
+from clients.requesting.request_folder import RequestFolder
+from clients.requesting.request_values import Answer
 
 _LABEL = b"narrowgate/v1/exported\0"
 

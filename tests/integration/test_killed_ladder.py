@@ -20,8 +20,8 @@ import pytest
 from clients.cli import run
 from clients.cli.run import ExitCode
 from clients.demo.parties import AUDITOR, HOLDERS, NGO, POLICE, SUPERVISOR
-from clients.mirror import Mirror
-from clients.watched_log import mirror_folder
+from clients.mirrors.mirror import Mirror
+from clients.mirrors.watched_log import mirror_folder
 from tests.integration import ladder_world
 from tests.integration.ladder_world import CASE, OF_COMPANIES, OF_THE_NGO, Climbed, LadderWorld
 from tests.integration.processes_world import Asked, email, wait_until
@@ -253,13 +253,13 @@ def test_another_quorum_opens_while_a_killed_holder_is_down(world: LadderWorld, 
 # --- the requester, and who approves ---
 
 REQUESTER_POINTS = {
-    "filed, the permit not kept": "clients.request_folder:RequestFolder.keep_admission",
-    "permit kept": "clients.request_folder:RequestFolder.keep_admission@after",
-    "tokens kept, not sent": "clients.request_folder:RequestFolder.keep_tokens@after",
-    "told, the disclosure not kept": "clients.request_folder:RequestFolder.keep_disclosure",
-    "disclosure kept, the opening not": "clients.request_folder:RequestFolder.keep_opening",
-    "all but the answer kept": "clients.request_folder:RequestFolder.keep_answer",
-    "answer kept": "clients.request_folder:RequestFolder.keep_answer@after",
+    "filed, the permit not kept": "clients.requesting.request_folder:RequestFolder.keep_admission",
+    "permit kept": "clients.requesting.request_folder:RequestFolder.keep_admission@after",
+    "tokens kept, not sent": "clients.requesting.request_folder:RequestFolder.keep_tokens@after",
+    "told, the disclosure not kept": "clients.requesting.request_folder:RequestFolder.keep_disclosure",
+    "disclosure kept, the opening not": "clients.requesting.request_folder:RequestFolder.keep_opening",
+    "all but the answer kept": "clients.requesting.request_folder:RequestFolder.keep_answer",
+    "answer kept": "clients.requesting.request_folder:RequestFolder.keep_answer@after",
 }
 
 
@@ -273,7 +273,7 @@ def test_a_requester_killed_before_and_after_each_thing_it_keeps_goes_on(
     assert send(world, asked) == answer
     assert_told_once(world, asked)
     for point in ("keep_evaluation", "keep_evaluation@after", "keep_payloads", "keep_payloads@after"):
-        world.run_dying(f"clients.request_folder:RequestFolder.{point}", world.open(asked))
+        world.run_dying(f"clients.requesting.request_folder:RequestFolder.{point}", world.open(asked))
     assert_opened_once(world, asked, OF_COMPANIES, {"adverts-company", "payments-company"})
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from clients import deposit_index, masking_runs
 from clients.cli import run
 from clients.demo.parties import COMPANY
-from clients.masking_runs import MaskingRuns
+from clients.depositing import deposit_index, masking_runs
+from clients.depositing.masking_runs import MaskingRuns
 from tests.integration import processes_world
 from tests.integration.processes_world import World, email, wait_until
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from broker.protocol import tokens
-from clients import deposit_index
 from clients.cli import run
 from clients.cli.run import ExitCode
 from clients.demo.parties import NGO, Party
-from clients.deposit_folder import all_deposits
-from clients.deposit_index import KEY_BYTES, content_digest
+from clients.depositing import deposit_index
+from clients.depositing.deposit_folder import all_deposits
+from clients.depositing.deposit_index import KEY_BYTES, content_digest
 from clients.readers import RefusedRow, Signal, encode_record, read_file
 from tests.integration import processes_world
 from tests.integration.processes_world import World, email

@@ -40,7 +40,7 @@ from broker.protocol.messages.requests import (
     batch_root,
 )
 from broker.protocol.messages.vocabulary import PayloadCategory, RecordKind, Tier
-from clients.request_folder import RequestFolder
+from clients.requesting.request_folder import RequestFolder
 from clients.transport import Caller, ConsistencyNeeded
 from tests.threats.colluding import assert_all_refuse
 from tests.world import BROKER, HOLDERS, POLICE, World, phone

@@ -21,8 +21,8 @@ from broker.protocol.messages.requests import (
     TokenSubmission,
 )
 from broker.protocol.messages.vocabulary import Tier
-from clients.request_folder import RequestFolder
 from clients.requester import PreparedRequest
+from clients.requesting.request_folder import RequestFolder
 from clients.transport import Caller, ConsistencyNeeded
 from tests.world import BROKER, HOLDERS, POLICE, World
 

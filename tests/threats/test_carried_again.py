@@ -17,12 +17,12 @@ from broker.protocol.messages.requests import TokensAnswered
 from clients.carry import bundles
 from clients.carry.bundles import WrittenBundle
 from clients.contributor import Contributor
-from clients.releasing import Releasing
+from clients.deposit_changes.releasing import Releasing
+from clients.deposit_changes.taking_back import TakingBack
 from clients.remote import RemoteConflict
-from clients.request_folder import RequestFolder
 from clients.requester import Requester
-from clients.retractions import Retractions
-from clients.taking_back import TakingBack
+from clients.requesting.request_folder import RequestFolder
+from clients.requesting.retractions import Retractions
 from clients.transport import Awaited
 from tests.carry_case import Carrying, deliver
 from tests.world import PLAINTEXT, POLICE, World, phone

@@ -11,7 +11,7 @@ import pytest
 from broker.protocol import carried, documents
 from broker.protocol.errors import Conflict
 from broker.protocol.messages.parties import Space
-from clients.releasing import Releasing
+from clients.deposit_changes.releasing import Releasing
 from clients.requester import Requester
 from clients.transport import Awaited
 from tests.broker_case import key_of

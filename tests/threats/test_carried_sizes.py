@@ -12,8 +12,8 @@ import pytest
 from broker.protocol import carried
 from broker.protocol.carried_answers import padded
 from broker.protocol.messages.vocabulary import Tier
-from clients.request_values import Answer as Answered
 from clients.requester import Requester
+from clients.requesting.request_values import Answer as Answered
 from clients.transport import Awaited
 from tests.carry_case import Carrying
 from tests.world import POLICE, World, phone

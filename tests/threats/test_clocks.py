@@ -16,8 +16,8 @@ from broker.protocol.messages.base import decode
 from broker.protocol.messages.evaluation import EvaluationAnswer
 from broker.protocol.messages.log import RecordPage
 from clients.keyholder.api.app import create_app as holder_app
-from clients.ladder import Ladder
 from clients.remote import RefusedByGate
+from clients.requesting.ladder import Ladder
 from clients.transport import Caller, RemoteUnauthenticated
 from tests import gate_world
 from tests.asgi import InMemoryClient

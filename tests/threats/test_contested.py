@@ -20,19 +20,19 @@ from broker.protocol.messages.consent import (
 from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.log import ReceiptMessage
 from broker.protocol.messages.vocabulary import PayloadCategory, Tier
-from clients import contested_records
-from clients.access_document import compose
-from clients.access_search import Person, search
 from clients.auditing.anomalies import look
 from clients.auditing.findings import Anomaly, Finding, Known
 from clients.auditing.mirrored import MirroredLog
 from clients.case_file.gathering import gather
 from clients.cli.access_request import _terms
-from clients.contesting import Contesting
 from clients.contributor import DepositResult
-from clients.deposit_folder import all_deposits
-from clients.retractions import Received, Retractions, contested
-from clients.sieve import Sieve
+from clients.deposit_changes.sieve import Sieve
+from clients.depositing.deposit_folder import all_deposits
+from clients.persons import contested_records
+from clients.persons.access_document import compose
+from clients.persons.access_search import Person, search
+from clients.persons.contesting import Contesting
+from clients.requesting.retractions import Received, Retractions, contested
 from tests.gate_world import BUNDLE
 from tests.world import BROKER, POLICE, World, phone
 
@@ -208,7 +208,7 @@ def test_a_statement_is_about_the_withdrawal_it_comes_with(
                     key = world.homes["company-1"].signing_key
             return sign(message, key)
 
-        monkeypatch.setattr("clients.root_changes.documents.sign", signed)
+        monkeypatch.setattr("clients.deposit_changes.root_changes.documents.sign", signed)
 
     for kind, refusal in (("digest", BadInput), ("name", BadInput), ("signer", VerificationFailed)):
         other(kind)

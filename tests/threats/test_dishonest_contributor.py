@@ -21,8 +21,8 @@ from broker.protocol.messages.log import ReceiptMessage
 from broker.protocol.messages.series import SeriesManifest, ShareDelivery, Withdrawal
 from broker.protocol.messages.vocabulary import Collection, Consent, Subject
 from broker.protocol.shares import Dealing, Share
-from clients import masked_records
-from clients.deposit_folder import DepositFolder, all_deposits
+from clients.depositing import masked_records
+from clients.depositing.deposit_folder import DepositFolder, all_deposits
 from clients.remote import RefusedByGate
 from clients.transport import RemoteConflict, Unreachable
 from tests.world import BROKER, HOLDERS, Call, World, phone

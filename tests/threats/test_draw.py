@@ -17,14 +17,14 @@ from broker.protocol.errors import BadInput, Expired, NarrowgateError, NotFound,
 from broker.protocol.messages import draws
 from broker.protocol.messages.evaluation import Chunk
 from broker.protocol.messages.requests import TokenList, TokenSubmission
-from clients.draw_check import DrawCheck
-from clients.draw_opening import open_draw, seal
-from clients.draw_report import DrawReport
-from clients.drawing import Drawing
-from clients.request_folder import RequestFolder
-from clients.request_values import Plan, Tokens
-from clients.retractions import Retractions
-from clients.taking_back import TakingBack
+from clients.deposit_changes.taking_back import TakingBack
+from clients.draws.draw_check import DrawCheck
+from clients.draws.draw_opening import open_draw, seal
+from clients.draws.draw_report import DrawReport
+from clients.draws.drawing import Drawing
+from clients.requesting.request_folder import RequestFolder
+from clients.requesting.request_values import Plan, Tokens
+from clients.requesting.retractions import Retractions
 from tests.world import POLICE, World, email, phone
 
 pytestmark = pytest.mark.all_only

@@ -32,7 +32,7 @@ from clients.keyholder.log_keys import change
 from clients.keyholder.own_log import LogKeyRotated, OwnLog, RecordsRead
 from clients.keyholder.store.log import erase_record_at, of_kind
 from clients.keyholder.witnesses import witnesses_of
-from clients.watched_log import holder_log
+from clients.mirrors.watched_log import holder_log
 from clients.witness.cosigning import follow_log, pin_log
 from clients.witness.store.logs import newest
 from tests.asgi import InMemoryClient

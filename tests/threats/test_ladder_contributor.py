@@ -24,13 +24,13 @@ from broker.protocol.messages.requests import Disclosure, Opening, Request
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import Tier
 from broker.store import deposits as deposit_rows
-from clients.answers import AnswerAwaited
-from clients.opened import VerifiedOpening, verify_opening
-from clients.permits import verify_admission
+from clients.deposit_changes.replacing import NewContent, Replacement, Replacing
+from clients.depositing.series_folder import SeriesFolder
 from clients.remote import RefusedByGate
-from clients.replacing import NewContent, Replacement, Replacing
-from clients.request_folder import RequestFolder
-from clients.series_folder import SeriesFolder
+from clients.requester_checks.opened import VerifiedOpening, verify_opening
+from clients.requester_checks.permits import verify_admission
+from clients.requesting.answers import AnswerAwaited
+from clients.requesting.request_folder import RequestFolder
 from tests import gate_world
 from tests.threats import climbing
 from tests.threats import test_ladder_requester as theirs

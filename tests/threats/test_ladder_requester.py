@@ -19,12 +19,12 @@ from broker.protocol.messages.requests import Claims, Disclosure, Permit, Tokens
 from broker.protocol.messages.vocabulary import Tier
 from broker.store import deposits as deposit_rows
 from broker.store import ledger
+from clients.depositing.series_folder import SeriesFolder
 from clients.keyholder.held import held_series
-from clients.record_keys import finalize, kept_elements
 from clients.remote import RefusedByGate
-from clients.request_folder import RequestFolder
-from clients.request_values import PlannedBatch, Tokens
-from clients.series_folder import SeriesFolder
+from clients.requesting.record_keys import finalize, kept_elements
+from clients.requesting.request_folder import RequestFolder
+from clients.requesting.request_values import PlannedBatch, Tokens
 from tests.threats.climbing import Climbed
 from tests.threats.test_draw import Audited, junk, with_lists
 from tests.world import BROKER, POLICE, World, phone

@@ -32,7 +32,7 @@ from broker.translog.memory import MemoryStorage
 from clients.auditor import AuditFailed
 from clients.founder import join
 from clients.keyholder import pinning
-from clients.log_key_change import LogKeyChange
+from clients.mirrors.log_key_change import LogKeyChange
 from clients.remote import RemoteProblem, RemoteUnavailable
 from clients.witness.cosigning import follow_log
 from clients.witness.store.logs import keys_of, newest

@@ -18,7 +18,7 @@ from broker.protocol.messages.deposits import DepositDeclaration, decode_batch
 from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.requests import TokenSubmission
 from broker.protocol.messages.vocabulary import Tier
-from clients.series_folder import SeriesFolder
+from clients.depositing.series_folder import SeriesFolder
 from tests.world import BROKER, POLICE, World, email
 
 pytestmark = pytest.mark.all_only

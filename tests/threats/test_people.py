@@ -28,7 +28,7 @@ from broker.protocol.messages.requests import Admission, Request, RequestSubmiss
 from broker.protocol.messages.vocabulary import Capacity, Purpose, Tier
 from broker.store import requests as request_rows
 from clients.remote import RefusedByGate
-from clients.request_folder import RequestFolder
+from clients.requesting.request_folder import RequestFolder
 from clients.transport import RemoteUnauthenticated
 from tests import gate_world
 from tests.threats import climbing

@@ -25,7 +25,7 @@ from clients.cli.main import app
 from clients.keyholder.context import KeyHolder
 from clients.keyholder.own_log import Evaluated
 from clients.keyholder.store.log import records_between
-from clients.watched_log import holder_log
+from clients.mirrors.watched_log import holder_log
 from tests import rules
 from tests.world import CONTRIBUTORS, World, phone
 

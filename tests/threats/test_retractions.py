@@ -24,16 +24,16 @@ from broker.protocol.messages.consent import (
 from broker.protocol.messages.envelopes import DocumentMessage
 from broker.protocol.messages.log import ReceiptMessage
 from broker.protocol.messages.vocabulary import AgencyKind, Consent, PayloadCategory, Tier
-from clients import consent_record
 from clients.auditing.anomalies import look
 from clients.auditing.findings import Anomaly, Finding, Known
 from clients.auditing.mirrored import MirroredLog
+from clients.deposit_changes.replacing import NewContent, Replacement, Replacing
+from clients.deposit_changes.taking_back import TakingBack
+from clients.persons import consent_record
 from clients.remote import RemoteConflict, Unreachable
-from clients.replacing import NewContent, Replacement, Replacing
-from clients.request_folder import RequestFolder
-from clients.request_values import Answer, FoundPerson, HitToken
-from clients.retractions import Retractions, without
-from clients.taking_back import TakingBack
+from clients.requesting.request_folder import RequestFolder
+from clients.requesting.request_values import Answer, FoundPerson, HitToken
+from clients.requesting.retractions import Retractions, without
 from tests.world import BROKER, POLICE, World, phone
 
 pytestmark = pytest.mark.all_only

@@ -10,8 +10,8 @@ from broker.protocol import oprf, quorum, tokens
 from broker.protocol.errors import BadInput, NarrowgateError
 from broker.store import deposits as rows
 from broker.store.tables import matches
+from clients.depositing.series_folder import SeriesFolder
 from clients.keyholder.store import series as held
-from clients.series_folder import SeriesFolder
 from tests.threats.conftest import Build
 from tests.world import HOLDERS, World, phone
 

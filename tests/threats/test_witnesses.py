@@ -25,10 +25,10 @@ from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Admission, Disclosure, Permit, TokensAnswered
 from broker.protocol.messages.vocabulary import RecordKind, Tier
 from broker.serving import RegularCosigning
-from clients import permits
 from clients.keyholder import checks
 from clients.keyholder.pinning import pinned_spaces
 from clients.remote import RemoteConflict, RemoteUnavailable
+from clients.requester_checks import permits
 from clients.transport import Answer
 from clients.witness.keys import Algorithm
 from clients.witness.store.logs import forks_of, newest

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from broker.protocol.messages.vocabulary import AgencyKind, PayloadCategory, Tier
-from clients.answers import AnswerAwaited
+from clients.requesting.answers import AnswerAwaited
 from tests.page_case import PageWorld
 from tests.world import CONTRIBUTORS, phone
 

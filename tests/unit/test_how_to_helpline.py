@@ -7,8 +7,8 @@ import openpyxl
 import pytest
 
 from broker.protocol.messages.vocabulary import AgencyKind
-from clients.deposit_folder import all_deposits
-from clients.series_folder import all_series
+from clients.depositing.deposit_folder import all_deposits
+from clients.depositing.series_folder import all_series
 from tests.page_case import PageWorld
 
 pytestmark = pytest.mark.all_only  # a whole world for each test: some seconds

@@ -11,12 +11,12 @@ from broker.protocol.messages.ladder import ReleaseAsk, ReleasedRecord
 from broker.protocol.messages.requests import TokensAnswered
 from broker.protocol.messages.vocabulary import Authority, PayloadCategory, Tier
 from broker.store import ledger
-from clients.answers import AnswerAwaited
-from clients.deposit_folder import all_deposits
+from clients.deposit_changes.taking_back import TakingBack
+from clients.depositing.deposit_folder import all_deposits
 from clients.remote import RefusedByGate
-from clients.request_folder import RequestFolder
-from clients.request_values import Answer
-from clients.taking_back import TakingBack
+from clients.requesting.answers import AnswerAwaited
+from clients.requesting.request_folder import RequestFolder
+from clients.requesting.request_values import Answer
 from tests import gate_world
 from tests.world import BROKER, NOW, PLAINTEXT, World, phone
 

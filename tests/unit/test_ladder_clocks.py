@@ -15,9 +15,9 @@ from broker.api.app import create_app as broker_app
 from broker.protocol.errors import Expired, NarrowgateError
 from broker.protocol.leaves import parse_leaf
 from broker.protocol.messages.vocabulary import PayloadCategory, Tier
-from clients.answers import AnswerAwaited
 from clients.keyholder.api.app import create_app as holder_app
 from clients.remote import RefusedByGate, RemoteProblem
+from clients.requesting.answers import AnswerAwaited
 from tests import gate_world
 from tests.asgi import InMemoryClient
 from tests.world import BROKER, HOLDERS, World, phone

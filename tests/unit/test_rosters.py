@@ -10,9 +10,9 @@ from broker.protocol.errors import Conflict, NotFound, NotPermitted, Unavailable
 from broker.protocol.messages.parties import SaltWrap
 from broker.protocol.messages.vocabulary import AgencyKind
 from broker.store.tables import salt_wraps
+from clients.depositing.series_folder import SeriesFolder, under_older_salt
 from clients.founder import Founder, join
 from clients.remote import RefusedByGate
-from clients.series_folder import SeriesFolder, under_older_salt
 from clients.transport import Unreachable
 from tests.world import BROKER, POLICE, Call, World, phone
 

@@ -4,7 +4,7 @@ Rule (decision 0022): such a record names the request and the exact answer by th
 requester was not told. So the requester gets record and salt of its own entry, and shows anybody, offline, that the log
 records exactly this answer to exactly this request. What was decided on stays in RELEASE, which requesters cannot open.
 
-Nothing is compared here: see `clients.disclosures` and `clients.refusals`.
+Nothing is compared here: see `clients.requester_checks.disclosures` and `clients.requester_checks.refusals`.
 """
 
 import hashlib

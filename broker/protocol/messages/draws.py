@@ -5,7 +5,7 @@ an opening (identifiers, blinds, the space's salt) is wrapped to the key that th
 proves itself: points by the signed batch root, evaluated elements by their proofs, tokens by the root in the log. The
 requester's signature binds both parts, so that a false opening is evidence against it.
 
-It opens and checks nothing: see `clients.draw_opening` and `clients.draw_check`.
+It opens and checks nothing: see `clients.draws.draw_opening` and `clients.draws.draw_check`.
 """
 
 import hashlib

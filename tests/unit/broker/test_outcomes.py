@@ -22,10 +22,10 @@ from broker.protocol.messages.outcomes import (
 from broker.protocol.messages.requests import Disclosure
 from broker.protocol.messages.vocabulary import MatchOutcome, RecordKind, Tier
 from broker.store import statistics, tables
-from clients.outcome_reports import OutcomeReports, Reported
-from clients.request_folder import RequestFolder
-from clients.request_values import Answer, HitToken
-from clients.series_folder import all_series
+from clients.depositing.series_folder import all_series
+from clients.requesting.outcome_reports import OutcomeReports, Reported
+from clients.requesting.request_folder import RequestFolder
+from clients.requesting.request_values import Answer, HitToken
 from tests.world import BROKER, POLICE, World, phone
 
 pytestmark = pytest.mark.all_only

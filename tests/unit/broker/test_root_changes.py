@@ -19,7 +19,7 @@ from broker.protocol.messages.roots import (
 from broker.store import deposits as rows
 from broker.store import matches
 from broker.store import roots as changes
-from clients.released_roots import verify_released, verify_root
+from clients.requester_checks.released_roots import verify_released, verify_root
 from tests.broker_case import NOW, Answered, Case, Keys, Upload, key_of
 from tests.root_changes_case import replacement, root_over, sealed_again, someones
 

@@ -18,8 +18,8 @@ from broker.protocol.messages.vocabulary import RecordKind
 from broker.protocol.tiles import entry_bundle
 from broker.recovery.logged import RECORD_TYPES
 from clients.auditor import DECISIONS, AuditFailed, Auditor, NoDecision
+from clients.mirrors.watched_log import broker_log
 from clients.remote import Answer
-from clients.watched_log import broker_log
 from tests.messages_examples import TERMS
 from tests.requester_world import Log, RequesterWorld, answer, down, problem
 

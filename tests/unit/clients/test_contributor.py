@@ -10,10 +10,10 @@ from broker.protocol.errors import BadInput, Conflict, NotFound, NotPermitted, R
 from broker.protocol.messages.base import encode
 from broker.protocol.messages.vocabulary import AgencyKind, PayloadCategory
 from broker.store.series import serving_series
-from clients.deposit_folder import all_deposits
+from clients.deposit_changes.taking_back import TakingBack
+from clients.depositing.deposit_folder import all_deposits
+from clients.depositing.series_folder import SeriesFolder, SeriesState, quarter_of
 from clients.home_retention import forget_expired
-from clients.series_folder import SeriesFolder, SeriesState, quarter_of
-from clients.taking_back import TakingBack
 from tests.contributor_case import CONDITIONS, DAY_SECONDS, ContributorCase, Killed
 
 ROWS = [(f"phone/1|+4477009001{number:02d}", b'{"signals":[]}') for number in range(5)]

@@ -21,7 +21,7 @@ from broker.protocol.messages import evaluation, requests
 from broker.protocol.messages.base import encode, read
 from broker.protocol.messages.vocabulary import Outcome, RecordKind, Tier
 from clients.remote import Answer, RefusedByGate
-from clients.request_folder import RequestFolder
+from clients.requesting.request_folder import RequestFolder
 from tests.messages_examples import BASIS, CLAIMS, NOW
 from tests.requester_world import RequesterWorld, answer, down, phone, problem
 

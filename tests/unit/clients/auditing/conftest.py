@@ -6,11 +6,11 @@ import pytest
 
 from broker.protocol.messages.consent import ContestState
 from broker.protocol.messages.vocabulary import PayloadCategory, Purpose, Tier
-from clients.answers import AnswerAwaited
-from clients.contesting import Contesting
+from clients.deposit_changes.taking_back import TakingBack
+from clients.persons.contesting import Contesting
 from clients.remote import RefusedByGate
-from clients.request_folder import RequestFolder
-from clients.taking_back import TakingBack
+from clients.requesting.answers import AnswerAwaited
+from clients.requesting.request_folder import RequestFolder
 from tests import gate_world
 from tests.world import CONTRIBUTORS, PLAINTEXT, POLICE, World, phone
 

@@ -25,7 +25,7 @@ from broker.protocol.messages.vocabulary import RecordKind
 from clients.auditing.anomalies import look
 from clients.auditing.findings import MEANING, Anomaly, Known
 from clients.auditing.search import Wanted
-from clients.mirror import Mirror
+from clients.mirrors.mirror import Mirror
 from clients.remote import RefusedByGate
 from tests import auditing_case as case
 from tests import rules

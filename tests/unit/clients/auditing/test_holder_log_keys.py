@@ -9,7 +9,7 @@ from broker.protocol.documents import public_bytes
 from broker.protocol.errors import VerificationFailed
 from clients.auditing import holder_log_keys
 from clients.auditing.log_key_entries import KeyChanged
-from clients.watched_log import WatchedLog
+from clients.mirrors.watched_log import WatchedLog
 from tests.log_key_case import key_of
 
 ORIGIN = "court.example.org:8000/court-office/log"

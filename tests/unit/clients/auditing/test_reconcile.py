@@ -5,7 +5,7 @@ from clients.auditing.holder_logs import MirroredHolderLog
 from clients.auditing.mirrored import MirroredLog
 from clients.auditing.reconcile import Reconciled, reconcile
 from clients.auditor import Auditor
-from clients.watched_log import holder_log
+from clients.mirrors.watched_log import holder_log
 from tests import auditing_case as case
 from tests.world import World
 

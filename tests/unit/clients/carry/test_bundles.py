@@ -8,14 +8,14 @@ import pytest
 from broker.gate.bundle import load
 from broker.protocol.messages.vocabulary import AgencyKind
 from clients.contributor import Contributor
+from clients.deposit_changes.taking_back import TakingBack
 from clients.founder import join
 from clients.keyholder import activation
-from clients.payloads import Payloads
 from clients.remote import RefusedByGate
 from clients.requester import Requester
-from clients.retractions import Retractions
+from clients.requesting.payloads import Payloads
+from clients.requesting.retractions import Retractions
 from clients.statistics import read_statistics
-from clients.taking_back import TakingBack
 from clients.transport import Awaited
 from tests import rules
 from tests.carry_case import Carrying

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from clients.answers import AnswerAwaited
-from clients.releasing import Releasing
+from clients.deposit_changes.releasing import Releasing
 from clients.requester import Requester
+from clients.requesting.answers import AnswerAwaited
 from tests.carry_case import Carrying
 from tests.threats import climbing
 from tests.world import POLICE, World, phone

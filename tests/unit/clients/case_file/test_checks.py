@@ -9,11 +9,11 @@ from broker.protocol.messages.base import Message, MessageT, encode, read
 from broker.protocol.messages.ladder import ContributorRelease
 from broker.protocol.messages.parties import Space
 from broker.protocol.messages.requests import Opening
-from clients.answers import AnswerAwaited
 from clients.case_file.checks import CHECKS, CheckFailed, Pinned, check_case
 from clients.case_file.layout import INDEX, MANIFEST
 from clients.case_file.papers import CaseManifest, FoundIdentifiers, OpenedRecordKey
-from clients.request_folder import RequestFolder, request_ids
+from clients.requesting.answers import AnswerAwaited
+from clients.requesting.request_folder import RequestFolder, request_ids
 from tests.case_story import CaseStory
 from tests.world import phone
 

@@ -16,7 +16,7 @@ from clients.case_file.exporting import export
 from clients.case_file.folder import read_folder
 from clients.case_file.layout import MANIFEST
 from clients.home import Home
-from clients.request_folder import RequestFolder
+from clients.requesting.request_folder import RequestFolder
 from tests.case_story import ASKED, OPENED, SELECTED, CaseStory, plaintext
 from tests.world import POLICE, phone
 

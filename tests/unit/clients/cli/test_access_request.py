@@ -11,17 +11,17 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from broker.protocol.errors import BadInput, NotFound
-from clients import deposit_index, local_references
-from clients.access_answer import Decided, answer, decisions, due
-from clients.access_document import Withheld, day
-from clients.access_search import Part, Person, search
-from clients.access_terms import AccessTerms
 from clients.cli import run
 from clients.cli.access_request import _terms
 from clients.cli.main import app
-from clients.deposit_folder import all_deposits
+from clients.depositing import deposit_index, local_references
+from clients.depositing.deposit_folder import all_deposits
+from clients.depositing.series_folder import SeriesFolder, SeriesState
 from clients.home import Home
-from clients.series_folder import SeriesFolder, SeriesState
+from clients.persons.access_answer import Decided, answer, decisions, due
+from clients.persons.access_document import Withheld, day
+from clients.persons.access_search import Part, Person, search
+from clients.persons.access_terms import AccessTerms
 from tests.case_story import CaseStory
 from tests.gate_world import BUNDLE
 from tests.world import POLICE, phone

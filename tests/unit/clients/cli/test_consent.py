@@ -15,13 +15,13 @@ from broker.protocol.messages.ladder import ContributorRelease
 from broker.protocol.messages.series import Conditions
 from broker.protocol.messages.vocabulary import Consent
 from broker.store import deposits as broker_rows
-from clients import consent_record
 from clients.cli.main import app
-from clients.consent_case import Cases, OpenedCase, Step
-from clients.deposit_folder import DepositFolder, KeptAsk, all_deposits
+from clients.deposit_changes.sieve import Sieve
+from clients.depositing.deposit_folder import DepositFolder, KeptAsk, all_deposits
+from clients.depositing.local_references import all_references
 from clients.home import Home
-from clients.local_references import all_references
-from clients.sieve import Sieve
+from clients.persons import consent_record
+from clients.persons.consent_case import Cases, OpenedCase, Step
 from tests.contributor_case import CONDITIONS, ContributorCase, Killed
 
 pytestmark = pytest.mark.all_only
@@ -117,7 +117,7 @@ def desk(
 ) -> Iterator[Desk]:
     case = ContributorCase(tmp_path)
     commands_reach(case)
-    monkeypatch.setattr("clients.consent_case._LOG2_N", 10)
+    monkeypatch.setattr("clients.persons.consent_case._LOG2_N", 10)
     space = case.found().payload
     series_id = case.contributor().open_series(space, "phone", CONDITIONS)
     case.contributor().deposit(series_id, ROWS, references=REFERENCES)

@@ -20,13 +20,13 @@ from broker.protocol.messages.vocabulary import (
     Subject,
 )
 from broker.store import deposits as broker_rows
-from clients import local_references
 from clients.cli.main import app
-from clients.contesting import Contesting
-from clients.deposit_folder import all_deposits
+from clients.deposit_changes.kept_out import UNUSED_SECONDS, KeptOut
+from clients.deposit_changes.taking_back import TakingBack
+from clients.depositing import local_references
+from clients.depositing.deposit_folder import all_deposits
 from clients.home import Home
-from clients.kept_out import UNUSED_SECONDS, KeptOut
-from clients.taking_back import TakingBack
+from clients.persons.contesting import Contesting
 from tests.contributor_case import CONDITIONS, DAY_SECONDS, ContributorCase
 
 pytestmark = pytest.mark.all_only

@@ -10,15 +10,15 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from broker.protocol.messages.base import encode
-from clients import local_references
 from clients.cli.main import app
 from clients.cli.signals_file import read_signals
 from clients.contributor import Contributor
+from clients.deposit_changes.taking_back import TakingBack
+from clients.depositing import local_references
+from clients.depositing.series_folder import all_series
 from clients.home import Home
 from clients.readers import Reading
 from clients.readers.refused_rows import RefusedRows
-from clients.series_folder import all_series
-from clients.taking_back import TakingBack
 from tests.contributor_case import CONDITIONS, DAY_SECONDS, ContributorCase
 
 pytestmark = pytest.mark.all_only

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from broker.protocol.messages.base import encode
 from clients.cli import run
 from clients.cli.main import app
-from clients.deposit_folder import all_deposits
+from clients.depositing.deposit_folder import all_deposits
 from tests.contributor_case import CONDITIONS, ContributorCase
 from tests.requester_world import RequesterWorld
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from broker.protocol.messages.base import encode
 from broker.protocol.messages.outcomes import Cell, SeriesMonth, Statistics
 from clients.cli.main import app
-from clients.series_folder import all_series
+from clients.depositing.series_folder import all_series
 from clients.transport import Answer
 from tests.world import BROKER, POLICE, World, phone
 

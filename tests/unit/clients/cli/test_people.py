@@ -15,7 +15,7 @@ from broker.protocol.messages.base import encode
 from broker.protocol.messages.vocabulary import PayloadCategory, Tier
 from clients.cli import run
 from clients.cli.main import app
-from clients.request_folder import RequestFolder
+from clients.requesting.request_folder import RequestFolder
 from tests import gate_world
 from tests.world import POLICE, World, phone
 

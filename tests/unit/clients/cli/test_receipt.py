@@ -14,7 +14,7 @@ from broker.protocol.messages.vocabulary import RecordKind
 from clients.cli import run
 from clients.cli.main import app
 from clients.remote import RefusedByGate
-from clients.request_folder import RequestFolder
+from clients.requesting.request_folder import RequestFolder
 from tests.world import POLICE, World, phone
 
 pytestmark = pytest.mark.all_only

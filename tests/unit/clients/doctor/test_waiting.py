@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from broker.protocol.messages.vocabulary import PayloadCategory, Tier
-from clients.answers import AnswerAwaited
+from clients.deposit_changes.releasing import Releasing
+from clients.deposit_changes.taking_back import TakingBack
 from clients.doctor.finding import Finding, State
 from clients.doctor.waiting import look_at_releases, look_at_retractions
-from clients.releasing import Releasing
 from clients.remote import Unreachable
-from clients.retractions import Retractions
-from clients.taking_back import TakingBack
+from clients.requesting.answers import AnswerAwaited
+from clients.requesting.retractions import Retractions
 from tests.world import BROKER, POLICE, World, phone
 
 pytestmark = pytest.mark.all_only

@@ -6,7 +6,7 @@ from broker.protocol import documents
 from broker.protocol.errors import Conflict, NotFound, VerificationFailed
 from broker.protocol.messages.vocabulary import Tier
 from clients.next_step.disclosed import read_disclosed
-from clients.request_folder import RequestFolder
+from clients.requesting.request_folder import RequestFolder
 from tests.unit.clients.next_step.conftest import Told
 from tests.world import POLICE, phone
 

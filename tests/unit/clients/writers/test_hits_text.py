@@ -10,7 +10,7 @@ import pytest
 
 from broker.protocol.messages.ladder import Source
 from broker.protocol.messages.vocabulary import AgencyKind, Purpose, Tier
-from clients.request_values import Answer, FoundSource
+from clients.requesting.request_values import Answer, FoundSource
 from clients.writers.hits import Hit, Hits, Holder, hits_of
 from clients.writers.hits_text import hits_csv, hits_json
 from tests.messages_examples import CONDITIONS

@@ -1,0 +1,1 @@
+"""Other spellings of a person that a requester asks about."""
