@@ -38,7 +38,7 @@ from clients.transport import Awaited, Awaiting, Caller
 
 Progress = Callable[[int, int], None]
 Elements = tuple[bytes, ...]
-_CONSISTENCY_ATTEMPTS = 8
+_CONSISTENCY_ATTEMPTS = 5
 _DECLINES = (RefusedByGate, RemoteConflict, RemoteNotPermitted)
 """What a holder answers that is well and will not: the rules refuse, or are not the rules in force there."""
 
