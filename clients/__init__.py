@@ -1,0 +1,1 @@
+"""Everybody but the broker: contributors, requesters, key holders, witnesses, auditors; and the command line."""

@@ -1,0 +1,1 @@
+"""The broker's doors: routes by party, authentication of calls, and errors as problem documents."""

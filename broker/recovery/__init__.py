@@ -1,0 +1,1 @@
+"""Looking over what a broker stored, backing it up, and putting it back."""

@@ -1,0 +1,1 @@
+"""The broker's tables and queries, and its database."""

@@ -1,0 +1,1 @@
+"""What an auditor finds in mirrored logs: anomalies, reports, reconciliation, search."""

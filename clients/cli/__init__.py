@@ -1,0 +1,1 @@
+"""`narrowgate ...`: each command parses, calls, and prints."""

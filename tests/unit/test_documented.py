@@ -84,6 +84,18 @@ def names(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
+# --- where things are ---
+
+
+def test_every_folder_of_the_code_is_on_its_page_with_what_it_says_of_itself() -> None:
+    said = {}
+    for path in (path for name in ("broker", "clients") for path in (ROOT / name).rglob("__init__.py")):
+        what = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        said[f"{path.parent.relative_to(ROOT)}/"] = what.partition("\n\n")[0].replace("\n", " ")
+    page = (DOCS / "where-things-are.md").read_text(encoding="utf-8")
+    assert {name: row.cells[1] for name, row in rows(page).items()} == said
+
+
 # --- what is stored ---
 
 

@@ -1,0 +1,1 @@
+"""What a solver can say about rules for all facts at once."""

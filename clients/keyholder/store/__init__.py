@@ -1,0 +1,1 @@
+"""The key holder's tables and queries, and its database."""

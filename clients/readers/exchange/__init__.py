@@ -1,0 +1,1 @@
+"""What the readers of STIX, MISP and ThreatExchange files are made of."""

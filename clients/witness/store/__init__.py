@@ -1,0 +1,1 @@
+"""The witness's tables and queries, and its database."""
