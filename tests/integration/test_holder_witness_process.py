@@ -88,7 +88,7 @@ def test_a_witness_that_is_stopped_holds_the_answer_back_until_it_runs_again(cas
     started = time.monotonic()
     with pytest.raises(Unavailable, match="Too few witnesses"):
         evaluate(world.holder, world.caller(POLICE), call)
-    assert 1.5 < time.monotonic() - started < 10
+    assert 1.5 < time.monotonic() - started < 30
     assert evaluations(world) == 1, "recorded, and not answered"
     os.kill(case.process.pid, signal.SIGCONT)
     assert evaluate(world.holder, world.caller(POLICE), call).chunks

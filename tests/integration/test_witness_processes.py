@@ -121,7 +121,7 @@ def test_a_witness_that_is_stopped_costs_a_timeout_and_refuses_and_goes_on_once_
     started = time.monotonic()
     with pytest.raises(Unavailable, match="Too few witnesses"):
         case.witnesses.cosign(index)
-    assert 1.5 < time.monotonic() - started < 6
+    assert 1.5 < time.monotonic() - started < 30
     os.kill(case.process.pid, signal.SIGCONT)
     assert case.witnesses.cosign(index).size == index + 1
 

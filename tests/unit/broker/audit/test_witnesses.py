@@ -185,15 +185,14 @@ def test_a_witness_that_hangs_costs_one_timeout_and_none_where_the_others_are_en
 
     def hang(url: str) -> None:
         if "w2" in url:
-            free.wait(20)
+            free.wait(60)
 
     case.before = hang
     index, started = case.append(), time.monotonic()
-    assert case.cosigned(case.broker(1).cosign(index), 1).size == 1
-    assert time.monotonic() - started < 0.9
+    assert case.cosigned(case.broker(1, timeout_seconds=60).cosign(index), 1).size == 1
     with pytest.raises(Unavailable, match="Too few witnesses"):
         case.broker(2, timeout_seconds=1).cosign(index)
-    assert 0.9 < time.monotonic() - started < 4
+    assert 1 <= time.monotonic() - started < 30, "one timeout of a second, and not the minute that it hangs"
     free.set()
 
 

@@ -156,23 +156,37 @@ def test_a_permit_whose_entry_is_about_other_terms_admits_nothing(shelf: Shelf) 
     assert admitted.receipt.proof != PROOF
 
 
-def test_a_thousand_tokens_against_a_hundred_thousand_records_take_milliseconds(
+def test_a_hundred_times_the_records_take_a_thousand_tokens_no_ten_times_as_long(
     shelf: Shelf, submit: Submit
 ) -> None:
-    deposit = shelf.put("deposit", [])
+    """Records are looked up, not gone through: that would take a hundred times as long."""
+    best = []
+    for number, records in enumerate((1_000, 100_000), start=1):
+        deposit = shelf.put(f"deposit {number}", [])
+        _fill(shelf, number, records)
+        step = records // 1_000
+        tokens = [(index * step * 7919).to_bytes(16, "big") for index in range(1, 1001)]
+        recorded = shelf.record(TokenSet.within(shelf.admit([deposit]), submit({deposit: tokens})))
+        with shelf.database.read() as connection:
+            took = []
+            for _ in range(7):
+                begun = time.perf_counter()
+                found = find(connection, recorded, NOW)
+                took.append(time.perf_counter() - begun)
+        assert len(found.pairs) == 1000
+        best.append(min(took))
+    assert best[1] < 10 * best[0]
+
+
+def _fill(shelf: Shelf, number: int, records: int) -> None:
+    rows = [
+        {
+            "deposit_number": number,
+            "token": (index * 7919).to_bytes(16, "big"),
+            "record_version": 1,
+            "sealed": b"s" * 540,
+        }
+        for index in range(1, records + 1)
+    ]
     with shelf.database.write() as connection:
-        number = 1
-        rows = (((index * 7919).to_bytes(16, "big"), number) for index in range(1, 100_001))
-        connection.execute(
-            insert(tables.records),
-            [{"deposit_number": n, "token": t, "record_version": 1, "sealed": b"s" * 540} for t, n in rows],
-        )
-    tokens = [(index * 7919 * 50).to_bytes(16, "big") for index in range(1, 1001)]
-    recorded = shelf.record(TokenSet.within(shelf.admit([deposit]), submit({deposit: tokens})))
-    with shelf.database.read() as connection:
-        find(connection, recorded, NOW)
-        begun = time.perf_counter()
-        found = find(connection, recorded, NOW)
-        taken = time.perf_counter() - begun
-    assert len(found.pairs) == 1000
-    assert taken < 0.25  # about 5 ms; the bound is for a busy machine
+        connection.execute(insert(tables.records), rows)
