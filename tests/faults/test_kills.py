@@ -21,9 +21,8 @@ ADD, COMMIT = (
 FAILPOINTS = {
     "before the head moves": ("broker.store.log:SqlLogStorage.grow", 1, 1),
     "after the head moved": ("broker.store.log:_check_moved@after", 1, 1),
-    "after the leaf": (ADD, 3, 1),
-    "after the nodes": (ADD, 3, 2),
-    "after the record": (ADD, 3, 3),
+    "after the leaf": (ADD, 2, 1),
+    "after the record": (ADD, 2, 2),
     "after the charge": ("broker.store.ledger:charge@after", 1, 1),
     "after the hits": ("broker.store.ledger:settle@after", 1, 1),
     "after a step, before its group's commit": ("broker.store.group_commit:GroupCommit._leave", 1, 1),
