@@ -212,7 +212,7 @@ def rotate_log_key(
     goes on.
     """
     from broker import log_key_change
-    from broker.translog import key_change
+    from broker.translog import key_change, key_change_files
 
     settings = folder.read_settings(directory, trial=trial or None)
     if finish:
@@ -225,9 +225,9 @@ def rotate_log_key(
         return
     if reason is None or (lost_key is None) != (last_checkpoint is None):
         raise BadInput("Give a --reason, and --lost-key together with --last-checkpoint or neither.")
-    lost = None if last_checkpoint is None else log_key_change.read_lost(lost_key or "", last_checkpoint)
+    lost = None if last_checkpoint is None else key_change_files.read_lost(lost_key or "", last_checkpoint)
     chain = log_key_change.change(directory, settings, reason, clock, os.urandom, lost)
-    file = log_key_change.hand_out(directory, out)
+    file = key_change_files.hand_out(directory / folder.LOG_KEYS_FILE, out, "the broker's")
     value = key_change.describe(chain) | {"file": str(file)}
     show(
         value,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from broker import folder, startup
 from broker.context import Clock
-from broker.protocol.errors import BadInput, Conflict, Unavailable
+from broker.protocol.errors import Conflict, Unavailable
 from broker.protocol.messages.base import RandomBytes
 from broker.protocol.messages.log_keys import LogKeyChain
 from broker.settings import Settings
@@ -52,25 +52,3 @@ def finish(
         raise Conflict("The log's key was not changed yet, or its proof is missing: rotate it first.")
     startup.check_log_key_followed(settings, keys, clock, random_bytes, ask)
     folder.drop_old_log_key(directory)
-
-
-def read_lost(key: str, last_checkpoint: Path) -> LostKey:
-    """The lost key's public line and the file of the last checkpoint that it signed. Raises BadInput."""
-    try:
-        return key_change.read_lost(key, last_checkpoint.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput("The file of the last checkpoint cannot be read. Check its name.") from error
-
-
-def hand_out(directory: Path, out: Path | None) -> Path:
-    """Where the file of log keys is: in the folder, and a copy at `out` if that is named. Raises BadInput."""
-    kept = directory / folder.LOG_KEYS_FILE
-    if out is None:
-        return kept
-    try:
-        out.write_bytes(kept.read_bytes())
-    except OSError as error:
-        raise BadInput(
-            "The file of log keys cannot be written there; it is in the broker's folder, as log-keys.json."
-        ) from error
-    return out

@@ -151,6 +151,17 @@ class Vault:
         except (InvalidTag, ValueError) as error:
             raise VerificationFailed(_DAMAGED) from error
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """One process of this folder at a time, so that nothing is lost, or counted once for twice, between reading and
+        writing. It is not to be entered again within."""
+        descriptor = os.open(self.directory, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
     def seal_part(self, name: str, part: bytes, data: bytes) -> bytes:
         """Seal a part of the file of that name, bound to what `part` calls it: `nonce (12) || ciphertext || tag (16)`.
 

@@ -18,7 +18,7 @@ from broker.protocol.errors import Conflict
 from broker.protocol.merkle import EMPTY_ROOT
 from broker.store import locks, partitions
 from broker.store.tables import log_leaves, log_records
-from broker.translog.storage import EMPTY_HEAD, Head, HeadMoved, LogRow
+from broker.translog.storage import EMPTY_HEAD, Head, LogRow
 
 _LEAVES_PER_QUERY = 256
 _HEAD = 'SELECT size, root FROM log_head WHERE "only" = 1'
@@ -139,7 +139,7 @@ def _columns(rows: Sequence[tuple[object, object, object]]) -> tuple[Sequence[ob
 
 def _check_moved(rows: int) -> None:
     if rows != 1:
-        raise HeadMoved("The log grew meanwhile, or its leaves are not those of its head: repeat the step.")
+        raise Conflict("The log grew meanwhile, or its leaves are not those of its head: repeat the step.")
 
 
 @cache

@@ -7,7 +7,8 @@ refusal it can, a moved head, before it writes anything.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from broker.translog.storage import EMPTY_HEAD, Head, HeadMoved, LogRow
+from broker.protocol.errors import Conflict
+from broker.translog.storage import EMPTY_HEAD, Head, LogRow
 
 
 class MemoryStorage:
@@ -24,9 +25,9 @@ class MemoryStorage:
     def grow(self, old: Head, new: Head, rows: Sequence[LogRow]) -> None:
         """See `LogStorage.grow`."""
         if self._head != old:
-            raise HeadMoved("The log grew meanwhile: read its head again and repeat the step.")
+            raise Conflict("The log grew meanwhile: read its head again and repeat the step.")
         if len(self._rows) != old.size:
-            raise HeadMoved("Leaves are stored one after the other, without a gap.")
+            raise Conflict("Leaves are stored one after the other, without a gap.")
         self._head = new
         self._rows.extend(rows)
 

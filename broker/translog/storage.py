@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from broker.protocol.errors import Conflict
 from broker.protocol.merkle import EMPTY_ROOT
 
 
@@ -39,10 +38,6 @@ class LogRow(NamedTuple):
     """Of the complete subtrees that end with the leaf, one after the other, level 0 first; 32 bytes each."""
 
 
-class HeadMoved(Conflict):
-    """The stored head is another than the one to grow from, or not that of its leaves. Nothing was changed."""
-
-
 class LogStorage(Protocol):
     """One log in a store, within the caller's transaction."""
 
@@ -56,7 +51,7 @@ class LogStorage(Protocol):
     def grow(self, old: Head, new: Head, rows: Sequence[LogRow]) -> None:
         """Moves the head from `old` to `new` and stores the rows between the two. There is at least one.
 
-        Raises HeadMoved, having changed nothing, unless the stored head is `old` and as many leaves are stored as
+        Raises Conflict, having changed nothing, unless the stored head is `old` and as many leaves are stored as
         it says.
         """
         ...

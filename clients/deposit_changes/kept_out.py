@@ -12,12 +12,9 @@ It takes nothing back and reads no file: see `clients.deposit_changes.taking_bac
     kept-out/list    sealed: a `_List`        kept-out/key    sealed: 32 bytes
 """
 
-import contextlib
-import fcntl
 import hashlib
 import hmac
-import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -97,7 +94,7 @@ class KeptOut:
             until_at: an end in Unix seconds, whatever happens; None for two years after it was last needed."""
         end = self._now + UNUSED_SECONDS if until_at is None else until_at
         unused = UNUSED_SECONDS if until_at is None else 0
-        with self._alone():
+        with self._vault.alone():
             marks = self.marks()
             marked = [(self.mark_of_hash(each), space_id, salt_id) for each in hashes]
             marked += [(self.mark_of_reference(each), None, None) for each in references]
@@ -118,7 +115,7 @@ class KeptOut:
         """Note, durably, that rows of a reference may go in again, whatever person's withdrawal was marked before now.
 
         The marks stay, since an identifier's does not tell whose withdrawal made it."""
-        with self._alone():
+        with self._vault.alone():
             said = LetIn(mark=self.mark_of_reference(reference), at=self._now)
             let_in = {each.mark: each for each in (*self._kept().let_in, said)}
             self._write(self.marks().values(), let_in.values())
@@ -127,7 +124,7 @@ class KeptOut:
         self, reason: Reason, marks: Iterable[bytes], references: Iterable[str], then: Reason | None
     ) -> None:
         """Let in again what these marks and references keep out for a reason, or keep it out for another one."""
-        with self._alone():
+        with self._vault.alone():
             kept = self.marks()
             for each in {*marks, *map(self.mark_of_reference, references)}:
                 mark = kept.pop((each, reason), None)
@@ -138,7 +135,7 @@ class KeptOut:
 
     def renew(self, used: Collection[tuple[bytes, Reason]]) -> None:
         """Note that these marks kept rows out now, so that they hold on."""
-        with self._alone():
+        with self._vault.alone():
             marks, later = self.marks(), 0
             for each in used:
                 mark = marks.get(each)
@@ -151,7 +148,7 @@ class KeptOut:
     def forget_past(self) -> None:
         """Erase the marks whose end has come."""
         if any(each.until_at <= self._now for each in self._kept().marks):
-            with self._alone():
+            with self._vault.alone():
                 self._write(self.marks().values())
 
     def mark_of_hash(self, salted_hash: bytes) -> bytes:
@@ -182,13 +179,3 @@ class KeptOut:
         first = min((each.since_at for each in ordered), default=self._now)
         used = tuple(each for each in said if first < each.at)
         self._vault.write_secret("kept-out/list", encode(_List(marks=ordered, let_in=used)))
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One process at a time, so that no mark is lost between reading and writing."""
-        descriptor = os.open(self._vault.directory, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)

@@ -26,6 +26,7 @@ from clients.cli.run import (
 )
 from clients.keyholder import activation, erasing_command, fsck_command, pinning, witness_choice
 from clients.keyholder.cli_witnesses import choose_witnesses
+from clients.keyholder.command_options import Folder, HighWaterFile
 from clients.keyholder.context import KeyHolder, open_key_holder, open_unmarked
 from clients.keyholder.keys import ENROLMENT_FILE, Persona, create_keys
 from clients.keyholder.log_keys.command import rotate_log_key
@@ -33,19 +34,6 @@ from clients.keyholder.store import permits, pinned
 from clients.keyholder.store import series as rows
 
 app = application("Run a key holder: it decides again, then evaluates, and never sees an identifier.")
-
-Folder = Annotated[
-    Path, typer.Argument(metavar="DIR", help="The key holder's folder: keys, database and rule bundles.")
-]
-HighWaterFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--high-water",
-        metavar="FILE",
-        envvar="NARROWGATE_HIGH_WATER",
-        help="Where it is marked how far this holder's log came; beside the folder unless named.",
-    ),
-]
 
 
 @app.command("init")

@@ -3,7 +3,6 @@
 Rule: parse, call, print, as `clients.keyholder.cli`, which it is a command of.
 """
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,14 +10,13 @@ import typer
 from broker.protocol.messages.erasure import ErasureGround, order
 from broker.protocol.messages.vocabulary import RecordKind
 from clients.cli.run import Json, clock, passphrase, random_bytes, show
+from clients.keyholder.command_options import Folder, HighWaterFile
 from clients.keyholder.context import open_key_holder
 from clients.keyholder.erasing import erase
 
 
 def erase_record(
-    directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The key holder's folder: keys, database and rule bundles.")
-    ],
+    directory: Folder,
     index: Annotated[
         int, typer.Argument(metavar="INDEX", help="The entry's place in this holder's log, from 0.", min=0)
     ],
@@ -35,15 +33,7 @@ def erase_record(
     reason: Annotated[
         str, typer.Option("--reason", metavar="TEXT", help="In a sentence, naming no person and no case.")
     ],
-    high_water: Annotated[
-        Path | None,
-        typer.Option(
-            "--high-water",
-            metavar="FILE",
-            envvar="NARROWGATE_HIGH_WATER",
-            help="Where it is marked how far this holder's log came; beside the folder unless named.",
-        ),
-    ] = None,
+    high_water: HighWaterFile = None,
     json: Json = False,
 ) -> None:
     """Erase one record of this holder's log with its salt; the leaf stays, and an entry says so.

@@ -7,7 +7,6 @@ with --json they are in the one answer at the end, the first thousand of them.
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -15,6 +14,7 @@ from broker.protocol.errors import BadInput
 from broker.translog.stored import Finding, Progress, quiet
 from clients.cli import run
 from clients.keyholder import fsck as looking
+from clients.keyholder.command_options import Folder, HighWaterFile
 from clients.keyholder.context import DATABASE_FILE
 from clients.keyholder.high_water import HighWater, beside
 from clients.keyholder.keys import HolderKeys, open_keys
@@ -24,18 +24,8 @@ LISTED = 1000
 
 
 def fsck(
-    directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The key holder's folder: keys, database and rule bundles.")
-    ],
-    high_water: Annotated[
-        Path | None,
-        typer.Option(
-            "--high-water",
-            metavar="FILE",
-            envvar="NARROWGATE_HIGH_WATER",
-            help="Where it is marked how far this holder's log came; beside the folder unless named.",
-        ),
-    ] = None,
+    directory: Folder,
+    high_water: HighWaterFile = None,
     json: run.Json = False,
 ) -> None:
     """Derive everything again from what is stored, and say what is wrong and where; nothing is changed.

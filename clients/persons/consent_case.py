@@ -11,11 +11,8 @@ Whoever has the disk and the home's passphrase can try all million PINs in days:
     submissions/CASE                                                            sealed: a ConsentCase
 """
 
-import contextlib
-import fcntl
 import hashlib
 import hmac
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -108,7 +105,7 @@ class Cases:
         reference = reference.strip()
         if not 0 < len(reference) <= 200 or ";" in reference:
             raise BadInput("A reference has 1 to 200 characters and no semicolon, as in the file of signals.")
-        with self._alone():
+        with self._vault.alone():
             if self._named(reference) is not None:
                 raise Conflict(
                     "There is a case for this reference. For a new number and PIN: consent new-pin"
@@ -133,7 +130,7 @@ class Cases:
         again)."""
         name = _file_name(parse(number))
         digits = "".join(pin.split())
-        with self._alone():
+        with self._vault.alone():
             case = self._read(name)
             if case is None:
                 # As long as a wrong PIN takes, and the same words.
@@ -167,7 +164,7 @@ class Cases:
         Raises NotFound or BadInput."""
         if not 0 < len(remark.strip()) <= 400:
             raise BadInput("Say how you made sure who asks, in a sentence: it is kept in the case.")
-        with self._alone():
+        with self._vault.alone():
             old = self._named(reference.strip())
             if old is None:
                 raise NotFound("There is no case for this reference. Open one: consent open")
@@ -198,7 +195,7 @@ class Cases:
         """Note durably what was done, in the case as it is now: in between, wrong PINs may have been counted, or a new
         PIN given, whose case takes the note then. A case that is gone stays gone. Once let in, it is withdrawn no
         more."""
-        with self._alone():
+        with self._vault.alone():
             name, kept = opened.name, self._read(opened.name)
             if kept is None:
                 following = self._named(opened.case.reference)
@@ -223,16 +220,6 @@ class Cases:
     def erase(self, opened: OpenedCase) -> None:
         """Erase a case."""
         self._vault.erase(f"submissions/{opened.name}")
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One process at a time, so that guesses side by side are counted one by one."""
-        descriptor = os.open(self._vault.directory, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
 
     def _named(self, reference: str) -> OpenedCase | None:
         return next((each for each in self.every() if each.case.reference == reference), None)

@@ -35,17 +35,3 @@ def keep_link(directory: Path, log_origin: str, link: LogKeyLink) -> LogKeyChain
     chain = with_link(read_kept(directory), log_origin, link)
     write_durably(directory / LOG_KEYS_FILE, encode(chain))
     return chain
-
-
-def hand_out(directory: Path, out: Path | None) -> Path:
-    """Where the file is: in the folder, and a copy at `out` if that is named. Raises BadInput."""
-    kept = directory / LOG_KEYS_FILE
-    if out is None:
-        return kept
-    try:
-        out.write_bytes(kept.read_bytes())
-    except OSError as error:
-        raise BadInput(
-            f"The file of log keys cannot be written there; it is in the key holder's folder, as {LOG_KEYS_FILE}."
-        ) from error
-    return out

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from broker.protocol.errors import BadInput, Conflict, Unavailable
+from broker.protocol.errors import Conflict, Unavailable
 from broker.protocol.messages.base import RandomBytes
 from broker.protocol.messages.log_keys import LogKeyChain
 from broker.translog import key_change
@@ -95,11 +95,3 @@ def _opened(stopped: StoppedHolder, lost: LostKey | None = None) -> KeyHolder:
         stopped.ask,
         lost,
     )
-
-
-def read_lost(key: str, last_checkpoint: Path) -> LostKey:
-    """The lost key's public line and the file of the last checkpoint that it signed. Raises BadInput."""
-    try:
-        return key_change.read_lost(key, last_checkpoint.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput("The file of the last checkpoint cannot be read. Check its name.") from error

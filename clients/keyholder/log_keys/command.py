@@ -10,15 +10,15 @@ import typer
 
 from broker.protocol.errors import BadInput
 from broker.translog import key_change
+from broker.translog.key_change_files import hand_out, read_lost
 from clients.cli.run import Json, clock, passphrase, random_bytes, show
+from clients.keyholder.command_options import Folder, HighWaterFile
 from clients.keyholder.log_keys import change
-from clients.keyholder.log_keys.chain_file import hand_out
+from clients.keyholder.log_keys.chain_file import LOG_KEYS_FILE
 
 
 def rotate_log_key(
-    directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The key holder's folder: keys, database and rule bundles.")
-    ],
+    directory: Folder,
     reason: Annotated[
         str | None, typer.Option(help="Why the key is changed, in a sentence; it is signed and logged.")
     ] = None,
@@ -44,15 +44,7 @@ def rotate_log_key(
             help="With --lost-key: the newest checkpoint that the old key signed, as an auditor's mirror has it.",
         ),
     ] = None,
-    high_water: Annotated[
-        Path | None,
-        typer.Option(
-            "--high-water",
-            metavar="FILE",
-            envvar="NARROWGATE_HIGH_WATER",
-            help="Where it is marked how far this holder's log came; beside the folder unless named.",
-        ),
-    ] = None,
+    high_water: HighWaterFile = None,
     json: Json = False,
 ) -> None:
     """Change the key that signs this holder's log, through the log itself. Stop the service first, start it afterwards.
@@ -69,9 +61,9 @@ def rotate_log_key(
         return
     if reason is None or (lost_key is None) != (last_checkpoint is None):
         raise BadInput("Give a --reason, and --lost-key together with --last-checkpoint or neither.")
-    lost = None if last_checkpoint is None else change.read_lost(lost_key or "", last_checkpoint)
+    lost = None if last_checkpoint is None else read_lost(lost_key or "", last_checkpoint)
     chain = change.change(stopped, reason, lost)
-    file = hand_out(directory, out)
+    file = hand_out(directory / LOG_KEYS_FILE, out, "the key holder's")
     value = key_change.describe(chain) | {"file": str(file)}
     then = (
         "it signs with the new key alone"

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from broker.protocol.errors import Conflict
 from broker.protocol.messages.log import LoggedRecord
-from broker.translog.storage import EMPTY_HEAD, Head, HeadMoved, LogRow
+from broker.translog.storage import EMPTY_HEAD, Head, LogRow
 from clients.keyholder.store.tables import log_head, log_leaves, log_records
 
 _LEAVES_PER_QUERY = 500
@@ -29,10 +30,10 @@ class SqlLogStorage:
     def grow(self, old: Head, new: Head, rows: Sequence[LogRow]) -> None:
         """See `LogStorage.grow`."""
         if self.head() != old:
-            raise HeadMoved("The log grew meanwhile: read its head again and repeat the step.")
+            raise Conflict("The log grew meanwhile: read its head again and repeat the step.")
         last = self._connection.execute(select(func.max(log_leaves.c.leaf_index))).scalar_one()
         if old.size != (0 if last is None else last + 1):
-            raise HeadMoved("Leaves are stored one after the other, without a gap.")
+            raise Conflict("Leaves are stored one after the other, without a gap.")
         values = {"size": new.size, "root": new.root}
         changed = self._connection.execute(update(log_head).where(log_head.c.only == 1).values(values))
         if changed.rowcount == 0:

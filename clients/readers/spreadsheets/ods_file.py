@@ -13,24 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from clients.readers.columns.mapping import ColumnMapping
-from clients.readers.columns.table import Table, checked_region, table_signals
+from clients.readers.columns.table import Table
 from clients.readers.input_file import opened
 from clients.readers.reading import Reading
-from clients.readers.signals import RefusedRow, Signal
 from clients.readers.spreadsheets.ods_package import CONTENT, ODS
 from clients.readers.spreadsheets.ods_sheet import OdsSheet, sheets_in
 from clients.readers.spreadsheets.sheet_table import chosen_sheet, sheet_table
 from clients.readers.spreadsheets.spreadsheet_package import check_package
-
-
-def read_ods(
-    path: Path, *, mapping: ColumnMapping | None = None, default_region: str | None = None
-) -> Iterator[Signal | RefusedRow]:
-    """Stream the signals of a spreadsheet's only sheet. Arguments and errors as `clients.readers.csv_file.read_csv`."""
-    reading = Reading(mapping, checked_region(default_region))
-    with ods_table(path, reading) as table:
-        yield from table_signals(table, reading)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ A broker's folder, and two real witnesses, both of which must cosign.
 """
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from broker.translog.cosigning import Answer, Witnesses
 from broker.translog.key_change import LostKey
 from clients.witness.cosigning import follow_log, pin_log, replace_log_key
 from tests.broker_case import ORIGIN, seeded
+from tests.cut_short import after, before
 from tests.witness_case import NOW, WitnessCase
 
 LOG = "broker.example.org:8470/log"
@@ -174,25 +175,6 @@ def test_it_is_changed_a_second_time(case: Case) -> None:
     assert len(chain.links) == 2
     assert log_keys.follow(chain, case.first_key, (case.quorum(),)).newest == case.described
     assert case.signers() == [case.described.public_key]
-
-
-def after(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, and then the machine stops."""
-
-    def stopped(*arguments: Any, **named: Any) -> Any:
-        function(*arguments, **named)
-        raise KeyboardInterrupt
-
-    return stopped
-
-
-def before(_function: Callable[..., Any]) -> Callable[..., Any]:
-    """The machine stops before the function is called."""
-
-    def stopped(*arguments: Any, **named: Any) -> Any:
-        raise KeyboardInterrupt
-
-    return stopped
 
 
 STEPS = [

@@ -1,7 +1,7 @@
 """The key of a holder's own log is changed by a command that may fail at every step; the next try goes on from it."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from clients.keyholder.keys import KEY_FILE
 from clients.keyholder.log_keys import change, rotation
 from clients.keyholder.log_keys.chain_file import LOG_KEYS_FILE, read_kept
 from clients.witness.cosigning import replace_log_key
+from tests.cut_short import after, before
 from tests.holder_log_key_case import REASON, HolderLogKeyCase
 
 
@@ -65,25 +66,6 @@ def test_it_is_changed_a_second_time(case: HolderLogKeyCase) -> None:
     assert log_keys.follow(chain, case.first_key, (case.quorum(),)).newest == new
     assert (case.signers(), case.fsck()) == ([new], [])
     assert key_change.describe(chain)["changes"] == 2
-
-
-def after(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, and then the machine stops."""
-
-    def stopped(*arguments: Any, **named: Any) -> Any:
-        function(*arguments, **named)
-        raise KeyboardInterrupt
-
-    return stopped
-
-
-def before(_function: Callable[..., Any]) -> Callable[..., Any]:
-    """The machine stops before the function is called."""
-
-    def stopped(*arguments: Any, **named: Any) -> Any:
-        raise KeyboardInterrupt
-
-    return stopped
 
 
 STEPS = [

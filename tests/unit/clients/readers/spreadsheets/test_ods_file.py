@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from broker.protocol.errors import BadInput
 from clients.readers import Reading, RefusedRow, Signal, read_file
-from clients.readers.spreadsheets.ods_file import read_ods
 from clients.readers.spreadsheets.ods_sheet import MAXIMUM_COLUMNS, MAXIMUM_ROWS
 
 DRAMA = "+447700900123"
@@ -124,7 +123,7 @@ def test_rows_and_cells_keep_their_places_where_equal_ones_are_written_once(tmp_
     ]
     assert signals[0].attributes == (("column 2", "x"), ("column 3", "x"), ("Note", "x"))
     assert (refused, remarks) == ([], [])
-    assert len([item for item in read_ods(path) if isinstance(item, Signal)]) == 4
+    assert len([item for item in read_file(path) if isinstance(item, Signal)]) == 4
 
 
 def test_numbers_texts_and_dates_are_read_as_they_are_stored(tmp_path: Path) -> None:
